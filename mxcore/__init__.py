@@ -1,0 +1,85 @@
+"""mxcore: initializers, optimizers and learning-rate schedulers by name, over NumPy and CuPy.
+
+>>> import numpy as np, mxcore as mx
+>>> weight = np.zeros(2)
+>>> updater = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
+>>> updater("w", np.array([1.0, 2.0]), weight)
+>>> weight
+array([-0.5, -1. ])
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from mxcore import backend, catalogue, initializer, lr_scheduler, optimizer, random
+from mxcore import initializer as init
+from mxcore.backend import cpu, gpu
+from mxcore.hyperparameters import (
+    Check,
+    boolean,
+    hyperparameter,
+    hyperparameters,
+    in_range,
+    integer,
+    non_negative,
+    number,
+    one_of,
+    optional,
+    positive,
+    text,
+)
+from mxcore.kernel import Slot
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Check",
+    "Slot",
+    "backend",
+    "boolean",
+    "catalogue",
+    "cpu",
+    "gpu",
+    "hyperparameter",
+    "hyperparameters",
+    "in_range",
+    "init",
+    "initializer",
+    "integer",
+    "load_state",
+    "lr_scheduler",
+    "non_negative",
+    "number",
+    "one_of",
+    "optimizer",
+    "optional",
+    "positive",
+    "random",
+    "save_state",
+    "text",
+]
+
+# Imported by their first use: safetensors and pluggy would be felt in `import mxcore`.
+_LAZY = {"hooks": "mxcore.hooks", "state": "mxcore.state"}
+_LAZY_FUNCTIONS = {"save_state": "mxcore.state", "load_state": "mxcore.state"}
+
+
+def __getattr__(name: str) -> Any:
+    """A lazily imported part of the core, or a namespace of a plugin, such as ``mx.mod``."""
+    if name in _LAZY:
+        return importlib.import_module(_LAZY[name])
+    if name in _LAZY_FUNCTIONS:
+        return getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
+    if name.startswith("_"):
+        raise AttributeError(f"module 'mxcore' has no attribute {name!r}")
+    try:
+        return catalogue.load("namespace", name)
+    except (catalogue.UnknownNameError, catalogue.NotInstalledError) as error:
+        raise AttributeError(f"module 'mxcore' has no attribute {name!r} ({error})") from None
+
+
+def __dir__() -> list[str]:
+    """The public names, with the namespaces of installed plugins; nothing is imported."""
+    return sorted({*globals(), *_LAZY, *_LAZY_FUNCTIONS, *(record.name for record in catalogue.records("namespace"))})

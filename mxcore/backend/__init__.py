@@ -1,0 +1,169 @@
+"""Array libraries behind one small interface, and the devices that they live on.
+
+The library of an array is found from its type, so that nothing is imported which the caller has not imported.
+
+>>> import numpy as np, mxcore as mx
+>>> mx.backend.backend_of(np.zeros(3)).name
+'numpy'
+>>> mx.cpu()
+cpu(0)
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from mxcore.kernel import Program, Update
+
+__all__ = ["Array", "Backend", "BackendError", "Context", "backend_of", "cpu", "get_backend", "gpu", "shared_backend"]
+
+Array: TypeAlias = Any
+"""A NumPy or CuPy array. Both are duck-typed alike, and neither is imported to say so."""
+
+_BUILT_IN = {"numpy": "mxcore.backend.numpy:NumpyBackend", "cupy": "mxcore.backend.cupy:CupyBackend"}
+
+
+class BackendError(RuntimeError):
+    """An array library or its device cannot be used here; the message says what is missing and what to do."""
+
+
+class Backend(Protocol):
+    """What the core needs of an array library."""
+
+    name: str
+
+    @property
+    def xp(self) -> Any:
+        """The library's array functions, a module such as ``numpy``."""
+
+    def device_of(self, array: Array) -> int:
+        """The number of the device that holds ``array``."""
+
+    def on(self, device: int) -> AbstractContextManager[Any]:
+        """Make ``device`` the current one for a block."""
+
+    def from_host(self, array: npt.ArrayLike, device: int = 0) -> Array:
+        """A new array on ``device`` with the values, dtype and memory order of a host array."""
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """The values of ``array`` as a NumPy array (the same one where that is possible)."""
+
+    def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
+        """A new array of the shape, memory order, device and (unless given) dtype of ``array``."""
+
+    def copy(self, array: Array, dtype: Any = None) -> Array:
+        """A copy of ``array`` in the same memory order, in another dtype if one is given."""
+
+    def fill(self, array: Array, values: Any) -> None:
+        """Write values (a number, or an array of the host or of this library) into ``array``, cast to its dtype."""
+
+    def is_writable(self, array: Array) -> bool:
+        """Whether ``array`` may be updated in place."""
+
+    def run(self, program: Program, updates: Sequence[Update]) -> list[Mapping[str, float]]:
+        """Apply a rule to every update, all or none, in place; return each one's new host numbers."""
+
+
+@functools.cache
+def get_backend(name: str) -> Backend:
+    """The backend of an array library, by the library's import name.
+
+    Raises:
+        mxcore.catalogue.PluginError: no backend of that name is built in or installed.
+    """
+    if name not in _BUILT_IN:
+        from mxcore import catalogue
+
+        return cast("Backend", catalogue.load("backend", name)())
+    module, _, attribute = _BUILT_IN[name].partition(":")
+    return cast("Backend", getattr(importlib.import_module(module), attribute)())
+
+
+def backend_of(array: Array) -> Backend:
+    """The backend that owns ``array``.
+
+    Raises:
+        TypeError: ``array`` is not an array of NumPy, CuPy or a library with an installed backend.
+    """
+    kind: Any = type(array)
+    return _backend_of_type(kind)
+
+
+@functools.cache
+def _backend_of_type(kind: type) -> Backend:
+    for parent in kind.__mro__:
+        library = parent.__module__.partition(".")[0]
+        if parent.__name__ == "ndarray" and library in _BUILT_IN:
+            return get_backend(library)
+    return _installed_backend(kind)
+
+
+def _installed_backend(kind: type) -> Backend:
+    from mxcore import catalogue
+
+    library = kind.__module__.partition(".")[0]
+    if any(record.name == library for record in catalogue.records("backend")):
+        return get_backend(library)
+    raise TypeError(f"expected an array of NumPy or CuPy, got {kind.__module__}.{kind.__qualname__}")
+
+
+def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
+    """The one backend of all named arrays.
+
+    Raises:
+        TypeError: one is no array, or they belong to different libraries; the message names both.
+    """
+    first: tuple[str, Backend] | None = None
+    for label, array in arrays:
+        try:
+            backend = backend_of(array)
+        except TypeError as error:
+            raise TypeError(f"{label}: {error}") from None
+        first = first or (label, backend)
+        if backend is not first[1]:
+            raise TypeError(
+                f"{label} is an array of {backend.name}, {first[0]} one of {first[1].name}: "
+                "keep the weights, gradients and states of an optimizer in one library"
+            )
+    if first is None:
+        raise ValueError("no arrays given")
+    return first[1]
+
+
+@attrs.frozen(repr=False)
+class Context:
+    """A device, as MXNet names it: ``cpu(0)``, ``gpu(1)``."""
+
+    device_type: str
+    device_id: int = 0
+
+    def __repr__(self) -> str:
+        return f"{self.device_type}({self.device_id})"
+
+    @property
+    def backend(self) -> Backend:
+        """The backend of this device's arrays."""
+        return get_backend("cupy" if self.device_type == "gpu" else "numpy")
+
+    def array(self, values: npt.ArrayLike) -> Array:
+        """A new array on this device, with the values of a host array."""
+        return self.backend.from_host(np.asarray(values), self.device_id)
+
+
+def cpu(device_id: int = 0) -> Context:
+    """The host: NumPy arrays. The number is accepted for MXNet's sake and has no effect."""
+    return Context("cpu", device_id)
+
+
+def gpu(device_id: int = 0) -> Context:
+    """The CUDA device of that number: CuPy arrays. Nothing is imported or asked for until it is used."""
+    return Context("gpu", device_id)

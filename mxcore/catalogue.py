@@ -1,0 +1,350 @@
+"""What is installed: the algorithms, backends, commands and hooks that distributions offer through entry points.
+
+Listing reads metadata and imports nothing; asking for one name imports that one. A plugin that cannot be used breaks
+only its own name.
+
+Environment variables, each a comma-separated list of distribution names:
+
+* ``MXCORE_PLUGINS``: only these are used; empty, none are.
+* ``MXCORE_BLOCK``: these are not used.
+* ``MXCORE_PREFER``: where several distributions offer one name, the first of these that does is used.
+
+``MXCORE_STRICT_PLUGINS=1`` turns what is otherwise met only when a name is asked for (a duplicate, a plugin for
+another version of the core), and what is otherwise a warning (a hook that cannot be loaded), into an error at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import attrs
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, EntryPoint
+
+__all__ = [
+    "GROUPS",
+    "BlockedPluginError",
+    "BrokenPluginError",
+    "DuplicateNameError",
+    "IncompatiblePluginError",
+    "NotInstalledError",
+    "PluginError",
+    "Record",
+    "UnknownNameError",
+    "find",
+    "load",
+    "prefer",
+    "records",
+    "refresh",
+    "strict",
+]
+
+GROUPS: Mapping[str, str] = {
+    "optimizer": "mxcore.optimizers",
+    "initializer": "mxcore.initializers",
+    "lr_scheduler": "mxcore.lr_schedulers",
+    "backend": "mxcore.backends",
+    "kvstore": "mxcore.kvstores",
+    "namespace": "mxcore.namespaces",
+    "command": "mxcore.commands",
+    "hook": "mxcore.hooks",
+}
+"""The kinds of plugin, and the entry-point group of each."""
+
+Status = Literal["ok", "blocked", "incompatible", "duplicate"]
+
+
+class PluginError(Exception):
+    """A plugin cannot be found or used; the message says why and what to do."""
+
+
+class UnknownNameError(PluginError, ValueError):
+    """No distribution, installed or known, offers the name."""
+
+
+class NotInstalledError(PluginError, ValueError):
+    """A known distribution offers the name, and is not installed."""
+
+
+class BlockedPluginError(PluginError, ValueError):
+    """The distribution that offers the name is switched off by an environment variable."""
+
+
+class DuplicateNameError(PluginError, ValueError):
+    """Several distributions offer the name, and none of them is preferred."""
+
+
+class IncompatiblePluginError(PluginError, ImportError):
+    """The plugin asks for another version of the core."""
+
+
+class BrokenPluginError(PluginError, ImportError):
+    """The plugin cannot be imported, or is not what its entry point says."""
+
+
+@attrs.frozen
+class Record:
+    """One name that one installed distribution offers."""
+
+    kind: str
+    name: str
+    target: str
+    """Where it is, as ``package:Class`` or ``package.module``."""
+    distribution: str
+    version: str
+    summary: str
+    status: Status = "ok"
+    reason: str = ""
+    """Why the status is not "ok"."""
+
+    @property
+    def class_name(self) -> str:
+        """The last part of the target, such as ``Adam``."""
+        return self.target.replace(":", ".").rpartition(".")[2]
+
+    @property
+    def qualified_name(self) -> str:
+        """A name that is never ambiguous, such as ``mxcore-optimizer-adam:adam``."""
+        return f"{self.distribution}:{self.name}"
+
+
+def canonical(distribution: str) -> str:
+    """A distribution's name as comparisons need it: ``Mxcore_Optimizer.Adam`` is ``mxcore-optimizer-adam``."""
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(distribution.strip())
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+_preferred: list[str] = []
+
+
+def records(kind: str | None = None) -> tuple[Record, ...]:
+    """What is installed of one kind, or of all, sorted by kind and name; nothing is imported.
+
+    Raises:
+        ValueError: there is no such kind.
+        PluginError: ``MXCORE_STRICT_PLUGINS`` is set and one of the records is incompatible or a duplicate.
+    """
+    if kind is not None and kind not in GROUPS:
+        raise ValueError(f"kind must be one of {', '.join(GROUPS)}, got {kind!r}")
+    switches = tuple(os.environ.get(f"MXCORE_{name}") for name in ("PLUGINS", "BLOCK", "PREFER"))
+    found = _judged(switches, tuple(_preferred))
+    if strict():
+        for record in found:
+            if record.status != "blocked":
+                _raise_unless_usable(record, found)
+    return tuple(record for record in found if kind in (None, record.kind))
+
+
+def refresh() -> None:
+    """Forget what was read, so that distributions installed since then are seen."""
+    importlib.invalidate_caches()
+    _installed.cache_clear()
+    _judged.cache_clear()
+
+
+def prefer(*distributions: str) -> None:
+    """Use these distributions, the first one first, wherever several offer one name; replaces earlier preferences."""
+    _preferred[:] = [canonical(name) for name in distributions]
+
+
+def strict() -> bool:
+    """Whether ``MXCORE_STRICT_PLUGINS`` is set."""
+    return os.environ.get("MXCORE_STRICT_PLUGINS", "") not in ("", "0")
+
+
+@functools.cache
+def _installed() -> tuple[Record, ...]:
+    """Every record as the metadata states it, whatever the switches say."""
+    from importlib.metadata import entry_points
+
+    found = entry_points()
+    kinds = {group: kind for kind, group in GROUPS.items()}
+    # One entry point's distribution that was found twice on the path is one: entry_points() keeps the first.
+    return tuple(_record(kinds[point.group], point) for group in kinds for point in found.select(group=group))
+
+
+def _record(kind: str, point: EntryPoint) -> Record:
+    name, version, summary, reason = _distribution_facts(cast("Distribution", point.dist))
+    status: Status = "incompatible" if reason else "ok"
+    return Record(kind, point.name.lower(), point.value, name, version, summary, status, reason)
+
+
+@functools.cache
+def _distribution_facts(distribution: Distribution) -> tuple[str, str, str, str]:
+    metadata = distribution.metadata
+    summary = metadata.get("Summary", "")
+    return canonical(metadata["Name"]), metadata["Version"], summary, _incompatibility(distribution.requires or ())
+
+
+def _incompatibility(requirements: Iterable[str]) -> str:
+    """What a distribution's requirements say against this version of the core; empty if nothing."""
+    from packaging.requirements import Requirement
+
+    from mxcore import __version__
+
+    for requirement in map(Requirement, requirements):
+        wanted = requirement.specifier
+        if (
+            canonical(requirement.name) == "mxcore"
+            and not requirement.marker
+            and not wanted.contains(__version__, True)
+        ):
+            return f"requires mxcore{wanted}, this is mxcore {__version__}"
+    return ""
+
+
+@functools.cache
+def _judged(switches: tuple[str | None, ...], preferred: tuple[str, ...]) -> tuple[Record, ...]:
+    """The installed records, with what the switches and the other records say about each."""
+    allowed, blocked, in_environment = (None if value is None else _names(value) for value in switches)
+    order = [*preferred, *(in_environment or ())]
+    found = [_switched(record, allowed, blocked or []) for record in _installed()]
+    rivals: dict[tuple[str, str], list[Record]] = {}
+    for record in found:
+        if record.status == "ok":
+            rivals.setdefault((record.kind, record.name), []).append(record)
+    judged = [_compared(record, rivals.get((record.kind, record.name), []), order) for record in found]
+    return tuple(sorted(judged, key=lambda record: (record.kind, record.name, record.distribution)))
+
+
+def _names(value: str) -> list[str]:
+    return [canonical(name) for name in value.split(",") if name.strip()]
+
+
+def _switched(record: Record, allowed: list[str] | None, blocked: list[str]) -> Record:
+    if record.distribution in blocked:
+        return attrs.evolve(record, status="blocked", reason="named in MXCORE_BLOCK")
+    if allowed is not None and record.distribution not in allowed:
+        return attrs.evolve(record, status="blocked", reason="not named in MXCORE_PLUGINS")
+    return record
+
+
+def _compared(record: Record, rivals: list[Record], order: list[str]) -> Record:
+    offering = {rival.distribution for rival in rivals}
+    if record.status != "ok" or len(offering) < 2:
+        return record
+    preferred = next((name for name in order if name in offering), None)
+    if record.distribution == preferred:
+        return record
+    others = ", ".join(sorted(offering - {record.distribution}))
+    return attrs.evolve(record, status="duplicate", reason=f"also offered by {others}")
+
+
+# --- finding and loading ---------------------------------------------------------------------------------------------
+
+
+def find(kind: str, name: str) -> Record:
+    """The usable record of a name, an alias, a class name or a qualified name; case does not matter.
+
+    Raises:
+        PluginError: the name is unknown, not installed, blocked, offered twice or for another version of the core.
+    """
+    distribution, _, wanted = name.lower().rpartition(":")
+    known = [record for record in records(kind) if not distribution or record.distribution == canonical(distribution)]
+    found = [record for record in known if record.name == wanted] or _of_class(known, wanted)
+    usable = [record for record in found if record.status == "ok"]
+    if usable:
+        return usable[0]
+    if distribution and found and found[0].status == "duplicate":
+        return found[0]
+    if found:
+        _raise_unless_usable(found[0], found)
+    raise _missing(kind, name)
+
+
+def _of_class(known: list[Record], wanted: str) -> list[Record]:
+    found = [record for record in known if record.class_name.lower() == wanted]
+    return [record for record in found if record.name == found[0].name]
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return what a name stands for.
+
+    Raises:
+        PluginError: see :func:`find`; or the import fails, and the message says how and what to do.
+    """
+    return load_record(find(kind, name))
+
+
+def load_record(record: Record) -> Any:
+    """Import and return the target of a record.
+
+    Raises:
+        BrokenPluginError: it cannot be imported.
+    """
+    module, _, attribute = record.target.partition(":")
+    try:
+        loaded: Any = importlib.import_module(module)
+        for part in filter(None, attribute.split(".")):
+            loaded = getattr(loaded, part)
+    except (Exception, SystemExit) as error:
+        raise broken(record, f"{type(error).__name__}: {error}", _remedy(record, error)) from error
+    return loaded
+
+
+def broken(record: Record, cause: str, remedy: str = "") -> BrokenPluginError:
+    """The error for a plugin that is installed and cannot be used."""
+    return BrokenPluginError(
+        f"{record.kind} {record.name!r} is installed but broken: {record.distribution} {record.version} "
+        f"({record.target}): {cause}. "
+        + (remedy or f"Update or uninstall it, or set MXCORE_BLOCK={record.distribution}")
+    )
+
+
+def _remedy(record: Record, error: BaseException) -> str:
+    own_package = record.target.replace(":", ".").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(own_package):
+        missing = error.name.partition(".")[0]
+        return f"Install what it needs, module {missing!r}, or set MXCORE_BLOCK={record.distribution}"
+    return f"Try: pip install --force-reinstall {record.distribution}; or set MXCORE_BLOCK={record.distribution}"
+
+
+def _raise_unless_usable(record: Record, rivals: Iterable[Record]) -> None:
+    who = f"{record.kind} {record.name!r}"
+    if record.status == "incompatible":
+        raise IncompatiblePluginError(
+            f"{who}: {record.distribution} {record.version} {record.reason}: pip install --upgrade {record.distribution}"
+        )
+    if record.status == "blocked":
+        raise BlockedPluginError(f"{who} is switched off: {record.distribution} is {record.reason}")
+    same = [other for other in rivals if (other.kind, other.name) == (record.kind, record.name)]
+    if record.status == "duplicate" and all(other.status != "ok" for other in same):
+        names = [other.qualified_name for other in same if other.status == "duplicate"]
+        raise DuplicateNameError(
+            f"{who} is offered by {len(names)} distributions: say which, as in {' or '.join(map(repr, names))}, "
+            f"or prefer one: MXCORE_PREFER={record.distribution}"
+        )
+
+
+def _missing(kind: str, name: str) -> PluginError:
+    """The error for a name that nothing installed offers."""
+    known = known_names(kind)
+    if name.lower() in known:
+        distribution = known[name.lower()]
+        return NotInstalledError(f"{kind} {name!r} is not installed: pip install {distribution}")
+    names = {record.name for record in records(kind)} | set(known)
+    close = difflib.get_close_matches(name.lower(), sorted(names), cutoff=0.6)
+    hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return UnknownNameError(f"cannot find {kind} {name!r}{hint or '; `mxcore list` shows what is installed'}")
+
+
+@functools.cache
+def known_names(kind: str) -> Mapping[str, str]:
+    """The names, aliases and class names of this project's own plugins, and the distribution of each."""
+    published = json.loads(Path(__file__).with_name("builtins.json").read_text(encoding="utf-8"))
+    names: dict[str, str] = {}
+    for distribution, groups in published.items():
+        for name, target in groups.get(GROUPS[kind], {}).items():
+            names[name] = names[target.rpartition(":")[2].lower()] = distribution
+    return names

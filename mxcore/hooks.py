@@ -1,0 +1,121 @@
+"""Who else takes part in a run: pluggy hooks.
+
+A hook plugin is any object or module whose functions are marked with :data:`hookimpl`. It is installed as an entry
+point of the group ``mxcore.hooks``, or registered by hand::
+
+    import mxcore as mx
+
+    class Watch:
+        @mx.hooks.hookimpl
+        def mxcore_after_step(self, updater, indices, weights):
+            ...
+
+    mx.hooks.register(Watch())
+
+Installed hook plugins are loaded once, when the first updater is made or the first parameter initialised. Each is
+loaded on its own: one that fails is reported as a warning and leaves the others alone. A hook that nobody implements
+is not called at all.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from mxcore import catalogue
+from mxcore.backend import Array
+
+if TYPE_CHECKING:
+    from mxcore.initializer import InitDesc, Initializer
+    from mxcore.updater import Updater
+
+__all__ = ["call", "hookimpl", "manager", "register", "unregister"]
+
+hookspec = pluggy.HookspecMarker("mxcore")
+hookimpl = pluggy.HookimplMarker("mxcore")
+"""Marks a function as an implementation of a hook."""
+
+
+@hookspec
+def mxcore_before_step(
+    updater: Updater, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
+) -> None:
+    """Called when an updater has checked its arguments and before anything changes. Arrays must not be written to."""
+
+
+@hookspec
+def mxcore_after_step(
+    updater: Updater, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
+) -> None:
+    """Called after an updater has updated ``weights``."""
+
+
+@hookspec
+def mxcore_initialized(initializer: Initializer, desc: InitDesc | str, array: Array) -> None:
+    """Called after an initializer has filled ``array``."""
+
+
+@hookspec
+def mxcore_saved(path: Path, updater: Updater) -> None:
+    """Called after the state of an updater has been written to ``path``."""
+
+
+@hookspec
+def mxcore_loaded(path: Path, updater: Updater) -> None:
+    """Called after the state of an updater has been read from ``path``."""
+
+
+@functools.cache
+def manager() -> pluggy.PluginManager:
+    """The plugin manager, with every installed and usable hook plugin registered."""
+    hooks = pluggy.PluginManager("mxcore")
+    hooks.add_hookspecs(sys.modules[__name__])
+    for record in catalogue.records("hook"):
+        if record.status != "blocked":
+            _register_installed(hooks, record)
+    return hooks
+
+
+def _register_installed(hooks: pluggy.PluginManager, record: catalogue.Record) -> None:
+    try:
+        plugin = catalogue.load("hook", record.qualified_name)
+        hooks.register(plugin() if isinstance(plugin, type) else plugin, name=record.qualified_name)
+        hooks.check_pending()
+    except (catalogue.PluginError, pluggy.PluginValidationError) as error:
+        if catalogue.strict():
+            raise
+        if hooks.has_plugin(record.qualified_name):
+            hooks.unregister(name=record.qualified_name)
+        warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)
+
+
+def register(plugin: object, name: str | None = None) -> None:
+    """Let a plugin of this process take part.
+
+    Raises:
+        ValueError: it is registered already, or one of its hooks is unknown or asks for an unknown argument.
+    """
+    manager().register(plugin, name)
+    try:
+        manager().check_pending()
+    except pluggy.PluginValidationError as error:
+        manager().unregister(plugin)
+        raise ValueError(str(error)) from error
+
+
+def unregister(plugin: object) -> None:
+    """Let a plugin that was registered no longer take part."""
+    manager().unregister(plugin)
+
+
+def call(hook: str, **arguments: Any) -> None:
+    """Call every implementation of a hook; nothing happens when there is none."""
+    caller = getattr(manager().hook, hook)
+    if caller.get_hookimpls():
+        caller(**arguments)

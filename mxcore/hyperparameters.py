@@ -1,0 +1,174 @@
+"""Hyper-parameters: declared once, checked whenever they are set, shown in signatures and documentation.
+
+>>> import mxcore as mx
+>>> @mx.hyperparameters
+... class Swift(mx.optimizer.Optimizer):
+...     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
+>>> Swift(beta=1.2)
+Traceback (most recent call last):
+    ...
+ValueError: beta must be in [0, 1), got 1.2
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import attrs
+import numpy as np
+
+__all__ = [
+    "Check",
+    "boolean",
+    "hyperparameter",
+    "hyperparameters",
+    "in_range",
+    "integer",
+    "non_negative",
+    "number",
+    "one_of",
+    "optional",
+    "positive",
+    "text",
+]
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Check:
+    """A condition on one hyper-parameter; ``requirement`` completes the sentence "beta1 must be …".
+
+    Raises ValueError when a value that is given, or later assigned, does not meet it.
+    """
+
+    requirement: str
+    accepts: Callable[[Any], bool] = attrs.field(repr=False, eq=False)
+
+    def __call__(self, instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Refuse a value, as a validator of attrs."""
+        if not self.accepts(value):
+            raise ValueError(f"{attribute.alias} must be {self.requirement}, got {value!r}")
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+number = Check("a finite number", _is_number)
+positive = Check("a number above 0", lambda value: _is_number(value) and value > 0)
+non_negative = Check("a number of at least 0", lambda value: _is_number(value) and value >= 0)
+boolean = Check("True or False", lambda value: isinstance(value, bool))
+text = Check("text", lambda value: isinstance(value, str))
+
+
+def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Check:
+    """A number between ``low`` and ``high``, ends included unless they are said to be open."""
+
+    def accepts(value: Any) -> bool:
+        if not _is_number(value):
+            return False
+        return bool((low < value if left_open else low <= value) and (value < high if right_open else value <= high))
+
+    interval = f"{'(' if left_open else '['}{low:g}, {high:g}{')' if right_open else ']'}"
+    return Check(f"in {interval}", accepts)
+
+
+def integer(at_least: int) -> Check:
+    """A whole number that is not smaller than ``at_least``."""
+    return Check(f"an integer of at least {at_least}", lambda value: _is_integer(value) and value >= at_least)
+
+
+def one_of(*choices: str) -> Check:
+    """One of the given words."""
+    return Check(f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices)
+
+
+def optional(check: Check) -> Check:
+    """None, or what ``check`` asks for."""
+    return Check(f"None or {check.requirement}", lambda value: value is None or check.accepts(value))
+
+
+def _check_for(default: object) -> list[Check]:
+    """What a default value says about the values beside it."""
+    if isinstance(default, bool):
+        return [boolean]
+    if isinstance(default, (int, float)):
+        return [number]
+    return [text] if isinstance(default, str) else []
+
+
+def _plain(value: Any) -> Any:
+    """NumPy scalars as Python numbers: a ``numpy.float64`` in a rule would turn float32 weights into float64."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def hyperparameter(
+    default: Any = attrs.NOTHING,
+    *checks: Check,
+    alias: str | None = None,
+    kw_only: bool = False,
+    repr: bool = True,
+    converter: Callable[[Any], Any] = _plain,
+) -> Any:
+    """Declare one hyper-parameter of a class decorated with :func:`hyperparameters`.
+
+    Args:
+        default: its value unless given. Left out, with the checks or nothing in its place, it is required.
+        checks: what a value must meet. None given: a bool, a number or text, whatever the default is.
+        alias: the name in the constructor, where it differs from the attribute's.
+        kw_only: whether the constructor takes it by keyword alone.
+        repr: whether ``repr`` shows it.
+        converter: applied before the checks.
+    """
+    if isinstance(default, Check):
+        default, checks = attrs.NOTHING, (default, *checks)
+    return attrs.field(
+        default=default,
+        validator=list(checks) or _check_for(default),
+        alias=alias,
+        kw_only=kw_only,
+        repr=repr,
+        converter=converter,
+    )
+
+
+def _arrange(cls: type, fields: list[Any]) -> list[Any]:
+    """Order the constructor as MXNet does: the class's own arguments, then the inherited ones.
+
+    A class with a default learning rate of its own takes ``learning_rate`` first, also by position.
+    """
+    fields = sorted(fields, key=lambda field: field.inherited)
+    if "default_learning_rate" in vars(cls):
+        rate = [field for field in fields if field.name == "lr" and field.inherited]
+        fields = [field.evolve(kw_only=False) for field in rate] + [field for field in fields if field not in rate]
+    return fields
+
+
+def _show_learning_rate(cls: Any) -> None:
+    """Let the signature show the learning rate that a class falls back on, in place of None."""
+    signature = inspect.signature(cls.__init__)
+    parameters = [
+        parameter.replace(default=cls.default_learning_rate) if parameter.name == "learning_rate" else parameter
+        for parameter in signature.parameters.values()
+    ]
+    cls.__init__.__signature__ = signature.replace(parameters=parameters)
+
+
+def hyperparameters(cls: type[T]) -> type[T]:
+    """Give a class a constructor, checks and a ``repr`` from the hyper-parameters it declares.
+
+    This is ``attrs.define`` without ``__slots__`` and without generated equality, so that instances keep the
+    freedom of plain Python objects. Values are checked when they are given and whenever they are assigned.
+    """
+    defined = attrs.define(slots=False, eq=False, field_transformer=_arrange)(cls)
+    if hasattr(defined, "default_learning_rate"):
+        _show_learning_rate(defined)
+    return defined

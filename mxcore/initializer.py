@@ -1,0 +1,265 @@
+"""Initializers: give a parameter its first values, by its name.
+
+>>> import numpy as np, mxcore as mx
+>>> weight = np.empty((4, 3), np.float32)
+>>> mx.random.seed(1)
+1
+>>> mx.init.create("xavier")("fc_weight", weight)
+>>> bias = np.empty(4, np.float32)
+>>> mx.init.create("xavier")("fc_bias", bias)
+>>> bias
+array([0., 0., 0., 0.], dtype=float32)
+
+The name decides: a name that ends in ``weight`` gets what the class draws, ``bias`` and ``beta`` get 0, ``gamma`` gets
+1. (MXNet's page says that the base class sets a bias to 1. Its code sets 0, and so does this.)
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import random
+from mxcore.backend import Array, backend_of
+from mxcore.registry import Registry
+
+__all__ = ["InitDesc", "Initializer", "alias", "create", "register"]
+
+_logger = logging.getLogger(__name__)
+
+
+class InitDesc(str):
+    """A parameter's name, with what is known about it.
+
+    Args:
+        name: the parameter's name.
+        attrs: its attributes, text by name; ``__init__`` holds the text of an initializer of its own.
+        global_init: the initializer of the whole model, to which others may delegate.
+    """
+
+    attrs: dict[str, str]
+    global_init: Initializer | None
+
+    def __new__(
+        cls, name: str, attrs: Mapping[str, str] | None = None, global_init: Initializer | None = None
+    ) -> InitDesc:
+        """Make the name, a str with attributes."""
+        desc = super().__new__(cls, name)
+        desc.attrs = dict(attrs or {})
+        desc.global_init = global_init
+        return desc
+
+
+# What the end of a name means: the first that fits.
+_SUFFIXES = {
+    "weight": "_init_weight",
+    "bias": "_init_bias",
+    "gamma": "_init_gamma",
+    "beta": "_init_beta",
+    "min": "_init_zero",
+    "max": "_init_one",
+    "weight_quantize": "_init_quantized_weight",
+    "bias_quantize": "_init_zero",
+}
+# A plain text name, which can carry no attributes, is also searched for the layers that MXNet knows by name.
+_PLAIN_PREFIXES = {"upsampling": "_init_bilinear", "stn_loc": "_init_loc"}
+_PLAIN_SUFFIXES = {
+    **_SUFFIXES,
+    "moving_mean": "_init_zero",
+    "moving_var": "_init_one",
+    "moving_inv_var": "_init_zero",
+    "moving_avg": "_init_zero",
+}
+
+
+class Initializer:
+    """Base class of all initializers. Call one with a parameter's name and its array, which is filled in place.
+
+    There are two ways to write one:
+
+    * define ``values(desc, shape, rng)``, which returns the values of a weight as a host array. ``rng`` is a
+      :class:`numpy.random.Generator` that depends on the seed and on the parameter's name alone, and the values are
+      cast and copied to wherever the parameter lives;
+    * as in MXNet, define ``_init_weight(desc, array)``, which fills the array.
+
+    Override ``_init_bias``, ``_init_gamma``, ``_init_beta`` and the like to change what those names get.
+
+    >>> import mxcore as mx
+    >>> @mx.init.register
+    ... class Half(mx.init.Initializer):
+    ...     def _init_weight(self, desc, array):
+    ...         array[:] = 0.5
+    >>> mx.init.create("half").dumps()
+    '["half", {}]'
+
+    Args:
+        kwargs: for a class with a constructor of its own, the arguments that ``dumps()`` shall repeat.
+    """
+
+    _verbose = False
+    _print_func: Callable[[Array], str] | None = None
+    _kwargs: Mapping[str, Any] = {}
+
+    if TYPE_CHECKING:  # most constructors are generated, from the hyper-parameters of each class
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    else:
+
+        def __init__(self, **kwargs: Any) -> None:
+            self._kwargs = kwargs
+
+    def __call__(self, desc: str, array: Array) -> None:
+        """Fill ``array``, of any shape and floating dtype, in place.
+
+        Args:
+            desc: the parameter's name: an :class:`InitDesc`, or plain text.
+            array: a NumPy or CuPy array.
+
+        Raises:
+            TypeError: ``desc`` is no text, or ``array`` no array.
+            ValueError: no rule covers the name, or the class cannot initialise an array of this shape.
+        """
+        if not isinstance(desc, str):
+            raise TypeError(f"the name of a parameter must be text, got {desc!r}")
+        if not backend_of(array).is_writable(array):
+            raise ValueError(f"cannot initialise {str(desc)!r}: the array is read-only")
+        if isinstance(desc, InitDesc) and desc.global_init is None:
+            desc.global_init = self
+        with random.scope(desc):
+            self._fill(desc, array)
+        self._report(desc, array)
+        from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
+
+        hooks.call("mxcore_initialized", initializer=self, desc=desc, array=array)
+
+    def _fill(self, desc: str, array: Array) -> None:
+        own = desc.attrs.get("__init__") if isinstance(desc, InitDesc) else None
+        if own:
+            create(own)._init_weight(desc, array)
+        else:
+            getattr(self, _method_for(desc))(desc, array)
+
+    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+        """The values of a weight, as something that broadcasts to ``shape``; subclasses define this."""
+        raise NotImplementedError(f"{type(self).__name__} must define values(desc, shape, rng) or _init_weight")
+
+    def _init_weight(self, desc: str, array: Array) -> None:
+        backend_of(array).fill(array, np.asarray(self.values(desc, array.shape, random.generator(desc))))
+
+    def _init_bias(self, desc: str, array: Array) -> None:
+        self._init_zero(desc, array)
+
+    def _init_gamma(self, desc: str, array: Array) -> None:
+        self._init_one(desc, array)
+
+    def _init_beta(self, desc: str, array: Array) -> None:
+        self._init_zero(desc, array)
+
+    def _init_zero(self, desc: str, array: Array) -> None:
+        backend_of(array).fill(array, 0)
+
+    def _init_one(self, desc: str, array: Array) -> None:
+        backend_of(array).fill(array, 1)
+
+    def _init_quantized_weight(self, desc: str, array: Array) -> None:
+        backend_of(array).fill(array, random.generator(desc).integers(-127, 128, array.shape))
+
+    def _init_bilinear(self, desc: str, array: Array) -> None:
+        create("bilinear")._init_weight(desc, array)
+
+    def _init_loc(self, desc: str, array: Array) -> None:
+        if desc.endswith("bias"):
+            self._init_loc_bias(desc, array)
+        else:
+            self._init_zero(desc, array)
+
+    def _init_loc_bias(self, desc: str, array: Array) -> None:
+        if array.shape != (6,):
+            raise ValueError(f"{str(desc)!r} must have shape (6,), an affine transform of the plane, got {array.shape}")
+        backend_of(array).fill(array, np.array([1, 0, 0, 0, 1, 0]))
+
+    def _init_default(self, desc: str, array: Array) -> None:
+        raise ValueError(
+            f"no rule says how to initialise {str(desc)!r}: names end in {', '.join(_SUFFIXES)}. "
+            "Rename it, or give it an initializer of its own: Variable(init=…), InitDesc(name, {'__init__': …})"
+        )
+
+    def set_verbosity(self, verbose: bool = False, print_func: Callable[[Array], str] | None = None) -> Initializer:
+        """Log a line for each parameter initialised; ``print_func`` makes its text, by default norm(x)/√size."""
+        self._verbose = verbose
+        self._print_func = print_func
+        return self
+
+    def _report(self, desc: str, array: Array) -> None:
+        if self._verbose:
+            statistic = (self._print_func or _root_mean_square)(array)
+            _logger.info("Initialized %s as %s: %s", desc, registry.name_of(type(self)), statistic)
+
+    def dumps(self) -> str:
+        """The initializer as text, ``["name", {arguments}]``, from which :func:`create` makes an equal one."""
+        return json.dumps([registry.name_of(type(self)), _as_json(self._arguments())])
+
+    def _arguments(self) -> Mapping[str, Any]:
+        cls: Any = type(self)
+        if not attrs.has(cls):
+            return self._kwargs
+        return {field.alias: getattr(self, field.name) for field in attrs.fields(cls)}
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other) or not isinstance(other, Initializer):
+            return NotImplemented
+        return bool(_as_json(self._arguments()) == _as_json(other._arguments()))
+
+    __hash__ = None  # type: ignore[assignment]  # mutable, and compared by value
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def _method_for(desc: str) -> str:
+    """The name of the method that initialises a parameter of this name."""
+    suffixes = _SUFFIXES if isinstance(desc, InitDesc) else _PLAIN_SUFFIXES
+    by_prefix = () if isinstance(desc, InitDesc) else _PLAIN_PREFIXES.items()
+    for prefix, method in by_prefix:
+        if desc.startswith(prefix):
+            return method
+    return next((method for suffix, method in suffixes.items() if desc.endswith(suffix)), "_init_default")
+
+
+def _as_json(value: Any) -> Any:
+    """Arguments as JSON has them: arrays and tuples as lists, initializers as their text."""
+    if isinstance(value, Initializer):
+        return value.dumps()
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    return backend_of(value).to_host(value).tolist() if hasattr(value, "shape") else value
+
+
+def _root_mean_square(array: Array) -> str:
+    values = backend_of(array).to_host(array).astype(np.float64)
+    return str(np.linalg.norm(values) / max(values.size, 1) ** 0.5)
+
+
+registry: Registry[Initializer] = Registry("initializer", Initializer)
+register = registry.register
+alias = registry.alias
+create = registry.create
+
+
+def __getattr__(name: str) -> Any:
+    """The class of that name, registered or installed; imported by its first use."""
+    return registry.attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    """The public names, with the class of everything registered or installed; nothing is imported."""
+    return sorted({*globals(), *registry.class_names()})

@@ -1,0 +1,113 @@
+"""Learning-rate schedulers: a rate for each update.
+
+>>> import mxcore as mx
+>>> schedule = mx.lr_scheduler.FactorScheduler(step=100, factor=0.9, base_lr=0.1)
+>>> schedule(1), schedule(100), round(schedule(101), 3)
+(0.1, 0.1, 0.09)
+
+``scheduler(n)`` is the rate of the n-th update, n = 1, 2, …: an optimizer counts an update before it asks for its rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.hyperparameters import hyperparameter, hyperparameters, integer, number, one_of, optional
+from mxcore.registry import Registry
+
+__all__ = ["LRScheduler", "alias", "create", "evaluate", "register"]
+
+Rates = npt.NDArray[np.float64]
+
+
+@hyperparameters
+class LRScheduler:
+    """Base class of all schedules.
+
+    There are two ways to write one:
+
+    * define ``rate(t)``, a pure function of the number of the update, in array operations. The base class adds the
+      warm-up, scalars and arrays;
+    * as in MXNet, define ``__call__(num_update)``.
+
+    With ``rate``, calls in any order and any number give the same rates, and ``base_lr`` may be assigned at any time.
+
+    Args:
+        base_lr: the rate that the schedule starts from.
+        warmup_steps: for updates before this one the rate is the warm-up's.
+        warmup_begin_lr: the rate at update 0, at most ``base_lr``.
+        warmup_mode: ``"linear"``, from ``warmup_begin_lr`` up to ``base_lr``; or ``"constant"``, ``warmup_begin_lr``.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    base_lr: float = hyperparameter(0.01, optional(number))
+    warmup_steps: int = hyperparameter(0, integer(at_least=0))
+    warmup_begin_lr: float = hyperparameter(0, number)
+    warmup_mode: str = hyperparameter("linear", one_of("linear", "constant"))
+
+    if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def __attrs_post_init__(self) -> None:
+        if self.base_lr is not None and self.warmup_begin_lr > self.base_lr:
+            raise ValueError(f"warmup_begin_lr must be at most base_lr={self.base_lr}, got {self.warmup_begin_lr}")
+
+    @overload
+    def __call__(self, num_update: int) -> float: ...
+    @overload
+    def __call__(self, num_update: npt.NDArray[Any]) -> Rates: ...
+    def __call__(self, num_update: int | npt.NDArray[Any]) -> float | Rates:
+        """The rate of an update, counted from 1; for an array of updates, the array of their rates."""
+        if np.ndim(num_update):
+            updates = np.asarray(num_update, np.float64)
+            after = np.asarray(self.rate(np.maximum(updates, self.warmup_steps)), np.float64)
+            return np.where(updates < self.warmup_steps, self.get_warmup_lr(updates), after)
+        update = float(num_update)
+        return float(self.get_warmup_lr(update) if update < self.warmup_steps else self.rate(update))
+
+    def rate(self, t: Any) -> Any:
+        """The rate of update ``t``, a float or an array of them, once the warm-up is over; subclasses define this."""
+        raise NotImplementedError(f"{type(self).__name__} must define rate(t) or __call__(num_update)")
+
+    @property
+    def warmup_final_lr(self) -> float:
+        """The rate that a linear warm-up ends at: ``base_lr``."""
+        return self.base_lr
+
+    def get_warmup_lr(self, num_update: Any) -> Any:
+        """The rate of an update before ``warmup_steps``."""
+        if self.warmup_mode == "constant":
+            return self.warmup_begin_lr + 0 * num_update
+        increase = (self.warmup_final_lr - self.warmup_begin_lr) * num_update / self.warmup_steps
+        return self.warmup_begin_lr + increase
+
+
+def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> Rates:
+    """The rates of an array of updates, for plots; a scheduler that only takes numbers is called for each in turn."""
+    numbers = np.asarray(updates)
+    if isinstance(scheduler, LRScheduler) and type(scheduler).__call__ is LRScheduler.__call__:
+        return np.asarray(scheduler(numbers), np.float64)
+    return np.array([scheduler(int(update)) for update in numbers.flat], np.float64).reshape(numbers.shape)
+
+
+registry: Registry[LRScheduler] = Registry("lr_scheduler", LRScheduler)
+register = registry.register
+alias = registry.alias
+create = registry.create
+
+
+def __getattr__(name: str) -> Any:
+    """The class of that name, registered or installed; imported by its first use."""
+    return registry.attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    """The public names, with the class of everything registered or installed; nothing is imported."""
+    return sorted({*globals(), *registry.class_names()})

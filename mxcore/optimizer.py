@@ -1,0 +1,406 @@
+"""Optimizers: update weights from gradients, in place.
+
+>>> import numpy as np, mxcore as mx
+>>> weight, grad = np.ones(3), np.full(3, 0.5)
+>>> updater = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.1))
+>>> updater(0, grad, weight)
+>>> weight
+array([0.95, 0.95, 0.95])
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from mxcore import lr_scheduler as lr_schedulers
+from mxcore.backend import Array, backend_of, shared_backend
+from mxcore.hyperparameters import (
+    boolean,
+    hyperparameter,
+    hyperparameters,
+    integer,
+    non_negative,
+    optional,
+    positive,
+)
+from mxcore.kernel import Decay, Program, Slot, Update
+from mxcore.registry import Registry
+from mxcore.updater import Updater, get_updater, in_lists
+
+__all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
+
+_logger = logging.getLogger(__name__)
+
+Index = int | str
+_HALF = ("float16", "bfloat16")
+
+
+def _name_table(names: Any) -> dict[Index, str]:
+    if names is not None and not isinstance(names, Mapping):
+        raise ValueError(f"param_idx2name must be a dict from the index of a parameter to its name, got {names!r}")
+    return dict(names or {})
+
+
+def _scheduler(given: Any) -> Any:
+    """A scheduler from its name or its text; anything callable is taken as it is."""
+    scheduler = lr_schedulers.create(given) if isinstance(given, (str, dict)) else given
+    if scheduler is not None and not callable(scheduler):
+        raise ValueError(f"lr_scheduler must be a scheduler, or a function of the number of the update, got {given!r}")
+    return scheduler
+
+
+@hyperparameters
+class Optimizer:
+    """Base class of all optimizers. There are two ways to write one.
+
+    *As a rule*: name the state that is kept per parameter in ``slots``, and give one function from the old arrays to
+    the new ones. Everything else, listed below, is done here. ``grad`` arrives rescaled, clipped and, as ``decay``
+    says, with weight decay; ``lr`` and ``t``, the rate and the count of this parameter's update, and the
+    hyper-parameters arrive as the keywords that the rule names.
+
+    >>> import mxcore as mx
+    >>> @mx.optimizer.register
+    ... @mx.hyperparameters
+    ... class Heavy(mx.optimizer.Optimizer):
+    ...     momentum: float = mx.hyperparameter(0.9, mx.in_range(0, 1))
+    ...     slots = ("velocity",)
+    ...     @staticmethod
+    ...     def rule(weight, grad, velocity, *, lr, momentum):
+    ...         velocity = momentum * velocity - lr * grad
+    ...         return weight + velocity, velocity
+    >>> mx.optimizer.create("heavy", learning_rate=0.1).learning_rate
+    0.1
+
+    *As in MXNet*: override ``create_state(index, weight)`` and ``update(index, weight, grad, state)`` with array code
+    that works on NumPy and CuPy arrays alike.
+
+    A rule may also take: ``raw_grad``, the gradient as it was given; ``noise``, standard normal numbers in the shape of
+    the weight, reproducible from the seed; ``num_update``; ``wd``, if ``decay`` is ``"own"``; and what ``flags`` says.
+
+    Args:
+        rescale_grad: the factor on every gradient, such as 1 / batch size.
+        param_idx2name: the names of the parameters by index; a weight decays only if its name says so.
+        wd: the weight decay.
+        clip_gradient: bound on each element of the rescaled gradient; None is off.
+        learning_rate: the learning rate. Not given: the scheduler's ``base_lr``, or without a scheduler the class's
+            ``default_learning_rate``. Given: it becomes the scheduler's ``base_lr``.
+        lr_scheduler: a :class:`~mxcore.lr_scheduler.LRScheduler`, its name or text, or a function of the update.
+        sym: a symbol whose arguments carry multipliers as ``__lr_mult__`` and ``__wd_mult__``.
+        begin_num_update: the count that every parameter starts from.
+        multi_precision: keep a float32 master copy of each float16 or bfloat16 weight.
+        param_dict: objects with ``lr_mult`` and ``wd_mult``, by index; they come before any other multiplier.
+
+    Raises:
+        ValueError: an argument is out of its range.
+    """
+
+    default_learning_rate: ClassVar[float] = 0.01
+    decay: ClassVar[Decay] = "after_clip"
+    slots: ClassVar[Any] = ()
+    """The state of a rule: a tuple of names and :class:`Slot`, or a method that returns one."""
+    rule: ClassVar[Callable[..., Any] | None] = None
+    decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
+    """How the names of those parameters end that weight decay applies to."""
+
+    rescale_grad: float = hyperparameter(1.0, kw_only=True)
+    idx2name: dict[Index, str] = hyperparameter(
+        None, alias="param_idx2name", converter=_name_table, kw_only=True, repr=False
+    )
+    wd: float = hyperparameter(0.0, non_negative, kw_only=True)
+    clip_gradient: float | None = hyperparameter(None, optional(positive), kw_only=True)
+    lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate", kw_only=True)
+    lr_scheduler: Any = hyperparameter(None, converter=_scheduler, kw_only=True)
+    sym_info: Any = hyperparameter(
+        None,
+        alias="sym",
+        converter=lambda sym: sym and (sym.attr_dict(), sym.list_arguments()),
+        kw_only=True,
+        repr=False,
+    )
+    begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
+    multi_precision: bool = hyperparameter(False, boolean, kw_only=True)
+    param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
+
+    if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def __attrs_post_init__(self) -> None:
+        self.num_update = self.begin_num_update
+        self._all_index_update_counts: dict[int, dict[Index, int]] = {0: {}}
+        self._index_update_count = self._all_index_update_counts[0]
+        self.host_numbers: dict[Index, dict[str, float]] = {}
+        self.aggregate_num = 0
+        self._settle_learning_rate()
+        self.lr_mult: dict[Index, float] = {}
+        self.wd_mult: dict[Index, float] = {}
+        self.set_lr_mult({})
+        self.set_wd_mult({})
+
+    # --- the learning rate -------------------------------------------------------------------------------------------
+
+    def _settle_learning_rate(self) -> None:
+        """Let a rate that was given override the scheduler's, and a default one nobody's."""
+        if self.lr_scheduler is None:
+            self.lr = self.default_learning_rate if self.lr is None else self.lr
+            return
+        base_lr = getattr(self.lr_scheduler, "base_lr", self.lr)
+        rate = self.default_learning_rate if self.lr is None and base_lr is None else self.lr
+        if rate is not None and rate != getattr(self.lr_scheduler, "base_lr", None):
+            if base_lr is not None:
+                _logger.info("base_lr of the scheduler was %s, it is now learning_rate=%s", base_lr, rate)
+            self.lr_scheduler.base_lr = rate
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate at the present number of updates, before multipliers."""
+        if self.lr_scheduler is not None:
+            return float(self.lr_scheduler(self.num_update))
+        return float(self.lr)  # type: ignore[arg-type]  # not None without a scheduler
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate.
+
+        Raises:
+            UserWarning: a scheduler sets it; assign ``lr_scheduler.base_lr`` instead.
+        """
+        if self.lr_scheduler is not None:
+            raise UserWarning("the scheduler sets the learning rate: assign lr_scheduler.base_lr instead")
+        self.lr = lr
+
+    def set_lr_mult(self, args_lr_mult: Mapping[Index, float]) -> None:
+        """Replace the multipliers of the learning rate, by index or name; those of the symbol stay below them."""
+        self.lr_mult = {**self._symbol_multipliers("__lr_mult__"), **args_lr_mult}
+
+    def set_wd_mult(self, args_wd_mult: Mapping[Index, float]) -> None:
+        """Replace the multipliers of the weight decay, by index or name.
+
+        Below them stand the symbol's, and 0 for each name that does not end as ``decayed_suffixes`` says.
+        """
+        exempt: dict[Index, float] = {
+            name: 0.0 for name in self.idx2name.values() if not name.endswith(self.decayed_suffixes)
+        }
+        self.wd_mult = {**exempt, **self._symbol_multipliers("__wd_mult__"), **args_wd_mult}
+
+    def _symbol_multipliers(self, attribute: str) -> dict[Index, float]:
+        if not self.sym_info:
+            return {}
+        attributes, arguments = self.sym_info
+        return {name: float(attributes[name][attribute]) for name in arguments if attribute in attributes.get(name, {})}
+
+    def _multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
+        if index in self.param_dict:
+            return float(getattr(self.param_dict[index], attribute))
+        if index in table:
+            return float(table[index])
+        return float(table.get(self.idx2name.get(index, ""), 1.0))
+
+    def _get_lrs(self, indices: Sequence[Index]) -> list[float]:
+        """The learning rate of each parameter, after schedule and multipliers."""
+        rate = self.learning_rate
+        return [rate * self._multiplier(index, self.lr_mult, "lr_mult") for index in indices]
+
+    def _get_lr(self, index: Index) -> float:
+        return self._get_lrs([index])[0]
+
+    def _get_wds(self, indices: Sequence[Index]) -> list[float]:
+        """The weight decay of each parameter, after multipliers."""
+        return [self.wd * self._multiplier(index, self.wd_mult, "wd_mult") for index in indices]
+
+    def _get_wd(self, index: Index) -> float:
+        return self._get_wds([index])[0]
+
+    # --- counting ----------------------------------------------------------------------------------------------------
+
+    def _update_count(self, index: Index | Sequence[Index]) -> None:
+        """Count an update of a parameter, or of several."""
+        for one in index if isinstance(index, (list, tuple)) else (index,):
+            count = self._index_update_count.get(one, self.begin_num_update) + 1
+            self._index_update_count[one] = count
+            self.num_update = max(count, self.num_update)
+
+    def _set_current_context(self, device_id: int) -> None:
+        """Count for one device, so that several which share an optimizer do not count double."""
+        self._index_update_count = self._all_index_update_counts.setdefault(device_id, {})
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    def state_slots(self) -> tuple[Slot, ...]:
+        """The slots of this instance, in the order in which the rule returns them."""
+        declared = self.slots() if callable(self.slots) else self.slots
+        return tuple(Slot.of(slot) for slot in declared)
+
+    def create_state(self, index: Index, weight: Array) -> Any:
+        """The state of a parameter before its first update: None, one array, or a tuple of arrays as in ``slots``."""
+        arrays = [_first_value(slot, weight) for slot in self.state_slots() if not slot.on_host]
+        return tuple(arrays) if len(arrays) > 1 else arrays[0] if arrays else None
+
+    def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
+        """The state of a parameter; for a half-precision weight with ``multi_precision``, ``(master, state)``."""
+        if self._has_master(weight):
+            master = backend_of(weight).copy(weight, np.float32)
+            return master, self.create_state(index, master)
+        if weight.dtype.name in _HALF:
+            warnings.warn(
+                f"{self.describe(index)} is {weight.dtype}: without multi_precision=True small updates are lost",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self.create_state(index, weight)
+
+    def _has_master(self, weight: Array) -> bool:
+        return bool(self.multi_precision) and weight.dtype.name in _HALF
+
+    # --- updating ----------------------------------------------------------------------------------------------------
+
+    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight and its state in place; a rule also takes lists of all four.
+
+        Raises:
+            NotImplementedError: the class neither overrides this nor has a rule.
+        """
+        if type(self).rule is None:
+            raise NotImplementedError(f"{type(self).__name__} must define a rule, or create_state and update")
+        self._apply_rule(*in_lists(index, weight, grad, state), masters=False)
+
+    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight, or lists of them, where the state may be ``(master, state)``.
+
+        A rule takes a list as a whole; other classes get one call of ``update`` for each weight.
+        """
+        lists = in_lists(index, weight, grad, state)
+        if type(self).rule is not None and type(self).update is Optimizer.update:
+            self._apply_rule(*lists, masters=True)
+            return
+        for one in zip(*lists, strict=True):
+            self._update_one(*one)
+
+    def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
+        if not self._has_master(weight):
+            self.update(index, weight, grad, state)
+            return
+        master, inner = state
+        self.update(index, master, backend_of(grad).copy(grad, np.float32), inner)
+        backend_of(weight).fill(weight, master)
+
+    def _apply_rule(
+        self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], *, masters: bool
+    ) -> None:
+        """Count, look up the rates and run the rule over all parameters; a failure leaves everything as it was."""
+        if not indices:
+            return
+        program = self.program()
+        counted = dict(self._index_update_count), self.num_update
+        try:
+            for index in indices:
+                self._update_count(index)
+            arguments = zip(indices, weights, grads, states, strict=True)
+            updates = [self._prepare(program, *one, masters=masters) for one in arguments]
+            numbers = shared_backend((update.label, update.weight) for update in updates).run(program, updates)
+        except BaseException:
+            self._index_update_count.clear()
+            self._index_update_count.update(counted[0])
+            self.num_update = counted[1]
+            raise
+        self.host_numbers.update((index, dict(new)) for index, new in zip(indices, numbers, strict=True) if new)
+
+    def program(self) -> Program:
+        """The rule of this instance, with everything about it that is the same for all parameters."""
+        rule = type(self).rule
+        if rule is None:
+            raise TypeError(f"{type(self).__name__} has no rule")
+        slots = self.state_slots()
+        if clash := [slot.name for slot in slots if hasattr(self, slot.name)]:
+            raise TypeError(f"{type(self).__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
+        return Program(type(self).__name__, rule, slots, self.decay, self.clip_gradient, self.rescale_grad)
+
+    def _prepare(
+        self, program: Program, index: Index, weight: Array, grad: Array, state: Any, *, masters: bool
+    ) -> Update:
+        master, state = state if masters and self._has_master(weight) else (None, state)
+        lr, wd = float(self._get_lr(index)), float(self._get_wd(index))
+        count = self._index_update_count.get(index, self.num_update)
+        return Update(
+            label=self.describe(index),
+            weight=weight,
+            grad=grad,
+            master=master,
+            arrays=self._arrays(program, index, state),
+            numbers=self._numbers(program, index, {"lr": lr, "wd": wd, "t": count, "num_update": self.num_update}),
+            lr=lr,
+            wd=wd,
+            noise_key=(self.idx2name.get(index, index), count),
+        )
+
+    def _arrays(self, program: Program, index: Index, state: Any) -> dict[str, Array]:
+        names = [slot.name for slot in program.slots if not slot.on_host]
+        arrays = () if state is None else state if isinstance(state, tuple) else (state,)
+        if len(arrays) != len(names):
+            raise ValueError(
+                f"{self.describe(index)}: {program.owner} keeps {', '.join(names) or 'no state'}, got {len(arrays)} "
+                "array(s): hyper-parameters that decide which state is kept cannot change between updates"
+            )
+        return dict(zip(names, arrays, strict=True))
+
+    def _numbers(self, program: Program, index: Index, counted: dict[str, Any]) -> dict[str, Any]:
+        """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
+        kept = self.host_numbers.get(index, {})
+        host = {slot.name: kept.get(slot.name, slot.init) for slot in program.slots if slot.on_host}
+        known = {**counted, **host, **self.flags(self.idx2name.get(index, str(index)))}
+        arrays = {slot.name for slot in program.slots} - set(host) | {"raw_grad", "noise"}
+        numbers = {}
+        for name, dispensable in program.asks_for.items():
+            if name in known or hasattr(self, name):
+                numbers[name] = known[name] if name in known else getattr(self, name)
+            elif not dispensable and name not in arrays:
+                raise TypeError(f"{program.owner}.rule takes {name!r}, which is neither a slot nor a hyper-parameter")
+        return numbers
+
+    def flags(self, name: str) -> Mapping[str, bool]:
+        """Facts that follow from a parameter's name, for rules that treat some parameters differently."""
+        return {}
+
+    def describe(self, index: Index) -> str:
+        """A parameter, for messages."""
+        return f"parameter {self.idx2name.get(index, index)!r}"
+
+    # --- MXNet's other names -----------------------------------------------------------------------------------------
+
+    opt_registry: ClassVar[dict[str, type[Optimizer]]] = {}
+
+    @staticmethod
+    def register(klass: Any, name: str | None = None) -> Any:
+        """Make a class available by its lower-cased name; see :meth:`mxcore.registry.Registry.register`."""
+        return registry.register(klass, name)
+
+    @staticmethod
+    def create_optimizer(name: str, **kwargs: Any) -> Optimizer:
+        """An optimizer by name; see :func:`create`."""
+        return registry.create(name, **kwargs)
+
+
+def _first_value(slot: Slot, weight: Array) -> Array:
+    backend = backend_of(weight)
+    return backend.copy(weight) if slot.init == "weight" else backend.full_like(weight, float(slot.init))
+
+
+registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
+Optimizer.opt_registry = registry.classes
+register = registry.register
+alias = registry.alias
+create = registry.create
+
+
+def __getattr__(name: str) -> Any:
+    """The class of that name, registered or installed; imported by its first use."""
+    return registry.attribute(__name__, name)
+
+
+def __dir__() -> list[str]:
+    """The public names, with the class of everything registered or installed; nothing is imported."""
+    return sorted({*globals(), *registry.class_names()})

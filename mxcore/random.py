@@ -1,0 +1,136 @@
+"""The project's random numbers: drawn on the host, and a function of a seed and of names.
+
+A draw depends on the seed and on a *key*, such as the name of a parameter, and on nothing else: not on the order of
+the draws, on the other parameters, on the number of threads or on the device. What has no name of its own (a dropout
+mask, a shuffle, :func:`uniform` called by hand) is keyed by its *position*, a counter that is saved with the state of
+a run. NumPy's global generator is never touched.
+
+>>> import mxcore as mx
+>>> mx.random.seed(7)
+7
+>>> a = mx.random.generator("fc_weight").normal(size=3)
+>>> b = mx.random.generator("fc_weight").normal(size=3)
+>>> bool((a == b).all())
+True
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+import numpy as np
+
+from mxcore.backend import Array, backend_of
+
+__all__ = [
+    "current_seed",
+    "generator",
+    "get_state",
+    "next_generator",
+    "normal",
+    "scope",
+    "seed",
+    "set_state",
+    "uniform",
+]
+
+
+@attrs.define
+class _Stream:
+    """Where the random numbers of this process stand."""
+
+    seed: int
+    position: int = 0
+
+
+_stream = _Stream(secrets.randbits(63))
+# Inside a scope (one parameter being initialised) positions count from the scope's key, not from the process's start.
+_scope: ContextVar[tuple[tuple[object, ...], list[int]] | None] = ContextVar("scope", default=None)
+
+
+def seed(value: int | None = None) -> int:
+    """Set the seed, go back to position 0, and return the seed; without a value, draw a fresh one.
+
+    Raises:
+        ValueError: ``value`` is not an integer of at least 0.
+    """
+    if value is None:
+        value = secrets.randbits(63)
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"seed must be an integer of at least 0, got {value!r}")
+    _stream.seed, _stream.position = int(value), 0
+    return _stream.seed
+
+
+def current_seed() -> int:
+    """The seed in use: the one that was set, or the fresh one drawn when the process started."""
+    return _stream.seed
+
+
+def get_state() -> dict[str, int]:
+    """The seed and the position, as saved by :func:`mxcore.save_state`."""
+    return attrs.asdict(_stream)
+
+
+def set_state(state: dict[str, int]) -> None:
+    """Go back to a seed and a position that :func:`get_state` returned."""
+    _stream.seed, _stream.position = int(state["seed"]), int(state["position"])
+
+
+def generator(*key: object) -> np.random.Generator:
+    """A host generator that is a pure function of the seed and of ``key`` (text and integers)."""
+    digest = hashlib.blake2b(repr((_stream.seed, *map(_plain, key))).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+
+def next_generator(*key: object) -> np.random.Generator:
+    """A host generator for the next draw without a name: keyed by the position too, which it advances."""
+    scope = _scope.get()
+    if scope is None:
+        _stream.position += 1
+        return generator("position", _stream.position, *key)
+    name, position = scope
+    position[0] += 1
+    return generator(*name, "position", position[0], *key)
+
+
+@contextlib.contextmanager
+def scope(*key: object) -> Iterator[None]:
+    """Key every draw of the block by ``key``, so that code which just draws is still reproducible by name."""
+    token = _scope.set((key, [0]))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def uniform(
+    low: float = 0.0, high: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
+) -> Array:
+    """Draw from U[low, high): a new host array of ``shape`` and ``dtype``, or in place into ``out``."""
+    return _deliver(lambda rng, size: rng.uniform(low, high, size), shape, dtype, out)
+
+
+def normal(
+    loc: float = 0.0, scale: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
+) -> Array:
+    """Draw from N(loc, scale²): a new host array of ``shape`` and ``dtype``, or in place into ``out``."""
+    return _deliver(lambda rng, size: rng.normal(loc, scale, size), shape, dtype, out)
+
+
+def _deliver(draw: Any, shape: int | tuple[int, ...], dtype: Any, out: Array) -> Array:
+    if out is None:
+        return np.asarray(draw(next_generator(), shape), dtype)
+    backend_of(out).fill(out, draw(next_generator(), out.shape))
+    return out
+
+
+def _plain(part: object) -> object:
+    """A key's part without its Python type: a parameter's name is the same name as str, InitDesc or numpy.str_."""
+    return str(part) if isinstance(part, str) else int(part) if isinstance(part, np.integer) else part

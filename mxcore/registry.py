@@ -1,0 +1,165 @@
+"""Names to classes: those of this process, and those of the catalogue. One mechanism for the three protocols."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from mxcore import catalogue
+
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+
+class Registry(Generic[T]):
+    """The algorithms of one kind: registered in this process, or found among what is installed.
+
+    Args:
+        kind: ``"optimizer"``, ``"initializer"`` or ``"lr_scheduler"``.
+        base: the protocol's class.
+    """
+
+    def __init__(self, kind: str, base: type[T]) -> None:
+        self.kind = kind
+        self.base = base
+        self.classes: dict[str, type[T]] = {}
+
+    def register(self, cls: C, name: str | None = None) -> C:
+        """Make a class of this process available by name, its lower-cased class name unless given; a decorator.
+
+        The newest registration wins, over an installed plugin too, and a warning names both.
+
+        Raises:
+            TypeError: ``cls`` is not a subclass of this kind's base class.
+            ValueError: ``MXCORE_STRICT_PLUGINS`` is set and the name is taken.
+        """
+        given: Any = cls
+        if not (isinstance(given, type) and issubclass(given, self.base)):
+            raise TypeError(f"can only register subclasses of {self.base.__name__}, got {cls!r}")
+        key = (name or cls.__name__).lower()
+        if taken := self._holder(key, cls):
+            message = f"{self.kind} {key!r}: {cls.__module__}.{cls.__qualname__} replaces {taken}"
+            if catalogue.strict():
+                raise ValueError(message)
+            warnings.warn(message, UserWarning, stacklevel=2)
+        self.classes[key] = given
+        return cls
+
+    def alias(self, *names: str) -> Callable[[C], C]:
+        """A class decorator that registers further names."""
+
+        def decorate(cls: C) -> C:
+            for name in names:
+                self.register(cls, name)
+            return cls
+
+        return decorate
+
+    def _holder(self, key: str, cls: type) -> str:
+        """Who has the name already; empty if nobody but ``cls`` itself."""
+        if key in self.classes:
+            holder = self.classes[key]
+            return "" if holder is cls else f"{holder.__module__}.{holder.__qualname__}"
+        return " and ".join(
+            f"{record.target} of {record.distribution}"
+            for record in catalogue.records(self.kind)
+            if record.name == key and record.status != "blocked" and not _is_target(record, cls)
+        )
+
+    def get(self, name: str) -> type[T]:
+        """The class of a name.
+
+        Raises:
+            mxcore.catalogue.PluginError: it is unknown, not installed or cannot be used.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"{self.kind} must be a name or an instance of {self.base.__name__}, got {name!r}")
+        if name.lower() in self.classes:
+            return self.classes[name.lower()]
+        return self._load(catalogue.find(self.kind, name))
+
+    def _load(self, record: catalogue.Record) -> type[T]:
+        loaded = catalogue.load_record(record)
+        if not (isinstance(loaded, type) and issubclass(loaded, self.base)):
+            raise catalogue.broken(record, f"it is not a subclass of mxcore's {self.base.__name__}")
+        return loaded
+
+    def create(self, *args: Any, **kwargs: Any) -> T:
+        """Make an instance from a name, from an instance's ``dumps()`` text, or from a dict; an instance is returned.
+
+        >>> import mxcore as mx
+        >>> mx.initializer.create("normal", sigma=0.5).dumps()
+        '["normal", {"sigma": 0.5}]'
+        >>> mx.initializer.create('["normal", {"sigma": 0.5}]').sigma
+        0.5
+        >>> mx.initializer.create({"initializer": "normal", "sigma": 0.5}).sigma
+        0.5
+
+        Raises:
+            mxcore.catalogue.PluginError: the name is unknown, not installed or cannot be used.
+            ValueError, TypeError: the class refuses the arguments.
+        """
+        if not args:
+            if self.kind not in kwargs:
+                raise TypeError(f"create() needs the name of the {self.kind}")
+            args = (kwargs.pop(self.kind),)
+        what, *positional = args
+        if isinstance(what, self.base):
+            if positional or kwargs:
+                raise ValueError(f"{what!r} is an instance already: it takes no further arguments")
+            return what
+        if isinstance(what, dict):
+            return self.create(**what, **kwargs)
+        if isinstance(what, str) and what.lstrip()[:1] in ("[", "{"):
+            return self._from_text(what, kwargs)
+        return self.get(what)(*positional, **kwargs)
+
+    def _from_text(self, text: str, kwargs: dict[str, Any]) -> T:
+        try:
+            spec = json.loads(text)
+            name, values = spec if isinstance(spec, list) else (spec.pop(self.kind), spec)
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f'expected text such as ["name", {{…}}] or {{"{self.kind}": "name", …}}, got {text!r}'
+            ) from error
+        return self.create(name, **{**values, **kwargs})
+
+    def attribute(self, module: str, class_name: str) -> type[T]:
+        """The class of that name, for the module's lazy attributes.
+
+        Raises:
+            AttributeError: nothing registered or installed has the name; the message says what to install.
+            mxcore.catalogue.PluginError: it is installed and cannot be used.
+        """
+        registered = [cls for cls in self.classes.values() if cls.__name__ == class_name]
+        if registered:
+            return registered[-1]
+        records = [record for record in catalogue.records(self.kind) if record.class_name == class_name]
+        if records:
+            return self._load(catalogue.find(self.kind, records[0].name))
+        distribution = catalogue.known_names(self.kind).get(class_name.lower())
+        hint = f": pip install {distribution}" if distribution and not class_name.islower() else ""
+        raise AttributeError(f"module {module!r} has no attribute {class_name!r}{hint}")
+
+    def class_names(self) -> list[str]:
+        """The class names of everything registered or installed; nothing is imported."""
+        installed = {record.class_name for record in catalogue.records(self.kind)}
+        return sorted(installed | {cls.__name__ for cls in self.classes.values()})
+
+    def name_of(self, cls: type) -> str:
+        """The name by which :meth:`create` finds a class: registered, installed, or its lower-cased class name."""
+        for name, registered in self.classes.items():
+            if registered is cls:
+                return name
+        for record in catalogue.records(self.kind):
+            if _is_target(record, cls):
+                return record.name
+        return cls.__name__.lower()
+
+
+def _is_target(record: catalogue.Record, cls: type) -> bool:
+    """Whether a class is what a record points at; it may be defined in a submodule of the package named there."""
+    package = record.target.partition(":")[0]
+    return record.class_name == cls.__name__ and f"{cls.__module__}.".startswith(f"{package}.")

@@ -1,0 +1,48 @@
+"""Weights of a given value, for mxcore."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import hyperparameter, hyperparameters
+from mxcore.backend import backend_of
+from mxcore.initializer import Initializer
+
+__all__ = ["Constant"]
+
+
+@hyperparameters
+class Constant(Initializer):
+    """Every weight is ``value``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((2, 3))
+    >>> mx.init.Constant([1, 2, 3])("fc_weight", weight)
+    >>> weight
+    array([[1., 2., 3.],
+           [1., 2., 3.]])
+
+    Args:
+        value: a number, or a list or array (NumPy or CuPy) that broadcasts to the shape of the weight.
+
+    Raises:
+        ValueError: ``value`` is not numeric, or does not broadcast to the weight; the message has both shapes.
+    """
+
+    value: Any = hyperparameter()
+
+    def __attrs_post_init__(self) -> None:
+        if self._numbers().dtype.kind not in "fiub":
+            raise ValueError(f"value must be a number or an array of numbers, got {self.value!r}")
+
+    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+        numbers = self._numbers()
+        try:
+            return np.broadcast_to(numbers, shape)
+        except ValueError:
+            raise ValueError(f"{str(desc)!r} has shape {shape}, and value {numbers.shape} does not broadcast") from None
+
+    def _numbers(self) -> npt.NDArray[Any]:
+        on_host = self.value if not hasattr(self.value, "dtype") else backend_of(self.value).to_host(self.value)
+        return np.asarray(on_host)

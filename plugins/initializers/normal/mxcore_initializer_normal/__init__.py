@@ -1,0 +1,34 @@
+"""Normally distributed weights, for mxcore."""
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import hyperparameter, hyperparameters, non_negative
+from mxcore.initializer import Initializer
+
+__all__ = ["Normal"]
+
+
+@hyperparameters
+class Normal(Initializer):
+    r"""Weights drawn from :math:`N(0, sigma^2)`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((100, 100))
+    >>> mx.init.Normal(0.5)("fc_weight", weight)
+    >>> bool(0.45 < weight.std() < 0.55)
+    True
+
+    Arrays may have any shape and any floating dtype.
+
+    Args:
+        sigma: the standard deviation, at least 0.
+
+    Raises:
+        ValueError: ``sigma`` is negative or no number.
+    """
+
+    sigma: float = hyperparameter(0.01, non_negative)
+
+    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+        return rng.normal(0, self.sigma, shape)

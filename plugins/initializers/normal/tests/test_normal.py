@@ -1,0 +1,20 @@
+"""Normal has the moments that it claims."""
+
+import numpy as np
+import pytest
+
+import mxcore as mx
+
+
+def test_moments_are_those_of_the_distribution() -> None:
+    mx.random.seed(1)
+    array = np.empty(100_000)
+    mx.init.Normal(2.0)("x_weight", array)
+    assert abs(array.mean()) < 6 * 2 / array.size**0.5
+    np.testing.assert_allclose(array.std(), 2, rtol=0.02)
+    np.testing.assert_allclose((array**4).mean(), 3 * 16, rtol=0.1)
+
+
+def test_a_negative_deviation_is_refused() -> None:
+    with pytest.raises(ValueError, match="sigma must be a number of at least 0, got -1"):
+        mx.init.Normal(-1)

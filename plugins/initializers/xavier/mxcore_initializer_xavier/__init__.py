@@ -1,0 +1,57 @@
+"""Xavier initialization, for mxcore."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import hyperparameter, hyperparameters, non_negative, one_of
+from mxcore.initializer import Initializer
+
+__all__ = ["Xavier"]
+
+
+@hyperparameters
+class Xavier(Initializer):
+    r"""Weights whose scale keeps the variance of signals constant from layer to layer.
+
+    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of the two or their mean, and
+    :math:`scale = \sqrt{magnitude / factor}`, weights are drawn from :math:`U(-scale, scale)` or
+    :math:`N(0, scale^2)`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((50, 100))
+    >>> mx.init.Xavier(factor_type="in")("fc_weight", weight)
+    >>> bool(abs(weight).max() <= (3 / 100) ** 0.5)
+    True
+
+    Arrays need at least two axes and may have any floating dtype.
+
+    Args:
+        rnd_type: ``"uniform"`` or ``"gaussian"``.
+        factor_type: ``"avg"``, ``"in"`` or ``"out"``.
+        magnitude: the variance of a uniform weight is magnitude / (3 factor), of a gaussian one magnitude / factor.
+
+    Raises:
+        ValueError: an argument is out of its range, or the array has fewer than two axes.
+
+    References:
+        X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+        AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
+
+    Differs from MXNet 1.9.1: wrong arguments are refused when the initializer is made, not when it is used.
+    """
+
+    rnd_type: str = hyperparameter("uniform", one_of("uniform", "gaussian"))
+    factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
+    magnitude: float = hyperparameter(3, non_negative)
+
+    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+        if len(shape) < 2:
+            raise ValueError(f"Xavier needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
+        kernel = math.prod(shape[2:])
+        fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
+        factor = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
+        scale = math.sqrt(self.magnitude / factor) if factor else 0.0
+        return rng.uniform(-scale, scale, shape) if self.rnd_type == "uniform" else rng.normal(0, scale, shape)

@@ -1,0 +1,27 @@
+"""Weights of 0, for mxcore."""
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import hyperparameters
+from mxcore.initializer import Initializer
+
+__all__ = ["Zero"]
+
+
+@hyperparameters
+class Zero(Initializer):
+    """Every weight is 0; biases are 0 and gammas 1, as everywhere.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((2, 2))
+    >>> mx.init.Zero()("fc_weight", weight)
+    >>> weight
+    array([[0., 0.],
+           [0., 0.]])
+
+    Arrays may have any shape and any floating dtype.
+    """
+
+    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+        return 0

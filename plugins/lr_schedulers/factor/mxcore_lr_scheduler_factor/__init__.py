@@ -1,0 +1,50 @@
+"""A learning rate that is multiplied by a factor every so many updates, for mxcore."""
+
+from typing import Any
+
+import numpy as np
+
+from mxcore import hyperparameter, hyperparameters, in_range, non_negative, positive
+from mxcore.lr_scheduler import LRScheduler
+
+__all__ = ["FactorScheduler"]
+
+
+@hyperparameters
+class FactorScheduler(LRScheduler):
+    r"""The rate is multiplied by ``factor`` every ``step`` updates.
+
+    .. math::
+
+        rate(t) = \max(base\_lr \cdot factor^{\lfloor (t - 1) / step \rfloor}, \; stop\_factor\_lr)
+
+    so that updates 1 … step run at ``base_lr``. Steps are counted through a warm-up.
+
+    >>> import mxcore as mx
+    >>> schedule = mx.lr_scheduler.FactorScheduler(step=100, factor=0.5, base_lr=0.4)
+    >>> [schedule(t) for t in (1, 100, 101, 201)]
+    [0.4, 0.4, 0.2, 0.1]
+
+    Args:
+        step: the number of updates at one rate, at least 1.
+        factor: the factor, in [0, 1].
+        stop_factor_lr: the rate never falls below this, nor does this ever raise it above ``base_lr``.
+        base_lr: the first rate.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
+        warmup_begin_lr: the rate at the beginning of the warm-up.
+        warmup_mode: ``"linear"`` or ``"constant"``.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; a ``stop_factor_lr`` above ``base_lr``
+    does not raise the rate.
+    """
+
+    step: float = hyperparameter(positive)
+    factor: float = hyperparameter(1, in_range(0, 1))
+    stop_factor_lr: float = hyperparameter(1e-8, non_negative)
+
+    def rate(self, t: Any) -> Any:
+        drops = np.maximum((t - 1) // self.step, 0)
+        return np.maximum(self.base_lr * self.factor**drops, np.minimum(self.stop_factor_lr, self.base_lr))

@@ -1,0 +1,57 @@
+"""A learning rate that is multiplied by a factor after given updates, for mxcore."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from mxcore import Check, hyperparameter, hyperparameters, in_range, integer
+from mxcore.lr_scheduler import LRScheduler
+
+__all__ = ["MultiFactorScheduler"]
+
+
+def _is_increasing(steps: Any) -> bool:
+    if not isinstance(steps, (list, tuple)) or not steps:
+        return False
+    return all(map(integer(at_least=1).accepts, steps)) and all(a < b for a, b in pairwise(steps))
+
+
+increasing = Check("a list of increasing integers of at least 1", _is_increasing)
+
+
+@hyperparameters
+class MultiFactorScheduler(LRScheduler):
+    r"""The rate is multiplied by ``factor`` after each of the updates in ``step``.
+
+    .. math::
+
+        rate(t) = base\_lr \cdot factor^{\,\#\{s \in step \,:\, t > s\}}
+
+    Steps are counted through a warm-up.
+
+    >>> import mxcore as mx
+    >>> schedule = mx.lr_scheduler.MultiFactorScheduler(step=[10, 30], factor=0.5, base_lr=0.4)
+    >>> [schedule(t) for t in (10, 11, 30, 31)]
+    [0.4, 0.2, 0.2, 0.1]
+
+    Args:
+        step: the last update of each rate, increasing integers of at least 1.
+        factor: the factor, in [0, 1].
+        base_lr: the first rate.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
+        warmup_begin_lr: the rate at the beginning of the warm-up.
+        warmup_mode: ``"linear"`` or ``"constant"``.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; ``step`` may be a tuple.
+    """
+
+    step: Sequence[int] = hyperparameter(increasing)
+    factor: float = hyperparameter(1, in_range(0, 1))
+
+    def rate(self, t: Any) -> Any:
+        return self.base_lr * self.factor ** np.searchsorted(self.step, t)

@@ -1,0 +1,64 @@
+"""Adam, for mxcore."""
+
+import numpy as np
+
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative
+from mxcore.optimizer import Optimizer
+
+__all__ = ["Adam"]
+
+
+@hyperparameters
+class Adam(Optimizer):
+    r"""Adam: steps scaled by running estimates of the gradient's mean and uncentred variance.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g + wd \cdot w) \\
+        mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
+        variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
+        rate &= lr \cdot \sqrt{1 - \beta_2^t} \, / \, (1 - \beta_1^t) \\
+        w &\leftarrow w - rate \cdot mean / (\sqrt{variance} + \epsilon)
+
+    with t = 1, 2, … the count of this parameter's updates.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> mx.optimizer.get_updater(mx.optimizer.Adam(0.1))(0, np.array([3.0, -0.5]), weight)
+    >>> weight.round(6)
+    array([ 0.9, -0.9])
+
+    Args:
+        learning_rate: the learning rate, at least 0.
+        beta1: the decay of the mean, in [0, 1).
+        beta2: the decay of the variance, in [0, 1).
+        epsilon: added to the root of the variance, which is not corrected for bias; at least 0.
+        lazy_update: accepted for MXNet's sake, where it concerns sparse gradients; no effect on arrays.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``mean`` and ``variance``, shaped and typed like the weight.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
+        (the form before section 2.1, with the bias correction in the rate).
+
+    Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``.
+    """
+
+    default_learning_rate = 0.001
+    decay = "before_clip"
+    slots = ("mean", "variance")
+    beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
+    beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
+    epsilon: float = hyperparameter(1e-8, non_negative)
+    lazy_update: bool = hyperparameter(True, boolean, repr=False)
+
+    @staticmethod
+    def rule(weight, grad, mean, variance, *, lr, t, beta1, beta2, epsilon):
+        mean = beta1 * mean + (1 - beta1) * grad
+        variance = beta2 * variance + (1 - beta2) * grad * grad
+        rate = lr * (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+        return weight - rate * mean / (np.sqrt(variance) + epsilon), mean, variance

@@ -1,0 +1,59 @@
+"""Stochastic gradient descent with momentum, for mxcore."""
+
+from mxcore import boolean, hyperparameter, hyperparameters, in_range
+from mxcore.optimizer import Optimizer
+
+__all__ = ["SGD"]
+
+
+@hyperparameters
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum where it is asked for.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) + wd \cdot w \\
+        velocity &\leftarrow momentum \cdot velocity - lr \cdot G \\
+        w &\leftarrow w + velocity
+
+    and without momentum :math:`w \leftarrow w - lr \cdot G`. The learning rate stands inside the velocity, so that a
+    new rate acts on new gradients alone.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> update = mx.optimizer.get_updater(mx.optimizer.SGD(momentum=0.9, learning_rate=0.1))
+    >>> for _ in range(2):
+    ...     update(0, np.array([1.0, 1.0]), weight)
+    >>> weight
+    array([ 0.71, -1.29])
+
+    Args:
+        momentum: the share of the last velocity that is kept, in [0, 1].
+        lazy_update: accepted for MXNet's sake, where it concerns sparse gradients; no effect on arrays.
+        learning_rate: the learning rate, at least 0.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``velocity``, shaped and typed like the weight; none without momentum.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
+        Mathematics and Mathematical Physics 4(5), 1964, https://doi.org/10.1016/0041-5553(64)90137-5
+
+    Differs from MXNet 1.9.1: a negative momentum is refused instead of ignored; empty arrays are allowed.
+    """
+
+    momentum: float = hyperparameter(0.0, in_range(0, 1))
+    lazy_update: bool = hyperparameter(True, boolean, repr=False)
+
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    @staticmethod
+    def rule(weight, grad, velocity=None, *, lr, momentum):
+        if velocity is None:
+            return weight - lr * grad
+        velocity = momentum * velocity - lr * grad
+        return weight + velocity, velocity

@@ -1,0 +1,24 @@
+"""SGD keeps state only where momentum needs it, and its velocity carries the rate of its own time."""
+
+import numpy as np
+
+import mxcore as mx
+
+
+def test_without_momentum_there_is_no_state() -> None:
+    assert mx.optimizer.SGD().create_state(0, np.zeros(3)) is None
+
+
+def test_a_new_rate_acts_on_new_gradients_alone() -> None:
+    optimizer = mx.optimizer.SGD(momentum=0.5, learning_rate=1.0)
+    weight, update = np.zeros(1), mx.optimizer.get_updater(optimizer)
+    update(0, np.ones(1), weight)
+    optimizer.set_learning_rate(0.0)
+    update(0, np.ones(1), weight)
+    assert weight.tolist() == [-1.5]
+
+
+def test_decay_stands_outside_of_the_clipping() -> None:
+    weight = np.full(1, 10.0)
+    mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0, wd=0.5, clip_gradient=1.0))(0, np.full(1, 9.0), weight)
+    assert weight.tolist() == [4.0]

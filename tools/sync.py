@@ -1,0 +1,85 @@
+"""Write every list of the plugins that the tree already contains, or check it: ``python tools/sync.py [--check]``.
+
+From the folders below ``plugins`` it derives
+
+* ``mxcore/builtins.json``: which distribution offers which name, so that an error can say what to install;
+* ``plugins/all/pyproject.toml``: the requirements of the metapackage;
+* the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
+* the version number of every plugin, which is the core's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def plugins() -> dict[str, Path]:
+    """Every distribution below ``plugins`` but the metapackage, by name, with its pyproject.toml."""
+    files = sorted(ROOT.glob("plugins/**/pyproject.toml"))
+    named = {tomllib.loads(file.read_text("utf-8"))["project"]["name"]: file for file in files}
+    return {name: file for name, file in sorted(named.items()) if name != "mxcore-all"}
+
+
+def version() -> str:
+    """The version number of the core."""
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/__init__.py").read_text("utf-8"), re.MULTILINE)
+    assert found, "mxcore/__init__.py states no version"
+    return found[1]
+
+
+def builtins() -> str:
+    """The content of ``mxcore/builtins.json``."""
+    projects = {name: tomllib.loads(file.read_text("utf-8"))["project"] for name, file in plugins().items()}
+    offered = {name: project["entry-points"] for name, project in projects.items()}
+    return json.dumps(offered, indent=1, sort_keys=True) + "\n"
+
+
+def root(text: str) -> str:
+    """The root ``pyproject.toml``, with every plugin in the workspace and every rule's module known to mypy."""
+    sources = "".join(f"{name} = {{ workspace = true }}\n" for name in ["mxcore", "mxcore-all", *plugins()])
+    rules = ", ".join(f'"{name.replace("-", "_")}"' for name in plugins() if name.startswith("mxcore-optimizer-"))
+    text = re.sub(r"(?<=\[tool\.uv\.sources\]\n).*?(?=\n\[)", sources, text, count=1, flags=re.DOTALL)
+    return re.sub(r"(?<=\nmodule = \[).*?(?=\]  # written by tools/sync\.py)", rules, text, count=1)
+
+
+def requirements(text: str) -> str:
+    """The metapackage's ``pyproject.toml`` with every plugin required."""
+    lines = "".join(f'  "{name}=={version()}",\n' for name in plugins())
+    return re.sub(r"(?<=^dependencies = \[\n).*?(?=^\])", lines, text, count=1, flags=re.DOTALL | re.MULTILINE)
+
+
+def numbered(text: str) -> str:
+    """A plugin's ``pyproject.toml`` with the version number of the core."""
+    return re.sub(r'^version = ".*"$', f'version = "{version()}"', text, count=1, flags=re.MULTILINE)
+
+
+def wanted() -> dict[Path, str]:
+    """Every derived file, as it should be."""
+    files = {file: numbered(file.read_text("utf-8")) for file in plugins().values()}
+    everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
+    return {
+        **files,
+        ROOT / "mxcore/builtins.json": builtins(),
+        everything: requirements(numbered(everything.read_text("utf-8"))),
+        workspace: root(workspace.read_text("utf-8")),
+    }
+
+
+def main(check: bool) -> int:
+    """Write what differs, or with ``check`` only name it; the exit status says whether anything did."""
+    differing = [file for file, text in wanted().items() if not file.exists() or file.read_text("utf-8") != text]
+    for file in differing:
+        print(f"{'out of date' if check else 'wrote'}: {file.relative_to(ROOT)}")
+        if not check:
+            file.write_text(wanted()[file], "utf-8")
+    return int(check and bool(differing))
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))

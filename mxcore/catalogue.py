@@ -183,7 +183,7 @@ def _record(kind: str, point: EntryPoint) -> Record:
 @functools.cache
 def _distribution_facts(distribution: Distribution) -> tuple[str, str, str, str]:
     metadata = distribution.metadata
-    summary = metadata.get("Summary", "")
+    summary = metadata["Summary"] if "Summary" in metadata else ""  # noqa: SIM401 - PackageMetadata has no get()
     return canonical(metadata["Name"]), metadata["Version"], summary, _incompatibility(distribution.requires or ())
 
 
@@ -313,9 +313,8 @@ def _remedy(record: Record, error: BaseException) -> str:
 def _raise_unless_usable(record: Record, rivals: Iterable[Record]) -> None:
     who = f"{record.kind} {record.name!r}"
     if record.status == "incompatible":
-        raise IncompatiblePluginError(
-            f"{who}: {record.distribution} {record.version} {record.reason}: pip install --upgrade {record.distribution}"
-        )
+        plugin = f"{record.distribution} {record.version}"
+        raise IncompatiblePluginError(f"{who}: {plugin} {record.reason}: pip install --upgrade {record.distribution}")
     if record.status == "blocked":
         raise BlockedPluginError(f"{who} is switched off: {record.distribution} is {record.reason}")
     same = [other for other in rivals if (other.kind, other.name) == (record.kind, record.name)]

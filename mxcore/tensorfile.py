@@ -116,7 +116,8 @@ def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
         return type(value)(map_arrays(item, function) for item in value)
     if isinstance(value, dict):
         return {name: map_arrays(item, function) for name, item in value.items()}
-    return function(value) if isinstance(value, np.ndarray) else value
+    is_array = hasattr(value, "dtype") and not isinstance(value, np.generic)
+    return function(value) if is_array else value
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -130,14 +130,41 @@ def hyperparameter(
     """
     if isinstance(default, Check):
         default, checks = attrs.NOTHING, (default, *checks)
+    applied = list(checks) or _check_for(default)
     return attrs.field(
         default=default,
-        validator=list(checks) or _check_for(default),
+        validator=applied,
+        metadata={"requirement": " and ".join(check.requirement for check in applied)},
         alias=alias,
         kw_only=kw_only,
         repr=repr,
         converter=converter,
     )
+
+
+@attrs.frozen
+class Described:
+    """One hyper-parameter, as documentation shows it."""
+
+    name: str
+    default: str
+    requirement: str
+
+
+def describe(cls: type) -> list[Described]:
+    """The hyper-parameters of a class in the order of its constructor, with their defaults and what they must be."""
+    fields: Any = attrs.fields(cls) if attrs.has(cls) else ()
+    requirements = {field.alias: field.metadata.get("requirement", "") for field in fields}
+    parameters = inspect.signature(cls).parameters.values()
+    return [
+        Described(
+            parameter.name,
+            "(required)" if parameter.default is parameter.empty else repr(parameter.default),
+            f"must be {requirements[parameter.name]}" if requirements.get(parameter.name) else "",
+        )
+        for parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
 
 
 def _arrange(cls: type, fields: list[Any]) -> list[Any]:
@@ -152,14 +179,15 @@ def _arrange(cls: type, fields: list[Any]) -> list[Any]:
     return fields
 
 
-def _show_learning_rate(cls: Any) -> None:
-    """Let the signature show the learning rate that a class falls back on, in place of None."""
+def _tidy_signature(cls: Any) -> None:
+    """Let the signature show names and defaults alone, and the learning rate that the class falls back on."""
     signature = inspect.signature(cls.__init__)
+    rates = {"learning_rate": getattr(cls, "default_learning_rate", None)}
     parameters = [
-        parameter.replace(default=cls.default_learning_rate) if parameter.name == "learning_rate" else parameter
+        parameter.replace(annotation=parameter.empty, default=rates.get(parameter.name, parameter.default))
         for parameter in signature.parameters.values()
     ]
-    cls.__init__.__signature__ = signature.replace(parameters=parameters)
+    cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
 def hyperparameters(cls: type[T]) -> type[T]:
@@ -169,6 +197,5 @@ def hyperparameters(cls: type[T]) -> type[T]:
     freedom of plain Python objects. Values are checked when they are given and whenever they are assigned.
     """
     defined = attrs.define(slots=False, eq=False, field_transformer=_arrange)(cls)
-    if hasattr(defined, "default_learning_rate"):
-        _show_learning_rate(defined)
+    _tidy_signature(defined)
     return defined

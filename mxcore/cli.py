@@ -1,0 +1,141 @@
+"""The command line: ``mxcore list``, ``mxcore show``, and the commands of plugins, imported when they are typed."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import click
+
+from mxcore import __version__, catalogue
+from mxcore.hyperparameters import describe
+
+__all__ = ["main"]
+
+_ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
+
+
+class _Commands(click.Group):
+    """The core's commands, and those that installed plugins offer."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_installed_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command or cmd_name not in {*_installed_commands(), *catalogue.known_names("command")}:
+            return command
+        loaded: click.Command = catalogue.load("command", cmd_name)
+        return loaded
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List a plugin's command by what its metadata says, so that asking for help imports no plugin."""
+        own = {name: command.get_short_help_str(80) for name, command in self.commands.items()}
+        installed = _installed_commands()
+        offered = {name: f"{record.summary} ({record.distribution})" for name, record in installed.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted({**offered, **own}.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Say what is wrong with a plugin in one line, with the exit status of bad usage."""
+        try:
+            return super().invoke(ctx)
+        except catalogue.PluginError as error:
+            failure = click.ClickException(str(error))
+            failure.exit_code = 2
+            raise failure from error
+
+
+def _installed_commands() -> dict[str, catalogue.Record]:
+    return {record.name: record for record in catalogue.records("command")}
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mxcore")
+def main() -> None:
+    """Initializers, optimizers and learning-rate schedulers by name."""
+
+
+def _kind(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A kind of plugin, in the singular or in the plural."""
+    kind = value and value.removesuffix("s").replace("-", "_")
+    if kind and kind not in catalogue.GROUPS:
+        raise click.BadParameter(f"{value!r} is no kind of plugin: choose from {', '.join(catalogue.GROUPS)}")
+    return kind
+
+
+@main.command("list")
+@click.argument("kind", required=False, callback=_kind)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def list_plugins(kind: str | None, as_json: bool) -> None:
+    """List what is installed, of one KIND or of all; no plugin is imported.
+
+    KIND is optimizer, initializer, lr_scheduler, backend, namespace, command or hook.
+    """
+    records = catalogue.records(kind)
+    if as_json:
+        click.echo(json.dumps([attrs.asdict(record) for record in records], indent=1))
+    elif records:
+        _print_table(records)
+    else:
+        click.echo(f"no {kind or 'plugin'} is installed: pip install mxcore-all installs every one of this project")
+
+
+def _print_table(records: Sequence[catalogue.Record]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("name", "kind", "distribution", "version", "status", "summary"):
+        table.add_column(column, no_wrap=column != "summary")
+    for record in records:
+        status = record.status + (f" ({record.reason})" if record.reason else "")
+        table.add_row(record.name, record.kind, record.distribution, record.version, status, record.summary)
+    # A pipe has no width: let every line be as long as it is, so that it can be searched.
+    Console(width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
+
+
+@main.command("show")
+@click.argument("name")
+def show(name: str) -> None:
+    """Show the signature, the hyper-parameters and the documentation of NAME.
+
+    NAME is what `mxcore list` shows, or a qualified name such as mxcore-optimizer-adam:adam.
+    """
+    click.echo("\n\n".join(_page(record) for record in _find_all(name)))
+
+
+def _find_all(name: str) -> list[catalogue.Record]:
+    """The algorithms of a name, which may be one of each kind."""
+    found, errors = [], []
+    for kind in _ALGORITHMS:
+        try:
+            found.append(catalogue.find(kind, name))
+        except catalogue.PluginError as error:
+            errors.append(error)
+    if not found:
+        # Of three answers, the one that knows the name; else the one that has a suggestion.
+        raise min(errors, key=lambda error: (isinstance(error, catalogue.UnknownNameError), "did you" not in str(error)))
+    return found
+
+
+def _page(record: catalogue.Record) -> str:
+    cls = catalogue.load_record(record)
+    described = describe(cls)
+    width = max((len(f"{row.name} = {row.default}") for row in described), default=0)
+    rows = [f"  {f'{row.name} = {row.default}':{width}}  {row.requirement}".rstrip() for row in described]
+    return "\n".join(
+        [
+            f"{record.name}: {record.kind} of {record.distribution} {record.version}",
+            "",
+            f"{cls.__name__}{inspect.signature(cls)}",
+            "",
+            *rows,
+            "",
+            inspect.getdoc(cls) or "",
+        ]
+    )

@@ -119,7 +119,9 @@ def _find_all(name: str) -> list[catalogue.Record]:
             errors.append(error)
     if not found:
         # Of three answers, the one that knows the name; else the one that has a suggestion.
-        raise min(errors, key=lambda error: (isinstance(error, catalogue.UnknownNameError), "did you" not in str(error)))
+        raise min(
+            errors, key=lambda error: (isinstance(error, catalogue.UnknownNameError), "did you" not in str(error))
+        )
     return found
 
 

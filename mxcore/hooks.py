@@ -85,14 +85,21 @@ def manager() -> pluggy.PluginManager:
 def _register_installed(hooks: pluggy.PluginManager, record: catalogue.Record) -> None:
     try:
         plugin = catalogue.load("hook", record.qualified_name)
-        hooks.register(plugin() if isinstance(plugin, type) else plugin, name=record.qualified_name)
-        hooks.check_pending()
-    except (catalogue.PluginError, pluggy.PluginValidationError) as error:
+        _add(hooks, plugin() if isinstance(plugin, type) else plugin, record.qualified_name)
+    except Exception as error:  # whatever a stranger's code raises concerns that plugin alone
         if catalogue.strict():
             raise
-        if hooks.has_plugin(record.qualified_name):
-            hooks.unregister(name=record.qualified_name)
         warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)
+
+
+def _add(hooks: pluggy.PluginManager, plugin: object, name: str | None) -> None:
+    try:
+        hooks.register(plugin, name)
+        hooks.check_pending()
+    except pluggy.PluginValidationError as error:
+        if hooks.is_registered(plugin):
+            hooks.unregister(plugin)
+        raise ValueError(str(error)) from error
 
 
 def register(plugin: object, name: str | None = None) -> None:
@@ -101,12 +108,7 @@ def register(plugin: object, name: str | None = None) -> None:
     Raises:
         ValueError: it is registered already, or one of its hooks is unknown or asks for an unknown argument.
     """
-    manager().register(plugin, name)
-    try:
-        manager().check_pending()
-    except pluggy.PluginValidationError as error:
-        manager().unregister(plugin)
-        raise ValueError(str(error)) from error
+    _add(manager(), plugin, name)
 
 
 def unregister(plugin: object) -> None:

@@ -85,7 +85,7 @@ class LRScheduler:
         """The rate of an update before ``warmup_steps``."""
         if self.warmup_mode == "constant":
             return self.warmup_begin_lr + 0 * num_update
-        increase = (self.warmup_final_lr - self.warmup_begin_lr) * num_update / self.warmup_steps
+        increase = (self.warmup_final_lr - self.warmup_begin_lr) * num_update / max(self.warmup_steps, 1)
         return self.warmup_begin_lr + increase
 
 

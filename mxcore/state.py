@@ -210,7 +210,7 @@ def restore(
     optimizer = _settled(updater.optimizer, manifest, problems)
     indices = _indices(optimizer, manifest["states"], problems)
     states = {indices[number]: _unpack_state(entry, arrays) for number, entry in enumerate(manifest["states"])}
-    problems += _differences(updater.states, states)
+    problems += _differences(optimizer, manifest["states"], updater.states, states)
     saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
     problems += _misfits(params or {}, saved)
     if problems:
@@ -314,8 +314,22 @@ def _unpack_state(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
     return (master, state) if has_master else state
 
 
-def _differences(present: Mapping[Index, Any], loaded: Mapping[Index, Any]) -> list[str]:
-    """Where states that the updater has already are of other shapes or dtypes than the loaded ones."""
+def _differences(
+    optimizer: Optimizer,
+    entries: list[dict[str, Any]],
+    present: Mapping[Index, Any],
+    loaded: Mapping[Index, Any],
+) -> list[str]:
+    """Where the state of a rule has other slots, or other shapes or dtypes, than this updater keeps."""
+    names = _slot_names(optimizer)
+    if names is None:
+        return []
+    found = {tuple(name for name in entry.get("slots", ()) if name != "master") for entry in entries}
+    if found - {tuple(names)}:
+        return [
+            f"it has the slots {', '.join(slots) or 'none'}, the updater {', '.join(names) or 'none'}"
+            for slots in found
+        ]
     both = {index: (_layout(present[index]), _layout(loaded[index])) for index in present if index in loaded}
     return [
         f"parameter {index!r} has a state of {here}, the file {there}"

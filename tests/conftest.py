@@ -1,0 +1,60 @@
+"""What the tests of the core share."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mxcore as mx
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """Let every test start from one seed."""
+    mx.random.seed(1)
+
+
+@pytest.fixture(autouse=True)
+def _own_registrations() -> Iterator[None]:
+    """Take back what a test registered."""
+    registries = [mx.optimizer.registry, mx.initializer.registry, mx.lr_scheduler.registry]
+    before = [dict(registry.classes) for registry in registries]
+    yield
+    for registry, classes in zip(registries, before, strict=True):
+        registry.classes.clear()
+        registry.classes.update(classes)
+
+
+@pytest.fixture()
+def run_python() -> Callable[..., str]:
+    """Run a program in a fresh Python process, and return what it printed."""
+
+    def run(program: str, *arguments: str, **environment: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program, *arguments],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture()
+def hooks() -> Iterator[Callable[[object], None]]:
+    """Register hook plugins for one test."""
+    with contextlib.ExitStack() as stack:
+
+        def register(plugin: object) -> None:
+            mx.hooks.register(plugin)
+            stack.callback(mx.hooks.unregister, plugin)
+
+        yield register

@@ -1,0 +1,82 @@
+"""Which library an array belongs to, without importing any, and what its backend does."""
+
+import sys
+import types
+from typing import Any
+
+import mxcore as mx
+import numpy as np
+import pytest
+from mxcore.backend import BackendError, Context, backend_of, get_backend, shared_backend
+
+
+def test_subclasses_of_an_array_are_of_its_library() -> None:
+    class Tagged(np.ndarray):
+        pass
+
+    assert backend_of(np.zeros(2).view(Tagged)).name == "numpy"
+
+
+@pytest.mark.parametrize("value", [[1.0], 1.0, np.float32(1), None, "text"])
+def test_what_is_no_array_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected an array of NumPy or CuPy, got (builtins|numpy)\."):
+        backend_of(value)
+
+
+def test_mixing_libraries_is_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    ndarray = type("ndarray", (), {"__module__": "cupy"})  # all that detection looks at
+    with pytest.raises(TypeError, match="the gradient is an array of cupy, the weight one of numpy"):
+        shared_backend([("the weight", np.zeros(2)), ("the gradient", ndarray())])
+    assert "cupy" not in sys.modules
+
+
+def test_a_foreign_array_type_of_the_same_name_is_refused() -> None:
+    ndarray = type("ndarray", (), {"__module__": "elsewhere"})
+    with pytest.raises(TypeError, match=r"got elsewhere\.ndarray"):
+        backend_of(ndarray())
+
+
+def test_contexts_are_values() -> None:
+    assert mx.cpu() == Context("cpu", 0)
+    assert (repr(mx.cpu()), repr(mx.gpu(1))) == ("cpu(0)", "gpu(1)")
+    assert mx.cpu().backend is get_backend("numpy")
+    assert mx.cpu().array([1, 2]).tolist() == [1, 2]
+
+
+def test_a_gpu_without_cupy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    mx.gpu().backend.__dict__.pop("xp", None)
+    with pytest.raises(BackendError, match=r"a GPU needs CuPy.*pip install 'mxcore\[cupy13\]'"):
+        mx.gpu().array([1.0])
+
+
+def test_a_gpu_without_a_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    def count() -> int:
+        raise CUDARuntimeError("no driver")
+
+    runtime = types.SimpleNamespace(CUDARuntimeError=CUDARuntimeError, getDeviceCount=count)
+    cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime, Device=None))
+    monkeypatch.setitem(mx.gpu().backend.__dict__, "xp", cupy)
+    with pytest.raises(BackendError, match="no usable CUDA device or driver: no driver"):
+        mx.gpu().array([1.0])
+    runtime.getDeviceCount = lambda: 1  # type: ignore[assignment]
+    with pytest.raises(BackendError, match=r"gpu\(1\) was asked for, but CUDA sees 1 device"):
+        mx.gpu(1).array([1.0])
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_copies_keep_the_order_in_memory(order: Any) -> None:
+    backend, array = mx.cpu().backend, np.ones((2, 3), np.float16, order=order)
+    for made in (backend.copy(array), backend.full_like(array, 2), backend.from_host(array)):
+        assert made.strides == array.strides
+        assert made.dtype == np.float16
+        assert not np.shares_memory(made, array)
+    assert backend.copy(array, np.float32).dtype == np.float32
+
+
+def test_an_unknown_backend_is_a_plugin_error() -> None:
+    with pytest.raises(mx.catalogue.UnknownNameError, match="cannot find backend 'torch'"):
+        get_backend("torch")

@@ -45,9 +45,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except catalogue.PluginError as error:
-            failure = click.ClickException(str(error))
-            failure.exit_code = 2
-            raise failure from error
+            raise click.UsageError(str(error)) from error
 
 
 def _installed_commands() -> dict[str, catalogue.Record]:
@@ -60,7 +58,7 @@ def main() -> None:
     """Initializers, optimizers and learning-rate schedulers by name."""
 
 
-def _kind(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+def _kind(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
     """A kind of plugin, in the singular or in the plural."""
     kind = value and value.removesuffix("s").replace("-", "_")
     if kind and kind not in catalogue.GROUPS:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import mxcore as mx
 import pytest
+
+import mxcore as mx
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -30,7 +31,7 @@ def _own_registrations() -> Iterator[None]:
         registry.classes.update(classes)
 
 
-@pytest.fixture()
+@pytest.fixture
 def run_python() -> Callable[..., str]:
     """Run a program in a fresh Python process, and return what it printed."""
 
@@ -48,7 +49,7 @@ def run_python() -> Callable[..., str]:
     return run
 
 
-@pytest.fixture()
+@pytest.fixture
 def hooks() -> Iterator[Callable[[object], None]]:
     """Register hook plugins for one test."""
     with contextlib.ExitStack() as stack:

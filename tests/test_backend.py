@@ -4,9 +4,10 @@ import sys
 import types
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
+
+import mxcore as mx
 from mxcore.backend import BackendError, Context, backend_of, get_backend, shared_backend
 
 

@@ -5,10 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+import mxcore as mx
 
 GOLDEN = Path(__file__).parent / "golden"
 Case = dict[str, Any]
@@ -32,7 +33,9 @@ def _cases(kind: str) -> list[Any]:
     return [
         pytest.param(case, id=case["id"])
         for case in json.loads((GOLDEN / "index.json").read_text())["cases"]
-        if case["kind"] == kind and not (case["class"] == "Bilinear" and case.get("quirk")) and _names(case) <= INSTALLED
+        if case["kind"] == kind
+        and not (case["class"] == "Bilinear" and case.get("quirk"))
+        and _names(case) <= INSTALLED
     ]
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
+
+import mxcore as mx
 
 Arrays = Any
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
+
+import mxcore as mx
 
 Register = Callable[[object], None]
 

@@ -4,11 +4,12 @@ import logging
 import warnings
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import mxcore as mx
 from mxcore.initializer import InitDesc, Initializer
 
 
@@ -20,7 +21,15 @@ def filled(initializer: Initializer, desc: str, shape: tuple[int, ...] = (4, 3),
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("fc_bias", 0), ("mybias", 0), ("bn_gamma", 1), ("bn_beta", 0), ("q_min", 0), ("q_max", 1), ("fc_bias_quantize", 0)],
+    [
+        ("fc_bias", 0),
+        ("mybias", 0),
+        ("bn_gamma", 1),
+        ("bn_beta", 0),
+        ("q_min", 0),
+        ("q_max", 1),
+        ("fc_bias_quantize", 0),
+    ],
 )
 @pytest.mark.parametrize("kind", [str, InitDesc])
 def test_the_end_of_a_name_decides(kind: Any, name: str, value: float) -> None:
@@ -147,7 +156,10 @@ def test_verbosity_logs_each_parameter(caplog: pytest.LogCaptureFixture) -> None
         filled(initializer, "fc_weight")
         filled(initializer.set_verbosity(True, lambda array: "shape " + str(array.shape)), "fc_bias")
         filled(initializer.set_verbosity(False), "x_weight")
-    assert caplog.messages == ["Initialized fc_weight as constant: 2.0", "Initialized fc_bias as constant: shape (4, 3)"]
+    assert caplog.messages == [
+        "Initialized fc_weight as constant: 2.0",
+        "Initialized fc_bias as constant: shape (4, 3)",
+    ]
 
 
 def test_numpys_own_generator_is_not_touched() -> None:

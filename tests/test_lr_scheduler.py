@@ -2,11 +2,12 @@
 
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import mxcore as mx
 from mxcore.lr_scheduler import LRScheduler, evaluate
 
 

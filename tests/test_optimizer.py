@@ -3,9 +3,10 @@
 import logging
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
+
+import mxcore as mx
 from mxcore.optimizer import Optimizer, Slot
 
 
@@ -98,7 +99,10 @@ class Parameter:
 
 def test_multipliers_come_from_param_dict_then_index_then_name() -> None:
     optimizer = mx.optimizer.SGD(
-        learning_rate=1.0, wd=1.0, param_idx2name={0: "a_weight", 1: "b_weight", 2: "b_bias"}, param_dict={0: Parameter()}
+        learning_rate=1.0,
+        wd=1.0,
+        param_idx2name={0: "a_weight", 1: "b_weight", 2: "b_bias"},
+        param_dict={0: Parameter()},
     )
     optimizer.set_lr_mult({0: 7.0, "b_weight": 0.5})
     optimizer.set_wd_mult({"b_bias": 0.25})
@@ -265,7 +269,9 @@ def test_the_newest_registration_wins_with_a_warning_that_names_both() -> None:
     class Adam(Optimizer):
         pass
 
-    with pytest.warns(UserWarning, match=r"'adam': .*Adam replaces mxcore_optimizer_adam:Adam of mxcore-optimizer-adam"):
+    with pytest.warns(
+        UserWarning, match=r"'adam': .*Adam replaces mxcore_optimizer_adam:Adam of mxcore-optimizer-adam"
+    ):
         mx.optimizer.register(Adam)
     assert type(mx.optimizer.create("ADAM")) is Adam
     assert mx.optimizer.Adam is Adam

@@ -1,8 +1,9 @@
 """Random numbers are functions of the seed and of names, or of a position that can be saved."""
 
-import mxcore as mx
 import numpy as np
 import pytest
+
+import mxcore as mx
 
 
 def test_a_key_gives_the_same_numbers_wherever_it_is_asked() -> None:

@@ -5,12 +5,13 @@ import struct
 from pathlib import Path
 from typing import Any
 
-import mxcore as mx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+import mxcore as mx
 from mxcore.tensorfile import Packer, load_arrays, parse, save_arrays, serialize, unpack
 
 OPTIMIZERS = sorted({record.name for record in mx.catalogue.records("optimizer")})
@@ -301,7 +302,9 @@ def test_all_that_does_not_fit_is_said_at_once_and_nothing_changes(tmp_path: Pat
 
 
 def test_another_optimizer_does_not_fit() -> None:
-    with pytest.raises(ValueError, match="saved by the optimizer 'adam' of mxcore-optimizer-adam, the updater has 'sgd'"):
+    with pytest.raises(
+        ValueError, match="saved by the optimizer 'adam' of mxcore-optimizer-adam, the updater has 'sgd'"
+    ):
         mx.optimizer.get_updater(mx.optimizer.SGD()).set_states(trained(mx.optimizer.Adam()).get_states())
 
 

@@ -1,0 +1,3 @@
+"""Must never be imported."""
+
+raise SystemExit("imported")

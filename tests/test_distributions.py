@@ -1,0 +1,163 @@
+"""Real wheels in a bare environment: what is found, and that each faulty plugin fails alone and clearly."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+UV = os.environ.get("UV") or shutil.which("uv") or "uv"
+
+
+def uv(*arguments: str | Path) -> None:
+    done = subprocess.run([UV, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel of every distribution of the workspace, and of those that tests are made of."""
+    folder = tmp_path_factory.mktemp("wheels")
+    uv("build", "--all-packages", "--wheel", "--quiet", "--out-dir", folder)
+    for project in sorted((ROOT / "tests/distributions").iterdir()):
+        uv("build", project, "--wheel", "--quiet", "--out-dir", folder)
+    return folder
+
+
+class Environment:
+    """A virtual environment with nothing in it but what a test installs."""
+
+    def __init__(self, folder: Path, wheels: Path) -> None:
+        self.folder, self.wheels = folder, wheels
+        uv("venv", "--quiet", folder)
+
+    def install(self, *distributions: str) -> None:
+        """Install from the wheels; requirements of ours that these do not fulfil are not looked at."""
+        options = ["--no-deps"] if "from-the-future" in distributions else []
+        uv("pip", "install", "-q", *options, "--python", self.folder, "--find-links", self.wheels, *distributions)
+
+    def run(self, *command: str, **environment: str) -> tuple[int, str]:
+        """The exit status of a command of the environment, and what it printed."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MXCORE", "PYTHON"))}
+        done = subprocess.run(
+            [self.folder / "bin" / command[0], *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**inherited, "COLUMNS": "500", **environment},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def python(self, program: str, **environment: str) -> str:
+        """What a program printed; an exception's last line counts as printed."""
+        guarded = f"import mxcore as mx\ntry:\n    {program}\nexcept Exception as e:\n    print(type(e).__name__, e)"
+        status, printed = self.run("python", "-W", "error", "-c", guarded, **environment)
+        assert status == 0, printed
+        return printed.strip()
+
+
+CREATE = "print(type(mx.optimizer.create('{}')).__module__)"
+
+
+def test_installing_a_plugin_is_all_it_takes(wheels: Path, tmp_path: Path) -> None:
+    bare = Environment(tmp_path / "env", wheels)
+    bare.install("mxcore")
+    assert bare.run("mxcore", "list")[1].startswith("no plugin is installed")
+    assert bare.python("print(mx.catalogue.records())") == "()"
+    assert bare.python(CREATE.format("sgd")) == (
+        "NotInstalledError optimizer 'sgd' is not installed: pip install mxcore-optimizer-sgd"
+    )
+    assert bare.run("mxcore", "train")[0] == 2
+    assert "command 'train' is not installed: pip install mxcore-module" in bare.run("mxcore", "train")[1]
+
+    bare.install("mxcore-optimizer-sgd")
+    assert bare.python(CREATE.format("sgd")) == "mxcore_optimizer_sgd"
+    missing = "is not installed: pip install mxcore-optimizer-adam"
+    assert missing in bare.python(CREATE.format("adam"))
+    assert "has no attribute 'Adam': pip install mxcore-optimizer-adam" in bare.python("mx.optimizer.Adam")
+    assert bare.python("print(hasattr(mx.optimizer, 'Adam'))") == "False"
+
+    bare.install("mxcore-optimizer-adam")
+    assert bare.python(CREATE.format("adam")) == "mxcore_optimizer_adam"
+    assert bare.python("print(mx.optimizer.Adam().learning_rate)") == "0.001"
+
+
+@pytest.fixture(scope="module")
+def faulty(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with sgd, adam and one plugin for each thing that can go wrong."""
+    environment = Environment(tmp_path_factory.mktemp("faulty") / "env", wheels)
+    environment.install("mxcore-optimizer-sgd", "mxcore-optimizer-adam", "broken-swift", "wrong-targets", "rival-adam")
+    environment.install("from-the-future")
+    return environment
+
+
+def test_the_list_shows_every_fault_and_imports_nothing(faulty: Environment) -> None:
+    status, printed = faulty.run("mxcore", "list", "optimizers")
+    rows = {line.split()[0] + " " + line.split()[2]: line for line in printed.splitlines()[1:]}
+    assert status == 0
+    assert "duplicate (also offered by rival-adam)" in rows["adam mxcore-optimizer-adam"]
+    assert "duplicate (also offered by mxcore-optimizer-adam)" in rows["adam rival-adam"]
+    assert "incompatible (requires mxcore>=7, this is mxcore" in rows["future from-the-future"]
+    assert " ok " in rows["swift broken-swift"]  # that it is broken shows when it is asked for
+    assert " ok " in rows["sgd mxcore-optimizer-sgd"]
+    assert "broken_swift" not in faulty.python("import sys; mx.catalogue.records(); print(*sys.modules)")
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        (CREATE.format("sgd"), "mxcore_optimizer_sgd"),
+        (CREATE.format("swift"), "BrokenPluginError optimizer 'swift' is installed but broken: broken-swift 1.2.3 "
+         "(broken_swift:Swift): ModuleNotFoundError: No module named 'a_module_that_is_nowhere'. "
+         "Install what it needs, module 'a_module_that_is_nowhere', or set MXCORE_BLOCK=broken-swift"),
+        (CREATE.format("absent"), "AttributeError: module 'wrong_targets' has no attribute 'Absent'. "
+         "Try: pip install --force-reinstall wrong-targets"),
+        (CREATE.format("number"), "(wrong_targets:NUMBER): it is not a subclass of mxcore's Optimizer"),
+        (CREATE.format("future"), "IncompatiblePluginError optimizer 'future': from-the-future 1.2.3 requires"),
+        (CREATE.format("adam"), "DuplicateNameError optimizer 'adam' is offered by 2 distributions: say which, as in "
+         "'mxcore-optimizer-adam:adam' or 'rival-adam:adam', or prefer one: MXCORE_PREFER=mxcore-optimizer-adam"),
+        ("mx.optimizer.Adam", "DuplicateNameError optimizer 'adam' is offered by 2 distributions"),
+        (CREATE.format("rival-adam:adam"), "rival_adam"),
+        (CREATE.format("MXCORE_Optimizer_adam:adam"), "mxcore_optimizer_adam"),
+        ("mx.catalogue.prefer('rival-adam'); " + CREATE.format("adam"), "rival_adam"),
+        (CREATE.format("agd"), "UnknownNameError cannot find optimizer 'agd': did you mean 'sgd'"),
+        ("print(mx.extra.NUMBER)", "3"),
+        ("mx.nonsense", "AttributeError module 'mxcore' has no attribute 'nonsense'"),
+    ],
+)  # fmt: skip
+def test_each_fault_concerns_its_own_name_alone(faulty: Environment, program: str, said: str) -> None:
+    assert said in faulty.python(program)
+
+
+@pytest.mark.parametrize(
+    ("variables", "program", "said"),
+    [
+        ({"MXCORE_PREFER": "Rival_Adam"}, CREATE.format("adam"), "rival_adam"),
+        ({"MXCORE_BLOCK": "rival-adam"}, CREATE.format("adam"), "mxcore_optimizer_adam"),
+        ({"MXCORE_BLOCK": "mxcore-optimizer-sgd"}, CREATE.format("sgd"), "BlockedPluginError optimizer 'sgd' is "
+         "switched off: mxcore-optimizer-sgd is named in MXCORE_BLOCK"),
+        ({"MXCORE_PLUGINS": "rival-adam"}, CREATE.format("adam"), "rival_adam"),
+        ({"MXCORE_PLUGINS": ""}, CREATE.format("sgd"), "mxcore-optimizer-sgd is not named in MXCORE_PLUGINS"),
+        ({"MXCORE_STRICT_PLUGINS": "1"}, CREATE.format("sgd"), "DuplicateNameError optimizer 'adam'"),
+        ({"MXCORE_STRICT_PLUGINS": "1", "MXCORE_BLOCK": "rival-adam"}, CREATE.format("sgd"), "IncompatiblePluginError"),
+        ({"MXCORE_STRICT_PLUGINS": "1", "MXCORE_BLOCK": "rival-adam,from-the-future"}, CREATE.format("sgd"),
+         "mxcore_optimizer_sgd"),
+        ({"MXCORE_STRICT_PLUGINS": "1", "MXCORE_BLOCK": "rival-adam,from-the-future"}, "mx.hooks.manager()",
+         "unknown hook 'mxcore_after_stop'"),
+        ({}, "mx.hooks.manager()", "UserWarning hook plugin wrong-targets:watch is left out: unknown hook"),
+        ({"MXCORE_BLOCK": "wrong-targets"}, "print(mx.hooks.manager().get_plugins())", "set()"),
+    ],
+)  # fmt: skip
+def test_switches_choose_by_distribution(
+    faulty: Environment, variables: dict[str, str], program: str, said: str
+) -> None:
+    assert said in faulty.python(program, **variables)
+
+
+def test_a_command_of_a_faulty_environment_ends_with_one_line_and_status_2(faulty: Environment) -> None:
+    status, printed = faulty.run("mxcore", "show", "swift")
+    assert status == 2
+    assert "Error: optimizer 'swift' is installed but broken" in printed
+    assert "Traceback" not in printed

@@ -1,0 +1,146 @@
+"""The tree keeps its promises: who imports whom, what is imported when, and that no list is kept by hand."""
+
+import ast
+import importlib.util
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+import mxcore
+
+ROOT = Path(__file__).resolve().parent.parent
+PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/**/pyproject.toml"))
+ALGORITHMS = [folder for folder in PLUGINS if folder.parent.parent.name == "plugins"]
+
+
+def project(folder: Path) -> dict[str, Any]:
+    return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]  # type: ignore[no-any-return]
+
+
+def imports(file: Path) -> Iterator[tuple[str, list[str]]]:
+    """The modules that a file imports, wherever in it, with the names taken from each."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield str(node.module), [alias.name for alias in node.names]
+
+
+def test_the_core_imports_no_plugin() -> None:
+    imported = {module for file in (ROOT / "mxcore").rglob("*.py") for module, _ in imports(file)}
+    assert imported
+    assert not [module for module in imported if module.startswith("mxcore_")]
+
+
+@pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
+def test_a_plugin_imports_its_declared_dependencies_and_public_names_of_the_core(folder: Path) -> None:
+    declared = {Requirement(text).name.replace("-", "_").lower() for text in project(folder)["dependencies"]}
+    declared = {{"scikit_learn": "sklearn"}.get(name, name) for name in declared}
+    own = project(folder)["name"].replace("-", "_")
+    for file in sorted((folder / own).rglob("*.py")):
+        for module, names in imports(file):
+            top = module.partition(".")[0]
+            assert top in declared | {own} or top in sys.stdlib_module_names, f"{file.name} imports {module}"
+            private = [name for name in [*module.split("."), *names] if top == "mxcore" and name.startswith("_")]
+            assert not private, f"{file.name} imports {private} from the core"
+
+
+@pytest.mark.parametrize("folder", ALGORITHMS, ids=lambda folder: folder.name)
+def test_an_algorithm_is_a_distribution_of_one_shape(folder: Path) -> None:
+    kind = folder.parent.name.removesuffix("s")
+    distribution = f"mxcore-{kind.replace('_', '-')}-{folder.name}"
+    package = distribution.replace("-", "_")
+    assert project(folder)["name"] == distribution
+    assert folder.name in project(folder)["entry-points"][f"mxcore.{kind}s"]
+    assert (folder / package / "py.typed").exists()
+    assert (folder / package / "__init__.py").exists()
+    assert list((folder / "tests").glob("test_*.py"))
+    assert f"pip install {distribution}" in (folder / "README.md").read_text("utf-8")
+
+
+def test_every_derived_list_is_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools/sync.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_one_version_number_for_all() -> None:
+    assert {project(folder)["version"] for folder in PLUGINS} == {mxcore.__version__}
+
+
+def test_no_plugin_of_this_tree_is_missing_from_the_environment() -> None:
+    installed = {record.distribution for record in mxcore.catalogue.records()}
+    assert {project(folder)["name"] for folder in PLUGINS} - {"mxcore-all"} <= installed
+
+
+# --- what is imported when -------------------------------------------------------------------------------------------
+
+OPTIONAL = ("cupy", "llvmlite", "matplotlib", "click", "rich", "sklearn", "safetensors", "pluggy", "packaging")
+
+
+def test_importing_mxcore_imports_nothing_optional(run_python: Any) -> None:
+    loaded = run_python("import sys, mxcore; print(*sys.modules)").split()
+    assert "numpy" in loaded
+    assert not [name for name in OPTIONAL if name in loaded]
+    assert not [name for name in loaded if name.startswith("mxcore_")]
+
+
+def test_updating_bare_arrays_imports_one_plugin(run_python: Any) -> None:
+    program = (
+        "import sys, numpy as np, mxcore as mx; "
+        "mx.optimizer.get_updater(mx.optimizer.create('sgd'))(0, np.ones(2), np.ones(2)); print(*sys.modules)"
+    )
+    loaded = run_python(program).split()
+    assert [name for name in loaded if name.startswith("mxcore_")] == ["mxcore_optimizer_sgd"]
+    assert not [name for name in ("cupy", "matplotlib", "click", "rich", "sklearn") if name in loaded]
+
+
+def make_plugins(folder: Path, count: int) -> None:
+    """Installed distributions, as far as metadata goes, of modules that must not be imported."""
+    for number in range(count):
+        name = f"many_{number}"
+        (folder / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nSummary: number {number}\n")
+        (info / "entry_points.txt").write_text(
+            f"[mxcore.optimizers]\nswift{number} = {name}:Swift\n[mxcore.commands]\nrun{number} = {name}:run\n"
+        )
+
+
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["--help"]])
+def test_listing_forty_plugins_imports_none(command: list[str], tmp_path: Path, run_python: Any) -> None:
+    make_plugins(tmp_path, 40)
+    program = "import sys, mxcore.cli; mxcore.cli.main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    printed = run_python(program, *command, PYTHONPATH=str(tmp_path))
+    assert "swift39" in printed or "run39" in printed
+    loaded = printed.splitlines()[-1].split()
+    assert "mxcore.cli" in loaded
+    assert not [name for name in loaded if name.startswith(("many_", "mxcore_"))]
+
+
+# --- the package -----------------------------------------------------------------------------------------------------
+
+
+def test_every_public_name_exists() -> None:
+    for file in sorted((ROOT / "mxcore").rglob("*.py")):
+        name = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        assert [public for public in getattr(module, "__all__", []) if not hasattr(module, public)] == []
+
+
+def test_no_machine_and_no_registry_is_named() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert "uv.lock" not in tracked
+    hosts = re.compile("files\\.python" + "hosted|pypi\\." + "org")
+    for name in tracked:
+        if name.endswith((".py", ".toml", ".md", ".cfg", ".rst")):
+            assert not hosts.search((ROOT / name).read_text("utf-8")), name

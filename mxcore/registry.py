@@ -13,11 +13,15 @@ T = TypeVar("T")
 C = TypeVar("C", bound=type)
 
 
+_registries: dict[type, Registry[Any]] = {}
+
+
 class Registry(Generic[T]):
     """The algorithms of one kind: registered in this process, or found among what is installed.
 
     Args:
-        kind: ``"optimizer"``, ``"initializer"`` or ``"lr_scheduler"``.
+        kind: ``"optimizer"``, ``"initializer"`` or ``"lr_scheduler"``; or the nickname of a kind of one's own, of which
+            nothing can be installed.
         base: the protocol's class.
     """
 
@@ -25,6 +29,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.base = base
         self.classes: dict[str, type[T]] = {}
+        _registries[base] = self
 
     def register(self, cls: C, name: str | None = None) -> C:
         """Make a class of this process available by name, its lower-cased class name unless given; a decorator.
@@ -64,7 +69,7 @@ class Registry(Generic[T]):
             return "" if holder is cls else f"{holder.__module__}.{holder.__qualname__}"
         return " and ".join(
             f"{record.target} of {record.distribution}"
-            for record in catalogue.records(self.kind)
+            for record in self._installed()
             if record.name == key and record.status != "blocked" and not _is_target(record, cls)
         )
 
@@ -78,7 +83,13 @@ class Registry(Generic[T]):
             raise TypeError(f"{self.kind} must be a name or an instance of {self.base.__name__}, got {name!r}")
         if name.lower() in self.classes:
             return self.classes[name.lower()]
+        if self.kind not in catalogue.GROUPS:
+            raise catalogue.UnknownNameError(f"cannot find {self.kind} {name!r}: known are {', '.join(self.classes)}")
         return self._load(catalogue.find(self.kind, name))
+
+    def _installed(self) -> tuple[catalogue.Record, ...]:
+        """What is installed of this kind; nothing of a kind that an author has made up."""
+        return catalogue.records(self.kind) if self.kind in catalogue.GROUPS else ()
 
     def _load(self, record: catalogue.Record) -> type[T]:
         loaded = catalogue.load_record(record)
@@ -136,7 +147,7 @@ class Registry(Generic[T]):
         registered = [cls for cls in self.classes.values() if cls.__name__ == class_name]
         if registered:
             return registered[-1]
-        records = [record for record in catalogue.records(self.kind) if record.class_name == class_name]
+        records = [record for record in self._installed() if record.class_name == class_name]
         if records:
             return self._load(catalogue.find(self.kind, records[0].name))
         distribution = catalogue.known_names(self.kind).get(class_name.lower())
@@ -145,7 +156,7 @@ class Registry(Generic[T]):
 
     def class_names(self) -> list[str]:
         """The class names of everything registered or installed; nothing is imported."""
-        installed = {record.class_name for record in catalogue.records(self.kind)}
+        installed = {record.class_name for record in self._installed()}
         return sorted(installed | {cls.__name__ for cls in self.classes.values()})
 
     def name_of(self, cls: type) -> str:
@@ -153,7 +164,7 @@ class Registry(Generic[T]):
         for name, registered in self.classes.items():
             if registered is cls:
                 return name
-        for record in catalogue.records(self.kind):
+        for record in self._installed():
             if _is_target(record, cls):
                 return record.name
         return cls.__name__.lower()
@@ -163,3 +174,30 @@ def _is_target(record: catalogue.Record, cls: type) -> bool:
     """Whether a class is what a record points at; it may be defined in a submodule of the package named there."""
     package = record.target.partition(":")[0]
     return record.class_name == cls.__name__ and f"{cls.__module__}.".startswith(f"{package}.")
+
+
+# --- MXNet's functions, for bases of one's own -----------------------------------------------------------------------
+
+
+def get_registry(base_class: type) -> dict[str, type]:
+    """A copy of the classes that were registered under a base class, by name."""
+    return dict(_registries[base_class].classes) if base_class in _registries else {}
+
+
+def get_register_func(base_class: type, nickname: str) -> Callable[..., Any]:
+    """The :meth:`Registry.register` of a base class; ``nickname`` is what its subclasses are called in messages."""
+    return _registry_of(base_class, nickname).register
+
+
+def get_alias_func(base_class: type, nickname: str) -> Callable[..., Any]:
+    """The :meth:`Registry.alias` of a base class."""
+    return _registry_of(base_class, nickname).alias
+
+
+def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
+    """The :meth:`Registry.create` of a base class."""
+    return _registry_of(base_class, nickname).create
+
+
+def _registry_of(base_class: type, nickname: str) -> Registry[Any]:
+    return _registries.get(base_class) or Registry(nickname, base_class)

@@ -1,0 +1,222 @@
+"""What a training loop calls after each batch and each epoch: speed, checkpoints, progress.
+
+A batch callback takes one :class:`BatchEndParam`; an epoch callback takes ``(epoch, symbol, arg_params, aux_params)``.
+Messages go to the ``logging`` module, as do all of mxcore's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from mxcore_module.metric import EvalMetric
+    from mxcore_module.module import Module
+
+__all__ = [
+    "BatchEndParam",
+    "ProgressBar",
+    "Speedometer",
+    "do_checkpoint",
+    "log_train_metric",
+    "module_checkpoint",
+]
+
+log = logging.getLogger(__name__)
+
+EpochCallback = Callable[..., None]
+
+
+class BatchEndParam(NamedTuple):
+    """Where a training loop is when it calls back.
+
+    Attributes:
+        epoch: the epoch's number, from 0.
+        nbatch: the batch's number within the epoch, from 0.
+        eval_metric: the running metric, or None.
+        locals: the local variables of the loop.
+    """
+
+    epoch: int
+    nbatch: int
+    eval_metric: EvalMetric | None
+    locals: dict[str, Any] | None
+
+
+def _values(metric: EvalMetric | None) -> str:
+    return "".join(f"\t{name}={value:f}" for name, value in metric.get_name_value()) if metric else ""
+
+
+def _check_period(name: str, period: int) -> int:
+    if int(period) < 1:
+        raise ValueError(f"{name} must be at least 1, got {period}")
+    return int(period)
+
+
+def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
+    """An epoch callback that saves network and parameters, as ``prefix-symbol.json`` and ``prefix-NNNN.params``.
+
+    Args:
+        prefix: where the files go, and how their names begin.
+        period: saves after every so many epochs. The number in the name counts completed epochs.
+
+    Raises:
+        ValueError: if ``period`` is below 1.
+    """
+    period = _check_period("period", period)
+
+    def save(epoch: int, symbol: Any, arg_params: dict[str, Any], aux_params: dict[str, Any]) -> None:
+        if (epoch + 1) % period == 0:
+            from mxcore_module.module import save_checkpoint
+
+            save_checkpoint(prefix, epoch + 1, symbol, arg_params, aux_params)
+
+    return save
+
+
+def module_checkpoint(mod: Module, prefix: str, period: int = 1, save_optimizer_states: bool = False) -> EpochCallback:
+    """An epoch callback that calls ``mod.save_checkpoint``, which can save the optimizer's state too.
+
+    Args:
+        mod: the module that is being trained.
+        prefix: where the files go, and how their names begin.
+        period: saves after every so many epochs. The number in the name counts completed epochs.
+        save_optimizer_states: whether ``prefix-NNNN.states`` is written as well.
+
+    Raises:
+        ValueError: if ``period`` is below 1.
+    """
+    period = _check_period("period", period)
+
+    def save(epoch: int, *_: object) -> None:
+        if (epoch + 1) % period == 0:
+            mod.save_checkpoint(prefix, epoch + 1, save_optimizer_states)
+
+    return save
+
+
+def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEndParam], None]:
+    """A batch callback that logs the training metric.
+
+    Args:
+        period: logs at every so many batches.
+        auto_reset: whether the metric starts anew after each line.
+
+    Raises:
+        ValueError: if ``period`` is below 1.
+    """
+    period = _check_period("period", period)
+
+    def report(param: BatchEndParam) -> None:
+        if param.nbatch % period or param.eval_metric is None:
+            return
+        log.info("Iter[%d] Batch[%d] Train%s", param.epoch, param.nbatch, _values(param.eval_metric))
+        if auto_reset:
+            param.eval_metric.reset_local()
+
+    return report
+
+
+class Speedometer:
+    """A batch callback that logs samples per second and the training metric.
+
+    Args:
+        batch_size: the number of samples in a batch.
+        frequent: logs at every so many batches.
+        auto_reset: whether the metric starts anew after each line, so that a line is about its own batches only. What
+            is reported for the whole epoch still counts all of them.
+
+    Raises:
+        ValueError: if ``frequent`` is below 1.
+    """
+
+    def __init__(self, batch_size: int, frequent: int = 50, auto_reset: bool = True) -> None:
+        self.batch_size = batch_size
+        self.frequent = _check_period("frequent", frequent)
+        self.auto_reset = auto_reset
+        self._started: float | None = None
+        self._last = 0
+
+    def __call__(self, param: BatchEndParam) -> None:
+        """Start the clock with the first batch of an epoch, and log when a stretch of batches is complete."""
+        new_epoch, self._last = param.nbatch < self._last, param.nbatch
+        if self._started is None or new_epoch:
+            self._started = time.perf_counter()
+        elif param.nbatch % self.frequent == 0:
+            self._log(param, time.perf_counter() - self._started)
+            self._started = time.perf_counter()
+
+    def _log(self, param: BatchEndParam, seconds: float) -> None:
+        first = param.nbatch - self.frequent if self.auto_reset else 0
+        log.info(
+            "Epoch[%d] Batch [%d-%d]\tSpeed: %.2f samples/sec%s",
+            param.epoch,
+            first,
+            param.nbatch,
+            self.frequent * self.batch_size / max(seconds, 1e-9),
+            _values(param.eval_metric),
+        )
+        if self.auto_reset and param.eval_metric is not None:
+            param.eval_metric.reset_local()
+
+
+class ProgressBar:
+    """A batch callback that draws a bar for each epoch, with the training metric beside it.
+
+    A bar ends with its last batch. Where an epoch may stop earlier, use it in a ``with`` block or call :meth:`close`.
+
+    Args:
+        total: the number of batches in an epoch.
+        length: the width of the bar, in characters.
+
+    Raises:
+        ValueError: if either is below 1.
+    """
+
+    def __init__(self, total: int, length: int = 80) -> None:
+        self.total = _check_period("total", total)
+        self.length = _check_period("length", length)
+        self._progress: Progress | None = None
+        self._last = 0
+
+    def __enter__(self) -> Self:
+        """Nothing is drawn before the first batch."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the bar."""
+        self.close()
+
+    def __call__(self, param: BatchEndParam) -> None:
+        """Move the bar to ``nbatch``, in a new line for a new epoch."""
+        if param.nbatch < self._last:
+            self.close()
+        self._last = param.nbatch
+        bar = self._bar(param.epoch)
+        values = _values(param.eval_metric).strip().replace("\t", "  ")
+        bar.update(bar.task_ids[0], completed=param.nbatch + 1, values=values)
+        if param.nbatch + 1 >= self.total:
+            self.close()
+
+    def _bar(self, epoch: int) -> Progress:
+        if self._progress is None:
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            text = TextColumn("{task.description}"), TextColumn("{task.fields[values]}", markup=False)
+            self._progress = Progress(text[0], BarColumn(self.length), MofNCompleteColumn(), text[1])
+            self._progress.add_task(f"Epoch {epoch}", total=self.total, values="")
+            self._progress.start()
+        return self._progress
+
+    def close(self) -> None:
+        """Leave the bar on the screen as it is and give the screen back."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None

@@ -1,0 +1,17 @@
+"""Batches of data: what a training loop reads, described and in order.
+
+A :class:`DataIter` yields :class:`DataBatch` records and says beforehand, in ``provide_data`` and ``provide_label``,
+how their arrays are named and shaped, so that a module can be bound before the first batch is read.
+:class:`NDArrayIter` does this for arrays that fit into memory.
+
+Example:
+    >>> import numpy as np
+    >>> batches = NDArrayIter(np.arange(10).reshape(5, 2), label=np.arange(5), batch_size=2)
+    >>> [(batch.label[0].tolist(), batch.pad) for batch in batches]
+    [([0.0, 1.0], 0), ([2.0, 3.0], 0), ([4.0, 0.0], 1)]
+"""
+
+from mxcore_module.io.arrays import NDArrayIter
+from mxcore_module.io.batch import DataBatch, DataDesc, DataIter
+
+__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter"]

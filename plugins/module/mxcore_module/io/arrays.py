@@ -1,0 +1,197 @@
+"""Batches of arrays in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+import mxcore.backend
+import mxcore.random
+from mxcore_module.io.batch import Array, DataDesc, DataIter, Rows
+
+__all__ = ["LAST_BATCH_HANDLES", "NDArrayIter"]
+
+Named: TypeAlias = list[tuple[str, npt.NDArray[np.float32]]]
+
+LAST_BATCH_HANDLES = ("pad", "discard", "roll_over")
+
+
+def _host_float32(name: str, values: object) -> npt.NDArray[np.float32]:
+    on_device = hasattr(values, "__cuda_array_interface__")  # NumPy takes anything else: lists, tables, its own arrays
+    array = mxcore.backend.backend_of(values).to_host(values) if on_device else np.asarray(values)
+    if array.ndim == 0 or len(array) == 0:
+        raise ValueError(f"{name!r} has no rows (shape {array.shape}): give at least one sample")
+    try:
+        return np.array(array, dtype=np.float32)  # a copy: the caller may change theirs between two epochs
+    except (TypeError, ValueError):
+        raise TypeError(f"{name!r} must be numbers, got an array of {array.dtype}") from None
+
+
+def _named(source: object, default_name: str) -> Named:
+    """The arrays of ``source`` with their names: an array, a list of them, or a mapping from names."""
+    if source is None:
+        return []
+    if isinstance(source, Mapping):
+        pairs = list(source.items())
+    elif not isinstance(source, (list, tuple)):
+        pairs = [(default_name, source)]
+    elif len(source) == 1:
+        pairs = [(default_name, source[0])]
+    else:
+        pairs = [(f"_{i}_{default_name}", array) for i, array in enumerate(source)]
+    return [(str(name), _host_float32(str(name), array)) for name, array in pairs]
+
+
+class NDArrayIter(DataIter):
+    """Batches of arrays in memory.
+
+    Every array is kept, and given out, as a float32 NumPy array, whatever it came as. Batches are copies.
+
+    Args:
+        data: the inputs, each of shape ``(rows, ...)``: an array, a list of arrays or a mapping from names to arrays.
+        label: the labels, likewise; None where there are none.
+        batch_size: the number of rows in each batch.
+        shuffle: whether each epoch visits the rows in a new random order.
+        last_batch_handle: what becomes of rows that do not fill a batch. ``"pad"``: the batch is filled from the
+            epoch's first rows, and its ``pad`` says how many; ``"discard"``: they are left out of this epoch;
+            ``"roll_over"``: they open the next epoch.
+        data_name: the name of a single input; several in a list become ``_0_data``, ``_1_data``, …
+        label_name: the name of a single label, likewise.
+        seed: makes the order a function of this number; without it, of :func:`mxcore.random.seed`.
+
+    Raises:
+        ValueError: if there is no data, if lengths differ, if a name is used twice, if ``last_batch_handle`` is
+            unknown, or if ``batch_size`` is below 1 or, unless batches are padded, above the number of rows.
+        TypeError: if an array does not hold numbers, or ``batch_size`` is not an integer.
+
+    Example:
+        >>> batches = NDArrayIter({"x": np.zeros((10, 3))}, batch_size=4, last_batch_handle="discard")
+        >>> batches.provide_data
+        [DataDesc[x,(4, 3),float32,NCHW]]
+        >>> len(list(batches))
+        2
+    """
+
+    def __init__(
+        self,
+        data: object,
+        label: object = None,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        last_batch_handle: str = "pad",
+        data_name: str = "data",
+        label_name: str = "softmax_label",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(batch_size)
+        self.data = _named(data, data_name)
+        self.label = _named(label, label_name)
+        self.last_batch_handle = last_batch_handle
+        self._check()
+        self.num_data = len(self.data[0][1])
+        self.shuffle = shuffle
+        self._check_batch_size()
+        # One generator per iterator: its order does not depend on what else is drawn between two epochs.
+        self._generator = mxcore.random.next_generator("NDArrayIter") if seed is None else np.random.default_rng(seed)
+        self._left_over = np.empty(0, np.int64)
+        self._start_epoch()
+
+    def _check(self) -> None:
+        if self.last_batch_handle not in LAST_BATCH_HANDLES:
+            raise ValueError(
+                f"last_batch_handle must be one of {', '.join(LAST_BATCH_HANDLES)}, got {self.last_batch_handle!r}"
+            )
+        if not self.data:
+            raise ValueError("data is empty: give an array, a list of arrays or a mapping from names to arrays")
+        named = self.data + self.label
+        if len({len(array) for _, array in named}) > 1:
+            lengths = ", ".join(f"{name!r} {len(array)}" for name, array in named)
+            raise ValueError(f"all data and labels must have the same number of rows, got {lengths}")
+        names = [name for name, _ in named]
+        if len(set(names)) < len(names):
+            raise ValueError(f"every array needs its own name, got {', '.join(names)}")
+
+    def _check_batch_size(self) -> None:
+        if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, (int, np.integer)):
+            raise TypeError(f"batch_size must be an integer, got {self.batch_size!r}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        if self.last_batch_handle != "pad" and self.batch_size > self.num_data:
+            raise ValueError(
+                f"batch_size {self.batch_size} exceeds the {self.num_data} rows, so that "
+                f"last_batch_handle={self.last_batch_handle!r} would give no batch: lower it, or use 'pad'"
+            )
+
+    @property
+    def provide_data(self) -> list[DataDesc]:
+        """The descriptions of the inputs of every batch."""
+        return self._describe(self.data)
+
+    @property
+    def provide_label(self) -> list[DataDesc]:
+        """The descriptions of the labels of every batch."""
+        return self._describe(self.label)
+
+    def _describe(self, named: Named) -> list[DataDesc]:
+        return [DataDesc(name, (self.batch_size, *array.shape[1:]), array.dtype) for name, array in named]
+
+    def _start_epoch(self) -> None:
+        """Lay out the rows of the whole epoch, a multiple of the batch size."""
+        new = self._generator.permutation(self.num_data) if self.shuffle else np.arange(self.num_data)
+        rows = np.concatenate([self._left_over, new])
+        spare = len(rows) % self.batch_size
+        whole = len(rows) - spare
+        self._left_over = rows[whole:] if self.last_batch_handle == "roll_over" else rows[:0]
+        self._pad = 0
+        if spare and self.last_batch_handle == "pad":
+            self._pad = self.batch_size - spare
+            rows = np.concatenate([rows, np.resize(rows, self._pad)])  # repeats them if there are too few
+        else:
+            rows = rows[:whole]
+        self._rows = rows
+        self._batch = -1
+
+    @property
+    def _batches(self) -> int:
+        return len(self._rows) // self.batch_size
+
+    def reset(self) -> None:
+        """Start the next epoch. Before its first batch is read, an epoch is already at its start: nothing changes.
+
+        With ``"roll_over"`` only a completed epoch leaves rows to the next.
+        """
+        if self._batch < 0:
+            return
+        if self._batch < self._batches - 1:
+            self._left_over = self._left_over[:0]
+        self._start_epoch()
+
+    def hard_reset(self) -> None:
+        """Start a new epoch and forget rows that rolled over."""
+        self._left_over = self._left_over[:0]
+        self._start_epoch()
+
+    def iter_next(self) -> bool:
+        """Move to the next batch; False at the end of the epoch."""
+        self._batch = min(self._batch + 1, self._batches)
+        return self._batch < self._batches
+
+    def getindex(self) -> Rows:
+        """The row numbers of the current batch, fillers included: shape ``(batch_size,)``, int64."""
+        start = self._batch * self.batch_size
+        return self._rows[start : start + self.batch_size]
+
+    def getdata(self) -> list[Array]:
+        """The inputs of the current batch."""
+        return [array[self.getindex()] for _, array in self.data]
+
+    def getlabel(self) -> list[Array]:
+        """The labels of the current batch; empty if there are none."""
+        return [array[self.getindex()] for _, array in self.label]
+
+    def getpad(self) -> int:
+        """How many rows at the end of the current batch are filler."""
+        return self._pad if self._batch == self._batches - 1 else 0

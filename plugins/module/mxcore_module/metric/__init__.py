@@ -1,0 +1,36 @@
+"""How good a network is: running averages over the batches of an epoch.
+
+A metric is made by name, is given the labels and the predictions of one batch after the other, and reports the average
+since its last reset.
+
+Example:
+    >>> import numpy
+    >>> accuracy = create("acc")
+    >>> accuracy.update([numpy.array([0, 1])], [numpy.array([[0.9, 0.1], [0.8, 0.2]])])
+    >>> accuracy.get()
+    ('accuracy', 0.5)
+"""
+
+from mxcore_module.metric.base import EvalMetric, alias, check_label_shapes, register
+from mxcore_module.metric.classification import F1, Accuracy, CrossEntropy, TopKAccuracy
+from mxcore_module.metric.combined import CompositeEvalMetric, CustomMetric, create, np
+from mxcore_module.metric.regression import MAE, MSE, RMSE, Loss
+
+__all__ = [
+    "F1",
+    "MAE",
+    "MSE",
+    "RMSE",
+    "Accuracy",
+    "CompositeEvalMetric",
+    "CrossEntropy",
+    "CustomMetric",
+    "EvalMetric",
+    "Loss",
+    "TopKAccuracy",
+    "alias",
+    "check_label_shapes",
+    "create",
+    "np",
+    "register",
+]

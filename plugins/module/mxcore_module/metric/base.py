@@ -1,0 +1,193 @@
+"""What all metrics share: the registry, arrays on the host, and the running average."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+import mxcore.backend
+
+__all__ = [
+    "EvalMetric",
+    "alias",
+    "check_label_shapes",
+    "class_numbers",
+    "host_pairs",
+    "register",
+    "registry",
+    "to_host",
+]
+
+Array: TypeAlias = Any  # a NumPy or CuPy array
+Host: TypeAlias = npt.NDArray[Any]
+Arrays: TypeAlias = Sequence[Array]
+NameValue: TypeAlias = tuple[str, float]
+Metric = TypeVar("Metric", bound="type[EvalMetric]")
+
+registry: dict[str, type[EvalMetric]] = {}
+
+
+def register(klass: Metric) -> Metric:
+    """Make a metric class known to :func:`create`, by its name in lower case. Returns the class.
+
+    Example:
+        >>> @register
+        ... class Constant(EvalMetric):
+        ...     def update(self, labels, preds): self.sum_metric, self.num_inst = 3.0, 1
+        >>> from mxcore_module.metric import create
+        >>> create("constant", name="three").name
+        'three'
+    """
+    registry[klass.__name__.lower()] = klass
+    return klass
+
+
+def alias(*names: str) -> Callable[[Metric], Metric]:
+    """Give a metric class further names for :func:`create`, as a decorator."""
+
+    def add(klass: Metric) -> Metric:
+        registry.update((name.lower(), klass) for name in names)
+        return register(klass)
+
+    return add
+
+
+def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool = False) -> tuple[Any, Any]:
+    """Labels and predictions, found to be equally many.
+
+    Args:
+        labels: a list of arrays, or an array.
+        preds: likewise.
+        wrap: make a bare array a list of one.
+        shape: compare the shapes of two arrays instead of the lengths.
+
+    Raises:
+        ValueError: if they differ.
+    """
+    found = (labels.shape, preds.shape) if shape else (len(labels), len(preds))
+    if found[0] != found[1]:
+        raise ValueError(f"labels and predictions must match, got {found[0]} and {found[1]}")
+    if wrap:
+        labels, preds = ([one] if hasattr(one, "shape") else one for one in (labels, preds))
+    return labels, preds
+
+
+def to_host(array: Array) -> Host:
+    """A NumPy or CuPy array as a NumPy array."""
+    if isinstance(array, np.ndarray):
+        return array
+    host: Host = mxcore.backend.backend_of(array).to_host(array)
+    return host
+
+
+def host_pairs(labels: Arrays, preds: Arrays) -> list[tuple[Host, Host]]:
+    """Each label with its prediction, on the host. A bare array counts as a list of one."""
+    labels, preds = ([one] if hasattr(one, "shape") else one for one in (labels, preds))
+    check_label_shapes(labels, preds)
+    return [(to_host(label), to_host(pred)) for label, pred in zip(labels, preds, strict=True)]
+
+
+def class_numbers(name: str, label: Host, pred: Host) -> Host:
+    """The labels as a row of integers, one for each row of the ``(samples, classes)`` predictions."""
+    label = label.ravel().astype(np.int64)
+    if pred.ndim != 2 or len(label) != len(pred):
+        raise ValueError(f"{name} needs predictions (samples, classes) for {len(label)} labels, got {pred.shape}")
+    return label
+
+
+class EvalMetric:
+    """The base of all metrics: a sum and how many things were summed.
+
+    A subclass defines :meth:`update`, which adds to ``sum_metric`` and ``num_inst``.
+
+    Args:
+        name: the name it is reported under.
+        output_names: the network's outputs that :meth:`update_dict` picks; None for all.
+        label_names: the labels that :meth:`update_dict` picks; None for all.
+        **kwargs: kept for :meth:`get_config`.
+    """
+
+    name: str
+    num_inst: int
+    sum_metric: float
+
+    def __init__(
+        self,
+        name: str,
+        output_names: Sequence[str] | None = None,
+        label_names: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.name = str(name)
+        self.output_names = output_names
+        self.label_names = label_names
+        self._kwargs = kwargs
+        self.reset()
+
+    def __str__(self) -> str:
+        """The name and value pairs."""
+        return f"EvalMetric: {dict(self.get_name_value())}"
+
+    def update(self, labels: Arrays, preds: Arrays) -> None:
+        """Take in one batch.
+
+        Args:
+            labels: one array for each output, its samples along the first axis.
+            preds: the outputs of the network, likewise.
+
+        Raises:
+            ValueError: if their numbers or shapes do not match.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define update")
+
+    def update_dict(self, label: Mapping[str, Array], pred: Mapping[str, Array]) -> None:
+        """Take in one batch, given by name; ``label_names`` and ``output_names`` choose from it."""
+        self.update(
+            [label[name] for name in self.label_names or label],
+            [pred[name] for name in self.output_names or pred],
+        )
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.num_inst = 0
+        self.sum_metric = 0.0
+        self._earlier = (0, 0.0)
+
+    def reset_local(self) -> None:
+        """Start a new average for :meth:`get`; :meth:`get_global` still counts what came before."""
+        count, total = self._earlier
+        self._earlier = (count + self.num_inst, total + self.sum_metric)
+        self.num_inst = 0
+        self.sum_metric = 0.0
+
+    def get(self) -> tuple[Any, Any]:
+        """The name and the average since the last reset of either kind; nan before the first batch."""
+        return self.name, self.sum_metric / self.num_inst if self.num_inst else math.nan
+
+    def get_global(self) -> tuple[Any, Any]:
+        """The name and the average since the last :meth:`reset`."""
+        count, total = self._earlier
+        count += self.num_inst
+        return self.name, (total + self.sum_metric) / count if count else math.nan
+
+    def get_name_value(self) -> list[NameValue]:
+        """:meth:`get` as a list of pairs, for one metric and for several alike."""
+        return [self.get()]
+
+    def get_global_name_value(self) -> list[NameValue]:
+        """:meth:`get_global` as a list of pairs."""
+        return [self.get_global()]
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes an equal metric: the class's name and its arguments."""
+        return {
+            "metric": type(self).__name__,
+            "name": self.name,
+            "output_names": self.output_names,
+            "label_names": self.label_names,
+            **self._kwargs,
+        }

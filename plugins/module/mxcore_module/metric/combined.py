@@ -1,0 +1,171 @@
+"""Metrics made from names, from functions and from other metrics."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from mxcore_module.metric.base import Array, Arrays, EvalMetric, Host, NameValue, alias, host_pairs, register, registry
+
+__all__ = ["CompositeEvalMetric", "CustomMetric", "create", "np"]
+
+Feval: TypeAlias = Callable[[Host, Host], "float | tuple[float, int]"]
+
+
+def create(metric: object, *args: Any, **kwargs: Any) -> EvalMetric:
+    """A metric from its name, a function of (label, prediction), a list of such, or a metric, which is returned as is.
+
+    Raises:
+        ValueError: if no metric has this name.
+        TypeError: if ``metric`` is none of these.
+
+    Example:
+        >>> create(["acc", "ce"]).get_name_value()
+        [('accuracy', nan), ('cross-entropy', nan)]
+        >>> create("acuracy")
+        Traceback (most recent call last):
+            ...
+        ValueError: no metric is called 'acuracy': did you mean 'accuracy'?
+    """
+    if isinstance(metric, EvalMetric):
+        return metric
+    if isinstance(metric, type) and issubclass(metric, EvalMetric):
+        return metric(*args, **kwargs)
+    if isinstance(metric, str):
+        return _named(metric)(*args, **kwargs)
+    if isinstance(metric, (list, tuple)):
+        return CompositeEvalMetric([create(one, *args, **kwargs) for one in metric])
+    if callable(metric):
+        return CustomMetric(metric, *args, **kwargs)
+    raise TypeError(f"a metric is a name, a function, a list or an EvalMetric, got {metric!r}")
+
+
+def _named(name: str) -> type[EvalMetric]:
+    try:
+        return registry[name.lower()]
+    except KeyError:
+        close = difflib.get_close_matches(name.lower(), registry, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(sorted(registry))}"
+        raise ValueError(f"no metric is called {name!r}: {hint}") from None
+
+
+@alias("composite")
+class CompositeEvalMetric(EvalMetric):
+    """Several metrics that are updated and reported together.
+
+    Args:
+        metrics: metrics, or what :func:`create` makes them from.
+        name: the name of the group.
+
+    Example:
+        >>> import numpy
+        >>> both = CompositeEvalMetric(["mse", "mae"])
+        >>> both.update([numpy.array([0.0, 0.0])], [numpy.array([1.0, 3.0])])
+        >>> both.get()
+        (['mse', 'mae'], [5.0, 2.0])
+    """
+
+    def __init__(
+        self,
+        metrics: Sequence[object] | None = None,
+        name: str = "composite",
+        output_names: Sequence[str] | None = None,
+        label_names: Sequence[str] | None = None,
+    ) -> None:
+        self.metrics = [create(metric) for metric in metrics or ()]
+        super().__init__(name, output_names, label_names)
+
+    def add(self, metric: object) -> None:
+        """Append a metric, or what :func:`create` makes one from."""
+        self.metrics.append(create(metric))
+
+    def get_metric(self, index: int) -> EvalMetric:
+        """The metric at a position; IndexError if there is none."""
+        return self.metrics[index]
+
+    def update(self, labels: Arrays, preds: Arrays) -> None:
+        """Update every metric."""
+        for metric in self.metrics:
+            metric.update(labels, preds)
+
+    def update_dict(self, label: Mapping[str, Array], pred: Mapping[str, Array]) -> None:
+        """Update every metric, each with the arrays that it asks for."""
+        labels = {name: label[name] for name in self.label_names or label}
+        preds = {name: pred[name] for name in self.output_names or pred}
+        for metric in self.metrics:
+            metric.update_dict(labels, preds)
+
+    def reset(self) -> None:
+        """Reset every metric."""
+        for metric in self.metrics:
+            metric.reset()
+
+    def reset_local(self) -> None:
+        """Reset every metric locally."""
+        for metric in self.metrics:
+            metric.reset_local()
+
+    def get(self) -> tuple[list[str], list[float]]:
+        """All names and all values."""
+        pairs = self.get_name_value()
+        return [name for name, _ in pairs], [value for _, value in pairs]
+
+    def get_global(self) -> tuple[list[str], list[float]]:
+        """All names and all values since the last :meth:`reset`."""
+        pairs = self.get_global_name_value()
+        return [name for name, _ in pairs], [value for _, value in pairs]
+
+    def get_name_value(self) -> list[NameValue]:
+        """The pairs of every metric."""
+        return [pair for metric in self.metrics for pair in metric.get_name_value()]
+
+    def get_global_name_value(self) -> list[NameValue]:
+        """The pairs of every metric since the last :meth:`reset`."""
+        return [pair for metric in self.metrics for pair in metric.get_global_name_value()]
+
+    def get_config(self) -> dict[str, Any]:
+        """The group's configuration, with its members' under ``metrics``."""
+        return {**super().get_config(), "metrics": [metric.get_config() for metric in self.metrics]}
+
+
+@register
+class CustomMetric(EvalMetric):
+    """A metric from a function.
+
+    Args:
+        feval: called with the label and the prediction as NumPy arrays; returns the value for the batch, or a sum and
+            how many things were summed.
+        name: the name it is reported under; the function's by default.
+        allow_extra_outputs: whether outputs without a label are passed over.
+    """
+
+    def __init__(self, feval: Feval, name: str | None = None, allow_extra_outputs: bool = False, **kwargs: Any) -> None:
+        function = getattr(feval, "__name__", type(feval).__name__)
+        default = f"custom({function})" if "<" in function else function  # a lambda is called "<lambda>"
+        super().__init__(name or default, allow_extra_outputs=allow_extra_outputs, **kwargs)
+        self._feval = feval
+        self._allow_extra_outputs = allow_extra_outputs
+
+    def update(self, labels: Arrays, preds: Arrays) -> None:
+        """Call the function for each label and its prediction."""
+        if self._allow_extra_outputs and not hasattr(preds, "shape"):
+            preds = preds[: len(labels)]
+        for label, pred in host_pairs(labels, preds):
+            value = self._feval(label, pred)
+            total, count = value if isinstance(value, tuple) else (value, 1)
+            self.sum_metric += total
+            self.num_inst += count
+
+
+def np(numpy_feval: Feval, name: str | None = None, allow_extra_outputs: bool = False) -> CustomMetric:
+    """A metric from a function of two NumPy arrays, label and prediction: see :class:`CustomMetric`.
+
+    Example:
+        >>> import numpy
+        >>> metric = np(lambda label, pred: abs(label - pred).max(), name="worst")
+        >>> metric.update([numpy.array([1.0, 2.0])], [numpy.array([1.5, 2.0])])
+        >>> print(*metric.get())
+        worst 0.5
+    """
+    return CustomMetric(numpy_feval, name, allow_extra_outputs)

@@ -1,0 +1,81 @@
+"""How far numbers are from the numbers they should be."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from mxcore_module.metric.base import Arrays, EvalMetric, Host, check_label_shapes, host_pairs, register, to_host
+
+__all__ = ["MAE", "MSE", "RMSE", "Loss"]
+
+
+class _BatchMean(EvalMetric):
+    """The average over batches of a mean over each batch, as MXNet defines it: a short batch counts like a full one."""
+
+    @staticmethod
+    def mean(difference: Host) -> float:
+        """The mean of one batch, from float64 differences."""
+        raise NotImplementedError
+
+    def __init__(self, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(name or type(self).__name__.lower(), **kwargs)
+
+    def update(self, labels: Arrays, preds: Arrays) -> None:
+        """Add one batch: labels and predictions of one shape, where ``(samples,)`` and ``(samples, 1)`` are one."""
+        for label, pred in host_pairs(labels, preds):
+            label, pred = (a.reshape(-1, 1) if a.ndim == 1 else a for a in (label, pred))
+            check_label_shapes(label, pred, shape=True)
+            self.sum_metric += self.mean(label.astype(np.float64) - pred)
+            self.num_inst += 1
+
+
+@register
+class MSE(_BatchMean):
+    """The mean squared error, averaged over batches."""
+
+    @staticmethod
+    def mean(difference: Host) -> float:
+        """The mean of the squares."""
+        return float(np.square(difference).mean())
+
+
+@register
+class MAE(_BatchMean):
+    """The mean absolute error, averaged over batches."""
+
+    @staticmethod
+    def mean(difference: Host) -> float:
+        """The mean of the absolute values."""
+        return float(np.abs(difference).mean())
+
+
+@register
+class RMSE(_BatchMean):
+    """The root of the mean squared error of each batch, averaged over batches."""
+
+    @staticmethod
+    def mean(difference: Host) -> float:
+        """The root of the mean of the squares."""
+        return math.sqrt(np.square(difference).mean())
+
+
+@register
+class Loss(EvalMetric):
+    """The mean of the outputs themselves, for a network whose output is its loss. Labels are ignored.
+
+    Args:
+        name: the name it is reported under.
+    """
+
+    def __init__(self, name: str = "loss", **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+
+    def update(self, labels: object, preds: Arrays) -> None:
+        """Add the elements of every prediction."""
+        for pred in [preds] if hasattr(preds, "shape") else preds:
+            values = to_host(pred)
+            self.sum_metric += float(values.sum(dtype=np.float64))
+            self.num_inst += values.size

@@ -1,0 +1,70 @@
+"""Types of options for the command line. Only click is imported here, so that ``mxcore --help`` stays fast."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+import click
+
+__all__ = ["KEY_VALUE", "SIZES", "KeyValue", "Sizes", "collect"]
+
+
+class KeyValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+    """``NAME=VALUE``, the value being a Python literal or else text.
+
+    >>> KEY_VALUE.convert("momentum=0.9", None, None), KEY_VALUE.convert("rnd_type=gaussian", None, None)
+    (('momentum', 0.9), ('rnd_type', 'gaussian'))
+    """
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """The name and the value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = (part.strip() for part in str(value).partition("="))
+        if not equals or not name.isidentifier():
+            self.fail(f"expected NAME=VALUE, such as momentum=0.9, got {value!r}", param, ctx)
+        try:
+            return name, ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return name, text
+
+
+class Sizes(click.ParamType):  # type: ignore[type-arg]
+    """Widths of layers, separated by commas; empty for none.
+
+    >>> SIZES.convert("128,64", None, None), SIZES.convert("", None, None)
+    ((128, 64), ())
+    """
+
+    name = "N,N,…"
+    largest = 16384
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The widths."""
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in str(value).split(",")] if str(value).strip() else []
+        for word in words:
+            if not word.isdecimal() or not 1 <= int(word) <= self.largest:
+                self.fail(f"a layer must be 1 to {self.largest} wide, got {word!r} in {value!r}", param, ctx)
+        return tuple(int(word) for word in words)
+
+
+KEY_VALUE = KeyValue()
+SIZES = Sizes()
+
+
+def collect(ctx: click.Context, param: click.Parameter, pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    """The pairs of an option that may be repeated as a dict; a callback for click.
+
+    Raises:
+        click.BadParameter: if a name is given twice.
+    """
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"{name} is given twice", ctx, param)
+    return dict(pairs)

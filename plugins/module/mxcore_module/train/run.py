@@ -1,0 +1,209 @@
+"""A training run: a network, its data and its algorithms, updated one batch at a time.
+
+>>> import mxcore as mx
+>>> from mxcore_module.train.data import load
+>>> _ = mx.random.seed(1)
+>>> training = Training(load("digits"), Settings(hidden=(32,), epochs=1))
+>>> *_, last = training.updates()
+>>> last.number, last.validation.score > 0.5
+(44, True)
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+import mxcore as mx
+import mxcore.random
+from mxcore_module import metric, symbol
+from mxcore_module.io import NDArrayIter
+from mxcore_module.module import Module
+from mxcore_module.train.errors import DivergedError, InputError
+from mxcore_module.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from mxcore_module.train.data import Dataset, Part
+
+__all__ = ["Measure", "Settings", "Training", "Update", "network"]
+
+DEFAULT_BATCH_SIZE = 32
+
+
+@attrs.frozen
+class Settings:
+    """How to train, whatever the data.
+
+    Args:
+        recipe: the algorithms.
+        hidden: the widths of the hidden layers; none make a linear model.
+        epochs: how often the training rows are gone through.
+        batch_size: rows per update; 32, or all of them where there are fewer, unless given.
+    """
+
+    recipe: Recipe = attrs.field(factory=Recipe)
+    hidden: tuple[int, ...] = (128, 64)
+    epochs: int = 20
+    batch_size: int | None = None
+
+
+@attrs.frozen
+class Measure:
+    """How good the network is: its loss, and its accuracy or, for real-valued labels, its root mean squared error."""
+
+    loss: float
+    score: float
+
+
+@attrs.frozen
+class Update:
+    """What one update found.
+
+    Attributes:
+        number: the update's number, from 1.
+        epoch: the epoch's number, from 1.
+        batch: the measure on the update's own batch, before the update.
+        learning_rate: the rate that the update was made with.
+        validation: the measure on the rows held out, after the last update of an epoch.
+    """
+
+    number: int
+    epoch: int
+    batch: Measure
+    learning_rate: float
+    validation: Measure | None = None
+
+
+def network(dataset: Dataset, hidden: tuple[int, ...]) -> Any:
+    """The symbol of a multi-layer perceptron for a data set: ReLU between layers, the loss that fits the labels."""
+    layer = symbol.Variable("data")
+    for i, width in enumerate(hidden, start=1):
+        layer = symbol.FullyConnected(layer, num_hidden=width, name=f"fc{i}")
+        layer = symbol.Activation(layer, act_type="relu", name=f"relu{i}")
+    layer = symbol.FullyConnected(layer, num_hidden=len(dataset.classes) or 1, name=f"fc{len(hidden) + 1}")
+    label = symbol.Variable("label")
+    loss = symbol.SoftmaxOutput if dataset.classes else symbol.LinearRegressionOutput
+    return loss(layer, label, name="output")
+
+
+def device() -> Any:
+    """Where a run computes."""
+    return mx.cpu()
+
+
+class Training:
+    """A network that is ready to be trained: everything has been checked, and nothing has happened yet.
+
+    Initial values and the order of the rows are functions of :func:`mxcore.random.seed`.
+
+    Args:
+        dataset: the rows.
+        settings: how to train.
+
+    Raises:
+        InputError: if the algorithms refuse their arguments, or the network cannot be made as asked.
+        mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
+    """
+
+    def __init__(self, dataset: Dataset, settings: Settings) -> None:
+        self.dataset = dataset
+        self.epochs = settings.epochs
+        self.hidden = settings.hidden
+        self.batch_size = _batch_size(settings.batch_size, len(dataset.train))
+        self.updates_per_epoch = len(dataset.train) // self.batch_size
+        self.total_updates = self.epochs * self.updates_per_epoch
+        self.recipe = settings.recipe.for_updates(self.total_updates)
+        self.optimizer = self.recipe.create_optimizer(self.batch_size)
+        self.initializer = self.recipe.initializer.create()
+        self._order = self._rows(dataset.train, last_batch_handle="discard", shuffle=True)
+        self._held_out = self._rows(dataset.validation)
+        self._metrics = metric.create(["ce", "acc"] if dataset.classes else ["mse", "rmse"])
+        self.module = self._module()
+
+    @property
+    def score_name(self) -> str:
+        """What the score is: ``"accuracy"`` or ``"rmse"``."""
+        return "accuracy" if self.dataset.classes else "rmse"
+
+    @property
+    def starting_rate(self) -> float:
+        """The learning rate that the run was given, before the schedule changes it."""
+        scheduler = self.optimizer.lr_scheduler
+        return float(getattr(scheduler, "base_lr", None) or self.optimizer.learning_rate)
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are being trained."""
+        return sum(math.prod(array.shape) for array in self.module.get_params()[0].values())
+
+    def _rows(self, part: Part, shuffle: bool = False, last_batch_handle: str = "pad") -> NDArrayIter:
+        seed = int(mxcore.random.generator("train", "order").integers(2**63))
+        label = part.y if self.dataset.classes else part.y[:, None]
+        return NDArrayIter(part.x, label, self.batch_size, shuffle, last_batch_handle, label_name="label", seed=seed)
+
+    def _module(self) -> Module:
+        module = Module(network(self.dataset, self.hidden), ["data"], ["label"], context=device())
+        try:
+            module.bind(self._order.provide_data, self._order.provide_label)
+            module.init_params(self.initializer)
+        except MemoryError:
+            raise InputError(f"hidden layers {self.hidden} do not fit into memory: make them smaller") from None
+        except ValueError as error:
+            raise InputError(f"{self.recipe.initializer}: {error}") from error
+        module.init_optimizer(optimizer=self.optimizer)
+        return module
+
+    def updates(self) -> Iterator[Update]:
+        """Train, one update at a time.
+
+        Raises:
+            DivergedError: after the update whose loss is not finite.
+        """
+        number = 0
+        for epoch in range(1, self.epochs + 1):
+            self._order.reset()
+            for step in range(1, self.updates_per_epoch + 1):
+                number += 1
+                found = self._update(number, epoch, validate=step == self.updates_per_epoch)
+                yield found
+                if not math.isfinite(found.batch.loss):
+                    raise DivergedError(
+                        f"the loss became {found.batch.loss} at update {number} of {self.total_updates}, "
+                        f"at a learning rate of {found.learning_rate:g}: try a lower one"
+                    )
+
+    def _update(self, number: int, epoch: int, validate: bool) -> Update:
+        batch = self._order.next()
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # a run that diverges is reported once, as such
+            warnings.simplefilter("ignore", RuntimeWarning)
+            self._metrics.reset()
+            self.module.forward_backward(batch)
+            self.module.update()
+            self.module.update_metric(self._metrics, batch.label)
+            measure = self._measure()
+            validation = self.validate() if validate else None
+        return Update(number, epoch, measure, self.optimizer.learning_rate, validation)
+
+    def validate(self) -> Measure:
+        """The measure on the rows held out, each counted once."""
+        self._held_out.reset()
+        predicted = self.module.predict(self._held_out)
+        labels = self.dataset.validation.y
+        self._metrics.reset()
+        self._metrics.update([labels], [predicted])
+        return self._measure()
+
+    def _measure(self) -> Measure:
+        (_, loss), (_, score) = self._metrics.get_name_value()
+        return Measure(float(loss), float(score) * self.dataset.label_scale)
+
+
+def _batch_size(given: int | None, rows: int) -> int:
+    if given is not None and given > rows:
+        raise InputError(f"batch size {given} exceeds the {rows} rows that there are to train on: lower it")
+    return given or min(DEFAULT_BATCH_SIZE, rows)

@@ -1,0 +1,188 @@
+"""One call of ``mxcore train``: from options to files, with progress and messages on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+import mxcore.catalogue
+import mxcore.random
+from mxcore_module.train.data import load
+from mxcore_module.train.errors import DivergedError, InputError
+from mxcore_module.train.recipe import NO_SCHEDULER, Choice, Recipe
+from mxcore_module.train.report import RunFolder, configuration, free_folder
+from mxcore_module.train.run import Measure, Settings, Training, Update
+
+__all__ = ["run"]
+
+FAILED, INTERRUPTED = 1, 130
+
+Show = Callable[[Update], None]
+
+
+class RefusedError(click.ClickException):
+    """What was asked for cannot be done: one line, and the status of a usage error."""
+
+    exit_code = 2
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Train as the options say and return the exit status: 0, 1 for a run that diverged, 130 for an interrupted one.
+
+    Args:
+        options: the values of the command's options, by parameter name.
+
+    Raises:
+        RefusedError: if something that was asked for cannot be done; nothing has been written.
+        click.ClickException: if the results cannot be written.
+    """
+    seed = mxcore.random.seed(options["seed"])
+    try:
+        dataset = load(options["data"], options["label"], mxcore.random.generator("train", "split"))
+        training = Training(dataset, _settings(options))
+        path = options["out"] or free_folder(f"{dataset.name}-{training.recipe.optimizer.canonical_name}")
+        folder = RunFolder(path, training.score_name)
+    except (InputError, mxcore.catalogue.PluginError) as error:
+        raise RefusedError(str(error)) from error
+    if folder.replaced:
+        click.echo(f"Replacing the earlier run in {path}.", err=True)
+    click.echo(_introduction(training, seed))
+    try:
+        with folder:
+            folder.write_config(configuration(training, _as_given(options), seed))
+            status = _train(training, folder)
+            folder.draw(_title(training, seed))
+    except OSError as error:
+        raise click.ClickException(f"cannot write to the folder {str(path)!r}: {error.strerror or error}") from error
+    click.echo(f"Results in {path}: {', '.join(file.name for file in folder.files())}")
+    return status
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    scheduler = None
+    if options["lr_scheduler"].lower() != NO_SCHEDULER:
+        scheduler = Choice("lr_scheduler", options["lr_scheduler"], options["lr_scheduler_arg"])
+    elif options["lr_scheduler_arg"]:
+        given = ", ".join(options["lr_scheduler_arg"])
+        raise InputError(f"lr_scheduler {NO_SCHEDULER!r} takes no arguments, got {given}")
+    initializer = Choice("initializer", options["initializer"], options["initializer_arg"])
+    recipe = Recipe(_optimizer(options), initializer, scheduler)
+    return Settings(recipe, options["hidden"], options["epochs"], options["batch_size"])
+
+
+def _optimizer(options: Mapping[str, Any]) -> Choice:
+    """The optimizer that was named, with its own defaults; else this project's default, with ours."""
+    if options["optimizer"]:
+        return Choice("optimizer", options["optimizer"], options["optimizer_arg"])
+    default = Recipe().optimizer
+    ours = dict(default.arguments)
+    if "base_lr" in options["lr_scheduler_arg"]:  # a rate that was given, if by its other name
+        del ours["learning_rate"]
+    return Choice("optimizer", default.name, {**ours, **options["optimizer_arg"]})
+
+
+def _as_given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in sorted(options.items())}
+
+
+def _introduction(training: Training, seed: int) -> str:
+    data, recipe = training.dataset, training.recipe
+    layers = [data.train.x.shape[1], *training.hidden, len(data.classes) or 1]
+    scheduler = f", {recipe.lr_scheduler.name} schedule" if recipe.lr_scheduler else ""
+    return (
+        f"Data       {data.name}: {len(data.train)} rows to train on, {len(data.validation)} held out\n"
+        f"Network    {' - '.join(map(str, layers))}, {training.parameters:,} parameters\n"
+        f"Algorithms {recipe.optimizer.name}, {recipe.initializer.name} weights{scheduler}, "
+        f"from a learning rate of {training.starting_rate:g}\n"
+        f"Run        {training.epochs} epochs, {training.total_updates} updates of {training.batch_size} rows\n"
+        f"Seed       {seed}"
+    )
+
+
+def _title(training: Training, seed: int) -> str:
+    recipe = training.recipe
+    chosen = (recipe.optimizer, recipe.initializer, recipe.lr_scheduler)
+    names = ", ".join(choice.name for choice in chosen if choice)
+    return f"{training.dataset.name}  ·  {names}  ·  seed {seed}"
+
+
+def _train(training: Training, folder: RunFolder) -> int:
+    """Go through the updates; say how it ended, and return the exit status."""
+    try:
+        with _progress(training) as show:
+            for update in training.updates():
+                folder.add(update)
+                show(update)
+        folder.save_model(training)
+    except DivergedError as error:
+        click.echo(f"Error: {error}. What was measured up to there is kept; no model was saved.", err=True)
+        return FAILED
+    except KeyboardInterrupt:
+        done = len(folder.history)
+        click.echo(f"Interrupted after {done} of {training.total_updates} updates: partial metrics are kept.", err=True)
+        return INTERRUPTED
+    last = folder.history[-1].validation
+    click.echo(f"Validation {_describe(last, training.score_name)}" if last else "")
+    return 0
+
+
+def _describe(measure: Measure, score_name: str) -> str:
+    score = f"{measure.score:.1%}" if score_name == "accuracy" else f"{measure.score:.4g}"
+    return f"{score_name} {score}, loss {measure.loss:.4f}"
+
+
+def _progress(training: Training) -> contextlib.AbstractContextManager[Show]:
+    """How updates are shown: a live bar on a terminal, a line per epoch elsewhere."""
+    return _bar(training) if sys.stderr.isatty() else _lines(training)
+
+
+class _EpochMean:
+    """The mean of what an epoch's batches found so far: one batch is too few to watch."""
+
+    def __init__(self) -> None:
+        self._epoch, self._seen = 0, list[Measure]()
+
+    def __call__(self, update: Update) -> Measure:
+        """The mean with this update."""
+        if update.epoch != self._epoch:
+            self._epoch, self._seen = update.epoch, []
+        self._seen.append(update.batch)
+        count = len(self._seen)
+        return Measure(sum(one.loss for one in self._seen) / count, sum(one.score for one in self._seen) / count)
+
+
+@contextlib.contextmanager
+def _lines(training: Training) -> Iterator[Show]:
+    mean = _EpochMean()
+
+    def show(update: Update) -> None:
+        found = _describe(mean(update), training.score_name)
+        if update.validation:
+            held_out = _describe(update.validation, training.score_name)
+            rate = f"learning rate {update.learning_rate:.4g}"
+            click.echo(f"Epoch {update.epoch}/{training.epochs}: {found}, {rate}; validation {held_out}", err=True)
+
+    yield show
+
+
+@contextlib.contextmanager
+def _bar(training: Training) -> Iterator[Show]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    text = TextColumn("{task.description}", markup=False), TextColumn("{task.fields[found]}", markup=False)
+    with Progress(text[0], BarColumn(None), text[1], TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=training.total_updates, found="")
+        mean = _EpochMean()
+
+        def show(update: Update) -> None:
+            epoch = f"Epoch {update.epoch}/{training.epochs}"
+            found = f"{_describe(mean(update), training.score_name)}, rate {update.learning_rate:.3g}"
+            bar.update(task, completed=update.number, description=epoch, found=found)
+
+        yield show

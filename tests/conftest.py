@@ -14,23 +14,6 @@ import mxcore as mx
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture(autouse=True)
-def _seeded() -> None:
-    """Let every test start from one seed."""
-    mx.random.seed(1)
-
-
-@pytest.fixture(autouse=True)
-def _own_registrations() -> Iterator[None]:
-    """Take back what a test registered."""
-    registries = [mx.optimizer.registry, mx.initializer.registry, mx.lr_scheduler.registry]
-    before = [dict(registry.classes) for registry in registries]
-    yield
-    for registry, classes in zip(registries, before, strict=True):
-        registry.classes.clear()
-        registry.classes.update(classes)
-
-
 @pytest.fixture
 def run_python() -> Callable[..., str]:
     """Run a program in a fresh Python process, and return what it printed."""

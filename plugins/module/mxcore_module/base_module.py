@@ -1,0 +1,298 @@
+"""Training, scoring and predicting, in terms of single passes over batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from mxcore.backend import Array
+from mxcore_module import metric as metrics
+from mxcore_module.callback import BatchEndParam
+from mxcore_module.graph import Symbol
+from mxcore_module.io import DataBatch
+from mxcore_module.metric import EvalMetric
+
+__all__ = ["DEFAULT_INITIALIZER", "DEFAULT_OPTIMIZER_PARAMS", "BaseModule", "require"]
+
+DEFAULT_INITIALIZER = '["uniform", {"scale": 0.01}]'  # as text: the initializer is a plugin, made when it is needed
+DEFAULT_OPTIMIZER_PARAMS = (("learning_rate", 0.01),)
+
+Params = Mapping[str, Array]
+OptimizerParams = Mapping[str, Any] | Sequence[tuple[str, Any]]
+Callbacks = Callable[..., None] | Sequence[Callable[..., None]] | None
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise the AssertionError with which MXNet answers calls in the wrong order."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def _call(callbacks: Callbacks, *args: Any) -> None:
+    if callable(callbacks):
+        callbacks = [callbacks]
+    for callback in callbacks or ():
+        callback(*args)
+
+
+class BaseModule:
+    """The loops over batches; a subclass defines what happens with each.
+
+    Attributes:
+        binded: whether the arrays exist.
+        params_initialized: whether the parameters have values.
+        optimizer_initialized: whether there is an optimizer.
+        symbol: the network.
+        logger: where messages go.
+    """
+
+    binded = False
+    params_initialized = False
+    optimizer_initialized = False
+    symbol: Symbol
+    logger: Any
+
+    # --- what a subclass defines -------------------------------------------------------------------------------------
+
+    def bind(self, data_shapes: Any, label_shapes: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Make the arrays."""
+        raise NotImplementedError
+
+    def init_params(self, *args: Any, **kwargs: Any) -> None:
+        """Give the parameters values."""
+        raise NotImplementedError
+
+    def init_optimizer(self, *args: Any, **kwargs: Any) -> None:
+        """Make the optimizer."""
+        raise NotImplementedError
+
+    def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
+        """Compute the outputs."""
+        raise NotImplementedError
+
+    def backward(self, out_grads: Any = None) -> None:
+        """Compute the gradients."""
+        raise NotImplementedError
+
+    def update(self) -> None:
+        """Update the parameters from their gradients."""
+        raise NotImplementedError
+
+    def update_metric(self, eval_metric: EvalMetric, labels: Sequence[Array] | None) -> None:
+        """Let a metric take in the outputs."""
+        raise NotImplementedError
+
+    def get_outputs(self) -> list[Array]:
+        """The outputs of the last forward pass."""
+        raise NotImplementedError
+
+    def get_params(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Copies of the parameters and the auxiliary states."""
+        raise NotImplementedError
+
+    # --- loops -------------------------------------------------------------------------------------------------------
+
+    def forward_backward(self, data_batch: DataBatch) -> None:
+        """Compute the outputs and the gradients of one batch."""
+        self.forward(data_batch, is_train=True)
+        self.backward()
+
+    def fit(
+        self,
+        train_data: Any,
+        eval_data: Any = None,
+        eval_metric: Any = "acc",
+        epoch_end_callback: Callbacks = None,
+        batch_end_callback: Callbacks = None,
+        kvstore: str | None = "local",
+        optimizer: Any = "sgd",
+        optimizer_params: OptimizerParams = DEFAULT_OPTIMIZER_PARAMS,
+        eval_end_callback: Callbacks = None,
+        eval_batch_end_callback: Callbacks = None,
+        initializer: Any = DEFAULT_INITIALIZER,
+        arg_params: Params | None = None,
+        aux_params: Params | None = None,
+        allow_missing: bool = False,
+        force_rebind: bool = False,
+        force_init: bool = False,
+        begin_epoch: int = 0,
+        num_epoch: int | None = None,
+        validation_metric: Any = None,
+        monitor: None = None,
+    ) -> None:
+        """Train: bind, initialise and make the optimizer where that is not done, then go through the epochs.
+
+        Args:
+            train_data: the batches of an epoch, a :class:`~mxcore_module.io.DataIter`.
+            eval_data: batches on which to score after each epoch.
+            eval_metric: what is reported during training: a name, a function, a metric or a list of these.
+            epoch_end_callback: called with ``(epoch, symbol, arg_params, aux_params)``; one or a list.
+            batch_end_callback: called with a :class:`~mxcore_module.callback.BatchEndParam`; one or a list.
+            kvstore: as in :meth:`Module.init_optimizer <mxcore_module.module.Module.init_optimizer>`.
+            optimizer: likewise.
+            optimizer_params: likewise.
+            eval_end_callback: called after each scoring.
+            eval_batch_end_callback: called after each batch of a scoring.
+            initializer: as in :meth:`Module.init_params <mxcore_module.module.Module.init_params>`.
+            arg_params: values for parameters; further names are ignored.
+            aux_params: values for auxiliary states; further names are ignored.
+            allow_missing: whether parameters without a value in ``arg_params`` are initialised.
+            force_rebind: bind again.
+            force_init: initialise the parameters and make the optimizer again.
+            begin_epoch: the number of the first epoch.
+            num_epoch: the number at which to stop; it must be given.
+            validation_metric: what is reported of ``eval_data``; ``eval_metric`` by default.
+            monitor: not supported.
+
+        Raises:
+            AssertionError: ``num_epoch`` is not given.
+            ValueError: an epoch has no batch, or ``monitor`` is given.
+        """
+        require(num_epoch is not None, "fit needs num_epoch=, the number of the epoch at which to stop")
+        if monitor is not None:
+            raise ValueError("monitor is not supported: read gradients and get_outputs() in a batch_end_callback")
+        if not self.binded or force_rebind:
+            self.bind(train_data.provide_data, train_data.provide_label, for_training=True, force_rebind=force_rebind)
+        if not self.params_initialized or force_init or arg_params is not None or initializer != DEFAULT_INITIALIZER:
+            self.init_params(
+                initializer=initializer,
+                arg_params=arg_params,
+                aux_params=aux_params,
+                allow_missing=allow_missing,
+                force_init=force_init,
+                allow_extra=True,
+            )
+        self.init_optimizer(
+            kvstore=kvstore, optimizer=optimizer, optimizer_params=optimizer_params, force_init=force_init
+        )
+        eval_metric = metrics.create(eval_metric)
+        for epoch in range(begin_epoch, num_epoch or 0):
+            self._train_epoch(epoch, train_data, eval_metric, batch_end_callback)
+            if epoch_end_callback is not None:
+                _call(epoch_end_callback, epoch, self.symbol, *self.get_params())
+            if eval_data is not None:
+                scored = eval_metric if validation_metric is None else validation_metric
+                self._validate(epoch, eval_data, scored, eval_batch_end_callback, eval_end_callback)
+            train_data.reset()
+
+    def _train_epoch(self, epoch: int, train_data: Any, eval_metric: EvalMetric, callbacks: Callbacks) -> None:
+        started, nbatch = time.perf_counter(), -1
+        eval_metric.reset()
+        for nbatch, data_batch in enumerate(train_data):
+            self.forward_backward(data_batch)
+            self.update()
+            self.update_metric(eval_metric, data_batch.label)
+            _call(callbacks, BatchEndParam(epoch, nbatch, eval_metric, locals()))
+        if nbatch < 0:
+            raise ValueError(f"train_data gave no batch in epoch {epoch}: call its reset(), or see that it has rows")
+        for name, value in eval_metric.get_global_name_value():
+            self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
+        self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.perf_counter() - started)
+
+    def _validate(
+        self, epoch: int, eval_data: Any, metric: Any, batch_callbacks: Callbacks, end_callbacks: Callbacks
+    ) -> None:
+        values = self.score(
+            eval_data, metric, batch_end_callback=batch_callbacks, score_end_callback=end_callbacks, epoch=epoch
+        )
+        for name, value in values:
+            self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
+
+    def _passes(self, eval_data: Any, num_batch: int | None, reset: bool) -> Iterator[tuple[int, DataBatch]]:
+        """Go through batches, with the outputs of each at hand."""
+        require(self.binded and self.params_initialized, "call bind and init_params first")
+        if reset:
+            eval_data.reset()
+        for nbatch, data_batch in enumerate(eval_data):
+            if nbatch == num_batch:
+                return
+            self.forward(data_batch, is_train=False)
+            yield nbatch, data_batch
+
+    def score(
+        self,
+        eval_data: Any,
+        eval_metric: Any,
+        num_batch: int | None = None,
+        batch_end_callback: Callbacks = None,
+        score_end_callback: Callbacks = None,
+        reset: bool = True,
+        epoch: int = 0,
+    ) -> list[tuple[str, float]]:
+        """Let a metric judge the outputs for a data set. Rows that only fill the last batch are counted, as in MXNet.
+
+        Args:
+            eval_data: the batches, with labels.
+            eval_metric: a name, a function, a metric or a list of these.
+            num_batch: stop after so many batches.
+            batch_end_callback: called with a :class:`~mxcore_module.callback.BatchEndParam`; one or a list.
+            score_end_callback: called likewise, once at the end.
+            reset: whether to start ``eval_data`` over.
+            epoch: the number that callbacks are given.
+
+        Returns:
+            The names and values of the metric.
+        """
+        eval_metric = metrics.create(eval_metric)
+        eval_metric.reset()
+        done = 0
+        for nbatch, data_batch in self._passes(eval_data, num_batch, reset):
+            self.update_metric(eval_metric, data_batch.label)
+            _call(batch_end_callback, BatchEndParam(epoch, nbatch, eval_metric, locals()))
+            done = nbatch + 1
+        _call(score_end_callback, BatchEndParam(epoch, done, eval_metric, locals()))
+        values: list[tuple[str, float]] = eval_metric.get_global_name_value()
+        return values
+
+    def iter_predict(
+        self, eval_data: Any, num_batch: int | None = None, reset: bool = True
+    ) -> Iterator[tuple[list[Array], int, DataBatch]]:
+        """Go through batches: ``(outputs, number of the batch, batch)``, without rows that only fill a batch.
+
+        Args:
+            eval_data: the batches.
+            num_batch: stop after so many.
+            reset: whether to start ``eval_data`` over.
+        """
+        for nbatch, data_batch in self._passes(eval_data, num_batch, reset):
+            yield [output[: len(output) - (data_batch.pad or 0)] for output in self.get_outputs()], nbatch, data_batch
+
+    def predict(
+        self,
+        eval_data: Any,
+        num_batch: int | None = None,
+        merge_batches: bool = True,
+        reset: bool = True,
+        always_output_list: bool = False,
+    ) -> Any:
+        """The outputs for a data set, without rows that only fill a batch.
+
+        Args:
+            eval_data: batches, or an array that is one batch.
+            num_batch: stop after so many batches.
+            merge_batches: whether the batches' outputs are put together.
+            reset: whether to start ``eval_data`` over.
+            always_output_list: whether a single output too comes as a list.
+
+        Returns:
+            An array for each output of the symbol, in a list unless it is the only one; without ``merge_batches`` a
+            list of such lists; for an array the first output.
+
+        Raises:
+            ValueError: there are no batches, or they have different numbers of outputs.
+        """
+        if hasattr(eval_data, "shape"):
+            require(self.binded and self.params_initialized, "call bind and init_params first")
+            self.forward(DataBatch([eval_data]), is_train=False)
+            return self.get_outputs()[0]
+        batches = [outputs for outputs, _, _ in self.iter_predict(eval_data, num_batch, reset)]
+        if not merge_batches:
+            return batches
+        if not batches:
+            raise ValueError("eval_data gave no batch: pass reset=True, or check that it has rows")
+        merged = [self._concatenate(parts) for parts in zip(*batches, strict=True)]
+        return merged if always_output_list or len(merged) > 1 else merged[0]
+
+    def _concatenate(self, parts: Sequence[Array]) -> Array:
+        raise NotImplementedError

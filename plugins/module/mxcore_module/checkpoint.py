@@ -1,0 +1,77 @@
+"""A trained network on disk: the graph as JSON, the parameters as safetensors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from mxcore.backend import Array
+from mxcore_module import symbol as symbols
+from mxcore_module.graph import Symbol
+
+__all__ = ["load_checkpoint", "load_parameters", "params_file", "save_checkpoint", "save_parameters", "states_file"]
+
+Arrays = dict[str, Array]
+
+
+def params_file(prefix: str, epoch: int) -> str:
+    """Where the parameters after an epoch are."""
+    return f"{prefix}-{epoch:04d}.params"
+
+
+def states_file(prefix: str, epoch: int) -> str:
+    """Where the state of the optimizer after an epoch is."""
+    return f"{prefix}-{epoch:04d}.states"
+
+
+def save_parameters(
+    fname: str | os.PathLike[str], arg_params: Mapping[str, Array], aux_params: Mapping[str, Array]
+) -> None:
+    """Write parameters and auxiliary states to one safetensors file, whole or not at all."""
+    from mxcore.state import save_arrays  # safetensors is imported by the first use
+
+    arguments = {f"arg:{name}": array for name, array in arg_params.items()}
+    save_arrays(fname, {**arguments, **{f"aux:{name}": array for name, array in aux_params.items()}})
+
+
+def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
+    """The parameters and auxiliary states that :func:`save_parameters` wrote, on the host.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    from mxcore.state import load_arrays
+
+    parts: dict[str, Arrays] = {"arg": {}, "aux": {}}
+    for key, array in load_arrays(fname)[0].items():
+        kind, _, name = key.partition(":")
+        if kind not in parts:
+            raise ValueError(f"{os.fspath(fname)} holds {key!r}: names in a file of parameters begin with arg: or aux:")
+        parts[kind][name] = array
+    return parts["arg"], parts["aux"]
+
+
+def save_checkpoint(
+    prefix: str, epoch: int, symbol: Symbol | None, arg_params: Mapping[str, Array], aux_params: Mapping[str, Array]
+) -> None:
+    """Write ``prefix-symbol.json`` and ``prefix-NNNN.params``.
+
+    Args:
+        prefix: where the files go, and how their names begin.
+        epoch: the number in the name.
+        symbol: the network; None to write the parameters alone.
+        arg_params: the parameters, by name.
+        aux_params: the auxiliary states, by name.
+    """
+    if symbol is not None:
+        symbol.save(f"{prefix}-symbol.json")
+    save_parameters(params_file(prefix, epoch), arg_params, aux_params)
+
+
+def load_checkpoint(prefix: str, epoch: int) -> tuple[Symbol, Arrays, Arrays]:
+    """The network, parameters and auxiliary states that :func:`save_checkpoint` wrote.
+
+    Raises:
+        ValueError: a file holds something else.
+    """
+    return symbols.load(f"{prefix}-symbol.json"), *load_parameters(params_file(prefix, epoch))

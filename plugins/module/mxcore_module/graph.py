@@ -1,0 +1,266 @@
+"""The symbol: a network before it has data."""
+
+from __future__ import annotations
+
+import functools
+import numbers
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mxcore_module import name as names
+from mxcore_module import shapes as shape_inference
+from mxcore_module.node import Node, in_order
+from mxcore_module.operators import Shape, find
+
+__all__ = ["Symbol"]
+
+Shapes = list[Shape]
+
+
+class Symbol:
+    """One or several outputs of a graph of operators. It is never changed: every operation makes a new one.
+
+    Symbols are made by the functions of ``mx.symbol``, by arithmetic (``+``, ``-``, ``*`` between symbols of equal
+    shapes, and those and ``/`` with numbers), and by choosing outputs of another symbol: ``symbol[0]``,
+    ``symbol["fc_output"]``.
+
+    >>> import mxcore as mx
+    >>> a, b = mx.symbol.Variable("a"), mx.symbol.Variable("b")
+    >>> total = 2 * a + b
+    >>> total.list_arguments()
+    ['a', 'b']
+    >>> total.infer_shape(a=(2, 3))
+    ([(2, 3), (2, 3)], [(2, 3)], [])
+    """
+
+    __array_ufunc__ = None  # lets `numpy.float32(2) * symbol` come here, instead of into an array of objects
+
+    def __init__(self, heads: Sequence[Node]) -> None:
+        self.heads = tuple(heads)
+
+    @functools.cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes that the outputs depend on, each after its inputs."""
+        return tuple(in_order(self.heads))
+
+    # --- what it is made of ------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str | None:
+        """The name of the node behind the only output; None for a group."""
+        return self.heads[0].name if len(self.heads) == 1 else None
+
+    def __repr__(self) -> str:
+        return f"<Symbol {self.name or ', '.join(head.name for head in self.heads)}>"
+
+    def __len__(self) -> int:
+        """The number of outputs."""
+        return len(self.heads)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return (Symbol([head]) for head in self.heads)
+
+    def __getitem__(self, which: int | str) -> Symbol:
+        """One output, by its position or its name.
+
+        Raises:
+            ValueError: no output, or more than one, has the name.
+            IndexError: there is no such position.
+        """
+        if not isinstance(which, str):
+            return Symbol([self.heads[which]])
+        found = [head for head, output in zip(self.heads, self.list_outputs(), strict=True) if output == which]
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} outputs are called {which!r}; there are {', '.join(self.list_outputs())}")
+        return Symbol(found)
+
+    def get_internals(self) -> Symbol:
+        """Every variable and every operator's output as the outputs of one symbol, to choose from.
+
+        >>> import mxcore as mx
+        >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=3, name="fc")
+        >>> net.get_internals().list_outputs()
+        ['data', 'fc_weight', 'fc_bias', 'fc_output']
+        """
+        return Symbol(self.nodes)
+
+    def _auxiliaries(self) -> list[Node]:
+        return list(dict.fromkeys(node for one in self.nodes for node in one.auxiliaries()))
+
+    def _arguments(self) -> list[Node]:
+        auxiliary = set(self._auxiliaries())
+        return [node for node in self.nodes if node.operator is None and node not in auxiliary]
+
+    def list_arguments(self) -> list[str]:
+        """The names of the variables that are data, labels or parameters, in the order in which they are first read."""
+        return [node.name for node in self._arguments()]
+
+    def list_auxiliary_states(self) -> list[str]:
+        """The names of the variables that operators update themselves, such as moving averages."""
+        return [node.name for node in self._auxiliaries()]
+
+    def list_outputs(self) -> list[str]:
+        """The names of the outputs: ``<node>_output``, or that of a variable as it is."""
+        return [f"{head.name}_output" if head.operator else head.name for head in self.heads]
+
+    def list_inputs(self) -> list[str]:
+        """The names of all variables, auxiliary states among them."""
+        return [node.name for node in self.nodes if node.operator is None]
+
+    def attr_dict(self) -> dict[str, dict[str, str]]:
+        """What is known about each node beside its inputs, as text by its name: options, and attributes.
+
+        The initializers of variables that an operator has a rule for, such as moving averages, are among them.
+        """
+        found = {node.name: {**(node.operator.attributes() if node.operator else {}), **node.attributes}
+                 for node in self.nodes}  # fmt: skip
+        for node in self.nodes:
+            rules = node.operator.initializers if node.operator else {}
+            for role, source in node.named_inputs():
+                if role in rules and source.operator is None:
+                    found[source.name].setdefault("__init__", rules[role])
+        return {name: attributes for name, attributes in found.items() if attributes}
+
+    def list_attr(self) -> dict[str, str]:
+        """The attributes of the node behind the only output."""
+        return self.attr_dict().get(self.name or "", {})
+
+    def attr(self, key: str) -> str | None:
+        """One attribute of the node behind the only output; None if it has no such."""
+        return self.list_attr().get(key)
+
+    # --- shapes ------------------------------------------------------------------------------------------------------
+
+    def infer_shape(self, *args: Shape | None, **kwargs: Shape) -> tuple[Shapes, Shapes, Shapes] | tuple[None, ...]:
+        """The shapes of all arguments, outputs and auxiliary states that follow from those given.
+
+        Args:
+            args: shapes in the order of :meth:`list_arguments`, None where unknown.
+            kwargs: or shapes by name. A 0 in a shape is a size that is not known.
+
+        Returns:
+            ``(argument shapes, output shapes, auxiliary shapes)``, three lists; or three times None, with a warning
+            that lists what is missing, if what is given does not settle all of them.
+
+        Raises:
+            ShapeError: shapes contradict each other; the message names the node and both shapes.
+            ValueError: there is no argument of a given name, or two variables share one.
+        """
+        found = self.infer_shape_partial(*args, **kwargs)
+        open_shapes = [
+            f"{name} {shape}"
+            for name, shape in zip(self.list_arguments(), found[0], strict=True)
+            if shape is None or not shape_inference.is_complete(shape)
+        ]
+        complete = [[shape for shape in part if shape is not None] for part in found]
+        if open_shapes or any(len(some) < len(part) for some, part in zip(complete, found, strict=True)):
+            warnings.warn(
+                f"cannot infer the shapes of {', '.join(open_shapes) or 'some outputs'}: give more shapes",
+                UserWarning,
+                stacklevel=2,
+            )
+            return None, None, None
+        return complete[0], complete[1], complete[2]
+
+    def infer_shape_partial(self, *args: Shape | None, **kwargs: Shape) -> tuple[list[Shape | None], ...]:
+        """Like :meth:`infer_shape`, but with None for each shape about which nothing follows."""
+        found = shape_inference.infer(self.nodes, self.given_shapes(args, kwargs))
+        parts = self._arguments(), self.heads, self._auxiliaries()
+        return tuple([found.get(node) for node in part] for part in parts)
+
+    def given_shapes(self, args: Sequence[Shape | None], kwargs: Mapping[str, Shape]) -> dict[str, Shape]:
+        """Shapes by position and by name as one table, found to belong to variables of this symbol.
+
+        Raises:
+            ValueError: one does not, or two variables share a name.
+        """
+        arguments = self.list_arguments()
+        self.check_names()
+        if len(args) > len(arguments):
+            raise ValueError(f"{len(args)} shapes were given for the {len(arguments)} arguments {', '.join(arguments)}")
+        if unknown := sorted(set(kwargs) - set(self.list_inputs())):
+            raise ValueError(f"there is no argument {', '.join(map(repr, unknown))}; there are {', '.join(arguments)}")
+        positional = {name: shape for name, shape in zip(arguments, args, strict=False) if shape is not None}
+        return {name: tuple(shape) for name, shape in {**positional, **kwargs}.items()}
+
+    def check_names(self) -> None:
+        """See that no two variables share a name.
+
+        Raises:
+            ValueError: two do.
+        """
+        inputs = self.list_inputs()
+        if twice := sorted({name for name in inputs if inputs.count(name) > 1}):
+            raise ValueError(
+                f"different variables share the names {', '.join(twice)}: name their layers differently, "
+                "or pass one Variable to both if they are to share it"
+            )
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def tojson(self) -> str:
+        """The graph as text, in the format of MXNet; see :func:`mxcore_module.symbol.load_json`."""
+        from mxcore_module.graph_json import dump
+
+        return dump(self.nodes, self.heads)
+
+    def save(self, fname: str | os.PathLike[str]) -> None:
+        """Write :meth:`tojson` to a file, whole or not at all."""
+        from mxcore.tensorfile import write_atomically
+
+        write_atomically(Path(fname), self.tojson().encode())
+
+    def __reduce__(self) -> tuple[Callable[[str], Symbol], tuple[str]]:
+        from mxcore_module.symbol import load_json
+
+        return load_json, (self.tojson(),)
+
+    # --- arithmetic --------------------------------------------------------------------------------------------------
+
+    def only_head(self) -> Node:
+        """The node behind the only output.
+
+        Raises:
+            ValueError: there are several outputs.
+        """
+        if len(self.heads) != 1:
+            raise ValueError(f"{self!r} has {len(self.heads)} outputs where one is needed: choose with symbol[name]")
+        return self.heads[0]
+
+    def _with(self, other: object, binary: str, scalar: str) -> Symbol:
+        if isinstance(other, Symbol):
+            return _node(binary, {}, self, other)
+        if isinstance(other, numbers.Real) and scalar:
+            return _node(scalar, {"scalar": float(other)}, self)
+        return NotImplemented  # type: ignore[no-any-return]  # only operators hand it on
+
+    def __add__(self, other: object) -> Symbol:
+        return self._with(other, "elemwise_add", "_plus_scalar")
+
+    __radd__ = __add__
+
+    def __sub__(self, other: object) -> Symbol:
+        return self._with(other, "elemwise_sub", "_minus_scalar")
+
+    def __rsub__(self, other: object) -> Symbol:
+        return self._with(other, "", "_rminus_scalar")
+
+    def __mul__(self, other: object) -> Symbol:
+        return self._with(other, "elemwise_mul", "_mul_scalar")
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: object) -> Symbol:
+        return NotImplemented if isinstance(other, Symbol) else self._with(other, "", "_div_scalar")
+
+    def __neg__(self) -> Symbol:
+        return self * -1
+
+
+def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
+    made = find(operator)
+    heads = tuple(one.only_head() for one in inputs)
+    return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads)])

@@ -1,0 +1,160 @@
+"""The module: a symbol with parameters and an optimizer, on one device. ``mx.module``, also ``mx.mod``.
+
+>>> import numpy as np, mxcore as mx
+>>> data = mx.symbol.Variable("data")
+>>> net = mx.symbol.LinearRegressionOutput(mx.symbol.FullyConnected(data, num_hidden=1, name="fc"), name="out")
+>>> x = np.linspace(-1, 1, 8).reshape(8, 1)
+>>> batches = mx.io.NDArrayIter(x, 3 * x[:, 0] + 1, batch_size=4, label_name="out_label")
+>>> mod = mx.mod.Module(net, label_names=["out_label"])
+>>> mod.fit(batches, eval_metric="mse", optimizer_params={"learning_rate": 0.5}, num_epoch=40)
+>>> mod.get_params()[0]["fc_weight"].round(3)
+array([[3.]], dtype=float32)
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import mxcore as mx
+from mxcore.optimizer import Optimizer
+from mxcore.updater import Updater
+from mxcore_module import checkpoint
+from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, OptimizerParams
+from mxcore_module.checkpoint import load_checkpoint, save_checkpoint
+from mxcore_module.io import DataDesc
+from mxcore_module.network import Network
+from mxcore_module.optimization import make_optimizer
+
+__all__ = ["BaseModule", "Module", "load_checkpoint", "save_checkpoint"]
+
+_KVSTORES = (None, "local", "device")  # with one device there is nothing to exchange
+
+
+class Module(Network):
+    """A network that can be trained, scored and asked for predictions.
+
+    Args:
+        symbol: the network.
+        data_names: the arguments that are data.
+        label_names: the arguments that are labels; None for no labels.
+        logger: where messages go: the ``logging`` module or a logger.
+        context: the device; a list of one is accepted.
+        work_load_list: accepted for MXNet's sake, and without effect.
+        fixed_param_names: parameters that are not trained.
+        state_names: arguments that are neither data nor parameters, such as the states of a recurrent network. They
+            are 0 until :meth:`set_states`.
+
+    Raises:
+        ValueError: a name is not an argument of the symbol (for a label: a warning), or there are several devices.
+    """
+
+    _updater: Updater | None = None
+    _loaded_states: str | None = None  # what `load` was told of, until `init_optimizer`
+
+    # --- the optimizer -----------------------------------------------------------------------------------------------
+
+    def init_optimizer(
+        self,
+        kvstore: str | None = "local",
+        optimizer: Any = "sgd",
+        optimizer_params: OptimizerParams = DEFAULT_OPTIMIZER_PARAMS,
+        force_init: bool = False,
+    ) -> None:
+        """Make the optimizer. A second call is ignored, with a warning in the log.
+
+        Args:
+            kvstore: ``"local"``, ``"device"`` or None, all the same on one device.
+            optimizer: a name, made with ``rescale_grad=1 / batch size`` unless ``optimizer_params`` has another; or an
+                optimizer, which is told the names of the parameters if it does not know them.
+            optimizer_params: the arguments for a name, as a dict or pairs.
+            force_init: do it again; the state of the former optimizer is lost.
+
+        Raises:
+            AssertionError: the module is not bound, or its parameters have no values.
+            ValueError: ``kvstore`` is another one.
+        """
+        self._ready()
+        if self.optimizer_initialized and not force_init:
+            self.logger.warning("optimizer already initialized, ignoring...")
+            return
+        if kvstore not in _KVSTORES:
+            raise ValueError(f"kvstore must be 'local', 'device' or None, got {kvstore!r}: a module runs on one device")
+        made = make_optimizer(optimizer, dict(optimizer_params), self.symbol, self._param_names, self._batch_size())
+        updater = mx.optimizer.get_updater(made)
+        if self._loaded_states is not None:
+            mx.load_state(self._loaded_states, updater)
+        self._updater, self._loaded_states = updater, None
+        self.optimizer_initialized = True
+
+    def save_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
+        """Write the state of the optimizer to a file; see :func:`mxcore.save_state`."""
+        mx.save_state(fname, self._with_optimizer())
+
+    def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
+        """Go on with the state of the optimizer in a file of :meth:`save_optimizer_states`."""
+        mx.load_state(fname, self._with_optimizer())
+
+    def _batch_size(self) -> int:
+        first = self.data_shapes[0]
+        return int(first.shape[max(DataDesc.get_batch_axis(first.layout), 0)])
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer in use."""
+        return self._with_optimizer().optimizer
+
+    _optimizer = optimizer  # what scripts written for MXNet reach for
+
+    def _with_optimizer(self) -> Updater:
+        self._ready()
+        if self._updater is None:
+            raise AssertionError("call init_optimizer first: there is no optimizer yet")
+        return self._updater
+
+    def update(self) -> None:
+        """Update all parameters from their gradients, in one call of the optimizer."""
+        updater, executor = self._with_optimizer(), self._ready()
+        trained = [(index, name) for index, name in enumerate(self._param_names) if name in executor.grad_dict]
+        updater(
+            [index for index, _ in trained],
+            [executor.grad_dict[name] for _, name in trained],
+            [executor.arg_dict[name] for _, name in trained],
+        )
+
+    # --- files -------------------------------------------------------------------------------------------------------
+
+    def save_params(self, fname: str | os.PathLike[str]) -> None:
+        """Write parameters and auxiliary states to one safetensors file."""
+        checkpoint.save_parameters(fname, *self.get_params())
+
+    def load_params(self, fname: str | os.PathLike[str]) -> None:
+        """Set parameters and auxiliary states from a file of :meth:`save_params`."""
+        self.set_params(*checkpoint.load_parameters(fname))
+
+    def save_checkpoint(self, prefix: str, epoch: int, save_optimizer_states: bool = False) -> None:
+        """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and, if asked for, ``prefix-NNNN.states``."""
+        updater = self._with_optimizer() if save_optimizer_states else None
+        save_checkpoint(prefix, epoch, self.symbol, *self.get_params())
+        if updater is not None:
+            mx.save_state(checkpoint.states_file(prefix, epoch), updater)
+
+    @staticmethod
+    def load(prefix: str, epoch: int, load_optimizer_states: bool = False, **kwargs: Any) -> Module:
+        """A module from the files of :meth:`save_checkpoint`; it must still be bound.
+
+        Args:
+            prefix: how the names of the files begin.
+            epoch: the number in them.
+            load_optimizer_states: whether :meth:`init_optimizer` shall go on with the optimizer's state.
+            kwargs: further arguments of :class:`Module`.
+
+        Raises:
+            ValueError: a file holds something else, or not the parameters of the network.
+        """
+        symbol, arg_params, aux_params = load_checkpoint(prefix, epoch)
+        module = Module(symbol, **kwargs)
+        module.preload(checkpoint.params_file(prefix, epoch), arg_params, aux_params)
+        if load_optimizer_states:
+            module._loaded_states = checkpoint.states_file(prefix, epoch)
+        return module

@@ -1,0 +1,142 @@
+"""Layers that behave differently in training: batch normalisation and dropout."""
+
+# ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
+
+from __future__ import annotations
+
+import attrs
+
+from mxcore import boolean, hyperparameter, in_range, one_of, positive
+from mxcore.backend import Array
+from mxcore.hyperparameters import Check
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
+
+__all__ = ["BatchNorm", "Dropout"]
+
+_any_integer = Check("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
+
+
+@register()
+@attrs.frozen
+class BatchNorm(Operator):
+    """Batch normalisation, ``y = γ (x - μ) / √(σ² + eps) + β``, for each channel.
+
+    In training ``μ`` and ``σ²`` are the mean and the variance (over n, not n - 1) of the batch, and the forward pass
+    moves the auxiliary states towards them, ``moving ← momentum · moving + (1 - momentum) · batch``. Otherwise, or
+    with ``use_global_stats``, they are the moving ones.
+
+    Args:
+        data: ``x``, of shape ``(batch, channels, ...)``.
+        gamma: ``γ``, of shape ``(channels,)``. With ``fix_gamma`` training holds it at 1, and its gradient is 0.
+        beta: ``β``, of shape ``(channels,)``.
+        moving_mean: auxiliary state, of shape ``(channels,)``; it starts at 0.
+        moving_var: auxiliary state, of shape ``(channels,)``; it starts at 1.
+        eps: keeps the root away from 0; above 0.
+        momentum: how much of the moving values a batch leaves, in [0, 1].
+        fix_gamma: whether ``γ`` is always 1.
+        use_global_stats: whether training too uses the moving values, which it then leaves as they are.
+        axis: the axis of the channels.
+
+    Returns:
+        ``y``, in the shape of ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> layer = mx.symbol.BatchNorm(mx.symbol.Variable("data"), name="bn")
+        >>> layer.list_arguments(), layer.list_auxiliary_states()
+        (['data', 'bn_gamma', 'bn_beta'], ['bn_moving_mean', 'bn_moving_var'])
+
+    References:
+        Ioffe and Szegedy, "Batch normalization", 2015.
+    """
+
+    inputs = ("data", "gamma", "beta")
+    auxiliaries = ("moving_mean", "moving_var")
+    initializers = {"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'}
+
+    eps: float = hyperparameter(1e-3, positive)
+    momentum: float = hyperparameter(0.9, in_range(0, 1))
+    fix_gamma: bool = hyperparameter(True, boolean)
+    use_global_stats: bool = hyperparameter(False, boolean)
+    axis: int = hyperparameter(1, _any_integer)
+
+    def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
+        if not -len(data) <= self.axis < len(data):
+            raise ShapeError(f"data of shape {data} has no axis {self.axis} for the channels; say axis=")
+        channels = (data[self.axis],)
+        return (data, channels, channels, channels, channels), data
+
+    def forward(self, run: Run, data: Array, gamma: Array, beta: Array, moving_mean: Array, moving_var: Array) -> Array:
+        mean, variance = moving_mean, moving_var
+        if self._uses_batch(run):
+            others = axes_but(self.axis % data.ndim, data.ndim)
+            mean, variance = data.mean(axis=others), data.var(axis=others)
+            moving_mean[...] = self.momentum * moving_mean + (1 - self.momentum) * mean
+            moving_var[...] = self.momentum * moving_var + (1 - self.momentum) * variance
+        if self.fix_gamma and run.training:
+            gamma[...] = 1
+        scale = 1 / run.xp.sqrt(variance + self.eps)
+        normalized = (data - self._along(data, mean)) * self._along(data, scale)
+        run.kept = normalized, scale
+        scaled = normalized if self.fix_gamma else self._along(data, gamma) * normalized
+        return scaled + self._along(data, beta)
+
+    def backward(
+        self, run: Run, grad: Array, data: Array, gamma: Array, beta: Array, moving_mean: Array, moving_var: Array
+    ) -> tuple[Array | None, ...]:
+        normalized, scale = run.kept
+        others = axes_but(self.axis % data.ndim, data.ndim)
+        for_gamma, for_beta = (grad * normalized).sum(axis=others), grad.sum(axis=others)
+        for_data = grad
+        if self._uses_batch(run):
+            count = data.size // data.shape[self.axis]
+            for_data = grad - (self._along(data, for_beta) + normalized * self._along(data, for_gamma)) / count
+        for_data = for_data * self._along(data, scale if self.fix_gamma else gamma * scale)
+        return for_data, run.xp.zeros_like(gamma) if self.fix_gamma else for_gamma, for_beta, None, None
+
+    def _uses_batch(self, run: Run) -> bool:
+        return run.training and not self.use_global_stats
+
+    def _along(self, data: Array, vector: Array) -> Array:
+        return along(self.axis % data.ndim, data.ndim, vector)
+
+
+@register()
+@attrs.frozen
+class Dropout(Operator):
+    """Dropout: in training each element is set to 0 with probability ``p``, and the others are divided by ``1 - p``.
+
+    The mask is drawn on the host, so a seed gives the same one on every device. It depends on the name of the node
+    and on how many masks were drawn before.
+
+    Args:
+        data: ``x``, of any shape.
+        p: the probability of a 0, in [0, 1).
+        mode: ``"training"``, or ``"always"`` to do it when predicting as well.
+
+    Returns:
+        The elements that are left, in the shape of ``x``; ``x`` itself outside of training.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.Dropout(mx.symbol.Variable("data"), p=0.2, name="drop").infer_shape(data=(32, 10))[1]
+        [(32, 10)]
+
+    References:
+        Srivastava et al., "Dropout", 2014.
+    """
+
+    p: float = hyperparameter(0.5, in_range(0, 1, right_open=True))
+    mode: str = hyperparameter("training", one_of("training", "always"))
+
+    def infer_shape(self, data: Shape) -> Inferred:
+        return (data,), data
+
+    def forward(self, run: Run, data: Array) -> Array:
+        if self.p == 0 or not (run.training or self.mode == "always"):
+            return data
+        run.kept = (run.uniform(data.shape) >= self.p).astype(data.dtype) / (1 - self.p)
+        return data * run.kept
+
+    def backward(self, run: Run, grad: Array, data: Array) -> tuple[Array | None, ...]:
+        return (grad if run.kept is None else grad * run.kept,)

@@ -1,0 +1,93 @@
+"""Operators that only move elements."""
+
+# ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from mxcore import hyperparameter, integer
+from mxcore.backend import Array
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
+
+__all__ = ["Concat", "Flatten"]
+
+
+@register("flatten")
+@attrs.frozen
+class Flatten(Operator):
+    """All axes but the first as one.
+
+    Args:
+        data: of shape ``(batch, ...)``.
+
+    Returns:
+        The same elements, of shape ``(batch, elements)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.Flatten(mx.symbol.Variable("data")).infer_shape(data=(32, 28, 28))[1]
+        [(32, 784)]
+    """
+
+    def infer_shape(self, data: Shape) -> Inferred:
+        if not data:
+            raise ShapeError("data has no axes, it needs shape (batch, ...)")
+        return (data,), (data[0], math.prod(data[1:]))
+
+    def forward(self, run: Run, data: Array) -> Array:
+        return data.reshape(self.infer_shape(data.shape)[1])
+
+    def backward(self, run: Run, grad: Array, data: Array) -> tuple[Array | None, ...]:
+        return (grad.reshape(data.shape),)
+
+
+@register("concat")
+@attrs.frozen
+class Concat(Operator):
+    """Several arrays as one, side by side.
+
+    Args:
+        data: the arrays, at least one, of shapes that differ along ``dim`` alone.
+        dim: the axis along which they are put together, from 0.
+        num_args: how many there are; it need not be given.
+
+    Returns:
+        The joint array, as long along ``dim`` as all of them together.
+
+    Example:
+        >>> import mxcore as mx
+        >>> both = mx.symbol.Concat(mx.symbol.Variable("a"), mx.symbol.Variable("b"), name="both")
+        >>> both.infer_shape(a=(32, 3), b=(32, 4))[1]
+        [(32, 7)]
+    """
+
+    variadic = True
+
+    num_args: int = hyperparameter(integer(at_least=1))
+    dim: int = hyperparameter(1, integer(at_least=0))
+
+    def input_names(self) -> tuple[str, ...]:
+        return tuple(f"arg{number}" for number in range(self.num_args))
+
+    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
+        return None not in shapes
+
+    def infer_shape(self, *shapes: Shape) -> Inferred:
+        if any(len(shape) <= self.dim for shape in shapes):
+            raise ShapeError(f"dim={self.dim} is not an axis of all of {', '.join(map(str, shapes))}")
+        others = {(*shape[: self.dim], *shape[self.dim + 1 :]) for shape in shapes}
+        if len(others) > 1:
+            raise ShapeError(f"shapes may differ along dim={self.dim} alone, got {', '.join(map(str, shapes))}")
+        joint = sum(shape[self.dim] for shape in shapes)
+        return shapes, (*shapes[0][: self.dim], joint, *shapes[0][self.dim + 1 :])
+
+    def forward(self, run: Run, *arrays: Any) -> Array:
+        return run.xp.concatenate(arrays, axis=self.dim)
+
+    def backward(self, run: Run, grad: Array, *arrays: Any) -> tuple[Array | None, ...]:
+        ends = [sum(array.shape[self.dim] for array in arrays[: number + 1]) for number in range(len(arrays) - 1)]
+        return tuple(run.xp.split(grad, ends, axis=self.dim))

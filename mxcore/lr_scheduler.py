@@ -65,15 +65,23 @@ class LRScheduler:
     def __call__(self, num_update: npt.NDArray[Any]) -> Rates: ...
     def __call__(self, num_update: int | npt.NDArray[Any]) -> float | Rates:
         """The rate of an update, counted from 1; for an array of updates, the array of their rates."""
-        if np.ndim(num_update):
-            updates = np.asarray(num_update, np.float64)
-            after = np.asarray(self.rate(np.maximum(updates, self.warmup_steps)), np.float64)
-            return np.where(updates < self.warmup_steps, self.get_warmup_lr(updates), after)
-        update = float(num_update)
-        return float(self.get_warmup_lr(update) if update < self.warmup_steps else self.rate(update))
+        if not np.ndim(num_update):
+            return self._rate_of(float(num_update))
+        updates = np.asarray(num_update, np.float64)
+        rates = np.full(updates.shape, self.rate(np.maximum(updates, self.warmup_steps)), np.float64)
+        warming_up = updates < self.warmup_steps
+        if warming_up.any():
+            rates[warming_up] = self.get_warmup_lr(updates[warming_up])
+        return rates
+
+    def _rate_of(self, update: float) -> float:
+        if update < self.warmup_steps:
+            return float(self.get_warmup_lr(update))
+        # As an array of one: powers of NumPy's scalars and of its arrays may differ in the last bit.
+        return float(np.ravel(self.rate(np.array([update])))[0])
 
     def rate(self, t: Any) -> Any:
-        """The rate of update ``t``, a float or an array of them, once the warm-up is over; subclasses define this."""
+        """The rates of updates ``t``, an array of floats, once the warm-up is over; subclasses define this."""
         raise NotImplementedError(f"{type(self).__name__} must define rate(t) or __call__(num_update)")
 
     @property

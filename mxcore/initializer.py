@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -101,6 +101,9 @@ class Initializer:
     Args:
         kwargs: for a class with a constructor of its own, the arguments that ``dumps()`` shall repeat.
     """
+
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
 
     _verbose = False
     _print_func: Callable[[Array], str] | None = None

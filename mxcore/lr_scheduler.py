@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, overload
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -45,6 +47,9 @@ class LRScheduler:
     Raises:
         ValueError: an argument is out of its range.
     """
+
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
 
     base_lr: float = hyperparameter(0.01, optional(number))
     warmup_steps: int = hyperparameter(0, integer(at_least=0))
@@ -95,6 +100,19 @@ class LRScheduler:
             return self.warmup_begin_lr + 0 * num_update
         increase = (self.warmup_final_lr - self.warmup_begin_lr) * num_update / self.warmup_steps
         return self.warmup_begin_lr + increase
+
+    def dumps(self) -> str:
+        """The schedule as text, ``["name", {arguments}]``, from which :func:`create` makes an equal one.
+
+        Raises:
+            TypeError: the class has a constructor of its own, whose arguments nobody knows.
+        """
+        cls: Any = type(self)
+        constructor = next(parent for parent in cls.__mro__ if "__init__" in vars(parent))
+        if "__attrs_attrs__" not in vars(constructor):
+            raise TypeError(f"{cls.__name__} has a constructor of its own: give it a dumps() too, or hyperparameters")
+        arguments = {field.alias: getattr(self, field.name) for field in attrs.fields(cls)}
+        return json.dumps([registry.name_of(cls), arguments])
 
 
 def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> Rates:

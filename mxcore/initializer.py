@@ -19,7 +19,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -32,6 +33,8 @@ from mxcore.registry import Registry
 __all__ = ["InitDesc", "Initializer", "alias", "create", "register"]
 
 _logger = logging.getLogger(__name__)
+# Whether an initializer is at work that may delegate to others: only the outermost one tells the hooks.
+_at_work: ContextVar[bool] = ContextVar("at_work", default=False)
 
 
 class InitDesc(str):
@@ -102,6 +105,9 @@ class Initializer:
         kwargs: for a class with a constructor of its own, the arguments that ``dumps()`` shall repeat.
     """
 
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
+
     _verbose = False
     _print_func: Callable[[Array], str] | None = None
     _kwargs: Mapping[str, Any] = {}
@@ -131,19 +137,29 @@ class Initializer:
             raise ValueError(f"cannot initialise {str(desc)!r}: the array is read-only")
         if isinstance(desc, InitDesc) and desc.global_init is None:
             desc.global_init = self
-        with random.scope(desc):
-            self._fill(desc, array)
+        token = _at_work.set(True)
+        try:
+            with random.scope(desc):
+                self._fill(desc, array)
+        finally:
+            _at_work.reset(token)
         self._report(desc, array)
-        from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
+        if not _at_work.get():
+            from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
 
-        hooks.call("mxcore_initialized", initializer=self, desc=desc, array=array)
+            hooks.call("mxcore_initialized", initializer=self, desc=desc, array=array)
 
     def _fill(self, desc: str, array: Array) -> None:
+        """Fill ``array`` by the initializer that the parameter carries, if it carries one, or else by its name."""
         own = desc.attrs.get("__init__") if isinstance(desc, InitDesc) else None
         if own:
             create(own)._init_weight(desc, array)
         else:
-            getattr(self, _method_for(desc))(desc, array)
+            self._dispatch(desc, array)
+
+    def _dispatch(self, desc: str, array: Array) -> None:
+        """Fill ``array`` by the method that the parameter's name asks for; override to choose in another way."""
+        getattr(self, _method_for(desc))(desc, array)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
         """The values of a weight, as something that broadcasts to ``shape``; subclasses define this."""

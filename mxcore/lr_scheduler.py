@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, overload
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -46,6 +48,9 @@ class LRScheduler:
         ValueError: an argument is out of its range.
     """
 
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
+
     base_lr: float = hyperparameter(0.01, optional(number))
     warmup_steps: int = hyperparameter(0, integer(at_least=0))
     warmup_begin_lr: float = hyperparameter(0, number)
@@ -65,15 +70,23 @@ class LRScheduler:
     def __call__(self, num_update: npt.NDArray[Any]) -> Rates: ...
     def __call__(self, num_update: int | npt.NDArray[Any]) -> float | Rates:
         """The rate of an update, counted from 1; for an array of updates, the array of their rates."""
-        if np.ndim(num_update):
-            updates = np.asarray(num_update, np.float64)
-            after = np.asarray(self.rate(np.maximum(updates, self.warmup_steps)), np.float64)
-            return np.where(updates < self.warmup_steps, self.get_warmup_lr(updates), after)
-        update = float(num_update)
-        return float(self.get_warmup_lr(update) if update < self.warmup_steps else self.rate(update))
+        if not np.ndim(num_update):
+            return self._rate_of(float(num_update))
+        updates = np.asarray(num_update, np.float64)
+        rates = np.full(updates.shape, self.rate(np.maximum(updates, self.warmup_steps)), np.float64)
+        warming_up = updates < self.warmup_steps
+        if warming_up.any():
+            rates[warming_up] = self.get_warmup_lr(updates[warming_up])
+        return rates
+
+    def _rate_of(self, update: float) -> float:
+        if update < self.warmup_steps:
+            return float(self.get_warmup_lr(update))
+        # As an array of one: powers of NumPy's scalars and of its arrays may differ in the last bit.
+        return float(np.ravel(self.rate(np.array([update])))[0])
 
     def rate(self, t: Any) -> Any:
-        """The rate of update ``t``, a float or an array of them, once the warm-up is over; subclasses define this."""
+        """The rates of updates ``t``, an array of floats, once the warm-up is over; subclasses define this."""
         raise NotImplementedError(f"{type(self).__name__} must define rate(t) or __call__(num_update)")
 
     @property
@@ -87,6 +100,19 @@ class LRScheduler:
             return self.warmup_begin_lr + 0 * num_update
         increase = (self.warmup_final_lr - self.warmup_begin_lr) * num_update / max(self.warmup_steps, 1)
         return self.warmup_begin_lr + increase
+
+    def dumps(self) -> str:
+        """The schedule as text, ``["name", {arguments}]``, from which :func:`create` makes an equal one.
+
+        Raises:
+            TypeError: the class has a constructor of its own, whose arguments nobody knows.
+        """
+        cls: Any = type(self)
+        constructor = next(parent for parent in cls.__mro__ if "__init__" in vars(parent))
+        if "__attrs_attrs__" not in vars(constructor):
+            raise TypeError(f"{cls.__name__} has a constructor of its own: give it a dumps() too, or hyperparameters")
+        arguments = {field.alias: getattr(self, field.name) for field in attrs.fields(cls)}
+        return json.dumps([registry.name_of(cls), arguments])
 
 
 def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> Rates:

@@ -30,6 +30,8 @@ class Constant(Initializer):
         ValueError: ``value`` is not numeric, or does not broadcast to the weight; the message has both shapes.
     """
 
+    examples = ({"value": 0.5}, {"value": [0.5]})
+
     value: Any = hyperparameter()
 
     def __attrs_post_init__(self) -> None:

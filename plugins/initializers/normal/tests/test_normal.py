@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import mxcore as mx
 
@@ -13,6 +14,7 @@ def test_moments_are_those_of_the_distribution() -> None:
     assert abs(array.mean()) < 6 * 2 / array.size**0.5
     np.testing.assert_allclose(array.std(), 2, rtol=0.02)
     np.testing.assert_allclose((array**4).mean(), 3 * 16, rtol=0.1)
+    assert stats.kstest(array / 2, "norm").pvalue > 0.01
 
 
 def test_a_negative_deviation_is_refused() -> None:

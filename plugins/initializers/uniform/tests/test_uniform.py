@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import mxcore as mx
 
@@ -13,6 +14,7 @@ def test_moments_and_bounds_are_those_of_the_distribution() -> None:
     assert abs(array).max() <= 2
     assert abs(array.mean()) < 6 * 2 / (3 * array.size) ** 0.5
     np.testing.assert_allclose(array.var(), 4 / 3, rtol=0.02)
+    assert stats.kstest(array, "uniform", args=(-2, 4)).pvalue > 0.01
 
 
 def test_a_negative_scale_is_refused() -> None:

@@ -43,6 +43,8 @@ class Xavier(Initializer):
     Differs from MXNet 1.9.1: wrong arguments are refused when the initializer is made, not when it is used.
     """
 
+    examples = ({}, {"rnd_type": "gaussian", "factor_type": "in"})
+
     rnd_type: str = hyperparameter("uniform", one_of("uniform", "gaussian"))
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     magnitude: float = hyperparameter(3, non_negative)

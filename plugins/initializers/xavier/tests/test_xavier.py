@@ -1,18 +1,23 @@
 """Xavier scales by the fans of a layer, and refuses what has none."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from scipy import stats
 
 import mxcore as mx
 
 
 @pytest.mark.parametrize(("factor_type", "factor"), [("in", 40 * 9), ("out", 20 * 9), ("avg", 30 * 9)])
-@pytest.mark.parametrize(("rnd_type", "share"), [("uniform", 3), ("gaussian", 1)])
-def test_the_variance_follows_from_the_fans(rnd_type: str, share: float, factor_type: str, factor: float) -> None:
+@pytest.mark.parametrize(("rnd_type", "law"), [("uniform", stats.uniform(-1, 2)), ("gaussian", stats.norm())])
+def test_the_scale_follows_from_the_fans(rnd_type: str, law: Any, factor_type: str, factor: float) -> None:
     mx.random.seed(1)
     array = np.empty((20, 40, 3, 3), np.float32)
     mx.init.Xavier(rnd_type, factor_type, 2.0)("conv_weight", array)
-    np.testing.assert_allclose(array.var(), 2 / (share * factor), rtol=0.08)
+    scaled = array.ravel() / (2 / factor) ** 0.5
+    np.testing.assert_allclose(scaled.var(), law.var(), rtol=0.08)
+    assert stats.kstest(scaled, law.cdf).pvalue > 0.01
 
 
 def test_a_vector_has_no_fans() -> None:

@@ -41,6 +41,8 @@ class FactorScheduler(LRScheduler):
     does not raise the rate.
     """
 
+    examples = ({"step": 10, "factor": 0.5}, {"step": 1, "factor": 0.9, "stop_factor_lr": 1e-3})
+
     step: float = hyperparameter(positive)
     factor: float = hyperparameter(1, in_range(0, 1))
     stop_factor_lr: float = hyperparameter(1e-8, non_negative)

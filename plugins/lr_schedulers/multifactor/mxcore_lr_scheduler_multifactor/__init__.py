@@ -50,6 +50,8 @@ class MultiFactorScheduler(LRScheduler):
     Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; ``step`` may be a tuple.
     """
 
+    examples = ({"step": [10, 30], "factor": 0.5},)
+
     step: Sequence[int] = hyperparameter(increasing)
     factor: float = hyperparameter(1, in_range(0, 1))
 

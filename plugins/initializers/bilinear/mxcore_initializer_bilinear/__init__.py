@@ -1,0 +1,53 @@
+"""Kernels of bilinear upsampling, for mxcore."""
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import hyperparameters
+from mxcore.initializer import Initializer
+
+__all__ = ["Bilinear"]
+
+
+@hyperparameters
+class Bilinear(Initializer):
+    r"""The kernel with which a transposed convolution interpolates linearly.
+
+    It is the outer product of a triangle for each of its two axes. For an axis of size :math:`n`,
+
+    .. math::
+
+        f = \lceil n / 2 \rceil, \qquad c = \frac{2 f - 1 - f \bmod 2}{2 f}, \qquad
+        triangle(i) = 1 - \left| i / f - c \right|
+
+    The whole triangle, and with a stride of :math:`f` the interpolation, is there for :math:`n = 2 f - f \bmod 2`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((1, 1, 2, 4))
+    >>> mx.init.Bilinear()("up_weight", weight)
+    >>> weight[0, 0, 0]
+    array([0.25, 0.75, 0.75, 0.25])
+
+    Arrays have shape (out, in, height, width), or more axes in front, along which the kernel is repeated, and any
+    floating dtype. Nothing is random.
+
+    Raises:
+        ValueError: the array has fewer than four axes.
+
+    References:
+        J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015,
+        https://arxiv.org/abs/1411.4038; the formula is that of Caffe's ``BilinearFiller``.
+
+    Differs from MXNet 1.9.1: each axis has its own size. There the width served for both, so that the kernels of
+    upright or wide windows were wrong, with values below 0.
+    """
+
+    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+        if len(shape) < 4:
+            raise ValueError(f"Bilinear needs four axes, (out, in, height, width): {str(desc)!r} has shape {shape}")
+        return np.broadcast_to(np.outer(_triangle(shape[-2]), _triangle(shape[-1])), shape)
+
+
+def _triangle(size: int) -> npt.NDArray[np.float64]:
+    half = max((size + 1) // 2, 1)  # 1 for an empty axis too
+    return 1 - abs(np.arange(size) / half - (2 * half - 1 - half % 2) / (2 * half))

@@ -1,0 +1,98 @@
+"""Named arrays from files, or from a dict."""
+
+import io
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
+
+from mxcore.backend import backend_of
+from mxcore.tensorfile import load_arrays
+
+__all__ = ["Arrays", "arrays"]
+
+Host = npt.NDArray[Any]
+
+
+class Arrays(dict[str, Host]):
+    """Host arrays by the names of parameters, and the path of the file that they are from, empty for a dict."""
+
+    path: str = ""
+
+    def __repr__(self) -> str:
+        return repr(self.path) if self.path else f"{{{', '.join(f'{name!r}: …' for name in self)}}}"
+
+
+def arrays(given: Any) -> Arrays:
+    """The arrays of a dict or of a file, by names without ``arg:`` and ``aux:``.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: nothing else can be made of what is given.
+    """
+    if isinstance(given, Mapping):
+        return _checked(given, "param", "")
+    if not isinstance(given, (str, os.PathLike)):
+        raise ValueError(f"param must be the path of a file or a dict of arrays, got {given!r}")
+    path = str(os.fspath(given))
+    data = Path(path).read_bytes()
+    return _checked(_from_npz(data, path) if data[:2] == b"PK" else _from_safetensors(data, path), path, path)
+
+
+def _checked(named: Mapping[str, Any], source: str, path: str) -> Arrays:
+    checked = Arrays()
+    checked.path = path
+    for full_name, value in named.items():
+        name = re.sub("^(arg|aux):", "", full_name)
+        if name in checked:
+            raise ValueError(f"{source} has both arg:{name} and aux:{name}, or {name}: they are one name")
+        checked[name] = _numbers(value, f"{full_name!r} of {source}")
+    return checked
+
+
+def _numbers(value: Any, label: str) -> Host:
+    is_array = hasattr(value, "dtype") and not isinstance(value, np.generic)
+    array = backend_of(value).to_host(value) if is_array else np.asarray(value)
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        hint = ": NumPy writes bfloat16 like that, use mxcore.tensorfile.save_arrays" if array.dtype == "V2" else ""
+        raise ValueError(f"{label} is no array of numbers, its dtype is {array.dtype}{hint}")
+    return array
+
+
+def _from_npz(data: bytes, path: str) -> dict[str, Host]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            return dict(file)
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+        raise ValueError(f"{path} is not an npz file of plain arrays, or it is damaged ({error})") from error
+
+
+def _from_safetensors(data: bytes, path: str) -> dict[str, Host]:
+    try:
+        tensors = cast("Any", deserialize)(data)  # it has no annotations
+    except SafetensorError as error:
+        raise ValueError(f"{path} is neither a safetensors nor an npz file, or it is damaged ({error})") from error
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    if "mxcore" in (header.get("__metadata__") or {}):
+        return load_arrays(path)[0]  # whose manifest says more of dtype and memory order
+    return {name: _tensor(tensor, f"{name!r} of {path}") for name, tensor in tensors}
+
+
+def _tensor(tensor: Mapping[str, Any], label: str) -> Host:
+    """An array from one tensor of a foreign file; bfloat16 becomes float32, which has all of its values."""
+    kind = tensor["dtype"]
+    if kind == "BF16":
+        upper = np.frombuffer(tensor["data"], "<u2").astype(np.uint32)
+        return (upper << 16).view(np.float32).reshape(tensor["shape"])
+    if kind != "BOOL" and not re.fullmatch("[FIU](8|16|32|64)", kind):
+        raise ValueError(f"{label} has dtype {kind}, which NumPy does not know")
+    dtype = "?" if kind == "BOOL" else f"<{kind[0].lower()}{int(kind[1:]) // 8}"
+    return np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])

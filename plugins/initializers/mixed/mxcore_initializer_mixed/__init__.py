@@ -1,0 +1,93 @@
+"""An initializer for each pattern of names, for mxcore."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mxcore import Check, hyperparameter, hyperparameters
+from mxcore.backend import Array
+from mxcore.initializer import Initializer, create
+
+__all__ = ["Mixed"]
+
+
+def _are_patterns(value: Any) -> bool:
+    try:
+        return isinstance(value, (list, tuple)) and all(re.compile(pattern) for pattern in value)
+    except (re.error, TypeError):
+        return False
+
+
+def _created(value: Any) -> Any:
+    return [create(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+patterns = Check("a list of regular expressions", _are_patterns)
+initializers = Check("a list of initializers", lambda value: isinstance(value, list))
+
+
+@hyperparameters
+class Mixed(Initializer):
+    r"""Each parameter is initialised by the first initializer whose pattern fits the parameter's name.
+
+    .. math::
+
+        init(name) = initializers_k(name), \qquad k = \min \, \{j : patterns_j \text{ matches } name\}
+
+    A pattern is a regular expression that is matched at the *start* of the name: ``bias`` does not fit ``fc_bias``,
+    ``.*bias`` does. The chosen initializer still follows the name, so that a bias gets 0 from nearly all of them. A
+    parameter that carries an initializer of its own, ``Variable(init=…)``, gets what that one gives.
+
+    >>> import numpy as np, mxcore as mx
+    >>> initializer = mx.init.Mixed(["stem_", ".*"], [mx.init.Uniform(0.5), "uniform"])
+    >>> weight = np.empty((10, 10))
+    >>> initializer("head_weight", weight)
+    >>> bool(abs(weight).max() <= 0.07)
+    True
+    >>> mx.init.create(initializer.dumps()) == initializer
+    True
+
+    Arrays may have the shapes and dtypes that the chosen initializer takes.
+
+    Args:
+        patterns: regular expressions, such as ``".*"``, which fits every name and should come last.
+        initializers: one for each pattern: an instance, a name, or the text of ``dumps()``.
+
+    Raises:
+        ValueError: the lists are no such lists or differ in length, or no pattern fits the name.
+        mxcore.catalogue.PluginError: an initializer is given by a name that is not installed.
+
+    References:
+        T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
+        systems", 2015, https://arxiv.org/abs/1512.01274
+
+    Differs from MXNet 1.9.1: it is an Initializer, registered as ``mixed``, so that its text works wherever an instance
+    does; the error for a name that nothing fits says the name (there, "%s").
+    """
+
+    examples = ({"patterns": ["stem_", ".*"], "initializers": ['["uniform", {"scale": 0.5}]', "uniform"]},)
+
+    patterns: Sequence[str] = hyperparameter(patterns)
+    initializers: Sequence[Initializer] = hyperparameter(initializers, converter=_created)
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.patterns) != len(self.initializers):
+            raise ValueError(
+                "patterns and initializers must have the same length, "
+                f"got {len(self.patterns)} and {len(self.initializers)}"
+            )
+
+    def _dispatch(self, desc: str, array: Array) -> None:
+        self._chosen(desc)(desc, array)
+
+    def _init_weight(self, desc: str, array: Array) -> None:
+        self._chosen(desc)._init_weight(desc, array)
+
+    def _chosen(self, desc: str) -> Initializer:
+        for pattern, initializer in zip(self.patterns, self.initializers, strict=True):
+            if re.match(pattern, desc):
+                return initializer
+        raise ValueError(
+            f"{str(desc)!r} fits none of the patterns {', '.join(map(repr, self.patterns))}: "
+            'consider ".*" as the last pattern, with a default initializer'
+        )

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 import mxcore as mx
+
+# How long an example takes says nothing about whether it is right.
+hypothesis.settings.register_profile("mxcore", deadline=None)
+hypothesis.settings.load_profile("mxcore")
 
 
 @pytest.fixture(autouse=True)

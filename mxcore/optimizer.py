@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
-from mxcore.backend import Array, backend_of, shared_backend
+from mxcore.backend import Array, backend_of
+from mxcore.checks import in_lists
+from mxcore.counts import Counts
 from mxcore.hyperparameters import (
     boolean,
     hyperparameter,
@@ -28,9 +30,11 @@ from mxcore.hyperparameters import (
     optional,
     positive,
 )
-from mxcore.kernel import Decay, Program, Slot, Update
+from mxcore.kernel import Decay, Program, Slot
+from mxcore.kernel.program import keywords
 from mxcore.registry import Registry
-from mxcore.updater import Updater, get_updater, in_lists
+from mxcore.step import Step
+from mxcore.updater import Updater, get_updater
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
@@ -132,15 +136,20 @@ class Optimizer:
 
     def __attrs_post_init__(self) -> None:
         self.num_update = self.begin_num_update
-        self._all_index_update_counts: dict[int, dict[Index, int]] = {0: {}}
+        self._all_index_update_counts: dict[int, Counts] = {0: Counts()}
         self._index_update_count = self._all_index_update_counts[0]
         self.host_numbers: dict[Index, dict[str, float]] = {}
+        self._steps: dict[Any, Step] = {}
         self.aggregate_num = 0
         self._settle_learning_rate()
         self.lr_mult: dict[Index, float] = {}
         self.wd_mult: dict[Index, float] = {}
         self.set_lr_mult({})
         self.set_wd_mult({})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but what can be worked out again, and MXNet's ``param_dict``."""
+        return {**vars(self), "_steps": {}, "param_dict": {}}
 
     # --- the learning rate -------------------------------------------------------------------------------------------
 
@@ -193,7 +202,8 @@ class Optimizer:
         attributes, arguments = self.sym_info
         return {name: float(attributes[name][attribute]) for name in arguments if attribute in attributes.get(name, {})}
 
-    def _multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
+    def multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
+        """The multiplier of a parameter: of ``param_dict``, or of the table by index or by name, or else 1."""
         if index in self.param_dict:
             return float(getattr(self.param_dict[index], attribute))
         if index in table:
@@ -203,14 +213,14 @@ class Optimizer:
     def _get_lrs(self, indices: Sequence[Index]) -> list[float]:
         """The learning rate of each parameter, after schedule and multipliers."""
         rate = self.learning_rate
-        return [rate * self._multiplier(index, self.lr_mult, "lr_mult") for index in indices]
+        return [rate * self.multiplier(index, self.lr_mult, "lr_mult") for index in indices]
 
     def _get_lr(self, index: Index) -> float:
         return self._get_lrs([index])[0]
 
     def _get_wds(self, indices: Sequence[Index]) -> list[float]:
         """The weight decay of each parameter, after multipliers."""
-        return [self.wd * self._multiplier(index, self.wd_mult, "wd_mult") for index in indices]
+        return [self.wd * self.multiplier(index, self.wd_mult, "wd_mult") for index in indices]
 
     def _get_wd(self, index: Index) -> float:
         return self._get_wds([index])[0]
@@ -226,7 +236,7 @@ class Optimizer:
 
     def _set_current_context(self, device_id: int) -> None:
         """Count for one device, so that several which share an optimizer do not count double."""
-        self._index_update_count = self._all_index_update_counts.setdefault(device_id, {})
+        self._index_update_count = self._all_index_update_counts.setdefault(device_id, Counts())
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -242,7 +252,7 @@ class Optimizer:
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter; for a half-precision weight with ``multi_precision``, ``(master, state)``."""
-        if self._has_master(weight):
+        if self.has_master(weight):
             master = backend_of(weight).copy(weight, np.float32)
             return master, self.create_state(index, master)
         if weight.dtype.name in _HALF:
@@ -253,7 +263,8 @@ class Optimizer:
             )
         return self.create_state(index, weight)
 
-    def _has_master(self, weight: Array) -> bool:
+    def has_master(self, weight: Array) -> bool:
+        """Whether a weight is updated through a float32 master copy."""
         return bool(self.multi_precision) and weight.dtype.name in _HALF
 
     # --- updating ----------------------------------------------------------------------------------------------------
@@ -281,33 +292,50 @@ class Optimizer:
             self._update_one(*one)
 
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
-        if not self._has_master(weight):
+        if not self.has_master(weight):
             self.update(index, weight, grad, state)
             return
         master, inner = state
         self.update(index, master, backend_of(grad).copy(grad, np.float32), inner)
         backend_of(weight).fill(weight, master)
 
+    def step(
+        self,
+        indices: Sequence[Index],
+        weights: Sequence[Array],
+        grads: Sequence[Array],
+        states: Sequence[Any],
+        masters: bool = True,
+    ) -> Step:
+        """One update of these parameters by the rule, ready to be called; the one of the last time where it still fits.
+
+        Args:
+            indices: the parameters.
+            weights: their weights.
+            grads: their gradients, shaped and typed like the weights.
+            states: their states.
+            masters: whether the states of half-precision weights are ``(master, state)``.
+
+        Raises:
+            TypeError, ValueError: an array does not fit, or cannot be updated in place.
+        """
+        key = (masters, len(indices), indices[0])
+        step = self._steps.get(key)
+        if step is None or not step.fits(indices, weights, states):
+            self._steps.pop(key, None)
+            self._steps[key] = step = Step(self, indices, weights, grads, states, masters)
+        step.set_grads(grads)
+        return step
+
+    def forget_steps(self) -> None:
+        """Work everything out anew for the next update."""
+        self._steps.clear()
+
     def _apply_rule(
         self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], *, masters: bool
     ) -> None:
-        """Count, look up the rates and run the rule over all parameters; a failure leaves everything as it was."""
-        if not indices:
-            return
-        program = self.program()
-        counted = dict(self._index_update_count), self.num_update
-        try:
-            for index in indices:
-                self._update_count(index)
-            arguments = zip(indices, weights, grads, states, strict=True)
-            updates = [self._prepare(program, *one, masters=masters) for one in arguments]
-            numbers = shared_backend((update.label, update.weight) for update in updates).run(program, updates)
-        except BaseException:
-            self._index_update_count.clear()
-            self._index_update_count.update(counted[0])
-            self.num_update = counted[1]
-            raise
-        self.host_numbers.update((index, dict(new)) for index, new in zip(indices, numbers, strict=True) if new)
+        if indices:
+            self.step(indices, weights, grads, states, masters)()
 
     def program(self) -> Program:
         """The rule of this instance, with everything about it that is the same for all parameters."""
@@ -317,49 +345,51 @@ class Optimizer:
         slots = self.state_slots()
         if clash := [slot.name for slot in slots if hasattr(self, slot.name)]:
             raise TypeError(f"{type(self).__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
-        return Program(type(self).__name__, rule, slots, self.decay, self.clip_gradient, self.rescale_grad)
-
-    def _prepare(
-        self, program: Program, index: Index, weight: Array, grad: Array, state: Any, *, masters: bool
-    ) -> Update:
-        master, state = state if masters and self._has_master(weight) else (None, state)
-        lr, wd = float(self._get_lr(index)), float(self._get_wd(index))
-        count = self._index_update_count.get(index, self.num_update)
-        return Update(
-            label=self.describe(index),
-            weight=weight,
-            grad=grad,
-            master=master,
-            arrays=self._arrays(program, index, state),
-            numbers=self._numbers(program, index, {"lr": lr, "wd": wd, "t": count, "num_update": self.num_update}),
-            lr=lr,
-            wd=wd,
-            noise_key=(self.idx2name.get(index, index), count),
+        cls = type(self)
+        own_decay = cls._get_wd is not Optimizer._get_wd or cls._get_wds is not Optimizer._get_wds
+        return Program(
+            owner=cls.__name__,
+            rule=rule,
+            slots=slots,
+            decay=self.decay,
+            numbers=self._rule_numbers(rule, slots),
+            decays=bool(self.wd) or own_decay,
+            clips=self.clip_gradient is not None,
         )
 
-    def _arrays(self, program: Program, index: Index, state: Any) -> dict[str, Array]:
-        names = [slot.name for slot in program.slots if not slot.on_host]
+    def _rule_numbers(self, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
+        """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
+        known = {"lr", "wd", "t", "num_update", *(slot.name for slot in slots if slot.on_host), *self.flags("")}
+        arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
+        numbers = []
+        for name, dispensable in keywords(rule).items():
+            if name in known or (name not in arrays and hasattr(self, name)):
+                numbers.append(name)
+            elif not dispensable and name not in arrays:
+                owner = type(self).__name__
+                raise TypeError(f"{owner}.rule takes {name!r}, which is neither a slot nor a hyper-parameter")
+        return tuple(numbers)
+
+    def slot_arrays(self, program: Program, index: Index, weight: Array, state: Any) -> dict[str, Array]:
+        """The arrays of a state by the names of their slots.
+
+        Raises:
+            ValueError: there are other arrays than the rule keeps, or they are not shaped and typed like the weight.
+        """
+        names = program.array_slots
         arrays = () if state is None else state if isinstance(state, tuple) else (state,)
         if len(arrays) != len(names):
             raise ValueError(
                 f"{self.describe(index)}: {program.owner} keeps {', '.join(names) or 'no state'}, got {len(arrays)} "
                 "array(s): hyper-parameters that decide which state is kept cannot change between updates"
             )
+        for name, array in zip(names, arrays, strict=True):
+            if (array.shape, array.dtype) != (weight.shape, weight.dtype):
+                raise ValueError(
+                    f"{self.describe(index)}: its {name} is {array.dtype} of shape {array.shape}, the weight "
+                    f"{weight.dtype} of shape {weight.shape}"
+                )
         return dict(zip(names, arrays, strict=True))
-
-    def _numbers(self, program: Program, index: Index, counted: dict[str, Any]) -> dict[str, Any]:
-        """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
-        kept = self.host_numbers.get(index, {})
-        host = {slot.name: kept.get(slot.name, slot.init) for slot in program.slots if slot.on_host}
-        known = {**counted, **host, **self.flags(self.idx2name.get(index, str(index)))}
-        arrays = {slot.name for slot in program.slots} - set(host) | {"raw_grad", "noise"}
-        numbers = {}
-        for name, dispensable in program.asks_for.items():
-            if name in known or hasattr(self, name):
-                numbers[name] = known[name] if name in known else getattr(self, name)
-            elif not dispensable and name not in arrays:
-                raise TypeError(f"{program.owner}.rule takes {name!r}, which is neither a slot nor a hyper-parameter")
-        return numbers
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Facts that follow from a parameter's name, for rules that treat some parameters differently."""

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mxcore.backend import Array, backend_of, shared_backend
+from mxcore.backend import Array, backend_of
+from mxcore.checks import check_call, in_lists
 
 if TYPE_CHECKING:
     from mxcore.optimizer import Index, Optimizer
 
-__all__ = ["Updater", "get_updater", "in_lists"]
-
-_FLOATING = ("float16", "bfloat16", "float32", "float64")
-
-
-def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
-    """Parallel lists from arguments that are all single, or all lists.
-
-    Raises:
-        ValueError: some are lists and others are not, or their lengths differ.
-    """
-    if not isinstance(arguments[0], (list, tuple)):
-        return tuple([argument] for argument in arguments)
-    lists = [list(argument) if isinstance(argument, (list, tuple)) else None for argument in arguments]
-    lengths = [None if one is None else len(one) for one in lists]
-    if len(set(lengths)) != 1:
-        raise ValueError(f"lists of parameters must go together and have equal lengths, got {lengths}")
-    return tuple(one for one in lists if one is not None)
+__all__ = ["Updater", "get_updater"]
 
 
 class Updater:
@@ -62,7 +45,7 @@ class Updater:
         if not indices:
             return
         indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
-        self._check(indices, grads, weights)
+        check_call([self._label(index) for index in indices], indices, weights, grads)
         from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
 
         hooks.call("mxcore_before_step", updater=self, indices=indices, weights=weights, grads=grads)
@@ -96,20 +79,6 @@ class Updater:
         backend = backend_of(weight)
         return map_arrays(state, lambda array: backend.from_host(array, backend.device_of(weight)))
 
-    def _check(self, indices: Sequence[Index], grads: Sequence[Array], weights: Sequence[Array]) -> None:
-        if len(set(indices)) != len(indices):
-            raise ValueError(f"each parameter can be updated once per call, got the indices {list(indices)}")
-        if len({id(weight) for weight in weights}) != len(weights):
-            raise ValueError(f"one weight array was given for several of the indices {list(indices)}")
-        labels = [self._label(index) for index in indices]
-        shared_backend(
-            (f"the {role} of {label}", array)
-            for label, *pair in zip(labels, weights, grads, strict=True)
-            for role, array in zip(("weight", "gradient"), pair, strict=True)
-        )
-        for label, weight, grad in zip(labels, weights, grads, strict=True):
-            _check_pair(label, weight, grad)
-
     def _label(self, index: Index) -> str:
         return f"parameter {getattr(self.optimizer, 'idx2name', {}).get(index, index)!r}"
 
@@ -132,17 +101,6 @@ class Updater:
         from mxcore import state
 
         state.restore(self, states)
-
-
-def _check_pair(label: str, weight: Array, grad: Array) -> None:
-    if weight.dtype.name not in _FLOATING:
-        raise TypeError(f"{label}: the weight must be one of {', '.join(_FLOATING)}, got {weight.dtype}")
-    if grad.dtype != weight.dtype:
-        raise TypeError(f"{label}: the gradient is {grad.dtype}, the weight {weight.dtype}: give both the same dtype")
-    if grad.shape != weight.shape:
-        raise ValueError(f"{label}: the gradient has shape {grad.shape}, the weight {weight.shape}")
-    if not backend_of(weight).is_writable(weight):
-        raise ValueError(f"{label}: the weight is read-only, so that it cannot be updated in place: pass a copy")
 
 
 def get_updater(optimizer: Optimizer) -> Updater:

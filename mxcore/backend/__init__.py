@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from mxcore.kernel import Program, Update
+    from mxcore.kernel import Member, Plan, Program
 
 __all__ = ["Array", "Backend", "BackendError", "Context", "backend_of", "cpu", "get_backend", "gpu", "shared_backend"]
 
@@ -69,8 +69,8 @@ class Backend(Protocol):
     def is_writable(self, array: Array) -> bool:
         """Whether ``array`` may be updated in place."""
 
-    def run(self, program: Program, updates: Sequence[Update]) -> list[Mapping[str, float]]:
-        """Apply a rule to every update, all or none, in place; return each one's new host numbers."""
+    def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
+        """A plan of a rule over parameters of one dtype, specialised for its static numbers."""
 
 
 @functools.cache

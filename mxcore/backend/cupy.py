@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array, BackendError
-from mxcore.kernel import Program, Update, direct
+from mxcore.kernel import Member, Plan, Program
+from mxcore.kernel.direct import DirectPlan
 
 _INSTALL = "pip install 'mxcore[cupy13]' (CUDA 13) or 'mxcore[cupy12]' (CUDA 12)"
 
@@ -71,5 +72,5 @@ class CupyBackend:
     def is_writable(self, array: Array) -> bool:
         return True  # CuPy has no read-only arrays
 
-    def run(self, program: Program, updates: Sequence[Update]) -> list[Mapping[str, float]]:
-        return direct.run(program, updates, self)
+    def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
+        return DirectPlan(self, program, static, members)

@@ -10,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array
-from mxcore.kernel import Program, Update, direct
+from mxcore.kernel import Member, Plan, Program
+from mxcore.kernel.direct import DirectPlan
+
+_FUSED = ("float32", "float64")
 
 
 class NumpyBackend:
@@ -43,5 +46,9 @@ class NumpyBackend:
     def is_writable(self, array: Array) -> bool:
         return bool(array.flags.writeable)
 
-    def run(self, program: Program, updates: Sequence[Update]) -> list[Mapping[str, float]]:
-        return direct.run(program, updates, self)
+    def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
+        if members[0].computed.dtype.name not in _FUSED or program.takes("noise"):
+            return DirectPlan(self, program, static, members)
+        from mxcore.kernel.plan import FusedPlan  # with its emitters, for the first update and not for the import
+
+        return FusedPlan(program, static, members)

@@ -1,11 +1,51 @@
-"""Update rules: what a rule is, what one step of it needs, and how it is run.
+"""Update rules: what a rule is, and how it becomes one pass over all parameters.
 
 A *rule* is a plain function of arrays and numbers, ``rule(weight, grad, **slots, **numbers)``, that returns the new
-weight and the new slots. :class:`Program` describes a rule, :class:`Update` one parameter's part of a step; a backend
-runs the one over the others. What every algorithm shares (rescaling, clipping, weight decay, master weights) is
-applied here, so that a rule is the algorithm box of its paper and nothing else.
+weight and the new slots. :class:`Program` describes it, :class:`Member` one parameter's arrays. A backend makes a
+:class:`Plan` of the two, which runs step after step. What every algorithm shares (rescaling, clipping, weight decay,
+master weights) is applied within the same pass, so that a rule is the algorithm box of its paper and nothing else.
+
+On NumPy arrays a rule is *traced* once (:mod:`~mxcore.kernel.trace`) into a graph (:mod:`~mxcore.kernel.graph`), which
+is emitted as code for this machine (:mod:`~mxcore.kernel.llvm`) or as blocked NumPy calls
+(:mod:`~mxcore.kernel.blocked`), and run by a plan (:mod:`~mxcore.kernel.plan`).
 """
 
-from mxcore.kernel.program import Decay, Program, Slot, Update
+from __future__ import annotations
 
-__all__ = ["Decay", "Program", "Slot", "Update"]
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from mxcore.backend import Array
+from mxcore.kernel.program import Decay, Member, Program, Slot
+
+__all__ = ["Decay", "Member", "Plan", "Program", "Slot", "in_use", "use"]
+
+
+class Plan(Protocol):
+    """A rule over parameters whose arrays stay where they are."""
+
+    def set_grad(self, position: int, grad: Array) -> None:
+        """Let a parameter have another array as its gradient, of the same shape and dtype."""
+
+    def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
+        """Take over new gradients at once; the positions of those that must be given to :meth:`set_grad`."""
+
+    def prepare(self, rows: Sequence[Mapping[str, Any]], row_of: Sequence[int]) -> None:
+        """Do all of a step that may fail, with the numbers ``rows[row_of[k]]`` for the k-th parameter."""
+
+    def commit(self) -> list[dict[str, float]]:
+        """Update weights and states in place; the new host numbers of each row."""
+
+
+def use(emitter: str | None) -> None:
+    """Choose the emitter of plans that are made from now on; see :func:`mxcore.kernel.plan.use`."""
+    from mxcore.kernel import plan
+
+    plan.use(emitter)
+
+
+def in_use() -> str:
+    """The emitter of plans that are made now: ``"llvm"`` or ``"numpy"``."""
+    from mxcore.kernel import plan
+
+    return plan.in_use()

@@ -1,4 +1,4 @@
-"""Run a rule directly on arrays, one parameter after the other: any array library, no compilation.
+"""A plan that runs a rule directly on arrays, one parameter after the other: any array library, any floating dtype.
 
 Everything is computed before anything is written, so that a rule which fails changes nothing.
 """
@@ -12,76 +12,92 @@ import numpy as np
 
 from mxcore import random
 from mxcore.backend import Array
-from mxcore.kernel.program import Program, Update
+from mxcore.kernel.program import Member, Program
 
 if TYPE_CHECKING:
     from mxcore.backend import Backend
 
-
-def run(program: Program, updates: Sequence[Update], backend: Backend) -> list[Mapping[str, float]]:
-    """Apply ``program`` to every update, in place; return each one's new host numbers.
-
-    Raises:
-        TypeError: the rule returns another number of values, or another dtype or shape, than it was given.
-    """
-    results = []
-    with np.errstate(all="ignore"):
-        for update in updates:
-            with backend.on(backend.device_of(update.weight)):
-                results.append(_compute(program, update, backend))
-    for update, (weight, slots) in zip(updates, results, strict=True):
-        _write(update, weight, slots, backend)
-    return [_host_numbers(program, slots) for _, slots in results]
+__all__ = ["DirectPlan"]
 
 
-def _compute(program: Program, update: Update, backend: Backend) -> tuple[Array, dict[str, Any]]:
-    """The new weight and slots of one parameter."""
-    weight = update.weight if update.master is None else update.master
-    raw_grad = update.grad if update.master is None else backend.copy(update.grad, weight.dtype)
-    grad = _prepare(program, update, weight, raw_grad, backend.xp)
-    if program.decay == "decoupled" and update.wd:
-        weight = weight * (1 - update.lr * update.wd)
-    inputs = {**update.arrays, **update.numbers}
-    if program.takes("raw_grad"):
-        inputs["raw_grad"] = raw_grad
-    if program.takes("noise"):
-        draw = random.generator("noise", *update.noise_key).standard_normal(weight.shape)
-        inputs["noise"] = backend.from_host(np.asarray(draw, weight.dtype), backend.device_of(weight))
-    new_weight, slots = program.unpack(program.rule(weight, grad, **inputs))
-    _check(program, update, "weight", new_weight, weight)
-    for name, array in update.arrays.items():
-        _check(program, update, name, slots[name], array)
-    return new_weight, slots
+class DirectPlan:
+    """One rule over parameters of one library; see :class:`mxcore.kernel.plan.FusedPlan`."""
 
+    def __init__(
+        self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
+    ) -> None:
+        self.backend, self.program, self.static, self.members = backend, program, static, members
+        self.grads = [member.grad for member in members]
+        self.results: list[tuple[Array, dict[str, Any]]] = []
 
-def _prepare(program: Program, update: Update, weight: Array, grad: Array, xp: Any) -> Array:
-    """The gradient as the rule sees it: rescaled, clipped and, where asked for, with weight decay."""
-    grad = grad * program.rescale_grad
-    if program.decay == "before_clip" and update.wd:
-        grad = grad + update.wd * weight
-    if program.clip_gradient is not None:
-        grad = xp.clip(grad, -program.clip_gradient, program.clip_gradient)
-    if program.decay == "after_clip" and update.wd:
-        grad = grad + update.wd * weight
-    return grad
+    def set_grad(self, position: int, grad: Array) -> None:
+        """Let a parameter have another array as its gradient."""
+        self.grads[position] = grad
 
+    def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
+        """Take over new gradients at once; the positions of those that need a look are returned."""
+        return range(len(grads))
 
-def _check(program: Program, update: Update, name: str, new: Any, old: Array) -> None:
-    got = (getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None))
-    if got != (old.dtype, old.shape):
-        raise TypeError(
-            f"{program.owner}.rule returned {name} as {got[0]} of shape {got[1]} for {update.label}, whose {name} is "
-            f"{old.dtype} of shape {old.shape}: keep scalars Python floats and operate element by element"
-        )
+    def prepare(self, rows: Sequence[Mapping[str, Any]], row_of: Sequence[int]) -> None:
+        """Compute a step with the numbers ``rows[row_of[k]]`` for the k-th parameter; nothing is updated yet.
 
+        Raises:
+            TypeError: the rule returns another number of values, or another dtype or shape, than it was given.
+        """
+        self.results = []
+        with np.errstate(all="ignore"):
+            for member, grad, row in zip(self.members, self.grads, row_of, strict=True):
+                with self.backend.on(self.backend.device_of(member.weight)):
+                    self.results.append(self._compute(member, grad, {**rows[row], **self.static}))
+        host = [slot.name for slot in self.program.slots if slot.on_host]
+        self.host: list[dict[str, float]] = [{} for _ in rows]
+        for row, (_, slots) in zip(row_of, self.results, strict=True):
+            self.host[row] = {name: float(slots[name]) for name in host}
 
-def _write(update: Update, weight: Array, slots: Mapping[str, Any], backend: Backend) -> None:
-    if update.master is not None:
-        backend.fill(update.master, weight)
-    backend.fill(update.weight, weight)
-    for name, array in update.arrays.items():
-        backend.fill(array, slots[name])
+    def commit(self) -> list[dict[str, float]]:
+        """Write what has been computed; the new host numbers of each row."""
+        for member, (weight, slots) in zip(self.members, self.results, strict=True):
+            self._write(member, weight, slots)
+        self.results = []
+        return self.host
 
+    def _compute(self, member: Member, grad: Array, numbers: Mapping[str, Any]) -> tuple[Array, dict[str, Any]]:
+        """The new weight and slots of one parameter."""
+        weight = member.computed
+        grad = grad if member.master is None else self.backend.copy(grad, weight.dtype)
+        arrays = {"weight": weight, "grad": grad, **member.arrays}
+        if self.program.takes("noise"):
+            arrays["noise"] = self._noise(member, numbers)
+        new_weight, slots = self.program.unpack(self.program.apply(self.backend.xp, arrays, numbers))
+        self._check(member, "weight", new_weight, weight)
+        for name, array in member.arrays.items():
+            self._check(member, name, slots[name], array)
+        return self._apart(new_weight, slots, arrays)
 
-def _host_numbers(program: Program, slots: Mapping[str, Any]) -> dict[str, float]:
-    return {slot.name: float(slots[slot.name]) for slot in program.slots if slot.on_host}
+    def _noise(self, member: Member, numbers: Mapping[str, Any]) -> Array:
+        weight = member.computed
+        draw = random.generator("noise", member.noise_key, numbers["t"]).standard_normal(weight.shape)
+        return self.backend.from_host(np.asarray(draw, weight.dtype), self.backend.device_of(weight))
+
+    def _apart(self, weight: Array, slots: dict[str, Any], olds: Mapping[str, Array]) -> tuple[Array, dict[str, Any]]:
+        """The results, with copies of what a rule passes on as it came: writing another result may change it."""
+
+        def own(new: Any) -> Any:
+            return self.backend.copy(new) if any(new is old for old in olds.values()) else new
+
+        return own(weight), {name: own(new) for name, new in slots.items()}
+
+    def _check(self, member: Member, name: str, new: Any, old: Array) -> None:
+        got = (getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None))
+        if got != (old.dtype, old.shape):
+            raise TypeError(
+                f"{self.program.owner}.rule returned {name} as {got[0]} of shape {got[1]} for {member.label}, whose "
+                f"{name} is {old.dtype} of shape {old.shape}: keep scalars Python floats and operate element by element"
+            )
+
+    def _write(self, member: Member, weight: Array, slots: Mapping[str, Any]) -> None:
+        if member.master is not None:
+            self.backend.fill(member.master, weight)
+        self.backend.fill(member.weight, weight)
+        for name, array in member.arrays.items():
+            self.backend.fill(array, slots[name])

@@ -59,42 +59,79 @@ def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
 
 @attrs.frozen
 class Program:
-    """A rule with everything about it that is the same for all parameters.
+    """A rule with everything about it that is the same for all parameters, numbers aside.
 
     Args:
         owner: the optimizer's class name, for messages.
         rule: the function.
         slots: its state, in the order in which the rule returns it.
         decay: where weight decay enters.
-        clip_gradient: the bound on each element of the rescaled gradient, or None.
-        rescale_grad: the factor on the gradient.
+        numbers: what the rule takes beside arrays, by name.
+        decays: whether there is weight decay at all.
+        clips: whether gradients are clipped.
     """
 
     owner: str
     rule: Callable[..., Any]
     slots: tuple[Slot, ...]
     decay: Decay
-    clip_gradient: float | None = None
-    rescale_grad: float = 1.0
+    numbers: tuple[str, ...]
+    decays: bool = False
+    clips: bool = False
 
     def __attrs_post_init__(self) -> None:
         if self.decay not in get_args(Decay):
             raise TypeError(f"{self.owner}.decay must be one of {', '.join(get_args(Decay))}, got {self.decay!r}")
-        if missing := [slot.name for slot in self.slots if slot.name not in self.asks_for]:
+        if missing := [slot.name for slot in self.slots if slot.name not in keywords(self.rule)]:
             raise TypeError(f"{self.owner}.rule does not take its slot {missing[0]!r}: add it to the parameters")
         if self.takes("wd") and self.decay != "own":
             raise TypeError(
                 f"{self.owner}.rule takes wd, which is applied before it: say decay = 'own', or leave wd out"
             )
 
-    @property
-    def asks_for(self) -> Mapping[str, bool]:
-        """The names that the rule takes beside ``weight`` and ``grad``, and whether it can do without each."""
-        return keywords(self.rule)
-
     def takes(self, name: str) -> bool:
         """Whether the rule asks for ``name``."""
-        return name in self.asks_for
+        return name in keywords(self.rule)
+
+    @property
+    def array_slots(self) -> tuple[str, ...]:
+        """The names of those slots that are arrays."""
+        return tuple(slot.name for slot in self.slots if not slot.on_host)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The arrays that the rule is applied to, by name."""
+        return ("weight", "grad", *self.array_slots, *(["noise"] if self.takes("noise") else []))
+
+    @property
+    def all_numbers(self) -> tuple[str, ...]:
+        """The numbers of a step by name: those that the rule takes, and those that are applied before it."""
+        before = ["rescale_grad"]
+        before += ["clip_gradient"] * self.clips
+        before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
+        return tuple(dict.fromkeys([*self.numbers, *before]))
+
+    def apply(self, xp: Any, arrays: Mapping[str, Any], numbers: Mapping[str, Any]) -> Any:
+        """What the rule returns, after what every algorithm shares: rescaling, clipping and weight decay.
+
+        Args:
+            xp: the array library, or NumPy where symbols stand for arrays.
+            arrays: those of :attr:`arrays`, by name.
+            numbers: those of :attr:`all_numbers`, by name.
+        """
+        weight, raw_grad = arrays["weight"], arrays["grad"]
+        grad = raw_grad * numbers["rescale_grad"]
+        if self.decays and self.decay == "before_clip":
+            grad = grad + numbers["wd"] * weight
+        if self.clips:
+            grad = xp.clip(grad, -numbers["clip_gradient"], numbers["clip_gradient"])
+        if self.decays and self.decay == "after_clip":
+            grad = grad + numbers["wd"] * weight
+        if self.decays and self.decay == "decoupled":
+            weight = weight * (1 - numbers["lr"] * numbers["wd"])
+        given = {**arrays, **numbers, "raw_grad": raw_grad}
+        names = [name for name in keywords(self.rule) if name in given]
+        return self.rule(weight, grad, **{name: given[name] for name in names})
 
     def unpack(self, result: Any) -> tuple[Array, dict[str, Any]]:
         """A rule's return value as the new weight and the new slots by name."""
@@ -106,19 +143,17 @@ class Program:
 
 
 @attrs.frozen(eq=False)
-class Update:
-    """One parameter's part of a step.
+class Member:
+    """One parameter in a plan: its arrays, which stay the same from step to step.
 
     Args:
         label: what to call the parameter in messages.
-        weight: the array to update, in place.
+        weight: the array that is updated, in place.
         grad: its gradient, as the caller gave it; never written to.
         master: the float32 copy that is updated in place of a half-precision weight, or None.
         arrays: the array slots by name, updated in place.
-        numbers: everything else that the rule takes, by name: rates, counts, hyper-parameters, host slots, flags.
-        lr: the learning rate, after multipliers and schedule.
-        wd: the weight decay, after multipliers.
-        noise_key: what makes this update's random numbers its own, where the rule asks for ``noise``.
+        static: numbers of the rule that are the same at every step and decide what it does: flags.
+        noise_key: what makes this parameter's random numbers its own, where the rule asks for ``noise``.
     """
 
     label: str
@@ -126,7 +161,10 @@ class Update:
     grad: Array
     master: Array | None
     arrays: Mapping[str, Array]
-    numbers: Mapping[str, Any]
-    lr: float
-    wd: float
-    noise_key: tuple[object, ...] = ()
+    static: Mapping[str, Any] = attrs.field(factory=dict)
+    noise_key: object = None
+
+    @property
+    def computed(self) -> Array:
+        """What the rule is applied to: the master, or else the weight."""
+        return self.weight if self.master is None else self.master

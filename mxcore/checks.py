@@ -1,0 +1,59 @@
+"""What a call of an optimizer is checked for before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mxcore.backend import Array, backend_of, shared_backend
+
+__all__ = ["check_call", "check_pair", "in_lists"]
+
+_FLOATING = ("float16", "bfloat16", "float32", "float64")
+
+
+def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
+    """Parallel lists from arguments that are all single, or all lists.
+
+    Raises:
+        ValueError: some are lists and others are not, or their lengths differ.
+    """
+    if not isinstance(arguments[0], (list, tuple)):
+        return tuple([argument] for argument in arguments)
+    lists = [list(argument) if isinstance(argument, (list, tuple)) else None for argument in arguments]
+    lengths = [None if one is None else len(one) for one in lists]
+    if len(set(lengths)) != 1:
+        raise ValueError(f"lists of parameters must go together and have equal lengths, got {lengths}")
+    return tuple(one for one in lists if one is not None)
+
+
+def check_call(labels: Sequence[str], indices: Sequence[Any], weights: Sequence[Array], grads: Sequence[Array]) -> None:
+    """Check a call as a whole.
+
+    Raises:
+        TypeError: an argument is no array, they belong to different libraries, or their dtypes differ.
+        ValueError: shapes differ, a weight is read-only, or an index or an array is given twice.
+    """
+    if len(set(indices)) != len(indices):
+        raise ValueError(f"each parameter can be updated once per call, got the indices {list(indices)}")
+    if len({id(weight) for weight in weights}) != len(weights):
+        raise ValueError(f"one weight array was given for several of the indices {list(indices)}")
+    shared_backend(
+        (f"the {role} of {label}", array)
+        for label, *pair in zip(labels, weights, grads, strict=True)
+        for role, array in zip(("weight", "gradient"), pair, strict=True)
+    )
+    for label, weight, grad in zip(labels, weights, grads, strict=True):
+        check_pair(label, weight, grad)
+
+
+def check_pair(label: str, weight: Array, grad: Array) -> None:
+    """Check that a gradient fits a weight, and that the weight can be updated; see :func:`check_call`."""
+    if weight.dtype.name not in _FLOATING:
+        raise TypeError(f"{label}: the weight must be one of {', '.join(_FLOATING)}, got {weight.dtype}")
+    if grad.dtype != weight.dtype:
+        raise TypeError(f"{label}: the gradient is {grad.dtype}, the weight {weight.dtype}: give both the same dtype")
+    if grad.shape != weight.shape:
+        raise ValueError(f"{label}: the gradient has shape {grad.shape}, the weight {weight.shape}")
+    if not backend_of(weight).is_writable(weight):
+        raise ValueError(f"{label}: the weight is read-only, so that it cannot be updated in place: pass a copy")

@@ -1,0 +1,143 @@
+"""Emit a traced rule as NumPy code over blocks that stay in the cache: no dependency, and the reference for the others.
+
+Each operation of the rule is one call with ``out=``. Results go straight into the array that is updated where its old
+value is no longer read, else into one of as few scratch blocks as possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.kernel.graph import Node
+from mxcore.kernel.trace import Traced
+
+__all__ = ["BLOCK", "Blocked", "emit"]
+
+BLOCK = 16384
+"""Elements in a block: a few float32 blocks of it fit into a core's second-level cache."""
+
+
+@attrs.frozen(eq=False)
+class Blocked:
+    """A compiled rule.
+
+    Args:
+        block: updates one block: ``block(arrays, scratch, masks, uniforms)``.
+        scratch: how many blocks of numbers it needs.
+        masks: how many blocks of truth values it needs.
+        source: its Python source.
+    """
+
+    block: Callable[..., None]
+    scratch: int
+    masks: int
+    source: str
+
+
+def emit(traced: Traced) -> Blocked:
+    """The NumPy code of a rule. Its arrays are those of ``traced.arrays``, in that order."""
+    writer = _Writer(traced)
+    lines = [*writer.operations(), *writer.copies()]
+    arrays = ", ".join(traced.arrays)
+    unpack = [f"({arrays},) = arrays"]
+    for count, name, source in (
+        (writer.made["s"], "s", "scratch"),
+        (writer.made["b"], "b", "masks"),
+        (len(traced.uniforms), "u", "uniforms"),
+    ):
+        if count:
+            unpack.append(f"({', '.join(f'{name}{number}' for number in range(count))},) = {source}")
+    body = "\n    ".join([*unpack, *lines])
+    source = f"def block(arrays, scratch, masks, uniforms):\n    {body}\n"
+    namespace: dict[str, Any] = {"np": np}
+    exec(compile(source, f"<rule of {traced.owner}>", "exec"), namespace)
+    return Blocked(namespace["block"], writer.made["s"], writer.made["b"], source)
+
+
+class _Writer:
+    """Assigns a place to every value, and frees it after its last use."""
+
+    def __init__(self, traced: Traced) -> None:
+        self.traced = traced
+        self.steps = [node for node in traced.order if node.op != "input"]
+        self.places = {node.number: str(node.value) for node in traced.order if node.op == "input"}
+        self.places |= {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
+        self.last: dict[int, int] = {}
+        for step, node in enumerate(self.steps):
+            self.last |= {argument.number: step for argument in node.args}
+        # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
+        self.targets = {node.number: name for name, node in reversed(traced.written.items()) if node in self.steps}
+        self.outputs = {node.number for node in traced.written.values()}
+        self.read_until = {
+            str(node.value): self.last.get(node.number, -1) for node in traced.order if node.op == "input"
+        } | {name: len(self.steps) for name, node in traced.written.items() if node.op == "input"}
+        self.free: dict[str, list[str]] = {"s": [], "b": []}
+        self.made = {"s": 0, "b": 0}
+
+    def operations(self) -> list[str]:
+        """One line for each operation of the rule."""
+        return [line for step, node in enumerate(self.steps) for line in self._operation(step, node)]
+
+    def _operation(self, step: int, node: Node) -> list[str]:
+        args = [self._operand(argument) for argument in node.args]
+        if node.op != "where":  # whose result must not overwrite a choice before it is made
+            self._release(step, node)
+        place = self._place(step, node)
+        self.places[node.number] = place
+        if node.op != "where":
+            return [f"np.{node.op}({', '.join(args)}, out={place})"]
+        lines = [f"np.copyto({place}, {args[2]})"] if place != args[2] else []
+        lines.append(f"np.copyto({place}, {args[1]}, where={self._condition(node.args[0], args[0])})")
+        self._release(step, node)
+        return lines
+
+    def _condition(self, node: Node, operand: str) -> str:
+        return operand if node.kind == "mask" else f"bool({operand})"
+
+    def _operand(self, node: Node) -> str:
+        return repr(node.value) if node.op == "constant" else self.places[node.number]
+
+    def _release(self, step: int, node: Node) -> None:
+        """Free the scratch of the operands that are used here for the last time."""
+        for argument in dict.fromkeys(node.args):
+            place = self.places.get(argument.number, "")
+            scratch = place[:1] in self.free and place[1:].isdigit()
+            if scratch and self.last[argument.number] == step and argument.number not in self.outputs:
+                self.free[place[0]].append(place)
+
+    def _place(self, step: int, node: Node) -> str:
+        target = self.targets.get(node.number)
+        if target and self.read_until.get(target, -1) <= step and not self._hides(target, node):
+            return target
+        pool = "b" if node.kind == "mask" else "s"
+        if self.free[pool]:
+            return self.free[pool].pop()
+        self.made[pool] += 1
+        return f"{pool}{self.made[pool] - 1}"
+
+    def _hides(self, target: str, node: Node) -> bool:
+        """Whether writing straight to ``target`` would overwrite an operand of a choice that is made in two steps."""
+        return node.op == "where" and any(self._operand(argument) == target for argument in node.args[:2])
+
+    def copies(self) -> list[str]:
+        """Lines that move results to where they belong: aside first, where one array's old value goes to another."""
+        moves = {name: self._operand(node) for name, node in self.traced.written.items()}
+        moves = {name: source for name, source in moves.items() if name != source}
+        aside = {source for source in moves.values() if source in moves}
+        return [
+            *(f"old_{source} = {source}.copy()" for source in sorted(aside)),
+            *(f"np.copyto({name}, {'old_' * (source in aside)}{source})" for name, source in moves.items()),
+        ]
+
+
+def scratch(blocked: Blocked, dtype: npt.DTypeLike, size: int) -> tuple[list[Any], list[Any]]:
+    """Blocks to compute in."""
+    return (
+        [np.empty(size, dtype) for _ in range(blocked.scratch)],
+        [np.empty(size, np.bool_) for _ in range(blocked.masks)],
+    )

@@ -1,0 +1,93 @@
+"""A rule as a graph: what it computes, without arrays.
+
+A node is an *array* (one value per element), a *mask* (one truth value per element) or a *number* (one value per
+parameter, computed on the host in double precision). Nodes are made through :class:`Graph`, which shares equal ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import attrs
+
+__all__ = ["Graph", "Kind", "Node"]
+
+Kind = Literal["array", "mask", "number"]
+
+COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
+LOGICAL = ("logical_and", "logical_or", "logical_not")
+COMMUTATIVE = ("add", "multiply", "logical_and", "logical_or", "equal", "not_equal")
+
+
+@attrs.frozen(eq=False, repr=False)
+class Node:
+    """One value of a rule.
+
+    Args:
+        op: ``"input"``, ``"constant"``, or the NumPy name of an operation.
+        kind: what it is one value of.
+        args: the nodes that it is computed from.
+        value: the name of an input, or the value of a constant.
+        number: its place in the order in which the rule made it, in which arguments come first.
+    """
+
+    op: str
+    kind: Kind
+    args: tuple[Node, ...] = ()
+    value: str | float | bool | None = None
+    number: int = 0
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"%{node.number}" for node in self.args) or repr(self.value)
+        return f"%{self.number} = {self.op}({arguments})"
+
+    @property
+    def is_number(self) -> bool:
+        """Whether this is computed on the host, once per parameter."""
+        return self.kind == "number"
+
+
+class Graph:
+    """Makes nodes, each different one once."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[object, ...], Node] = {}
+
+    def input(self, name: str, kind: Kind) -> Node:
+        """A value that is given to the rule under ``name``."""
+        return self._make("input", kind, (), name)
+
+    def constant(self, value: float | bool) -> Node:
+        """A number that the rule states itself."""
+        return self._make("constant", "number", (), value)
+
+    def apply(self, op: str, *args: Node) -> Node:
+        """The value of an operation."""
+        if op in COMMUTATIVE:
+            args = tuple(sorted(args, key=lambda node: node.number))
+        return self._make(op, _kind(op, args), args, None)
+
+    def _make(self, op: str, kind: Kind, args: tuple[Node, ...], value: str | float | bool | None) -> Node:
+        key = (op, kind, tuple(node.number for node in args), repr(value))
+        if key not in self._nodes:
+            self._nodes[key] = Node(op, kind, args, value, len(self._nodes))
+        return self._nodes[key]
+
+
+def _kind(op: str, args: tuple[Node, ...]) -> Kind:
+    if all(node.is_number for node in args):
+        return "number"
+    return "mask" if op in (*COMPARISONS, *LOGICAL) else "array"
+
+
+def needed(outputs: Iterable[Node]) -> list[Node]:
+    """The nodes that ``outputs`` depend on, and these themselves, arguments first."""
+    found: dict[int, Node] = {}
+    waiting = list(outputs)
+    while waiting:
+        node = waiting.pop()
+        if node.number not in found:
+            found[node.number] = node
+            waiting += node.args
+    return [found[number] for number in sorted(found)]

@@ -1,0 +1,76 @@
+"""Arrays as flat memory: which can be updated where they lie, which go through a copy, and which are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Flat", "address", "axes_in_memory", "check_apart", "check_written"]
+
+Host = npt.NDArray[Any]
+
+
+def axes_in_memory(array: Host) -> list[int]:
+    """The axes of an array from the outermost to the innermost one in memory."""
+    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+
+
+def address(array: Host) -> int:
+    """Where an array begins."""
+    return int(array.__array_interface__["data"][0])
+
+
+def check_written(label: str, array: Host) -> None:
+    """Refuse an array that cannot be updated in place.
+
+    Raises:
+        ValueError: it is read-only, several of its elements share memory, or the processor cannot address them.
+    """
+    if not array.flags.writeable:
+        raise ValueError(f"{label} is read-only, so that it cannot be updated in place: pass a copy")
+    if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)):
+        raise ValueError(f"{label} repeats elements (a stride of 0), so that it cannot be updated: pass a copy")
+    if not array.dtype.isnative or not array.flags.aligned:
+        raise ValueError(f"{label} is byte-swapped or misaligned in memory: pass a copy, array.astype(dtype)")
+
+
+def check_apart(written: Sequence[tuple[str, Host]]) -> None:
+    """Refuse arrays that share memory.
+
+    Raises:
+        ValueError: two of them do; the message names both.
+    """
+    bounds = sorted((*np.lib.array_utils.byte_bounds(array), number) for number, (_, array) in enumerate(written))
+    last_end, last = -1, -1
+    for begin, end, number in bounds:
+        if begin < last_end and np.shares_memory(written[number][1], written[last][1], max_work=10_000):
+            raise ValueError(f"{written[number][0]} and {written[last][0]} share memory: each must have its own")
+        if end > last_end:
+            last_end, last = end, number
+
+
+class Flat:
+    """An array as one axis of contiguous elements: a view where there is one, else a copy that is kept in step.
+
+    Args:
+        array: the array.
+        axes: the order of axes that all arrays of one parameter are read in.
+    """
+
+    def __init__(self, array: Host, axes: Sequence[int]) -> None:
+        ordered = array.transpose(axes)
+        usable = ordered.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
+        self.array = ordered
+        self.staged = not usable
+        self.data: Host = np.empty(array.size, array.dtype.newbyteorder("=")) if self.staged else ordered.reshape(-1)
+
+    def read(self) -> None:
+        """Bring the copy up to date with the array."""
+        self.data.reshape(self.array.shape)[...] = self.array
+
+    def write(self) -> None:
+        """Bring the array up to date with the copy."""
+        self.array[...] = self.data.reshape(self.array.shape)

@@ -1,0 +1,259 @@
+"""A plan: one rule over many parameters whose arrays stay where they are, in one pass.
+
+What does not change from step to step is worked out once: the compiled rule, where every array lies, and how the
+elements are divided into chunks. A step then sets a few numbers and makes one call.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.kernel import blocked, gather, llvm, threads
+from mxcore.kernel.layout import Flat, Host, address, axes_in_memory, check_apart, check_written
+from mxcore.kernel.program import Member, Program
+from mxcore.kernel.trace import Traced, trace
+
+__all__ = ["FusedPlan", "in_use", "use"]
+
+CHUNK = 32768
+"""Elements in a chunk, the unit that threads share work in."""
+PARALLEL_FROM = 200_000
+"""Elements below which a second thread costs more than it gains."""
+
+Row = Mapping[str, Any]
+_chosen: list[str] = []
+
+
+def use(emitter: str | None) -> None:
+    """Choose the emitter, ``"llvm"`` or ``"numpy"``, of plans that are made from now on; None: the default one.
+
+    Raises:
+        ValueError: there is no such emitter.
+        ImportError: ``"llvm"`` without llvmlite.
+    """
+    if emitter not in (None, "llvm", "numpy"):
+        raise ValueError(f"the kernel must be 'llvm' or 'numpy', got {emitter!r}")
+    if emitter == "llvm" and not _has_llvm():
+        raise ImportError("the kernel 'llvm' needs llvmlite: pip install 'mxcore[jit]'")
+    _chosen[:] = [emitter] if emitter else []
+
+
+def in_use() -> str:
+    """The emitter of plans that are made now: the chosen one, ``MXCORE_KERNEL``, or llvm where there is llvmlite.
+
+    Raises:
+        ValueError, ImportError: ``MXCORE_KERNEL`` names no emitter, or llvm without llvmlite.
+    """
+    if not _chosen and os.environ.get("MXCORE_KERNEL"):
+        use(os.environ["MXCORE_KERNEL"])
+    return _chosen[0] if _chosen else "llvm" if _has_llvm() else "numpy"
+
+
+@functools.cache
+def _has_llvm() -> bool:
+    try:
+        import llvmlite  # noqa: F401 - whether it can be imported is the question
+    except ImportError:
+        return False
+    return True
+
+
+@functools.cache
+def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
+    return trace(program, dict(static))
+
+
+@functools.cache
+def _compiled(traced: Traced, dtype: str, half: str | None) -> Any:
+    return llvm.FUNCTION(llvm.compile_ir(llvm.emit(traced, dtype, half)))
+
+
+@functools.cache
+def _blocked(traced: Traced) -> blocked.Blocked:
+    return blocked.emit(traced)
+
+
+class FusedPlan:
+    """One rule over parameters of one dtype, all with the same static numbers.
+
+    Args:
+        program: the rule.
+        static: those of its numbers that are None, truth values or text.
+        members: the parameters. Their arrays are held as long as the plan lives.
+
+    Raises:
+        RuleError: the rule leaves the language of rules.
+        ValueError: an array cannot be updated in place, or two that are written share memory.
+    """
+
+    def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
+        self.traced = _traced(program, tuple(sorted(static.items())))
+        self.members = members
+        self.dtype = members[0].computed.dtype
+        self.half = members[0].weight.dtype.name if members[0].master is not None else None
+        self.columns = [*self.traced.arrays, *(["half_weight"] if self.half else [])]
+        self._check()
+        self.axes = [axes_in_memory(member.computed) for member in members]
+        self.flats = [self._flatten(member, axes) for member, axes in zip(members, self.axes, strict=True)]
+        self.grad = self.columns.index("grad") if "grad" in self.columns else None
+        self.sizes = np.array([member.computed.size for member in members], np.int64)
+        self.chunks = _chunks(self.sizes, CHUNK)
+        self.rows = np.zeros(len(members), np.int64)
+        self.uniforms = np.zeros((1, max(len(self.traced.uniforms), 1)), self.dtype)
+        self.row_of: Sequence[int] | None = None
+        self.executor = _Native(self) if in_use() == "llvm" else _Python(self)
+
+    def _check(self) -> None:
+        written = [
+            (f"the {name} of {member.label}", array)
+            for member in self.members
+            for name, array in {"weight": member.computed, **member.arrays}.items()
+            if name in self.traced.written
+        ]
+        written += [
+            (f"the weight of {member.label}", member.weight) for member in self.members if member.master is not None
+        ]
+        for label, array in written:
+            check_written(label, array)
+        check_apart([(label, array) for label, array in written if array.size])
+
+    def _flatten(self, member: Member, axes: Sequence[int]) -> list[Flat]:
+        arrays = {"weight": member.computed, "grad": member.grad, **member.arrays, "half_weight": member.weight}
+        return [Flat(arrays[name], axes) for name in self.columns]
+
+    def set_grad(self, position: int, grad: Host) -> None:
+        """Let a parameter have another array as its gradient."""
+        if self.grad is not None:
+            self.flats[position][self.grad] = flat = Flat(grad, self.axes[position])
+            self.executor.set_grad(position, flat)
+
+    def set_grads(self, grads: Sequence[Host]) -> Sequence[int]:
+        """Take over new gradients at once; the positions of those that need a look are returned."""
+        return self.executor.set_grads(grads)
+
+    def prepare(self, rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Make ready for a step with the numbers ``rows[row_of[k]]`` for the k-th parameter; nothing is updated yet."""
+        computed = [self.traced.prologue(row) for row in rows]
+        self.host = [host for _, host in computed]
+        if row_of is not self.row_of:
+            self.rows[:], self.row_of = row_of, row_of
+        if len(self.uniforms) < len(rows):
+            self.uniforms = np.zeros((len(rows), self.uniforms.shape[1]), self.dtype)
+            self.executor.moved()
+        if self.traced.uniforms:
+            with np.errstate(over="ignore"):
+                for number, (values, _) in enumerate(computed):
+                    self.uniforms[number] = values
+
+    def commit(self) -> list[dict[str, float]]:
+        """Update everything; the new host numbers of each row."""
+        for flat in self._staged:
+            flat.read()
+        self.executor.run()
+        for flat in self._staged_results:
+            flat.write()
+        return self.host
+
+    @property
+    def _staged(self) -> list[Flat]:
+        return [flat for flats in self.flats for flat in flats if flat.staged]
+
+    @property
+    def _staged_results(self) -> list[Flat]:
+        names = {*self.traced.written, "half_weight"}
+        results = [column for column, name in enumerate(self.columns) if name in names]
+        return [flats[column] for flats in self.flats for column in results if flats[column].staged]
+
+
+def _chunks(sizes: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+    """(tensor, from, to) for every chunk, in order."""
+    counts = -(-sizes // length)
+    tensors = np.repeat(np.arange(len(sizes)), counts)
+    begins = (np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)) * length
+    return np.ascontiguousarray(
+        np.stack([tensors, begins, np.minimum(begins + length, sizes[tensors])], axis=1), np.int64
+    )
+
+
+class _Native:
+    """Runs a plan as compiled code."""
+
+    def __init__(self, plan: FusedPlan) -> None:
+        self.plan = plan
+        self.function = _compiled(plan.traced, plan.dtype.name, plan.half)
+        self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
+        self.elements = int(plan.sizes.sum())
+        self.gather = gather.Gather(plan.members, plan.grad, self.addresses) if plan.grad is not None else None
+        self.moved()
+
+    def moved(self) -> None:
+        """Look up the addresses of the tables again."""
+        self.tables = address(self.addresses), address(self.plan.chunks)
+        self.numbers = address(self.plan.uniforms), address(self.plan.rows)
+        self.count = len(self.plan.chunks)
+
+    def set_grad(self, position: int, flat: Flat) -> None:
+        assert self.plan.grad is not None
+        self.addresses[position, self.plan.grad] = address(flat.data)
+
+    def set_grads(self, grads: Sequence[Host]) -> Sequence[int]:
+        return self.gather(grads) if self.gather else ()
+
+    def run(self) -> None:
+        if self.elements < PARALLEL_FROM or threads.get_num_threads() == 1:
+            self._run(0, self.count)
+        else:
+            threads.run_parts(self._run, _parts(self.count, threads.get_num_threads()))
+
+    def _run(self, first: int, last: int) -> None:
+        self.function(*self.tables, first, last, *self.numbers)
+
+
+class _Python:
+    """Runs a plan as NumPy calls over blocks."""
+
+    def __init__(self, plan: FusedPlan) -> None:
+        self.plan = plan
+        self.rule = _blocked(plan.traced)
+        self.bounds = _chunks(plan.sizes, blocked.BLOCK)
+        longest = int((self.bounds[:, 2] - self.bounds[:, 1]).max(initial=0))
+        self.scratch, self.masks = blocked.scratch(self.rule, plan.dtype, longest)
+        self.half = np.empty(longest, plan.dtype) if plan.half else None
+
+    def moved(self) -> None:
+        """Nothing here depends on addresses."""
+
+    def set_grad(self, position: int, flat: Flat) -> None:
+        """The gradient is looked up at every step."""
+
+    def set_grads(self, grads: Sequence[Host]) -> Sequence[int]:
+        return range(len(grads))
+
+    def run(self) -> None:
+        uniforms = [list(row) for row in self.plan.uniforms[:, : len(self.plan.traced.uniforms)]]
+        with np.errstate(all="ignore"):
+            for tensor, begin, end in self.bounds.tolist():
+                self._block(self.plan.flats[tensor], slice(begin, end), uniforms[self.plan.rows[tensor]])
+
+    def _block(self, flats: Sequence[Flat], where: slice, uniforms: list[Any]) -> None:
+        size = where.stop - where.start
+        arrays = [flat.data[where] for flat in flats]
+        if self.half is not None:
+            self.half[:size] = arrays[self.plan.columns.index("grad")]
+            arrays[self.plan.columns.index("grad")] = self.half[:size]
+        operands = arrays[: len(self.plan.traced.arrays)]
+        self.rule.block(operands, [s[:size] for s in self.scratch], [m[:size] for m in self.masks], uniforms)
+        if self.half is not None:
+            arrays[-1][...] = arrays[self.plan.columns.index("weight")]
+
+
+def _parts(count: int, parts: int) -> list[tuple[int, int]]:
+    edges = [count * part // parts for part in range(parts + 1)]
+    return [(first, last) for first, last in itertools.pairwise(edges) if first < last]

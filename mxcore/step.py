@@ -1,0 +1,305 @@
+"""A step: one call of an optimizer whose arrays stay where they are, with everything worked out that stays the same.
+
+Between two steps only a few numbers change: the rate, the counts, whatever hyper-parameter somebody has assigned.
+They are computed once for each *distinct* set of multipliers and counts, in Python floats, and the rule then runs over
+all parameters in one pass.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from mxcore.backend import Array, Backend, shared_backend
+from mxcore.checks import check_pair
+from mxcore.counts import Counts
+from mxcore.kernel import Member, Program
+from mxcore.lr_scheduler import LRScheduler
+
+if TYPE_CHECKING:
+    from mxcore.optimizer import Index, Optimizer
+
+__all__ = ["Step"]
+
+Row = dict[str, Any]
+_STATIC = (bool, str, type(None))
+_RATES_AHEAD = 256
+
+
+class Step:
+    """One call of a rule over some parameters.
+
+    Args:
+        optimizer: the optimizer, whose class has a rule.
+        indices: the parameters.
+        weights: their weights.
+        grads: their gradients.
+        states: their states, as ``create_state_multi_precision`` made them where ``masters`` is set, else as
+            ``create_state`` did.
+        masters: whether half-precision weights have a master among their state.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        indices: Sequence[Index],
+        weights: Sequence[Array],
+        grads: Sequence[Array],
+        states: Sequence[Any],
+        masters: bool = True,
+    ) -> None:
+        self.optimizer, self.masters = optimizer, masters
+        self.indices, self.weights, self.grads, self.states = list(indices), list(weights), list(grads), list(states)
+        self.program = optimizer.program()
+        self.settings = _Settings(optimizer, self.program)
+        self.host = [slot for slot in self.program.slots if slot.on_host]
+        self.overridden = _overrides(optimizer)
+        members = [self._member(*one) for one in zip(self.indices, self.weights, self.grads, self.states, strict=True)]
+        backend = shared_backend((member.label, member.weight) for member in members)
+        self.groups = [_Group(backend, self, positions, members) for positions in _grouped(members)]
+        self.table: _Table | None = None
+        self.rates = _Rates()
+
+    def _member(self, index: Index, weight: Array, grad: Array, state: Any) -> Member:
+        optimizer = self.optimizer
+        check_pair(optimizer.describe(index), weight, grad)
+        master, inner = state if self.masters and optimizer.has_master(weight) else (None, state)
+        name = optimizer.idx2name.get(index)
+        return Member(
+            label=optimizer.describe(index),
+            weight=weight,
+            grad=grad,
+            master=master,
+            arrays=optimizer.slot_arrays(self.program, index, weight if master is None else master, inner),
+            static={**self.settings.static, **optimizer.flags(str(index) if name is None else name)},
+            noise_key=index if name is None else name,
+        )
+
+    # --- is it still the same call? ----------------------------------------------------------------------------------
+
+    def fits(self, indices: Sequence[Index], weights: Sequence[Array], states: Sequence[Any]) -> bool:
+        """Whether a call is about the same objects, so that nothing about them needs another look."""
+        return (
+            self.indices == indices
+            and all(map(operator.is_, weights, self.weights))
+            and all(map(operator.is_, states, self.states))
+            and self.settings.current(self.optimizer)
+        )
+
+    def set_grads(self, grads: Sequence[Array]) -> None:
+        """Let the parameters have other arrays as their gradients, where they are others.
+
+        Raises:
+            TypeError, ValueError: one does not fit its weight.
+        """
+        if all(map(operator.is_, grads, self.grads)):
+            return
+        former, self.grads = self.grads, list(grads)
+        try:
+            for group in self.groups:
+                # Plain arrays are taken at once; the others, and all that stand after one, are looked at here.
+                for place in group.plan.set_grads(group.chosen(self.grads)):
+                    self._set_grad(group, place, former)
+        except BaseException:
+            self.optimizer.forget_steps()
+            raise
+
+    def _set_grad(self, group: _Group, place: int, former: Sequence[Array]) -> None:
+        at = group.positions[place]
+        if self.grads[at] is not former[at]:
+            shared_backend([("the weight", self.weights[at]), ("the gradient", self.grads[at])])
+            check_pair(self.optimizer.describe(self.indices[at]), self.weights[at], self.grads[at])
+            group.plan.set_grad(place, self.grads[at])
+
+    # --- running -----------------------------------------------------------------------------------------------------
+
+    def __call__(self) -> None:
+        """Update every parameter, and count; a failure leaves everything as it was."""
+        if self.overridden or self.host or not isinstance(self.optimizer._index_update_count, Counts):
+            self._run_one_by_one()
+        else:
+            self._run_by_table()
+
+    def _run_by_table(self) -> None:
+        optimizer, counts = self.optimizer, self.optimizer._index_update_count
+        table = self.table
+        if table is None or not counts.follows(self.indices) or not table.current(optimizer):
+            table = self.table = _Table(optimizer, self.indices)
+        update = max(optimizer.num_update, table.highest + table.done + 1)
+        rate = self.rates.at(optimizer, update)
+        common = {**self.settings.numbers, "num_update": update}
+        wd, ahead = optimizer.wd, table.done + 1
+        rows = [
+            {**common, "lr": rate * lr_mult, "wd": wd * wd_mult, "t": count + ahead}
+            for lr_mult, wd_mult, count in table.distinct
+        ]
+        for group in self.groups:
+            group.plan.prepare(rows, group.rows(table.row_of))
+        for group in self.groups:
+            group.plan.commit()
+        optimizer.num_update = update
+        counts.advance()
+        table.done += 1
+
+    def _run_one_by_one(self) -> None:
+        """For optimizers that count or look up rates in a way of their own, or keep numbers for each parameter."""
+        optimizer = self.optimizer
+        counts, before, update = (
+            optimizer._index_update_count,
+            dict(optimizer._index_update_count),
+            optimizer.num_update,
+        )
+        try:
+            for index in self.indices:
+                optimizer._update_count(index)
+            distinct: dict[tuple[Any, ...], int] = {}
+            row_of = [distinct.setdefault(self._numbers(index), len(distinct)) for index in self.indices]
+            names = ["lr", "wd", "t", *(slot.name for slot in self.host)]
+            common = {**self.settings.numbers, "num_update": optimizer.num_update}
+            rows = [{**common, **dict(zip(names, numbers, strict=True))} for numbers in distinct]
+            for group in self.groups:
+                group.plan.prepare(rows, group.rows(row_of))
+        except BaseException:
+            counts.clear()
+            counts.update(before)
+            optimizer.num_update = update
+            raise
+        for group in self.groups:
+            host = group.plan.commit()
+            optimizer.host_numbers.update({self.indices[at]: host[row_of[at]] for at in group.positions if self.host})
+
+    def _numbers(self, index: Index) -> tuple[Any, ...]:
+        optimizer = self.optimizer
+        kept = optimizer.host_numbers.get(index, {})
+        return (
+            float(optimizer._get_lr(index)),
+            float(optimizer._get_wd(index)),
+            optimizer._index_update_count.get(index, optimizer.num_update),
+            *(kept.get(slot.name, slot.init) for slot in self.host),
+        )
+
+
+class _Group:
+    """Those parameters of a step that run in one pass: of one dtype, with the same static numbers."""
+
+    def __init__(self, backend: Backend, step: Step, positions: list[int], members: Sequence[Member]) -> None:
+        self.positions = positions
+        self.places = {position: place for place, position in enumerate(positions)}
+        self.whole = len(positions) == len(members)
+        own = [members[position] for position in positions]
+        self.plan = backend.plan(step.program, own[0].static, own)
+        self._seen: Sequence[int] | None = None
+        self._rows: Sequence[int] = ()
+
+    def chosen(self, values: Sequence[Any]) -> Sequence[Any]:
+        """What of a step's values is this group's."""
+        return values if self.whole else [values[position] for position in self.positions]
+
+    def rows(self, row_of: Sequence[int]) -> Sequence[int]:
+        """The same for the rows of numbers, which mostly are those of the step before."""
+        if row_of is not self._seen:
+            self._seen, self._rows = row_of, self.chosen(row_of)
+        return self._rows
+
+
+def _grouped(members: Sequence[Member]) -> list[list[int]]:
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for position, member in enumerate(members):
+        static = tuple(sorted(member.static.items()))
+        groups.setdefault((member.weight.dtype, member.computed.dtype, static), []).append(position)
+    return list(groups.values())
+
+
+class _Settings:
+    """The hyper-parameters of a rule, and whether anything has been assigned since."""
+
+    def __init__(self, optimizer: Optimizer, program: Program) -> None:
+        fields: Any = attrs.fields(type(optimizer)) if attrs.has(type(optimizer)) else ()
+        heavy = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr", "begin_num_update"}
+        own = [name for name in program.all_numbers if name in vars(optimizer)]
+        self.program = program
+        self.names = list(dict.fromkeys([*(field.name for field in fields if field.name not in heavy), *own]))
+        self.get = operator.attrgetter(*self.names)
+        self.values = self.get(optimizer)
+        self.static = {name: value for name, value in self._of_rule(optimizer).items() if isinstance(value, _STATIC)}
+        self.numbers = {name: value for name, value in self._of_rule(optimizer).items() if name not in self.static}
+
+    def _of_rule(self, optimizer: Optimizer) -> dict[str, Any]:
+        names = self.program.all_numbers
+        return {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name) and name != "wd"}
+
+    def current(self, optimizer: Optimizer) -> bool:
+        """Whether a step made before still does what the optimizer now says; new numbers are taken over."""
+        if self.get(optimizer) == self.values:
+            return True
+        now = _Settings(optimizer, optimizer.program())
+        if now.program != self.program or now.static != self.static:
+            return False
+        self.values, self.numbers = now.values, now.numbers
+        return True
+
+
+class _Table:
+    """The multipliers and counts of a step's parameters, with each distinct combination once."""
+
+    def __init__(self, optimizer: Optimizer, indices: Sequence[Index]) -> None:
+        self.seen = _multipliers(optimizer)
+        lr, wd = optimizer.lr_mult, optimizer.wd_mult
+        counts, start = dict(optimizer._index_update_count), optimizer.begin_num_update
+        distinct: dict[tuple[float, float, int], int] = {}
+        self.row_of = []
+        for index in indices:
+            multipliers = optimizer.multiplier(index, lr, "lr_mult"), optimizer.multiplier(index, wd, "wd_mult")
+            self.row_of.append(distinct.setdefault((*multipliers, counts.get(index, start)), len(distinct)))
+        self.distinct = list(distinct)
+        self.highest = max((count for _, _, count in distinct), default=0)
+        self.done = 0
+        optimizer._index_update_count.follow(indices, start)
+
+    def current(self, optimizer: Optimizer) -> bool:
+        """Whether all multipliers are as they were."""
+        return self.seen == _multipliers(optimizer, copied=False)
+
+
+def _multipliers(optimizer: Optimizer, copied: bool = True) -> tuple[Any, ...]:
+    """Everything that multipliers follow from, for a comparison that notices changes in place."""
+    tables: tuple[Mapping[Any, Any], ...] = (optimizer.lr_mult, optimizer.wd_mult, optimizer.idx2name)
+    given = {index: (one.lr_mult, one.wd_mult) for index, one in optimizer.param_dict.items()}
+    return (*(dict(table) if copied else table for table in tables), given)
+
+
+class _Rates:
+    """The rates of a schedule, a few hundred updates ahead: an array costs little more than a number."""
+
+    def __init__(self) -> None:
+        self.first, self.rates = 0, list[float]()
+        self.scheduler: Any = None
+        self.attributes: Mapping[str, Any] = {}
+
+    def at(self, optimizer: Optimizer, update: int) -> float:
+        """The learning rate of an update, before multipliers."""
+        scheduler = optimizer.lr_scheduler
+        if scheduler is None:
+            return float(optimizer.lr)  # type: ignore[arg-type]  # not None without a scheduler
+        # A schedule that defines `rate` is a pure function of the update and of its own attributes.
+        if not isinstance(scheduler, LRScheduler) or type(scheduler).__call__ is not LRScheduler.__call__:
+            return float(scheduler(update))
+        place = update - self.first
+        if scheduler is not self.scheduler or not 0 <= place < len(self.rates) or vars(scheduler) != self.attributes:
+            self.first, place = update, 0
+            self.scheduler, self.attributes = scheduler, dict(vars(scheduler))
+            self.rates = scheduler(np.arange(update, update + _RATES_AHEAD)).tolist()
+        return self.rates[place]
+
+
+def _overrides(optimizer: Optimizer) -> bool:
+    """Whether a subclass counts, or looks up rates or decay, in a way of its own."""
+    from mxcore.optimizer import Optimizer
+
+    cls = type(optimizer)
+    methods = ("_update_count", "_get_lr", "_get_lrs", "_get_wd", "_get_wds", "multiplier", "learning_rate")
+    return any(getattr(cls, name) is not getattr(Optimizer, name) for name in methods)

@@ -127,7 +127,7 @@ def _pack_state(packer: Packer, updater: Updater, index: Index) -> dict[str, Any
 
 
 def _by_slot(optimizer: Optimizer, state: Any) -> dict[str, Any] | None:
-    """The state of a rule by the names of its slots; None where an author's own ``create_state`` made it."""
+    """A state by the names of its slots; None where an author's own ``create_state`` made it without declaring any."""
     names = _slot_names(optimizer)
     if names is None:
         return None
@@ -140,7 +140,7 @@ def _by_slot(optimizer: Optimizer, state: Any) -> dict[str, Any] | None:
 
 
 def _slot_names(optimizer: Optimizer) -> list[str] | None:
-    if type(optimizer).rule is None:
+    if type(optimizer).rule is None and not optimizer.slots:
         return None
     return [slot.name for slot in optimizer.state_slots() if not slot.on_host]
 

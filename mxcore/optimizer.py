@@ -37,6 +37,7 @@ __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "re
 _logger = logging.getLogger(__name__)
 
 Index = int | str
+Worker = int | str
 _HALF = ("float16", "bfloat16")
 
 
@@ -279,6 +280,29 @@ class Optimizer:
             return
         for one in zip(*lists, strict=True):
             self._update_one(*one)
+
+    def update_from_worker(
+        self,
+        worker: Worker,
+        indices: list[Index],
+        weights: list[Array],
+        grads: list[Array],
+        states: list[Any],
+        kept: list[dict[Worker, Any]],
+    ) -> None:
+        """Update weights from the gradients of one of several workers.
+
+        To be overridden by a class that tells workers apart; without it, the updater refuses ``worker=``.
+
+        Args:
+            worker: whose gradients they are.
+            indices: the parameters.
+            weights: their weights, to be updated in place.
+            grads: their gradients.
+            states: their states, as for ``update_multi_precision``.
+            kept: for each parameter, what is kept for each worker that has been heard of; to be updated in place.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not tell workers apart")
 
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
         if not self._has_master(weight):

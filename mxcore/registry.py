@@ -144,6 +144,8 @@ class Registry(Generic[T]):
             AttributeError: nothing registered or installed has the name; the message says what to install.
             mxcore.catalogue.PluginError: it is installed and cannot be used.
         """
+        if class_name.startswith("_"):  # `from module import name` asks for __path__
+            raise AttributeError(f"module {module!r} has no attribute {class_name!r}")
         registered = [cls for cls in self.classes.values() if cls.__name__ == class_name]
         if registered:
             return registered[-1]

@@ -51,7 +51,18 @@ def _compute(program: Program, update: Update, backend: Backend) -> tuple[Array,
     _check(program, update, "weight", new_weight, weight)
     for name, array in update.arrays.items():
         _check(program, update, name, slots[name], array)
-    return new_weight, slots
+    return _apart(new_weight, slots, [weight, *update.arrays.values()], backend)
+
+
+def _apart(
+    weight: Array, slots: dict[str, Any], olds: Sequence[Array], backend: Backend
+) -> tuple[Array, dict[str, Any]]:
+    """The results, with copies of those that a rule passes on as they came: writing another result may change them."""
+
+    def own(new: Any) -> Any:
+        return backend.copy(new) if any(new is old for old in olds) else new
+
+    return own(weight), {name: own(new) for name, new in slots.items()}
 
 
 def _prepare(program: Program, update: Update, weight: Array, grad: Array, xp: Any) -> Array:

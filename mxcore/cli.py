@@ -132,7 +132,7 @@ def _page(record: catalogue.Record) -> str:
         [
             f"{record.name}: {record.kind} of {record.distribution} {record.version}",
             "",
-            f"{cls.__name__}{inspect.signature(cls)}",
+            f"{record.class_name}{inspect.signature(cls)}",
             "",
             *rows,
             "",

@@ -41,6 +41,7 @@ __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "re
 _logger = logging.getLogger(__name__)
 
 Index = int | str
+Worker = int | str
 _HALF = ("float16", "bfloat16")
 
 
@@ -291,6 +292,29 @@ class Optimizer:
         for one in zip(*lists, strict=True):
             self._update_one(*one)
 
+    def update_from_worker(
+        self,
+        worker: Worker,
+        indices: list[Index],
+        weights: list[Array],
+        grads: list[Array],
+        states: list[Any],
+        kept: list[dict[Worker, Any]],
+    ) -> None:
+        """Update weights from the gradients of one of several workers.
+
+        To be overridden by a class that tells workers apart; without it, the updater refuses ``worker=``.
+
+        Args:
+            worker: whose gradients they are.
+            indices: the parameters.
+            weights: their weights, to be updated in place.
+            grads: their gradients.
+            states: their states, as for ``update_multi_precision``.
+            kept: for each parameter, what is kept for each worker that has been heard of; to be updated in place.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not tell workers apart")
+
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
         if not self.has_master(weight):
             self.update(index, weight, grad, state)
@@ -319,13 +343,28 @@ class Optimizer:
         Raises:
             TypeError, ValueError: an array does not fit, or cannot be updated in place.
         """
-        key = (masters, len(indices), indices[0])
-        step = self._steps.get(key)
-        if step is None or not step.fits(indices, weights, states):
-            self._steps.pop(key, None)
-            self._steps[key] = step = Step(self, indices, weights, grads, states, masters)
+        step = self.recall(indices, weights, states, masters)
+        if step is None:
+            step = Step(self, indices, weights, grads, states, masters)
+            self._steps[masters, len(indices), indices[0]] = step
         step.set_grads(grads)
         return step
+
+    def recall(
+        self, indices: Sequence[Index], weights: Sequence[Array], states: Sequence[Any], masters: bool = True
+    ) -> Step | None:
+        """The step of the last time, if it was about the same objects; its gradients are those of that time."""
+        step = self._steps.get((masters, len(indices), indices[0]))
+        return step if step is not None and step.fits(indices, weights, states) else None
+
+    @classmethod
+    def runs_rule(cls) -> bool:
+        """Whether an update is the rule and nothing else: no subclass has an ``update`` of its own."""
+        return (
+            cls.rule is not None
+            and cls.update is Optimizer.update
+            and cls.update_multi_precision is Optimizer.update_multi_precision
+        )
 
     def forget_steps(self) -> None:
         """Work everything out anew for the next update."""

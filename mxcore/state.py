@@ -117,17 +117,16 @@ def _pack_state(packer: Packer, updater: Updater, index: Index) -> dict[str, Any
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
     named = _by_slot(updater.optimizer, updater.states[index])
+    entry: dict[str, Any] = {"index": index, "name": name}
+    if index in updater.worker_states:
+        entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
     if named is None:
-        return {"index": index, "name": name, "state": packer.pack(updater.states[index], label)}
-    return {
-        "index": index,
-        "name": name,
-        "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()},
-    }
+        return {**entry, "state": packer.pack(updater.states[index], label)}
+    return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}
 
 
 def _by_slot(optimizer: Optimizer, state: Any) -> dict[str, Any] | None:
-    """The state of a rule by the names of its slots; None where an author's own ``create_state`` made it."""
+    """A state by the names of its slots; None where an author's own ``create_state`` made it without declaring any."""
     names = _slot_names(optimizer)
     if names is None:
         return None
@@ -140,7 +139,7 @@ def _by_slot(optimizer: Optimizer, state: Any) -> dict[str, Any] | None:
 
 
 def _slot_names(optimizer: Optimizer) -> list[str] | None:
-    if type(optimizer).rule is None:
+    if type(optimizer).rule is None and not optimizer.slots:
         return None
     return [slot.name for slot in optimizer.state_slots() if not slot.on_host]
 
@@ -209,15 +208,17 @@ def restore(
     problems: list[str] = []
     optimizer = _settled(updater.optimizer, manifest, problems)
     indices = _indices(optimizer, manifest["states"], problems)
-    states = {indices[number]: _unpack_state(entry, arrays) for number, entry in enumerate(manifest["states"])}
+    entries = list(zip(indices, manifest["states"], strict=True))
+    states = {index: _unpack_state(entry, arrays) for index, entry in entries}
+    workers = {index: unpack(entry["workers"], arrays) for index, entry in entries if "workers" in entry}
     problems += _differences(optimizer, manifest["states"], updater.states, states)
     saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
     problems += _misfits(params or {}, saved)
     if problems:
         raise ValueError(f"{source} does not fit this updater:\n- " + "\n- ".join(problems))
     _warn_about(_changes(updater.optimizer, optimizer))
-    moved = {entry["index"]: indices[number] for number, entry in enumerate(manifest["states"])}
-    _commit(updater, optimizer, manifest, states, moved)
+    _commit(updater, optimizer, manifest, states, {entry["index"]: index for index, entry in entries})
+    updater.worker_states = workers
     for name, array in (params or {}).items():
         backend_of(array).fill(array, saved[name])
     return saved

@@ -27,6 +27,7 @@ __all__ = ["Step"]
 
 Row = dict[str, Any]
 _STATIC = (bool, str, type(None))
+_COUNTED = ("lr", "wd", "t", "num_update")
 _RATES_AHEAD = 256
 
 
@@ -229,8 +230,8 @@ class _Settings:
         self.numbers = {name: value for name, value in self._of_rule(optimizer).items() if name not in self.static}
 
     def _of_rule(self, optimizer: Optimizer) -> dict[str, Any]:
-        names = self.program.all_numbers
-        return {name: getattr(optimizer, name) for name in names if hasattr(optimizer, name) and name != "wd"}
+        names = [name for name in self.program.all_numbers if name not in _COUNTED and hasattr(optimizer, name)]
+        return {name: getattr(optimizer, name) for name in names}
 
     def current(self, optimizer: Optimizer) -> bool:
         """Whether a step made before still does what the optimizer now says; new numbers are taken over."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mxcore.backend import Array, backend_of
 from mxcore.checks import check_call, in_lists
+from mxcore.step import Step
 
 if TYPE_CHECKING:
-    from mxcore.optimizer import Index, Optimizer
+    from mxcore.optimizer import Index, Optimizer, Worker
 
 __all__ = ["Updater", "get_updater"]
 
@@ -20,6 +22,10 @@ class Updater:
     text that stays with the parameter. With lists of all three, everything is checked before anything changes, and
     all parameters are updated in one call of the optimizer.
 
+    An optimizer may tell apart the workers that compute gradients of one set of weights side by side (DCASGD does):
+    ``updater(index, grad, weight, worker=k)`` says whose gradient it is. What is kept for each of them stands in
+    ``worker_states``, by index and worker, and is saved with the states.
+
     Args:
         optimizer: the optimizer; it can be exchanged for another one later.
     """
@@ -28,34 +34,104 @@ class Updater:
         self.optimizer = optimizer
         self.states: dict[Index, Any] = {}
         self.states_synced: dict[Index, bool] = {}
+        self.worker_states: dict[Index, dict[Worker, Any]] = {}
 
     @property
     def aggregate_updates(self) -> bool:
         """Whether the optimizer itself asks for several parameters at a time."""
         return self.optimizer.aggregate_num > 0
 
-    def __call__(self, index: Any, grad: Any, weight: Any) -> None:
+    def __call__(self, index: Any, grad: Any, weight: Any, *, worker: Worker | None = None) -> None:
         """Update ``weight`` from ``grad``, or lists of weights from lists of gradients, in place.
+
+        Args:
+            index: what identifies the parameter, or a list.
+            grad: the gradient, or a list.
+            weight: the weight, or a list.
+            worker: who computed the gradients, for an optimizer that tells workers apart.
 
         Raises:
             TypeError: an argument is no array, they belong to different libraries, or their dtypes differ.
-            ValueError: shapes differ, a weight is read-only, or an index or an array is given twice.
+            ValueError: shapes differ, a weight is read-only, an index or an array is given twice, or ``worker`` is
+                given and the optimizer has no use for it.
         """
         indices, grads, weights = in_lists(index, grad, weight)
         if not indices:
             return
-        indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
-        check_call([self._label(index) for index in indices], indices, weights, grads)
+        step = None if worker is not None else self._same_step(indices, weights, grads)
+        if step is None:
+            indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
+            check_call([self._label(index) for index in indices], indices, weights, grads)
+            if worker is not None:
+                self._check_worker(worker)
         from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
 
         hooks.call("mxcore_before_step", updater=self, indices=indices, weights=weights, grads=grads)
-        states = [self._state(one, array) for one, array in zip(indices, weights, strict=True)]
-        self._update(indices, weights, grads, states)
+        if step is None:
+            states = [self._state(one, array) for one, array in zip(indices, weights, strict=True)]
+            self._update(indices, weights, grads, states, worker)
+        else:
+            step()
         hooks.call("mxcore_after_step", updater=self, indices=indices, weights=weights, grads=grads)
 
-    def _update(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
+    def bind(
+        self, weights: Sequence[Array], grads: Sequence[Array], indices: Sequence[Index] | None = None
+    ) -> Callable[[], None]:
+        """A function that updates ``weights`` from what ``grads`` then hold, for loops whose arrays stay in place.
+
+        It does what a call with the same lists does, but looks at nothing again: not at the arrays, nor at
+        ``states``. After loading a state it goes on with what was loaded.
+
+        Args:
+            weights: the weights.
+            grads: their gradients, which are filled anew before each step.
+            indices: what identifies the parameters; 0, 1, … unless given.
+
+        Raises:
+            TypeError, ValueError: as for a call.
+        """
+        names = list(range(len(weights)) if indices is None else indices)
+        check_call([self._label(index) for index in names], names, weights, grads)
+        if not self.optimizer.runs_rule():
+            return lambda: self(names, list(grads), list(weights))
+        return self._bound(names, list(weights), list(grads))
+
+    def _bound(self, indices: list[Index], weights: list[Array], grads: list[Array]) -> Callable[[], None]:
+        from mxcore import hooks
+
+        arguments = {"updater": self, "indices": indices, "weights": weights, "grads": grads}
+        step, states = None, None
+
+        def bound() -> None:
+            nonlocal step, states
+            if step is None or states is not self.states or not step.settings.current(self.optimizer):
+                states = self.states
+                own = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
+                step = Step(self.optimizer, indices, weights, grads, own)
+            hooks.call("mxcore_before_step", **arguments)
+            step()
+            hooks.call("mxcore_after_step", **arguments)
+
+        return bound
+
+    def _same_step(self, indices: list[Index], weights: list[Array], grads: list[Array]) -> Step | None:
+        """The step of the last call about the same parameters, if nothing but its gradients has changed."""
+        if not self.optimizer.runs_rule():
+            return None
+        step = self.optimizer.recall(indices, weights, list(map(self.states.get, indices)))
+        if step is not None:
+            step.set_grads(grads)
+        return step
+
+    def _update(
+        self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], worker: Worker | None
+    ) -> None:
         from mxcore.optimizer import Optimizer
 
+        if worker is not None:
+            kept = [self.worker_states.setdefault(index, {}) for index in indices]
+            self.optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
+            return
         # A class with an update_multi_precision of its own was written for MXNet, which calls it one by one.
         if type(self.optimizer).update_multi_precision is Optimizer.update_multi_precision:
             self.optimizer.update_multi_precision(indices, weights, grads, states)
@@ -68,7 +144,9 @@ class Updater:
             self.states[index] = self.optimizer.create_state_multi_precision(index, weight)
             self.states_synced[index] = True
         elif not self.states_synced.get(index, True):
-            self.states[index] = self.sync_state_context(self.states[index], weight)
+            for kept in (self.states, self.worker_states):
+                if index in kept:
+                    kept[index] = self.sync_state_context(kept[index], weight)
             self.states_synced[index] = True
         return self.states[index]
 
@@ -78,6 +156,16 @@ class Updater:
 
         backend = backend_of(weight)
         return map_arrays(state, lambda array: backend.from_host(array, backend.device_of(weight)))
+
+    def _check_worker(self, worker: Worker) -> None:
+        from mxcore.optimizer import Optimizer
+
+        if type(self.optimizer).update_from_worker is Optimizer.update_from_worker:
+            raise ValueError(
+                f"{type(self.optimizer).__name__} does not tell workers apart: leave out worker={worker!r}"
+            )
+        if isinstance(worker, bool) or not isinstance(worker, (int, str)):
+            raise TypeError(f"worker must be an integer or text, got {worker!r}")
 
     def _label(self, index: Index) -> str:
         return f"parameter {getattr(self.optimizer, 'idx2name', {}).get(index, index)!r}"

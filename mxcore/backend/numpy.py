@@ -49,6 +49,11 @@ class NumpyBackend:
     def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
         if members[0].computed.dtype.name not in _FUSED or program.takes("noise"):
             return DirectPlan(self, program, static, members)
-        from mxcore.kernel.plan import FusedPlan  # with its emitters, for the first update and not for the import
+        # With their emitters: for the first update, not for the import.
+        from mxcore.kernel.plan import FusedPlan
+        from mxcore.kernel.trace import WholeArrayError
 
-        return FusedPlan(program, static, members)
+        try:
+            return FusedPlan(program, static, members)
+        except WholeArrayError:
+            return DirectPlan(self, program, static, members)

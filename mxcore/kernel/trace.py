@@ -16,7 +16,7 @@ import numpy as np
 from mxcore.kernel.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.program import Program
 
-__all__ = ["FUNCTIONS", "RuleError", "Traced", "trace"]
+__all__ = ["FUNCTIONS", "RuleError", "Traced", "WholeArrayError", "trace"]
 
 FUNCTIONS = ("abs", "clip", "exp", "log", "maximum", "minimum", "sign", "sqrt", "square", "tanh", "where")
 _ARITHMETIC = ("add", "subtract", "multiply", "divide", "power", "negative")
@@ -37,6 +37,10 @@ _LANGUAGE = (
 
 class RuleError(TypeError):
     """A rule cannot be traced; the message names the rule and what to use instead."""
+
+
+class WholeArrayError(RuleError):
+    """A rule reduces a whole array to a number, which one pass over its elements cannot do."""
 
 
 @attrs.frozen(eq=False)
@@ -82,6 +86,9 @@ class _Symbol:
 
     __int__ = __index__ = __float__  # type: ignore[assignment]
 
+    def __getitem__(self, key: object) -> NoReturn:
+        self._tracer.refuse("takes elements of an array")
+
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
             raise AttributeError(name)
@@ -93,6 +100,8 @@ class _Symbol:
         return self._tracer.apply(_NAMES.get(ufunc.__name__, ufunc.__name__), inputs, function=True)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> _Symbol:
+        if function is np.linalg.norm:
+            raise WholeArrayError(f"the rule of {self._tracer.owner} takes a norm")
         if kwargs:
             self._tracer.refuse(f"calls np.{function.__name__} with keywords")
         return self._tracer.apply(function.__name__, args, function=True)

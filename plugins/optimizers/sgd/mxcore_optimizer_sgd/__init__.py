@@ -3,7 +3,7 @@
 from mxcore import boolean, hyperparameter, hyperparameters, in_range
 from mxcore.optimizer import Optimizer
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "ccSGD"]
 
 
 @hyperparameters
@@ -57,3 +57,6 @@ class SGD(Optimizer):
             return weight - lr * grad
         velocity = momentum * velocity - lr * grad
         return weight + velocity, velocity
+
+
+ccSGD = SGD  # noqa: N816 - MXNet's name for an implementation in C++ that it once had

@@ -22,3 +22,7 @@ def test_decay_stands_outside_of_the_clipping() -> None:
     weight = np.full(1, 10.0)
     mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0, wd=0.5, clip_gradient=1.0))(0, np.full(1, 9.0), weight)
     assert weight.tolist() == [4.0]
+
+
+def test_ccsgd_is_another_name_for_it() -> None:
+    assert type(mx.optimizer.create("ccsgd", momentum=0.5)) is mx.optimizer.ccSGD is mx.optimizer.SGD

@@ -1,0 +1,59 @@
+"""AdaDelta, for mxcore."""
+
+import numpy as np
+
+from mxcore import hyperparameter, hyperparameters, in_range, non_negative
+from mxcore.optimizer import Optimizer
+
+__all__ = ["AdaDelta"]
+
+
+@hyperparameters
+class AdaDelta(Optimizer):
+    r"""AdaDelta: steps in the units of the weights, from moving means of squared gradients and of squared steps.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
+        mean\_square &\leftarrow \rho \cdot mean\_square + (1 - \rho) \cdot G^2 \\
+        step &= \sqrt{mean\_step + \epsilon} \, / \sqrt{mean\_square + \epsilon} \cdot G \\
+        mean\_step &\leftarrow \rho \cdot mean\_step + (1 - \rho) \cdot step^2 \\
+        w &\leftarrow w - step - wd \cdot w
+
+    The learning rate has no effect, not even one of 0, and neither has a scheduler; so ``wd`` is the share of the
+    weight that each update takes away.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> mx.optimizer.get_updater(mx.optimizer.AdaDelta(rho=0.75, epsilon=0.01))(0, np.array([3.0, -0.5]), weight)
+    >>> weight.round(4)
+    array([ 0.8004, -0.8143])
+
+    Args:
+        rho: the decay of both means, in [0, 1).
+        epsilon: added inside both roots; at least 0.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``mean_square`` and ``mean_step``, shaped and typed like the weight.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        M. D. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, https://arxiv.org/abs/1212.5701
+
+    Differs from MXNet 1.9.1: the gradient is not rescaled in the caller's array, and the state has the weight's dtype
+    (there float32, so that other weights fail).
+    """
+
+    decay = "own"
+    slots = ("mean_square", "mean_step")
+    rho: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
+    epsilon: float = hyperparameter(1e-5, non_negative)
+
+    @staticmethod
+    def rule(weight, grad, mean_square, mean_step, *, wd, rho, epsilon):
+        mean_square = rho * mean_square + (1 - rho) * grad * grad
+        step = np.sqrt(mean_step + epsilon) / np.sqrt(mean_square + epsilon) * grad
+        mean_step = rho * mean_step + (1 - rho) * step * step
+        return weight - step - wd * weight, mean_square, mean_step

@@ -1,0 +1,20 @@
+"""AdaGrad remembers every gradient, and its weight decay is no part of what it remembers."""
+
+import numpy as np
+
+import mxcore as mx
+
+
+def test_the_same_gradient_makes_ever_smaller_steps() -> None:
+    weight, places = np.zeros(1), []
+    update = mx.optimizer.get_updater(mx.optimizer.AdaGrad(eps=0.0, learning_rate=1.0))
+    for _ in range(3):
+        update(0, np.full(1, 5.0), weight)
+        places.append(weight.item())
+    np.testing.assert_allclose(np.diff(places, prepend=0.0), [-1, -(2**-0.5), -(3**-0.5)])
+
+
+def test_weight_decay_stays_out_of_the_history() -> None:
+    weight, updater = np.ones(1), mx.optimizer.get_updater(mx.optimizer.AdaGrad(wd=0.5, learning_rate=0.5))
+    updater(0, np.zeros(1), weight)
+    assert (weight.tolist(), updater.states[0].tolist()) == ([0.75], [0.0])

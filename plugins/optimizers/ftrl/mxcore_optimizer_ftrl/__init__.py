@@ -1,0 +1,67 @@
+"""FTRL-Proximal, for mxcore."""
+
+import numpy as np
+
+from mxcore import hyperparameter, hyperparameters, non_negative, optional
+from mxcore.optimizer import Optimizer
+
+__all__ = ["Ftrl"]
+
+
+@hyperparameters
+class Ftrl(Optimizer):
+    r"""FTRL-Proximal: follow the regularised leader, which keeps unimportant weights at exactly 0.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
+        z &\leftarrow z + G - (\sqrt{n + G^2} - \sqrt{n}) \cdot w / lr \\
+        n &\leftarrow n + G^2 \\
+        scale &= (\beta + \sqrt{n}) / lr + wd \\
+        w &\leftarrow \begin{cases} 0 & |z| \le lamda1 \\
+            (\mathrm{sign}(z) \cdot lamda1 - z) / scale & \text{otherwise} \end{cases}
+
+    The weights follow from the gradients alone: of what an initializer put there, the first update leaves the share
+    :math:`|G| / (\beta + |G|)`. So it is for linear models. At a rate of 0 the weight and the state stay as they are.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> mx.optimizer.get_updater(mx.optimizer.Ftrl(lamda1=1.0))(0, np.array([3.0, -0.05]), weight)
+    >>> weight
+    array([0.65, 0.  ])
+
+    Args:
+        lamda1: the L1 regularisation, at least 0.
+        learning_rate: the learning rate, at least 0.
+        beta: added to the root of n, at least 0.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`; ``wd`` is the L2 regularisation.
+
+    State: ``z`` and ``n``, shaped and typed like the weight.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        H. B. McMahan et al., "Ad Click Prediction: a View from the Trenches", 2013,
+        https://doi.org/10.1145/2487575.2488200 (algorithm 1).
+
+    Differs from MXNet 1.9.1: the state has the weight's dtype (there float32, so that other weights fail); a rate of 0
+    changes nothing instead of dividing by it; a ``learning_rate`` that is given overrides a scheduler's ``base_lr``, as
+    everywhere; a NaN in the gradient shows in the weight instead of making it 0.
+    """
+
+    default_learning_rate = 0.1
+    decay = "own"
+    slots = ("z", "n")
+    lamda1: float = hyperparameter(0.01, non_negative)
+    lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate")  # second, as in MXNet
+    beta: float = hyperparameter(1.0, non_negative)
+
+    @staticmethod
+    def rule(weight, grad, z, n, *, lr, wd, lamda1, beta):
+        total = n + grad * grad
+        scale = (beta + np.sqrt(total)) / lr + wd
+        leader = z + grad - (np.sqrt(total) - np.sqrt(n)) * weight / lr
+        moved = np.where(np.abs(leader) <= lamda1, 0, (np.sign(leader) * lamda1 - leader) / scale)
+        moves = np.logical_not(lr == 0)  # a truth value of NumPy's, which CuPy's where takes too
+        return np.where(moves, moved, weight), np.where(moves, leader, z), np.where(moves, total, n)

@@ -1,0 +1,81 @@
+"""LAMB, for mxcore."""
+
+import numpy as np
+
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, optional, positive
+from mxcore.optimizer import Optimizer
+
+__all__ = ["LAMB"]
+
+
+@hyperparameters
+class LAMB(Optimizer):
+    r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; made for large batches.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
+        mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
+        variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
+        step &= \frac{mean / (1 - \beta_1^t)}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon} + wd \cdot w \\
+        size &= \min(\max(\lVert w \rVert, lower\_bound), upper\_bound) \\
+        w &\leftarrow w - lr \cdot size / \lVert step \rVert \cdot step
+
+    with t = 1, 2, … the count of this parameter's updates. The ratio is 1 where either norm is 0.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([3.0, -4.0])
+    >>> mx.optimizer.get_updater(mx.optimizer.LAMB(0.1))(0, np.array([3.0, -0.5]), weight)
+    >>> weight.round(4)  # a step whose norm is 0.1 times 5
+    array([ 2.6464, -3.6464])
+
+    Args:
+        learning_rate: the learning rate, at least 0.
+        beta1: the decay of the mean, in [0, 1).
+        beta2: the decay of the variance, in [0, 1).
+        epsilon: added to the root of the variance; at least 0.
+        lower_bound: the least norm that a weight is taken to have; None is none.
+        upper_bound: the largest one; None is none.
+        bias_correction: whether to divide the moments by :math:`1 - \beta^t`.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``mean`` and ``variance``, shaped and typed like the weight.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        Y. You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2019,
+        https://arxiv.org/abs/1904.00962
+
+    Differs from MXNet 1.9.1: an ``upper_bound`` of 0 is refused instead of ignored; the default learning rate does not
+    override a scheduler's ``base_lr``.
+    """
+
+    default_learning_rate = 0.001
+    decay = "own"
+    slots = ("mean", "variance")
+    beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
+    beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
+    epsilon: float = hyperparameter(1e-6, non_negative)
+    lower_bound: float | None = hyperparameter(None, optional(non_negative))
+    upper_bound: float | None = hyperparameter(None, optional(positive))
+    bias_correction: bool = hyperparameter(True, boolean)
+
+    @staticmethod
+    def rule(
+        weight, grad, mean, variance, *, lr, wd, t, beta1, beta2, epsilon, lower_bound, upper_bound, bias_correction
+    ):
+        mean = beta1 * mean + (1 - beta1) * grad
+        variance = beta2 * variance + (1 - beta2) * grad * grad
+        if bias_correction:
+            step = mean / (1 - beta1**t) / (np.sqrt(variance / (1 - beta2**t)) + epsilon) + wd * weight
+        else:
+            step = mean / (np.sqrt(variance) + epsilon) + wd * weight
+        size, length = np.linalg.norm(weight), np.linalg.norm(step)
+        if lower_bound is not None:
+            size = np.maximum(size, lower_bound)
+        if upper_bound is not None:
+            size = np.minimum(size, upper_bound)
+        ratio = np.where((size > 0) & (length > 0), size / length, 1)
+        return weight - lr * ratio * step, mean, variance

@@ -1,0 +1,115 @@
+"""Large-batch SGD, for mxcore."""
+
+import numpy as np
+
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, integer, one_of
+from mxcore.backend import Array, backend_of
+from mxcore.optimizer import Index, Optimizer
+
+__all__ = ["LBSGD"]
+
+
+@hyperparameters
+class LBSGD(Optimizer):
+    r"""Large-batch SGD: one step for every ``batch_scale`` gradients, at a rate that warms up to as many times its own.
+
+    With n = 1, 2, … the number of gradients that a parameter has received, after ``begin_epoch`` epochs of
+    ``updates_per_epoch``, nothing changes but :math:`gradient\_sum \leftarrow gradient\_sum + g` until n is a multiple
+    of ``batch_scale``; then
+
+    .. math::
+
+        mean &= gradient\_sum / batch\_scale \\
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot mean) + wd \cdot w \\
+        velocity &\leftarrow momentum \cdot velocity - f \cdot lr \cdot G \\
+        w &\leftarrow w + velocity \\
+        gradient\_sum &\leftarrow 0
+
+    The factor f goes from 1 to ``batch_scale`` in ``warmup_epochs`` epochs: with x the share of them that has passed,
+    it is 1 + (batch_scale - 1) · x ("linear"), · x² ("power2"), · √x ("sqrt"), or stays at 1 until they have passed
+    ("none"). With "lars" it is the layer's :math:`\sqrt{\lVert w \rVert^2 / (\lVert mean \rVert^2 + wd \cdot \lVert w
+    \rVert^2)}` instead, limited to [0.01, 100].
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> update = mx.optimizer.get_updater(mx.optimizer.LBSGD(batch_scale=2, warmup_epochs=0, learning_rate=0.1))
+    >>> update(0, np.array([1.0, 0.0]), weight)
+    >>> weight
+    array([ 1., -1.])
+    >>> update(0, np.array([0.0, 1.0]), weight)
+    >>> weight
+    array([ 0.9, -1.1])
+
+    Args:
+        momentum: the share of the last velocity that is kept, in [0, 1].
+        multi_precision: see :class:`~mxcore.optimizer.Optimizer`.
+        warmup_strategy: "linear", "power2", "sqrt", "lars" or "none".
+        warmup_epochs: how many epochs the factor rises, at least 0.
+        batch_scale: how many gradients make a step, at least 1.
+        updates_per_epoch: how many gradients make an epoch, at least 1.
+        begin_epoch: the epoch that is counted from, at least 0.
+        num_epochs: accepted for MXNet's sake; no effect.
+        learning_rate: the learning rate, at least 0; a scheduler is asked for the number of gradients before this one.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``velocity`` with momentum, and ``gradient_sum``, shaped and typed like the weight. n follows from the count
+    of updates.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        P. Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
+        https://arxiv.org/abs/1706.02677; "lars": Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of
+        Convolutional Networks", 2017, https://arxiv.org/abs/1708.03888
+
+    Differs from MXNet 1.9.1: the sum of gradients is state, so that a run can be resumed in the middle of a batch;
+    an unknown ``warmup_strategy`` is refused, and the factor of 1 that it stood for is called "none".
+    """
+
+    momentum: float = hyperparameter(0.0, in_range(0, 1))
+    multi_precision: bool = hyperparameter(False, boolean)  # second, as in MXNet
+    warmup_strategy: str = hyperparameter("linear", one_of("linear", "power2", "sqrt", "lars", "none"))
+    warmup_epochs: int = hyperparameter(5, integer(at_least=0))
+    batch_scale: int = hyperparameter(1, integer(at_least=1))
+    updates_per_epoch: int = hyperparameter(32, integer(at_least=1))
+    begin_epoch: int = hyperparameter(0, integer(at_least=0))
+    num_epochs: int = hyperparameter(60, integer(at_least=0), repr=False)
+
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity", "gradient_sum") if self.momentum else ("gradient_sum",)
+
+    def update(self, index: Index, weight: Array, grad: Array, state: Array | tuple[Array, Array]) -> None:
+        lr, wd = self._get_lr(index), self._get_wd(index)
+        self._update_count(index)
+        velocity, gradient_sum = state if isinstance(state, tuple) else (None, state)
+        gradient_sum += grad
+        received = self._index_update_count[index] - self.begin_num_update + self.begin_epoch * self.updates_per_epoch
+        if received % self.batch_scale:
+            return
+        mean = gradient_sum / self.batch_scale
+        step = lr * self._factor(received, weight, mean, wd) * (self._clipped(mean) + wd * weight)
+        if velocity is not None:
+            velocity *= self.momentum
+            velocity -= step
+            step = -velocity
+        weight -= step
+        backend_of(gradient_sum).fill(gradient_sum, 0.0)
+
+    def _clipped(self, grad: Array) -> Array:
+        grad = grad * self.rescale_grad
+        return grad if self.clip_gradient is None else np.clip(grad, -self.clip_gradient, self.clip_gradient)
+
+    def _factor(self, received: int, weight: Array, mean: Array, wd: float) -> Array | float:
+        """What the rate is multiplied by: a number, or for "lars" one of the weight's library."""
+        if self.warmup_strategy == "lars":
+            size, length = (np.linalg.norm(array) ** 2 for array in (weight, mean))
+            decayed = length + wd * size
+            return np.clip(np.sqrt(size / np.where(decayed > 0, decayed, 1)), 0.01, 100)
+        warmup = self.warmup_epochs * self.updates_per_epoch
+        if received >= warmup:
+            return float(self.batch_scale)
+        shares = {"linear": 1.0, "power2": 2.0, "sqrt": 0.5}
+        if self.warmup_strategy not in shares or warmup <= 1:
+            return 1.0
+        return 1.0 + (self.batch_scale - 1) * (received / warmup) ** shares[self.warmup_strategy]

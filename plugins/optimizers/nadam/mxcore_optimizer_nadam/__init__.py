@@ -1,0 +1,72 @@
+"""Nadam, for mxcore."""
+
+import numpy as np
+
+from mxcore import hyperparameter, hyperparameters, in_range, non_negative
+from mxcore.optimizer import Optimizer, Slot
+
+__all__ = ["Nadam"]
+
+
+@hyperparameters
+class Nadam(Optimizer):
+    r"""Nadam: Adam with Nesterov's momentum, which warms up by a schedule.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g + wd \cdot w) \\
+        momentum_t &= \beta_1 \cdot (1 - 0.5 \cdot 0.96^{t \cdot schedule\_decay}) \\
+        product &\leftarrow product \cdot momentum_t \\
+        mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
+        variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
+        ahead &= \frac{1 - momentum_t}{1 - product} \cdot G +
+            \frac{momentum_{t+1}}{1 - product \cdot momentum_{t+1}} \cdot mean \\
+        w &\leftarrow w - lr \cdot ahead / (\sqrt{variance / (1 - \beta_2^t)} + \epsilon)
+
+    with t = 1, 2, … the count of this parameter's updates.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> mx.optimizer.get_updater(mx.optimizer.Nadam(0.1))(0, np.array([3.0, -0.5]), weight)
+    >>> weight.round(4)
+    array([ 0.8944, -0.8944])
+
+    Args:
+        learning_rate: the learning rate, at least 0.
+        beta1: the decay of the mean and the momentum that the schedule tends to, in [0, 1).
+        beta2: the decay of the variance, in [0, 1).
+        epsilon: added to the root of the variance; at least 0.
+        schedule_decay: how fast the momentum warms up, at least 0.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``mean`` and ``variance``, shaped and typed like the weight, and the number ``product`` for each parameter.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+
+    Differs from MXNet 1.9.1: every parameter has its own ``product`` (there one for all, multiplied once per parameter
+    and step, so that results depended on how many parameters there are); the default learning rate does not override a
+    scheduler's ``base_lr``.
+    """
+
+    default_learning_rate = 0.001
+    decay = "before_clip"
+    slots = ("mean", "variance", Slot("product", init=1.0, shape=()))
+    beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
+    beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
+    epsilon: float = hyperparameter(1e-8, non_negative)
+    schedule_decay: float = hyperparameter(0.004, non_negative)
+
+    @staticmethod
+    def rule(weight, grad, mean, variance, product, *, lr, t, beta1, beta2, epsilon, schedule_decay):
+        momentum = beta1 * (1 - 0.5 * 0.96 ** (t * schedule_decay))
+        next_momentum = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * schedule_decay))
+        product = product * momentum
+        mean = beta1 * mean + (1 - beta1) * grad
+        variance = beta2 * variance + (1 - beta2) * grad * grad
+        ahead = (1 - momentum) / (1 - product) * grad + next_momentum / (1 - product * next_momentum) * mean
+        scale = np.sqrt(variance / (1 - beta2**t)) + epsilon
+        return weight - lr * ahead / scale, mean, variance, product

@@ -1,0 +1,57 @@
+"""Nesterov's accelerated gradient, for mxcore."""
+
+from mxcore import hyperparameter, hyperparameters, in_range
+from mxcore.optimizer import Optimizer
+
+__all__ = ["NAG"]
+
+
+@hyperparameters
+class NAG(Optimizer):
+    r"""Nesterov's accelerated gradient: momentum that looks one step ahead.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) + wd \cdot w \\
+        velocity &\leftarrow momentum \cdot velocity - lr \cdot G \\
+        w &\leftarrow w + momentum \cdot velocity - lr \cdot G
+
+    and without momentum :math:`w \leftarrow w - lr \cdot G`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> mx.optimizer.get_updater(mx.optimizer.NAG(momentum=0.5, learning_rate=0.1))(0, np.array([1.0, 1.0]), weight)
+    >>> weight
+    array([ 0.85, -1.15])
+
+    Args:
+        momentum: the share of the last velocity that is kept, in [0, 1].
+        learning_rate: the learning rate, at least 0.
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``velocity``, shaped and typed like the weight; none without momentum.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", Soviet
+        Mathematics Doklady 27, 1983; in this form: I. Sutskever, J. Martens, G. Dahl and G. Hinton, "On the importance
+        of initialization and momentum in deep learning", 2013, https://proceedings.mlr.press/v28/sutskever13.html
+
+    Differs from MXNet 1.9.1: there the velocity decays towards the weight that has just been written, an accident of
+    memory that two arrays share; here it sees the one that the gradient was taken at. Without ``wd`` both agree.
+    A negative momentum is refused instead of ignored.
+    """
+
+    momentum: float = hyperparameter(0.0, in_range(0, 1))
+
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    @staticmethod
+    def rule(weight, grad, velocity=None, *, lr, momentum):
+        if velocity is None:
+            return weight - lr * grad
+        velocity = momentum * velocity - lr * grad
+        return weight + momentum * velocity - lr * grad, velocity

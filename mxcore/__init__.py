@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from mxcore import backend, catalogue, initializer, lr_scheduler, optimizer, random
+from mxcore import backend, catalogue, initializer, kernel, lr_scheduler, optimizer, random
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
 from mxcore.hyperparameters import (
@@ -31,6 +31,7 @@ from mxcore.hyperparameters import (
     text,
 )
 from mxcore.kernel import Slot
+from mxcore.kernel.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ __all__ = [
     "boolean",
     "catalogue",
     "cpu",
+    "get_num_threads",
     "gpu",
     "hyperparameter",
     "hyperparameters",
@@ -48,6 +50,7 @@ __all__ = [
     "init",
     "initializer",
     "integer",
+    "kernel",
     "load_state",
     "lr_scheduler",
     "non_negative",
@@ -58,6 +61,7 @@ __all__ = [
     "positive",
     "random",
     "save_state",
+    "set_num_threads",
     "text",
 ]
 

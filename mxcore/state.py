@@ -30,6 +30,7 @@ import attrs
 
 from mxcore import catalogue, hooks, random
 from mxcore.backend import Array, backend_of
+from mxcore.counts import Counts
 from mxcore.tensorfile import (
     Host,
     Packer,
@@ -410,7 +411,7 @@ def _set_tables(optimizer: Optimizer, saved: Mapping[str, Any], moved: Mapping[I
         optimizer.lr_mult, optimizer.wd_mult = map(table, saved["multipliers"])
         optimizer.host_numbers = table(saved["host_numbers"])
     for device, pairs in saved["counts"].items():
-        counts = optimizer._all_index_update_counts.setdefault(int(device), {})
+        counts = optimizer._all_index_update_counts.setdefault(int(device), Counts())
         counts.clear()
         counts.update(table(pairs))
     for name, inner in saved["wrapped"].items():

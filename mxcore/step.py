@@ -88,8 +88,12 @@ class Step:
             self.indices == indices
             and all(map(operator.is_, weights, self.weights))
             and all(map(operator.is_, states, self.states))
-            and self.settings.current(self.optimizer)
+            and self.is_current(self.optimizer)
         )
+
+    def is_current(self, optimizer: Optimizer) -> bool:
+        """Whether nothing has been assigned to the optimizer that this step cannot take over."""
+        return optimizer is self.optimizer and self.settings.current(optimizer)
 
     def set_grads(self, grads: Sequence[Array]) -> None:
         """Let the parameters have other arrays as their gradients, where they are others.
@@ -130,21 +134,20 @@ class Step:
         table = self.table
         if table is None or not counts.follows(self.indices) or not table.current(optimizer):
             table = self.table = _Table(optimizer, self.indices)
-        update = max(optimizer.num_update, table.highest + table.done + 1)
-        rate = self.rates.at(optimizer, update)
-        common = {**self.settings.numbers, "num_update": update}
-        wd, ahead = optimizer.wd, table.done + 1
+        ahead = table.done + 1
+        update = max(optimizer.num_update, table.highest + ahead)
+        rate, wd, numbers = self.rates.at(optimizer, update), optimizer.wd, self.settings.numbers
         rows = [
-            {**common, "lr": rate * lr_mult, "wd": wd * wd_mult, "t": count + ahead}
+            {**numbers, "num_update": update, "lr": rate * lr_mult, "wd": wd * wd_mult, "t": count + ahead}
             for lr_mult, wd_mult, count in table.distinct
         ]
         for group in self.groups:
             group.plan.prepare(rows, group.rows(table.row_of))
         for group in self.groups:
             group.plan.commit()
-        optimizer.num_update = update
+        vars(optimizer)["num_update"] = update  # past the checks of hyper-parameters
         counts.advance()
-        table.done += 1
+        table.done = ahead
 
     def _run_one_by_one(self) -> None:
         """For optimizers that count or look up rates in a way of their own, or keep numbers for each parameter."""
@@ -219,7 +222,8 @@ class _Settings:
     """The hyper-parameters of a rule, and whether anything has been assigned since."""
 
     def __init__(self, optimizer: Optimizer, program: Program) -> None:
-        fields: Any = attrs.fields(type(optimizer)) if attrs.has(type(optimizer)) else ()
+        cls: Any = type(optimizer)
+        fields = attrs.fields(cls) if attrs.has(cls) else ()
         heavy = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr", "begin_num_update"}
         own = [name for name in program.all_numbers if name in vars(optimizer)]
         self.program = program

@@ -100,14 +100,17 @@ class Updater:
         from mxcore import hooks
 
         arguments = {"updater": self, "indices": indices, "weights": weights, "grads": grads}
-        step, states = None, None
+
+        def ready() -> Step:
+            states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
+            return Step(self.optimizer, indices, weights, grads, states)
+
+        step, seen = ready(), self.states
 
         def bound() -> None:
-            nonlocal step, states
-            if step is None or states is not self.states or not step.settings.current(self.optimizer):
-                states = self.states
-                own = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
-                step = Step(self.optimizer, indices, weights, grads, own)
+            nonlocal step, seen
+            if seen is not self.states or not step.is_current(self.optimizer):
+                step, seen = ready(), self.states
             hooks.call("mxcore_before_step", **arguments)
             step()
             hooks.call("mxcore_after_step", **arguments)

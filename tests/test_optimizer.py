@@ -1,6 +1,7 @@
 """The base class of optimizers: rates, counts, multipliers, precision, and the two ways to write an algorithm."""
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -137,43 +138,40 @@ def test_the_symbols_attributes_are_multipliers() -> None:
     [("before_clip", 1.0, 4.0), ("after_clip", 3.0, 4.0), ("decoupled", 1.0, 3.0), ("own", 1.0, 4.0)],
 )
 def test_decay_enters_where_the_class_says(decay: str, grad_seen: float, weight_seen: float) -> None:
-    seen = []
+    def rule(weight, grad, seen, *, lr):  # type: ignore[no-untyped-def]
+        return grad, weight
 
-    def rule(weight, grad, *, lr):  # type: ignore[no-untyped-def]
-        seen.append((float(weight[0]), float(grad[0])))
-        return weight
-
-    optimizer = rule_optimizer(rule, decay=decay)(learning_rate=0.5, wd=0.5, clip_gradient=1.0, rescale_grad=10.0)
-    updated(optimizer, [4.0], [2.0])
-    assert seen == [(weight_seen, grad_seen)]
+    optimizer = rule_optimizer(rule, decay=decay, slots=("seen",))(
+        learning_rate=0.5, wd=0.5, clip_gradient=1.0, rescale_grad=10.0
+    )
+    update, weight = mx.optimizer.get_updater(optimizer), np.array([4.0])
+    update(0, np.array([2.0]), weight)
+    assert (update.states[0][0], weight[0]) == (weight_seen, grad_seen)
 
 
 def test_a_rule_is_given_what_it_asks_for() -> None:
-    seen: dict[str, Any] = {}
-
-    def rule(weight, grad, raw_grad, copy, noise, *, lr, wd, t, num_update, product, skip, power, missing=None):  # type: ignore[no-untyped-def]
-        seen.update(locals())
-        return weight, copy, product * 0.5
+    def rule(weight, grad, raw_grad, copy, seen, *, lr, wd, t, num_update, product, skip, power, missing=None):  # type: ignore[no-untyped-def]
+        assert missing is None
+        assert skip is False
+        numbers = lr * 1e6 + wd * 1e5 + t * 1e4 + num_update * 1e3 + product * 100 + power * 10
+        return weight * 0 + numbers, copy, grad + raw_grad, product * 0.5
 
     cls = rule_optimizer(
         rule,
         decay="own",
         power=2,
-        slots=(Slot("copy", init="weight"), Slot("product", init=1.0, shape=())),
+        slots=(Slot("copy", init="weight"), "seen", Slot("product", init=1.0, shape=())),
         flags=lambda self, name: {"skip": name.endswith("bias")},
     )
     optimizer = cls(learning_rate=0.5, wd=0.25, rescale_grad=3.0, param_idx2name={0: "x_weight"})
     update, weight = mx.optimizer.get_updater(optimizer), np.array([1.0, 2.0])
     for _ in range(2):
         update(0, np.array([1.0, -1.0]), weight)
-    assert seen["raw_grad"].tolist() == [1.0, -1.0]
-    assert seen["grad"].tolist() == [3.0, -3.0]
-    assert seen["copy"].tolist() == [1.0, 2.0]
-    assert (seen["lr"], seen["wd"], seen["t"], seen["num_update"]) == (0.5, 0.25, 2, 2)
-    assert (seen["product"], seen["skip"], seen["power"], seen["missing"]) == (0.5, False, 2, None)
+    assert weight.tolist() == [0.5e6 + 0.25e5 + 2e4 + 2e3 + 50 + 20] * 2
+    copy, seen = update.states[0]  # a host number is not part of it
+    assert copy.tolist() == [1.0, 2.0]
+    assert seen.tolist() == [4.0, -4.0]
     assert optimizer.host_numbers == {0: {"product": 0.25}}
-    assert seen["noise"].shape == (2,)
-    assert update.states[0].tolist() == [1.0, 2.0]  # one slot is one bare array; a host number is not part of it
 
 
 def test_noise_depends_on_the_seed_the_name_and_the_count_alone() -> None:
@@ -194,9 +192,16 @@ def test_noise_depends_on_the_seed_the_name_and_the_count_alone() -> None:
 @pytest.mark.parametrize(
     ("rule", "members", "message"),
     [
-        (lambda weight, grad: weight.astype(np.float32), {}, "Made.rule returned weight as float32"),
-        (lambda weight, grad: weight[:1], {}, r"of shape \(1,\) for parameter 0"),
-        (lambda weight, grad: 0.5, {}, "Made.rule returned weight as float"),
+        (lambda weight, grad: weight.astype(np.float32), {}, "the rule of Made uses .astype of a value"),
+        (lambda weight, grad: weight[:1], {}, "the rule of Made takes elements of an array"),
+        (lambda weight, grad: 0.5, {}, "the rule of Made returns a number as 'weight'"),
+        (lambda weight, grad: grad if weight > 0 else weight, {}, r"branches on a value .*use np.where, &"),
+        (lambda weight, grad: np.floor(weight), {}, r"calls np.floor: a rule may use .* belongs in update\(\)"),
+        (lambda weight, grad: weight * math.sqrt(grad), {}, r"use operators, such as \*\* 0.5, instead of math"),
+        (lambda weight, grad, *, lr: weight * np.sqrt(lr), {}, "np.sqrt with numbers alone, which would make float64"),
+        (lambda weight, grad: weight * np.where(grad > 0, 1, 0), {}, "np.where with two numbers, which makes float64"),
+        (lambda weight, grad: weight + np.ones(2), {}, "computes with ndarray"),
+        (lambda weight, grad: np.add(weight, grad, dtype="f8"), {}, r"calls np.add with \['dtype'\]"),
         (lambda weight, grad: (weight, grad), {}, r"must return \(weight\), got 2"),
         (lambda weight, grad, m: weight, {"slots": ("m",)}, r"must return \(weight, m\), got 1"),
         (lambda weight, grad: weight, {"slots": ("m",)}, "does not take its slot 'm'"),
@@ -219,18 +224,18 @@ def test_a_wrong_rule_is_named_and_changes_nothing(rule: Any, members: dict[str,
 
 
 def test_a_rule_that_fails_for_one_parameter_changes_none() -> None:
-    def rule(weight, grad, m):  # type: ignore[no-untyped-def]
-        if weight.size == 3:
-            raise ArithmeticError("three")
-        return weight - grad, m + 1
+    def rule(weight, grad, m, *, lr):  # type: ignore[no-untyped-def]
+        return weight - lr / (1 - lr) * grad, m + 1
 
-    update = mx.optimizer.get_updater(rule_optimizer(rule, slots=("m",))())
-    weights = [np.ones(2), np.ones(3)]
-    with pytest.raises(ArithmeticError, match="three"):
+    optimizer = rule_optimizer(rule, slots=("m",))(learning_rate=0.5)
+    optimizer.set_lr_mult({1: 2.0})
+    update, weights = mx.optimizer.get_updater(optimizer), [np.ones(2), np.ones(3)]
+    with pytest.raises(ZeroDivisionError):
         update([0, 1], [np.ones(2), np.ones(3)], weights)
     assert [weight.tolist() for weight in weights] == [[1, 1], [1, 1, 1]]
     assert update.states[0].tolist() == [0, 0]
-    assert update.optimizer.num_update == 0
+    assert optimizer.num_update == 0
+    assert optimizer._index_update_count == {}
 
 
 def test_a_class_with_neither_a_rule_nor_an_update_says_so() -> None:

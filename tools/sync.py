@@ -50,7 +50,7 @@ def root(text: str) -> str:
 
 def requirements(text: str) -> str:
     """The metapackage's ``pyproject.toml`` with every plugin required."""
-    lines = "".join(f'  "{name}=={version()}",\n' for name in plugins())
+    lines = "".join(f'  "{name}=={version()}",\n' for name in ["mxcore[jit]", *plugins()])
     return re.sub(r"(?<=^dependencies = \[\n).*?(?=^\])", lines, text, count=1, flags=re.DOTALL | re.MULTILINE)
 
 

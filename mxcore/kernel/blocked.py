@@ -71,11 +71,14 @@ class _Writer:
         for step, node in enumerate(self.steps):
             self.last |= {argument.number: step for argument in node.args}
         # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
-        self.targets = {node.number: name for name, node in reversed(traced.written.items()) if node in self.steps}
+        computed = {node.number for node in self.steps}
+        self.targets = {node.number: name for name, node in traced.written.items() if node.number in computed}
         self.outputs = {node.number for node in traced.written.values()}
+        inputs = [node for node in traced.order if node.op == "input"]
         self.read_until = {
-            str(node.value): self.last.get(node.number, -1) for node in traced.order if node.op == "input"
-        } | {name: len(self.steps) for name, node in traced.written.items() if node.op == "input"}
+            str(node.value): len(self.steps) if node.number in self.outputs else self.last.get(node.number, -1)
+            for node in inputs
+        }
         self.free: dict[str, list[str]] = {"s": [], "b": []}
         self.made = {"s": 0, "b": 0}
 
@@ -100,7 +103,7 @@ class _Writer:
         return operand if node.kind == "mask" else f"bool({operand})"
 
     def _operand(self, node: Node) -> str:
-        return repr(node.value) if node.op == "constant" else self.places[node.number]
+        return repr(node.value) if node.op == "constant" else str(self.places[node.number])
 
     def _release(self, step: int, node: Node) -> None:
         """Free the scratch of the operands that are used here for the last time."""

@@ -31,7 +31,7 @@ def check_written(label: str, array: Host) -> None:
     """
     if not array.flags.writeable:
         raise ValueError(f"{label} is read-only, so that it cannot be updated in place: pass a copy")
-    if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)):
+    if array.size and any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)):
         raise ValueError(f"{label} repeats elements (a stride of 0), so that it cannot be updated: pass a copy")
     if not array.dtype.isnative or not array.flags.aligned:
         raise ValueError(f"{label} is byte-swapped or misaligned in memory: pass a copy, array.astype(dtype)")
@@ -46,7 +46,7 @@ def check_apart(written: Sequence[tuple[str, Host]]) -> None:
     bounds = sorted((*np.lib.array_utils.byte_bounds(array), number) for number, (_, array) in enumerate(written))
     last_end, last = -1, -1
     for begin, end, number in bounds:
-        if begin < last_end and np.shares_memory(written[number][1], written[last][1], max_work=10_000):
+        if begin < last_end and np.shares_memory(written[number][1], written[last][1], max_work=-1):
             raise ValueError(f"{written[number][0]} and {written[last][0]} share memory: each must have its own")
         if end > last_end:
             last_end, last = end, number

@@ -84,7 +84,7 @@ class _Symbol:
     def __float__(self) -> float:
         self._tracer.refuse("turns a value into a Python number: use operators, such as ** 0.5, instead of math.*")
 
-    __int__ = __index__ = __float__  # type: ignore[assignment]
+    __int__ = __index__ = __float__
 
     def __getitem__(self, key: object) -> NoReturn:
         self._tracer.refuse("takes elements of an array")
@@ -151,7 +151,7 @@ class _Tracer:
         if op not in (*FUNCTIONS, *_ARITHMETIC, *COMPARISONS, *LOGICAL):
             self.refuse(f"calls np.{op}")
         args = [self.lift(value) for value in inputs]
-        if function and all(node.is_number for node in args):
+        if function and op not in (*LOGICAL, *COMPARISONS) and all(node.is_number for node in args):
             self.refuse(f"calls np.{op} with numbers alone, which would make float64 of float32: use operators")
         return self.symbol(getattr(self, f"_{op}", functools.partial(self._plain, op))(*args))
 

@@ -106,5 +106,5 @@ class DCASGD(Optimizer):
 
     def _copies(self, weight: Array, state: Any) -> tuple[Array, Array]:
         """The weight at its full precision, and the backup in its state."""
-        weight, state = state if self._has_master(weight) else (weight, state)
+        weight, state = state if self.has_master(weight) else (weight, state)
         return weight, state[bool(self.momentum)] if isinstance(state, tuple) else state

@@ -1,0 +1,376 @@
+"""The kernel layer: every emitter gives the same bits, whatever the arrays; and nothing it holds on to goes stale."""
+
+import gc
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import mxcore as mx
+from mxcore.backend.numpy import NumpyBackend
+from mxcore.kernel import plan
+from mxcore.kernel.direct import DirectPlan
+from mxcore.kernel.threads import get_num_threads, run_parts, set_num_threads
+
+RULES = sorted(
+    {
+        record.name
+        for record in mx.catalogue.records("optimizer")
+        if mx.optimizer.registry.get(record.qualified_name).runs_rule()
+    }
+)
+# Arguments with which a rule goes through its longer branch.
+LONGER = {
+    "adamw": {"amsgrad": True, "wd": 0.1},
+    "dcasgd": {"momentum": 0.5, "adaptive": True},
+    "lars": {"momentum": 0.5},
+    "nag": {"momentum": 0.5},
+    "rmsprop": {"centered": True, "clip_weights": 2.0},
+    "sgd": {"momentum": 0.5},
+}
+
+
+@pytest.fixture(params=["llvm", "numpy"])
+def emitter(request: pytest.FixtureRequest) -> Iterator[str]:
+    mx.kernel.use(request.param)
+    yield request.param
+    mx.kernel.use(None)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = get_num_threads()
+    yield
+    set_num_threads(before)
+
+
+def laid_out(array: Any, layout: str) -> Any:
+    """An array of the same values that lies in memory in another way."""
+    if layout == "strided":
+        wide = np.zeros((*array.shape, 3), array.dtype)
+        wide[..., 1] = array
+        return wide[..., 1]
+    return np.array(array, order=layout)
+
+
+def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list[str], **arguments: Any) -> list[Any]:
+    """The weight and the state after some steps, run by llvm, by blocked NumPy or by the rule itself."""
+    update = mx.optimizer.get_updater(mx.optimizer.create(name, **arguments))
+    weight = laid_out(weight, layouts[0])
+    with pytest.MonkeyPatch.context() as patch:
+        if way == "rule":
+            patch.setattr(NumpyBackend, "plan", lambda backend, *plan: DirectPlan(backend, *plan))
+        mx.kernel.use(None if way == "rule" else way)
+        for grad in grads:
+            update("x_weight", laid_out(grad, layouts[1]), weight)
+        mx.kernel.use(None)
+    state = update.states["x_weight"]
+    arrays = state if isinstance(state, tuple) else () if state is None else (state,)
+    return [np.array(array) for array in (weight, *arrays)]
+
+
+numbers = st.one_of(st.floats(-2, 2, width=32), st.sampled_from([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38]))
+cases = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5).flatmap(
+    lambda shape: st.lists(hnp.arrays("f4", shape, elements=numbers), min_size=3, max_size=3)
+)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
+@pytest.mark.parametrize("longer", [False, True])
+@pytest.mark.parametrize("name", RULES)
+@given(
+    arrays=cases, dtype=st.sampled_from(["f4", "f8"]), layouts=st.lists(st.sampled_from("CF"), min_size=2, max_size=2)
+)
+def test_every_way_to_run_a_rule_gives_the_same_bits(
+    name: str, longer: bool, arrays: list[Any], dtype: str, layouts: list[str]
+) -> None:
+    arguments = {"learning_rate": 0.1, "clip_gradient": 1.5, **LONGER.get(name, {})} if longer else {}
+    weight, *grads = (array.astype(dtype) for array in arrays)
+    wanted = trajectory("rule", name, weight, grads, layouts, **arguments)
+    for way in ("llvm", "numpy"):
+        for got, array in zip(trajectory(way, name, weight, grads, layouts, **arguments), wanted, strict=True):
+            np.testing.assert_array_equal(got, array, err_msg=way)
+
+
+@pytest.mark.parametrize("layout", ["C", "F", "strided"])
+@pytest.mark.parametrize("other", ["C", "F", "strided"])
+def test_layouts_may_differ_and_nothing_around_an_array_is_touched(layout: str, other: str, emitter: str) -> None:
+    rng = np.random.default_rng(1)
+    weight, *grads = (rng.normal(size=(3, 4, 5)) for _ in range(3))
+    wanted = trajectory("rule", "adam", weight, grads, ["C", "C"])
+    for got, array in zip(trajectory(emitter, "adam", weight, grads, [layout, other]), wanted, strict=True):
+        np.testing.assert_array_equal(got, array)
+    wide = np.full((4, 6), 7.0)
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0))
+    update(0, np.ones((2, 3)), wide[1:3, ::2])
+    assert (wide[1:3, ::2] == 6).all()
+    assert (wide == 7).sum() == 18
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_is_rounded_as_numpy_rounds_it(dtype: str) -> None:
+    dtype = pytest.importorskip("ml_dtypes").bfloat16 if dtype == "bfloat16" else dtype
+    rng = np.random.default_rng(1)
+    values = np.concatenate([rng.normal(size=5000), [0, -0.0, np.inf, -np.inf, np.nan, 1e-7, 6e4]])
+    weight, *grads = (rng.permutation(values).astype(dtype) for _ in range(3))
+    ways = [
+        trajectory(way, "adam", weight, grads, ["C", "C"], multi_precision=True, learning_rate=0.1)[0]
+        for way in ("rule", "llvm", "numpy")
+    ]
+    for got in ways[1:]:
+        np.testing.assert_array_equal(got.astype("f4"), ways[0].astype("f4"))
+
+
+def test_results_do_not_depend_on_the_number_of_threads(threads: None, emitter: str) -> None:
+    rng = np.random.default_rng(1)
+    sizes = (plan.PARALLEL_FROM, 3, plan.CHUNK + 1)
+    results = []
+    for count in (1, 2, 5):
+        set_num_threads(count)
+        weights = [np.ones(size, np.float32) for size in sizes]
+        update = mx.optimizer.get_updater(mx.optimizer.Adam(learning_rate=0.1))
+        for step in range(3):
+            rng = np.random.default_rng(step)
+            update([0, 1, 2], [rng.normal(size=size).astype("f4") for size in sizes], weights)
+        results.append(b"".join(weight.tobytes() for weight in weights))
+    assert results[0] == results[1] == results[2]
+
+
+def test_a_failure_in_a_part_reaches_the_caller(threads: None) -> None:
+    done: list[int] = []
+
+    def part(first: int, last: int) -> None:
+        if first == 1:
+            raise ArithmeticError("part")
+        done.append(first)
+
+    with pytest.raises(ArithmeticError, match="part"):
+        run_parts(part, [(0, 1), (1, 2), (2, 3)])
+    assert sorted(done) == [0, 2]
+    with pytest.raises(ValueError, match="the number of threads must be an integer of at least 1, got 0"):
+        set_num_threads(0)
+
+
+# --- what is held on to ----------------------------------------------------------------------------------------------
+
+
+def test_arrays_live_as_long_as_a_step_may_write_to_them(emitter: str) -> None:
+    update = mx.optimizer.get_updater(mx.optimizer.Adam(learning_rate=0.1))
+    weights, grads = [np.ones(1000) for _ in range(9)], [np.ones(1000) for _ in range(9)]
+    step = update.bind(weights, grads)
+    step()
+    expected = weights[0].copy()
+    del weights, grads
+    update.states.clear()
+    gc.collect()
+    litter = [np.full(1000, np.nan) for _ in range(50)]
+    step()
+    assert len(litter) == 50
+    again = update.bind([expected], [np.ones(1000)], indices=["other"])
+    again()
+    assert np.isfinite(expected).all()
+
+
+def test_gradients_may_be_new_arrays_at_every_step(emitter: str) -> None:
+    sizes, layouts = (3, 1, 5), ("C", "F", "strided")
+    update, kept = (mx.optimizer.get_updater(mx.optimizer.Adam(learning_rate=0.1)) for _ in range(2))
+    weights, copies = ([np.ones((size, 2), "f4") for size in sizes] for _ in range(2))
+    held = [np.zeros((size, 2), "f4") for size in sizes]
+    for step in range(12):
+        rng = np.random.default_rng(step)
+        grads = [laid_out(rng.normal(size=(size, 2)).astype("f4"), layouts[step % 3]) for size in sizes]
+        for grad, buffer in zip(grads, held, strict=True):
+            buffer[...] = grad
+        update([0, 1, 2], grads, weights)
+        kept([0, 1, 2], held, copies)
+        gc.collect()
+    for weight, copy in zip(weights, copies, strict=True):
+        np.testing.assert_array_equal(weight, copy)
+
+
+@pytest.mark.parametrize(
+    ("grad", "error", "message"),
+    [
+        (np.ones(3, "f4"), ValueError, r"parameter 1: the gradient has shape \(3,\), the weight \(2,\)"),
+        (np.ones(2), TypeError, "parameter 1: the gradient is float64, the weight float32"),
+        ([1, 1], TypeError, "expected an array of NumPy or CuPy, got builtins.list"),
+    ],
+)
+def test_a_new_gradient_that_does_not_fit_is_refused(grad: Any, error: Any, message: str, emitter: str) -> None:
+    update, weights = (
+        mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5)),
+        [np.ones(2, "f4"), np.ones(2, "f4")],
+    )
+    good = [np.ones(2, "f4"), np.ones(2, "f4")]
+    update([0, 1], good, weights)
+    with pytest.raises(error, match=message):
+        update([0, 1], [np.full(2, 9, "f4"), grad], weights)
+    assert [weight.tolist() for weight in weights] == [[0.5, 0.5]] * 2
+    assert update.optimizer.num_update == 1
+    update([0, 1], good, weights)
+    assert [weight.tolist() for weight in weights] == [[0, 0]] * 2
+
+
+def test_two_optimizers_run_in_two_threads(emitter: str) -> None:
+    def train(seed: int, results: dict[int, bytes]) -> None:
+        rng = np.random.default_rng(seed)
+        weights = [np.ones(size, "f4") for size in (5, 100_000)]
+        update = mx.optimizer.get_updater(mx.optimizer.Adam(learning_rate=0.1))
+        for _ in range(20):
+            update([0, 1], [rng.normal(size=weight.size).astype("f4") for weight in weights], weights)
+        results[seed] = b"".join(weight.tobytes() for weight in weights)
+
+    alone: dict[int, bytes] = {}
+    together: dict[int, bytes] = {}
+    for seed in (1, 2):
+        train(seed, alone)
+    running = [threading.Thread(target=train, args=(seed, together)) for seed in (1, 2)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert alone == together
+
+
+def test_a_failure_while_compiling_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(source: str, name: str = "kernel") -> int:
+        raise RuntimeError("no such instruction")
+
+    monkeypatch.setattr("mxcore.kernel.llvm.compile_ir", broken)
+    mx.kernel.use("llvm")
+    cls = mx.hyperparameters(
+        type("Fresh", (mx.optimizer.Optimizer,), {"rule": staticmethod(lambda weight, grad: weight - 0.125 * grad)})
+    )
+    update, weight = mx.optimizer.get_updater(cls()), np.ones(2)
+    with pytest.raises(RuntimeError, match="no such instruction"):
+        update(0, np.ones(2), weight)
+    mx.kernel.use(None)
+    assert weight.tolist() == [1, 1]
+    assert update.optimizer.num_update == 0
+    assert update.optimizer._index_update_count == {}
+
+
+def misaligned() -> Any:
+    return np.zeros(17, np.uint8)[1:].view("f8")
+
+
+BUFFER = np.ones(6)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([BUFFER[:4], BUFFER[2:]], "the weight of parameter 1 and the weight of parameter 0 share memory"),
+        ([np.lib.stride_tricks.as_strided(np.ones(1), (3,), (0,))], "the weight of parameter 0 repeats elements"),
+        ([np.ones(2, ">f8")], "the weight of parameter 0 is byte-swapped or misaligned"),
+        ([misaligned()], "the weight of parameter 0 is byte-swapped or misaligned"),
+    ],
+)
+def test_arrays_that_cannot_be_updated_in_place_are_refused(weights: list[Any], message: str, emitter: str) -> None:
+    update, before = mx.optimizer.get_updater(mx.optimizer.SGD()), [weight.copy() for weight in weights]
+    with pytest.raises(ValueError, match=message):
+        update(list(range(len(weights))), [np.ones_like(weight) for weight in weights], weights)
+    for weight, copy in zip(weights, before, strict=True):
+        np.testing.assert_array_equal(weight, copy)
+    assert update.optimizer.num_update == 0
+
+
+def test_interleaved_weights_share_no_element(emitter: str) -> None:
+    whole = np.ones(6)
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0))
+    update([0, 1], [np.full(3, 0.5), np.full(3, 0.25)], [whole[::2], whole[1::2]])
+    assert whole.tolist() == [0.5, 0.75] * 3
+
+
+# --- what may change between steps -----------------------------------------------------------------------------------
+
+
+def test_whatever_is_assigned_between_steps_takes_effect(emitter: str) -> None:
+    class Parameter:
+        lr_mult = wd_mult = 1.0
+
+    def changes(update: Any, parameter: Parameter) -> Iterator[Any]:
+        optimizer = update.optimizer
+        yield optimizer.lr_mult.update({0: 0.5})
+        yield optimizer.wd_mult.update({"b_weight": 2.0})
+        yield optimizer.set_lr_mult({1: 0.25})
+        yield setattr(optimizer, "rescale_grad", 0.125)
+        yield setattr(optimizer, "clip_gradient", 0.01)
+        yield setattr(optimizer, "wd", 0.0)
+        yield setattr(optimizer, "wd", 0.5)
+        yield setattr(optimizer, "beta1", 0.5)
+        yield setattr(parameter, "lr_mult", 3.0)
+        yield optimizer.idx2name.update({0: "c_bias"})
+        yield optimizer._index_update_count.update({0: 40})
+        yield setattr(optimizer.lr_scheduler, "base_lr", 0.25)
+        yield update.set_states(update.get_states())
+
+    def run(way: str) -> bytes:
+        parameter, weights = Parameter(), [np.ones(3), np.ones(4), np.ones(2)]
+        optimizer = mx.optimizer.Adam(
+            wd=0.1,
+            lr_scheduler=mx.lr_scheduler.FactorScheduler(2, 0.5, base_lr=0.5),
+            param_idx2name={0: "a_weight", 1: "b_weight", 2: "c_weight"},
+            param_dict={2: parameter},
+        )
+        update, grads = mx.optimizer.get_updater(optimizer), [np.full(weight.size, 0.5) for weight in weights]
+        step = update.bind(weights, grads) if way == "bound" else lambda: update([0, 1, 2], grads, weights)
+        for _ in changes(update, parameter):
+            for _ in range(2):
+                step() if way != "anew" else (optimizer.forget_steps(), step())
+        return b"".join(weight.tobytes() for weight in weights)
+
+    assert run("called") == run("bound") == run("anew")
+
+
+def test_counts_are_there_when_somebody_looks() -> None:
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(begin_num_update=2))
+    step = update.bind([np.ones(1), np.ones(1)], [np.ones(1), np.ones(1)], indices=["a", 7])
+    for count in range(3, 6):
+        step()
+        if count != 4:
+            assert update.optimizer._index_update_count == {"a": count, 7: count}
+            assert dict(update.optimizer._index_update_count.items()) == {"a": count, 7: count}
+    update("a", np.ones(1), np.ones(1))
+    step()
+    assert update.optimizer._index_update_count == {"a": 7, 7: 6}
+    assert update.optimizer.num_update == 7
+
+
+def test_a_bound_step_goes_on_with_a_state_that_was_loaded(emitter: str) -> None:
+    weights, grads = [np.ones(3)], [np.ones(3)]
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0, momentum=0.5))
+    step = update.bind(weights, grads)
+    step()
+    saved, kept = update.get_states(), weights[0].copy()
+    step()
+    after = weights[0].copy()
+    update.set_states(saved)
+    weights[0][...] = kept
+    step()
+    np.testing.assert_array_equal(weights[0], after)
+
+
+def test_a_class_without_a_rule_can_be_bound_too() -> None:
+    class Plain(mx.optimizer.Optimizer):
+        def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+            weight -= grad
+
+    weights = [np.ones(2)]
+    mx.optimizer.get_updater(Plain()).bind(weights, [np.full(2, 0.25)])()
+    assert weights[0].tolist() == [0.75] * 2
+
+
+def test_the_emitter_is_chosen_by_name(run_python: Any) -> None:
+    program = "import mxcore as mx; print(mx.kernel.in_use())"
+    assert run_python(program, MXCORE_KERNEL="numpy").strip() == "numpy"
+    assert run_python(program, MXCORE_KERNEL="llvm").strip() == "llvm"
+    missing = "import sys; sys.modules['llvmlite'] = None; " + program
+    assert run_python(missing, MXCORE_KERNEL="").strip() == "numpy"
+    with pytest.raises(ValueError, match="the kernel must be 'llvm' or 'numpy', got 'cuda'"):
+        mx.kernel.use("cuda")

@@ -17,7 +17,7 @@ import numpy as np
 from mxcore.backend import Array, Backend, shared_backend
 from mxcore.checks import check_pair
 from mxcore.counts import Counts
-from mxcore.kernel import Member, Program
+from mxcore.kernel import Member, Program, Row
 from mxcore.lr_scheduler import LRScheduler
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Step"]
 
-Row = dict[str, Any]
 _STATIC = (bool, str, type(None))
 _COUNTED = ("lr", "wd", "t", "num_update")
 _RATES_AHEAD = 256
@@ -137,12 +136,10 @@ class Step:
         ahead = table.done + 1
         update = max(optimizer.num_update, table.highest + ahead)
         rate, wd, numbers = self.rates.at(optimizer, update), optimizer.wd, self.settings.numbers
-        rows = [
-            {**numbers, "num_update": update, "lr": rate * lr_mult, "wd": wd * wd_mult, "t": count + ahead}
-            for lr_mult, wd_mult, count in table.distinct
-        ]
+        numbers["num_update"] = update
+        rows = [(rate * lr_mult, wd * wd_mult, count + ahead) for lr_mult, wd_mult, count in table.distinct]
         for group in self.groups:
-            group.plan.prepare(rows, group.rows(table.row_of))
+            group.plan.prepare(numbers, rows, group.rows(table.row_of))
         for group in self.groups:
             group.plan.commit()
         vars(optimizer)["num_update"] = update  # past the checks of hyper-parameters
@@ -161,12 +158,10 @@ class Step:
             for index in self.indices:
                 optimizer._update_count(index)
             distinct: dict[tuple[Any, ...], int] = {}
-            row_of = [distinct.setdefault(self._numbers(index), len(distinct)) for index in self.indices]
-            names = ["lr", "wd", "t", *(slot.name for slot in self.host)]
-            common = {**self.settings.numbers, "num_update": optimizer.num_update}
-            rows = [{**common, **dict(zip(names, numbers, strict=True))} for numbers in distinct]
+            row_of = [distinct.setdefault(self._row(index), len(distinct)) for index in self.indices]
+            numbers = {**self.settings.numbers, "num_update": optimizer.num_update}
             for group in self.groups:
-                group.plan.prepare(rows, group.rows(row_of))
+                group.plan.prepare(numbers, list(distinct), group.rows(row_of))
         except BaseException:
             counts.clear()
             counts.update(before)
@@ -176,7 +171,7 @@ class Step:
             host = group.plan.commit()
             optimizer.host_numbers.update({self.indices[at]: host[row_of[at]] for at in group.positions if self.host})
 
-    def _numbers(self, index: Index) -> tuple[Any, ...]:
+    def _row(self, index: Index) -> Row:
         optimizer = self.optimizer
         kept = optimizer.host_numbers.get(index, {})
         return (
@@ -252,7 +247,8 @@ class _Table:
     """The multipliers and counts of a step's parameters, with each distinct combination once."""
 
     def __init__(self, optimizer: Optimizer, indices: Sequence[Index]) -> None:
-        self.seen = _multipliers(optimizer)
+        self.lr_mult, self.wd_mult = dict(optimizer.lr_mult), dict(optimizer.wd_mult)
+        self.names, self.given = dict(optimizer.idx2name), _given(optimizer)
         lr, wd = optimizer.lr_mult, optimizer.wd_mult
         counts, start = dict(optimizer._index_update_count), optimizer.begin_num_update
         distinct: dict[tuple[float, float, int], int] = {}
@@ -266,15 +262,17 @@ class _Table:
         optimizer._index_update_count.follow(indices, start)
 
     def current(self, optimizer: Optimizer) -> bool:
-        """Whether all multipliers are as they were."""
-        return self.seen == _multipliers(optimizer, copied=False)
+        """Whether everything that multipliers follow from is as it was, in place too."""
+        return (
+            self.lr_mult == optimizer.lr_mult
+            and self.wd_mult == optimizer.wd_mult
+            and self.names == optimizer.idx2name
+            and (not optimizer.param_dict or self.given == _given(optimizer))
+        )
 
 
-def _multipliers(optimizer: Optimizer, copied: bool = True) -> tuple[Any, ...]:
-    """Everything that multipliers follow from, for a comparison that notices changes in place."""
-    tables: tuple[Mapping[Any, Any], ...] = (optimizer.lr_mult, optimizer.wd_mult, optimizer.idx2name)
-    given = {index: (one.lr_mult, one.wd_mult) for index, one in optimizer.param_dict.items()}
-    return (*(dict(table) if copied else table for table in tables), given)
+def _given(optimizer: Optimizer) -> dict[Any, tuple[float, float]]:
+    return {index: (one.lr_mult, one.wd_mult) for index, one in optimizer.param_dict.items()}
 
 
 class _Rates:

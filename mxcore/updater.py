@@ -35,6 +35,9 @@ class Updater:
         self.states: dict[Index, Any] = {}
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, dict[Worker, Any]] = {}
+        from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
+
+        self._hooks = hooks
 
     @property
     def aggregate_updates(self) -> bool:
@@ -64,15 +67,13 @@ class Updater:
             check_call([self._label(index) for index in indices], indices, weights, grads)
             if worker is not None:
                 self._check_worker(worker)
-        from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
-
-        hooks.call("mxcore_before_step", updater=self, indices=indices, weights=weights, grads=grads)
+        self._hooks.call("mxcore_before_step", updater=self, indices=indices, weights=weights, grads=grads)
         if step is None:
             states = [self._state(one, array) for one, array in zip(indices, weights, strict=True)]
             self._update(indices, weights, grads, states, worker)
         else:
             step()
-        hooks.call("mxcore_after_step", updater=self, indices=indices, weights=weights, grads=grads)
+        self._hooks.call("mxcore_after_step", updater=self, indices=indices, weights=weights, grads=grads)
 
     def bind(
         self, weights: Sequence[Array], grads: Sequence[Array], indices: Sequence[Index] | None = None
@@ -97,8 +98,6 @@ class Updater:
         return self._bound(names, list(weights), list(grads))
 
     def _bound(self, indices: list[Index], weights: list[Array], grads: list[Array]) -> Callable[[], None]:
-        from mxcore import hooks
-
         arguments = {"updater": self, "indices": indices, "weights": weights, "grads": grads}
 
         def ready() -> Step:
@@ -111,9 +110,9 @@ class Updater:
             nonlocal step, seen
             if seen is not self.states or not step.is_current(self.optimizer):
                 step, seen = ready(), self.states
-            hooks.call("mxcore_before_step", **arguments)
+            self._hooks.call("mxcore_before_step", **arguments)
             step()
-            hooks.call("mxcore_after_step", **arguments)
+            self._hooks.call("mxcore_after_step", **arguments)
 
         return bound
 

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from mxcore.backend import Array
-from mxcore.kernel.program import Decay, Member, Program, Slot
+from mxcore.kernel.program import Decay, Member, Program, Row, Slot
 
-__all__ = ["Decay", "Member", "Plan", "Program", "Slot", "in_use", "use"]
+__all__ = ["Decay", "Member", "Plan", "Program", "Row", "Slot", "in_use", "use"]
 
 
 class Plan(Protocol):
@@ -30,8 +30,14 @@ class Plan(Protocol):
     def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
         """Take over new gradients at once; the positions of those that must be given to :meth:`set_grad`."""
 
-    def prepare(self, rows: Sequence[Mapping[str, Any]], row_of: Sequence[int]) -> None:
-        """Do all of a step that may fail, with the numbers ``rows[row_of[k]]`` for the k-th parameter."""
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Do all of a step that may fail.
+
+        Args:
+            numbers: those that are the same for all parameters, by name.
+            rows: each distinct set of the others, in the order of :attr:`Program.row`.
+            row_of: for each parameter, its place in ``rows``.
+        """
 
     def commit(self) -> list[dict[str, float]]:
         """Update weights and states in place; the new host numbers of each row."""

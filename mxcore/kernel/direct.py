@@ -12,7 +12,7 @@ import numpy as np
 
 from mxcore import random
 from mxcore.backend import Array
-from mxcore.kernel.program import Member, Program
+from mxcore.kernel.program import Member, Program, Row
 
 if TYPE_CHECKING:
     from mxcore.backend import Backend
@@ -38,8 +38,8 @@ class DirectPlan:
         """Take over new gradients at once; the positions of those that need a look are returned."""
         return range(len(grads))
 
-    def prepare(self, rows: Sequence[Mapping[str, Any]], row_of: Sequence[int]) -> None:
-        """Compute a step with the numbers ``rows[row_of[k]]`` for the k-th parameter; nothing is updated yet.
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Compute a step; nothing is updated yet.
 
         Raises:
             TypeError: the rule returns another number of values, or another dtype or shape, than it was given.
@@ -48,7 +48,8 @@ class DirectPlan:
         with np.errstate(all="ignore"):
             for member, grad, row in zip(self.members, self.grads, row_of, strict=True):
                 with self.backend.on(self.backend.device_of(member.weight)):
-                    self.results.append(self._compute(member, grad, {**rows[row], **self.static}))
+                    own = dict(zip(self.program.row, rows[row], strict=True))
+                    self.results.append(self._compute(member, grad, {**numbers, **own, **self.static}))
         host = [slot.name for slot in self.program.slots if slot.on_host]
         self.host: list[dict[str, float]] = [{} for _ in rows]
         for row, (_, slots) in zip(row_of, self.results, strict=True):

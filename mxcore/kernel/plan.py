@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mxcore.kernel import blocked, gather, llvm, threads
 from mxcore.kernel.layout import Flat, Host, address, axes_in_memory, check_apart, check_written
-from mxcore.kernel.program import Member, Program
+from mxcore.kernel.program import Member, Program, Row
 from mxcore.kernel.trace import Traced, trace
 
 __all__ = ["FusedPlan", "in_use", "use"]
@@ -28,7 +28,6 @@ CHUNK = 32768
 PARALLEL_FROM = 200_000
 """Elements below which a second thread costs more than it gains."""
 
-Row = Mapping[str, Any]
 _chosen: list[str] = []
 
 
@@ -143,14 +142,14 @@ class FusedPlan:
         """Take over new gradients at once; the positions of those that need a look are returned."""
         return self.executor.set_grads(grads)
 
-    def prepare(self, rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Make ready for a step with the numbers ``rows[row_of[k]]`` for the k-th parameter; nothing is updated yet."""
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Compute the numbers of a step; nothing is updated yet."""
         prologue, host = self.traced.prologue, list[dict[str, float]]()
         uniforms: list[float] = []
         for row in rows:
-            values, numbers = prologue(row)
+            values, slots = prologue(numbers, *row)
             uniforms += values
-            host.append(numbers)
+            host.append(slots)
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
         self.host = host

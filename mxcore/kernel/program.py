@@ -16,6 +16,10 @@ Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
 ``after_clip`` C(G) + wd·w, ``decoupled`` w·(1 - lr·wd) before the step, ``own``: the rule does it, given ``wd``."""
 
 
+Row = tuple[Any, ...]
+"""The numbers of one parameter's step: its rate, decay and count, and its host slots."""
+
+
 @attrs.frozen
 class Slot:
     """One piece of state that a rule keeps per parameter.
@@ -97,6 +101,11 @@ class Program:
     def array_slots(self) -> tuple[str, ...]:
         """The names of those slots that are arrays."""
         return tuple(slot.name for slot in self.slots if not slot.on_host)
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The names of the numbers that may differ between parameters."""
+        return ("lr", "wd", "t", *(slot.name for slot in self.slots if slot.on_host))
 
     @property
     def arrays(self) -> tuple[str, ...]:

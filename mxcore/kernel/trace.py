@@ -35,6 +35,9 @@ _LANGUAGE = (
 )
 
 
+Prologue = Callable[..., tuple[tuple[float, ...], dict[str, float]]]
+
+
 class RuleError(TypeError):
     """A rule cannot be traced; the message names the rule and what to use instead."""
 
@@ -52,6 +55,7 @@ class Traced:
         arrays: the names of the arrays that are read or written, ``weight`` and ``grad`` first, then the slots.
         written: those that are written, with the new value of each.
         host: the host slots, with the new value of each.
+        row: the names of the numbers that may differ between parameters.
         order: every array and mask that is computed, arguments first.
         uniforms: the numbers that arrays are computed from; constants are not among them.
     """
@@ -60,13 +64,14 @@ class Traced:
     arrays: tuple[str, ...]
     written: Mapping[str, Node]
     host: Mapping[str, Node]
+    row: tuple[str, ...]
     order: tuple[Node, ...]
     uniforms: tuple[Node, ...]
 
     @functools.cached_property
-    def prologue(self) -> Callable[[Mapping[str, Any]], tuple[tuple[float, ...], dict[str, float]]]:
-        """From the numbers of a step by name to the values of the uniforms, and the new host slots."""
-        return host_function(self.uniforms, self.host)
+    def prologue(self) -> Prologue:
+        """From the numbers of a step, shared ones by name and then a row, to the uniforms and the new host slots."""
+        return host_function(self.row, self.uniforms, self.host)
 
 
 class _Symbol:
@@ -222,7 +227,7 @@ def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: 
     uniforms = tuple(node for _, node in sorted(used.items()) if node.op != "constant")
     read = {node.value for node in computed if node.op == "input"}
     arrays = tuple(name for name in names if name in read or name in written)
-    return Traced(program.owner, arrays, written, host, computed, uniforms)
+    return Traced(program.owner, arrays, written, host, program.row, computed, uniforms)
 
 
 _PYTHON = {
@@ -234,23 +239,22 @@ _PYTHON = {
 }  # fmt: skip
 
 
-def host_function(
-    uniforms: tuple[Node, ...], host: Mapping[str, Node]
-) -> Callable[[Mapping[str, Any]], tuple[tuple[float, ...], dict[str, float]]]:
+def host_function(row: tuple[str, ...], uniforms: tuple[Node, ...], host: Mapping[str, Node]) -> Prologue:
     """A Python function that computes numbers in double precision, each once."""
     lines = []
     for node in needed([*uniforms, *host.values()]):
         if node.op == "constant":
             expression = repr(node.value)
         elif node.op == "input":
-            expression = f"given[{node.value!r}]"
+            expression = f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]"
         else:
             expression = _PYTHON[node.op].format(*(f"n{argument.number}" for argument in node.args))
         lines.append(f"    n{node.number} = {expression}")
     values = "".join(f"n{node.number}, " for node in uniforms)
     slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
-    source = "\n".join(["def prologue(given):", *lines, f"    return ({values}), {{{slots}}}"])
+    parameters = ", ".join(f"row_{name}" for name in row)
+    source = "\n".join([f"def prologue(shared, {parameters}):", *lines, f"    return ({values}), {{{slots}}}"])
     namespace: dict[str, Any] = {}
     exec(compile(source, "<prologue>", "exec"), namespace)
-    function: Callable[[Mapping[str, Any]], tuple[tuple[float, ...], dict[str, float]]] = namespace["prologue"]
+    function: Prologue = namespace["prologue"]
     return function

@@ -1,7 +1,8 @@
 """Emit a traced rule as CUDA C: one launch for all parameters, a block of threads for each chunk.
 
 To be compiled with ``--fmad=false``, so that no multiplication is fused with an addition, and every emitter gives the
-same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``, ``blockDim`` and the conversions of half precision.
+same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``, ``blockDim`` and the conversions of half
+precision.
 """
 
 from __future__ import annotations

@@ -1,11 +1,16 @@
-"""The benchmark: what it times, and how it compares. How fast anything is, no test says."""
+"""The benchmark: what it times, how it compares, and what it writes. How fast anything is, no test says."""
 
 import gc
+import json
+import sys
+import xml.etree.ElementTree
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
 import mxcore as mx
 from mxcore import kernel
@@ -14,6 +19,20 @@ from mxcore.bench.experiment import Entrant, Experiment, LeftOutError, Reference
 from mxcore.bench.problem import ALGORITHMS, Problem
 from mxcore.bench.suite import GROUPS, names, suite
 from mxcore.bench.workloads import WORKLOADS
+from mxcore.cli import main
+
+PEERS = ("torch", "jax", "optax")
+
+
+def bench(*arguments: object) -> Any:
+    return CliRunner().invoke(main, ["bench", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+@pytest.fixture
+def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment where neither torch nor jax is installed."""
+    for name in PEERS:
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture(autouse=True)
@@ -199,3 +218,86 @@ def test_an_emitter_without_its_library_is_left_out(chosen: list[Any], monkeypat
         ours.choose("llvm", 1)
     ours.limits(ALGORITHMS["sgd"], (1,))[0].build(Problem.make(WORKLOADS["tiny-4"], ALGORITHMS["sgd"], "float32"))(1)
     assert "llvm" not in chosen
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_no_peers")
+def test_a_short_run_writes_its_figures_and_a_picture(tmp_path: Path) -> None:
+    json_file, png = tmp_path / "mlp.json", tmp_path / "mlp.png"
+    arguments = ("--workload", "mlp", "--optimizer", "sgd", "--seconds", 0.001, "--json", json_file, "--plot", png)
+    run = bench(*arguments, "--threads", 1)
+    assert run.exit_code == 0, run.output
+    assert png.read_bytes().startswith(b"\x89PNG\r\n")
+    report = json.loads(json_file.read_text("utf-8"))
+    assert {"cpu", "cores", "os", "python", "versions", "kernel", "date"} <= report["machine"].keys()
+    (experiment,) = report["experiments"]
+    assert (experiment["tensors"], experiment["parameters"], experiment["bytes_per_parameter"]) == (4, 25450, 20)
+    figures = {"median_s", "best_s", "ns_per_parameter", "gb_per_s", "ratios", "threads", "repetitions"}
+    for row in experiment["results"]:
+        assert figures <= row.keys()
+        assert 0 < row["best_s"] <= row["median_s"]
+        assert row["contestant"] in run.output
+    assert {row["contestant"] for row in experiment["results"]} >= {"limit 1T", "NumPy naive 1T", "NumPy out= 1T"}
+    limit = next(row for row in experiment["results"] if row["family"] == "limit")
+    assert limit["ratios"] == {"limit": 1.0}
+
+
+@pytest.mark.usefixtures("_no_peers")
+def test_a_peer_that_is_not_installed_is_left_out_and_named(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.json"
+    run = bench("--workload", "tiny-4", "--optimizer", "adam", "--seconds", 0.001, "--threads", 1, "--json", file)
+    assert run.exit_code == 0, run.output
+    assert "left out: torch fused 1T (torch is not installed)" in run.output
+    assert (
+        json.loads(file.read_text("utf-8"))["experiments"][0]["left_out"]["torch fused 1T"] == "torch is not installed"
+    )
+
+
+def test_a_picture_may_be_an_svg(tmp_path: Path) -> None:
+    svg = tmp_path / "fill.svg"
+    run = bench("--workload", "normal-1m", "--only", "NumPy", "--only", "mxcore 1T", "--seconds", 0.001, "--plot", svg)
+    assert run.exit_code == 0, run.output
+    assert xml.etree.ElementTree.parse(svg).getroot().tag.endswith("svg")
+
+
+def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "available_memory", lambda: 10**9)
+    (experiment,) = suite(["gpt2"], ["adam"], ["float32"])
+    result = results.run(experiment, seconds=0.001)
+    assert result.skipped == "needs about 6.0 GB of memory, 1.0 GB are available"
+    assert result.rows == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--workload", "nothing"], "'nothing' is not one of"),
+        (["--optimizer", "lamp"], "'lamp' is not one of"),
+        (["--seconds", "0"], "0.0 is not in the range x>0"),
+        (["--threads", "none"], "'none' is not a valid integer"),
+        (["--only", "nobody"], "no contestant's name contains 'nobody'"),
+        (["--json", "no/such/folder.json"], "'no/such/folder.json' is in a folder that is not there"),
+        (["--plot", "speed.pdf"], "'speed.pdf' must end in .png or .svg"),
+        (["--fast"], "No such option"),
+    ],
+)
+def test_bad_options_are_one_line_and_status_2(arguments: list[str], said: str) -> None:
+    run = bench(*arguments)
+    assert run.exit_code == 2
+    assert said in run.output
+    assert run.output.startswith("Error: ")
+    assert run.output.count("\n") == 1
+
+
+def test_help_lists_the_workloads() -> None:
+    shown = bench("--help").output
+    assert {name for name in names() if name in shown} == set(names())
+    assert "bench" in CliRunner().invoke(main, ["--help"]).output
+
+
+def test_the_command_line_imports_neither_the_benchmark_nor_what_it_draws_with(run_python: Any) -> None:
+    program = "import sys, mxcore.cli; mxcore.cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    loaded = run_python(program).splitlines()[-1].split()
+    assert not [name for name in loaded if name.startswith(("mxcore.bench", "matplotlib", *PEERS))]

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 import mxcore as mx
 from mxcore import kernel
-from mxcore.bench import ours, results, timing
+from mxcore.bench import ours, results, targets, timing
 from mxcore.bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
 from mxcore.bench.problem import ALGORITHMS, Problem
 from mxcore.bench.suite import GROUPS, names, suite
@@ -301,3 +301,52 @@ def test_the_command_line_imports_neither_the_benchmark_nor_what_it_draws_with(r
     program = "import sys, mxcore.cli; mxcore.cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
     loaded = run_python(program).splitlines()[-1].split()
     assert not [name for name in loaded if name.startswith(("mxcore.bench", "matplotlib", *PEERS))]
+
+
+# --- targets ---------------------------------------------------------------------------------------------------------
+
+
+def result(row: results.Row) -> results.Result:
+    (experiment,) = suite(["mlp"], ["adam"], ["float32"])
+    return results.Result(experiment, 3, (row,))
+
+
+def made_up_row(threads: int, **ratios: float) -> results.Row:
+    return results.Row(f"mxcore llvm {threads}T", "mxcore llvm", threads, 1, 2e-6, 1e-6, None, None, ratios)
+
+
+def test_a_target_is_about_something_that_is_timed() -> None:
+    experiments = {(one.workload, one.optimizer, one.dtype): one for one in suite()}
+    for target in targets.TARGETS:
+        experiment = experiments[target.workload, target.optimizer, target.dtype]
+        assert target.figure in {"seconds", *(one.name for one in experiment.references)}
+
+
+def test_at_equal_threads_each_must_meet_the_bound_and_else_the_one_with_most() -> None:
+    measured = [attrs.evolve(result(made_up_row(1)), rows=(made_up_row(1, limit=1.3), made_up_row(2, limit=1.0)))]
+    each = targets.Target("mlp", "mxcore llvm", "limit", 1.1, "adam", "float32")
+    assert each.measured(measured) == 1.3
+    rows = tuple(made_up_row(threads, **{"best torch": 1 / threads}) for threads in (1, 2))
+    most = targets.Target("mlp", "mxcore llvm", "best torch", 0.5, "adam", "float32")
+    assert most.measured([attrs.evolve(measured[0], rows=rows)]) == 0.5
+    assert attrs.evolve(most, figure="seconds").measured(measured) == 2e-6
+
+
+def test_a_verdict_is_met_missed_or_not_measured() -> None:
+    verdicts = targets.check([result(made_up_row(2, **{"best torch": 0.17}))])
+    assert {verdict.met for verdict in verdicts} == {True, None}
+    missed = targets.check([result(made_up_row(2, **{"best torch": 0.18}))])
+    assert [verdict.met for verdict in missed if verdict.measured] == [False]
+
+
+def test_check_names_every_target_and_fails_only_for_one_that_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ("--workload", "tiny-4", "--optimizer", "sgd", "--only", "mxcore", "--seconds", 0.001, "--check")
+    run = bench(*arguments)
+    assert run.exit_code == 0, run.output
+    assert f"0 met, 0 missed, {len(targets.TARGETS)} not measured" in run.output
+    family = ours.entrants(ALGORITHMS["sgd"], (1,), every_call=False)[-1].family
+    impossible = targets.Target("tiny-4", family, "seconds", 1e-12, "sgd", "float32")
+    monkeypatch.setattr(targets, "TARGETS", (impossible,))
+    run = bench(*arguments)
+    assert run.exit_code == 1
+    assert "0 met, 1 missed, 0 not measured" in run.output

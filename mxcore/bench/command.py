@@ -25,7 +25,8 @@ Workloads:
 \b
 Examples:
   mxcore bench --workload mlp --optimizer adam --seconds 2
-  mxcore bench --workload steps --only llvm --only fused --json steps.json --plot steps.png"""
+  mxcore bench --workload steps --only llvm --only fused --json steps.json --plot steps.png
+  mxcore bench --check"""
 
 
 class _Error(click.ClickException):
@@ -99,7 +100,9 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--json", "json_file", type=_FILE, callback=_writable, metavar="FILE", help="Write every figure there.")
 @click.option("--plot", type=_FILE, callback=_writable, metavar="FILE.png|.svg", help="Draw the ratios there.")
-def bench(**options: Any) -> None:
+@click.option("--check", is_flag=True, help="Say of each target whether this machine meets it; status 1 if one is not.")
+@click.pass_context
+def bench(ctx: click.Context, /, **options: Any) -> None:
     """Time the optimizers against other libraries and against what memory allows.
 
     Contestants of one experiment take turns in one process. Columns that begin with × are medians of the ratios round
@@ -107,7 +110,8 @@ def bench(**options: Any) -> None:
     on as many threads (torch), and to that on the number of threads where it is fastest (best torch). Libraries that
     are not installed are left out.
     """
-    _run(**options)
+    none_missed = _run(**options)
+    ctx.exit(0 if none_missed else 1)
 
 
 def _run(
@@ -120,9 +124,10 @@ def _run(
     only: Sequence[str],
     json_file: Path | None,
     plot: Path | None,
-) -> None:
-    """Run, print and write."""
-    from mxcore.bench import machine, ours, table
+    check: bool,
+) -> bool:
+    """Run, print and write; whether no target was missed."""
+    from mxcore.bench import machine, ours, table, targets
 
     experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)))
     wanted = _filter(experiments, only)
@@ -130,6 +135,9 @@ def _run(
     table.console().print(machine.line(described))
     with ours.restored():
         results = _run_all([one for one in experiments if any(map(wanted, one.entrants))], seconds, wanted)
+    verdicts = targets.check(results) if check else []
+    if check:
+        table.print_verdicts(verdicts)
     if json_file:
         report = {"machine": described, "seconds": seconds, "experiments": [result.as_json() for result in results]}
         _write(json_file, lambda: json_file.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
@@ -137,6 +145,7 @@ def _run(
         from mxcore.bench.plot import draw
 
         _write(plot, lambda: draw(plot, results, described))
+    return not any(verdict.met is False for verdict in verdicts)
 
 
 def _filter(experiments: Sequence[Experiment], only: Sequence[str]) -> Callable[[Entrant], bool]:

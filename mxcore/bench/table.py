@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mxcore.bench.results import Result, Row
+from mxcore.bench.targets import Verdict
 
-__all__ = ["console", "duration", "print_result"]
+__all__ = ["console", "duration", "print_result", "print_verdicts"]
 
 
 def console() -> Console:
@@ -71,3 +72,36 @@ def _by_reason(left_out: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     for name, reason in left_out:
         reasons.setdefault(reason, []).append(name)
     return reasons
+
+
+def print_verdicts(verdicts: Sequence[Verdict]) -> None:
+    """Print each target, what was measured, and whether it is met."""
+    table = Table(box=None, header_style="bold", pad_edge=False, title="Targets", title_justify="left")
+    for column in ("workload", "optimizer", "dtype", "contestant", "figure"):
+        table.add_column(column, no_wrap=True)
+    for column in ("at most", "measured"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("")
+    for verdict in verdicts:
+        table.add_row(*_verdict(verdict))
+    out = console()
+    out.print()
+    out.print(table)
+    met = [verdict.met for verdict in verdicts]
+    out.print(f"\n{met.count(True)} met, {met.count(False)} missed, {met.count(None)} not measured")
+
+
+def _verdict(verdict: Verdict) -> list[str]:
+    target, says = verdict.target, {True: "[green]met[/]", False: "[red]missed[/]", None: "[dim]not measured[/]"}
+    show = duration if target.figure == "seconds" else _number
+    figure = "median time" if target.figure == "seconds" else f"× {target.figure}"
+    return [
+        target.workload,
+        target.optimizer or "",
+        target.dtype or "",
+        target.family,
+        figure,
+        show(target.at_most),
+        "" if verdict.measured is None else show(verdict.measured),
+        says[verdict.met],
+    ]

@@ -170,12 +170,15 @@ def _run_all(experiments: Sequence[Experiment], seconds: float, wanted: Callable
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     results = []
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+    # Drawn between rounds only: a thread that draws at any time would run in somebody's sample.
+    bar = Progress(
+        *columns, console=Console(stderr=True), transient=True, auto_refresh=False, disable=not sys.stderr.isatty()
+    )
+    with bar as progress:
         task = progress.add_task("", total=len(experiments))
         for number, experiment in enumerate(experiments):
-            progress.update(task, description=experiment.label, completed=number)
-            report = lambda share, done=number: progress.update(task, completed=done + share)
+            progress.update(task, description=experiment.label, completed=number, refresh=True)
+            report = lambda share, done=number: progress.update(task, completed=done + share, refresh=True)
             results.append(run(experiment, seconds, wanted, report))
             print_result(results[-1])
     return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import json
 import sys
@@ -17,15 +18,22 @@ from mxcore.hyperparameters import describe
 __all__ = ["main"]
 
 _ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
+# Commands of the core that are imported when they are typed: their module, and what the list says of them.
+_LATE = {
+    "bench": ("mxcore.bench.command", "Time the optimizers against other libraries and against what memory allows.")
+}
 
 
 class _Commands(click.Group):
     """The core's commands, and those that installed plugins offer."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *_installed_commands()})
+        return sorted({*super().list_commands(ctx), *_LATE, *_installed_commands()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _LATE:
+            own: click.Command = getattr(importlib.import_module(_LATE[cmd_name][0]), cmd_name)
+            return own
         command = super().get_command(ctx, cmd_name)
         if command or cmd_name not in {*_installed_commands(), *catalogue.known_names("command")}:
             return command
@@ -35,6 +43,7 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List a plugin's command by what its metadata says, so that asking for help imports no plugin."""
         own = {name: command.get_short_help_str(80) for name, command in self.commands.items()}
+        own.update({name: summary for name, (_, summary) in _LATE.items()})
         installed = _installed_commands()
         offered = {name: f"{record.summary} ({record.distribution})" for name, record in installed.items()}
         with formatter.section("Commands"):

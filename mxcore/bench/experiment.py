@@ -1,0 +1,136 @@
+"""The records of a benchmark: an experiment, its contestants and what they are compared with."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+__all__ = ["Entrant", "Experiment", "LeftOutError", "Reference", "Sampler", "Setup", "Step", "peer", "timed"]
+
+Step = Callable[[], object]
+"""What is timed."""
+Setup = Callable[[int], Step]
+"""What comes before and is not timed: it is told how many times the step will be called, and returns the step."""
+Sampler = Callable[[int], float]
+"""One sample: that many steps, and the seconds that one of them took."""
+
+
+class LeftOutError(Exception):
+    """A contestant or an experiment cannot run here; the message says why."""
+
+
+@attrs.frozen
+class Entrant:
+    """A contestant before it is built.
+
+    Args:
+        family: what it is, such as ``torch fused``.
+        build: makes its sampler from the subject of the experiment, or raises :class:`LeftOutError`.
+        threads: how many threads it is told to use; None if it decides for itself.
+    """
+
+    family: str
+    build: Callable[[Any], Sampler] = attrs.field(repr=False)
+    threads: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The family and the number of threads, which together are unique in an experiment."""
+        return self.family if self.threads is None else f"{self.family} {self.threads}T"
+
+
+@attrs.frozen
+class Reference:
+    """Whom the contestants of an experiment are compared with, in one column of the table.
+
+    Args:
+        name: the name of the column.
+        family: the family of the reference.
+        equal_threads: compare with the member that has as many threads; else with the fastest one.
+    """
+
+    name: str
+    family: str
+    equal_threads: bool = True
+
+    def pick(self, entrant: Entrant, medians: Mapping[Entrant, float]) -> Entrant | None:
+        """The member of the family that ``entrant`` is compared with, given the median times of all."""
+        family = [one for one in medians if one.family == self.family]
+        if self.equal_threads and entrant.threads is not None:
+            return next((one for one in family if one.threads == entrant.threads), None)
+        if self.equal_threads:  # whoever decides for itself may use every core
+            return max(family, key=lambda one: one.threads or 0, default=None)
+        return min(family, key=medians.__getitem__, default=None)
+
+
+@attrs.frozen
+class Experiment:
+    """Contestants that do the same work, to be timed in turns.
+
+    Args:
+        workload: the name of the workload.
+        title: the same for a table.
+        group: steps, overhead, fills or start.
+        prepare: makes the subject that all contestants share, such as the arrays.
+        entrants: the contestants.
+        references: whom they are compared with; the last one that was measured is the one of the plot.
+        optimizer: the name of the optimizer, where one takes part.
+        dtype: the dtype of the weights, where there are some.
+        tensors: how many arrays one step covers.
+        parameters: how many numbers one step covers.
+        bytes_per_parameter: how many bytes a perfect step moves to and from memory for each.
+        memory: how many bytes of memory the experiment needs, roughly.
+    """
+
+    workload: str
+    title: str
+    group: str
+    prepare: Callable[[], Any] = attrs.field(repr=False)
+    entrants: tuple[Entrant, ...] = attrs.field(repr=False)
+    references: tuple[Reference, ...]
+    optimizer: str | None = None
+    dtype: str | None = None
+    tensors: int = 0
+    parameters: int = 0
+    bytes_per_parameter: int = 0
+    memory: int = 0
+
+    @property
+    def label(self) -> str:
+        """The title, the optimizer and the dtype in one line."""
+        return ", ".join(part for part in (self.title, self.optimizer, self.dtype) if part)
+
+
+def timed(setup: Setup) -> Sampler:
+    """A sampler that calls the step of ``setup`` in a loop."""
+
+    def sample(repetitions: int) -> float:
+        step = setup(repetitions + 1)
+        if repetitions > 1:
+            step()  # brings its data back into the caches, which another contestant had
+        start = time.perf_counter()
+        for _ in itertools.repeat(None, repetitions):
+            step()
+        return (time.perf_counter() - start) / repetitions
+
+    return sample
+
+
+def peer(module: str) -> ModuleType:
+    """A module that is no dependency of ours.
+
+    Raises:
+        LeftOutError: it is not installed, or cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise LeftOutError(f"{error.name} is not installed") from error
+    except (ImportError, OSError) as error:
+        raise LeftOutError(f"{module} cannot be imported: {error}") from error

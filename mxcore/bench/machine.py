@@ -1,0 +1,67 @@
+"""The machine that figures were taken on."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mxcore.bench import ours
+
+__all__ = ["available_memory", "describe", "line"]
+
+_TAKING_PART = ("mxcore", "numpy", "llvmlite", "ml-dtypes", "torch", "jax", "optax")
+
+
+def describe() -> dict[str, Any]:
+    """The processor, the system, the versions of everything that takes part, the kernel in use, and the date."""
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "memory_available_bytes": available_memory(),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "os": platform.platform(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _TAKING_PART},
+        "kernel": ours.in_use(),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def line(machine: dict[str, Any]) -> str:
+    """The same in a line, for tables and plots."""
+    versions = [f"{name} {found}" for name, found in machine["versions"].items() if found]
+    cores = f"{machine['cores']} core{'' if machine['cores'] == 1 else 's'}"
+    return f"{machine['cpu']}, {cores}, Python {machine['python']}, {', '.join(versions)}; {machine['date'][:10]}"
+
+
+def _cpu() -> str:
+    """The model of the processor, as the system calls it."""
+    models = (text.partition(":")[2].strip() for text in _lines("/proc/cpuinfo") if text.startswith("model name"))
+    return next(models, "") or platform.processor() or platform.machine()
+
+
+def available_memory() -> int | None:
+    """How many bytes can be taken without swapping; None where the system does not say."""
+    for text in _lines("/proc/meminfo"):
+        name, _, value = text.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
+    return None
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text("utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,162 @@
+"""The contestants of this library: each emitter, one thread and several, and the ways to call an updater."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import mxcore as mx
+from mxcore import kernel
+from mxcore.backend import Array
+from mxcore.bench.experiment import Entrant, LeftOutError, Sampler, Setup, timed
+from mxcore.bench.problem import LEARNING_RATE, Algorithm, Problem
+from mxcore.optimizer import Optimizer, Updater
+
+__all__ = ["choose", "emitters", "entrants", "fill", "in_use", "limits", "missing", "restored"]
+
+Call = Callable[[Updater, Problem], Setup]
+
+
+def emitters() -> tuple[str, ...]:
+    """The emitters that this version has, the fastest first."""
+    return ("llvm", "numpy") if hasattr(kernel, "use") else ("direct",)
+
+
+def missing(emitter: str) -> str | None:
+    """Why an emitter cannot be used here."""
+    if emitter == "llvm" and not importlib.util.find_spec("llvmlite"):
+        return "llvmlite is not installed"
+    return None
+
+
+def choose(emitter: str, threads: int) -> None:
+    """Let the plans made from now on use an emitter, and every step that many threads.
+
+    Raises:
+        LeftOutError: the emitter, or a second thread, is not to be had here.
+    """
+    if why := missing(emitter):
+        raise LeftOutError(why)
+    if use := getattr(kernel, "use", None):
+        use(emitter)
+    _threaded(threads)
+
+
+def _threaded(threads: int) -> None:
+    """Let this library use that many threads.
+
+    Raises:
+        LeftOutError: this version has one only.
+    """
+    if hasattr(mx, "set_num_threads"):
+        mx.set_num_threads(threads)
+    elif threads != 1:
+        raise LeftOutError("this version of mxcore runs on one thread")
+
+
+def in_use() -> str:
+    """The emitter in use."""
+    return str(kernel.in_use()) if hasattr(kernel, "in_use") else "direct"
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Leave emitter and threads as they were."""
+    emitter = in_use()
+    threads = mx.get_num_threads() if hasattr(mx, "get_num_threads") else 1
+    try:
+        yield
+    finally:
+        choose(emitter, threads)
+
+
+def _listed(updater: Updater, problem: Problem) -> Setup:
+    """``updater(indices, grads, weights)``, the same arrays every time."""
+    indices, grads, weights = list(range(len(problem.weights))), problem.grads, problem.weights
+    return lambda _: lambda: updater(indices, grads, weights)
+
+
+def _bound(updater: Updater, problem: Problem) -> Setup:
+    """``step = updater.bind(weights, grads)``, then ``step()``."""
+    if not hasattr(updater, "bind"):
+        raise LeftOutError("this version of mxcore has no bound steps")
+    step = updater.bind(problem.weights, problem.grads)
+    return lambda _: step
+
+
+def _fresh(updater: Updater, problem: Problem) -> Setup:
+    """The list call with gradients that are new objects in every step, as a framework hands them out."""
+    indices, weights = list(range(len(problem.weights))), problem.weights
+
+    def setup(calls: int) -> Callable[[], None]:
+        # Views: what is timed is to recognise new arrays, not to fetch other memory.
+        grads = iter([[grad.view() for grad in problem.grads] for _ in range(calls)])
+        return lambda: updater(indices, next(grads), weights)
+
+    return setup
+
+
+_CALLS: dict[str, Call] = {"": _listed, " bound": _bound, " fresh": _fresh}
+
+
+def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool) -> list[Entrant]:
+    """Every emitter on every number of threads; with ``every_call``, by every way to call it."""
+    calls = _CALLS if every_call else {"": _listed}
+    return [
+        Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
+        for emitter in emitters()
+        for name, call in calls.items()
+        for count in threads
+    ]
+
+
+def limits(algorithm: Algorithm, threads: Sequence[int]) -> list[Entrant]:
+    """The same traffic with next to no arithmetic, by the best emitter there is and the shortest way to call it."""
+    emitter = next(one for one in emitters() if not missing(one))
+    call = _bound if hasattr(Updater, "bind") else _listed
+    return [Entrant("limit", _sampler(algorithm, call, emitter, count, limit=True), count) for count in threads]
+
+
+def _sampler(
+    algorithm: Algorithm, call: Call, emitter: str, threads: int, *, limit: bool = False
+) -> Callable[[Problem], Sampler]:
+    def build(problem: Problem) -> Sampler:
+        choose(emitter, threads)
+        setup = call(_updater(algorithm, problem, limit=limit), problem)
+
+        def chosen(calls: int) -> Callable[[], object]:
+            choose(emitter, threads)
+            return setup(calls)
+
+        return timed(chosen)
+
+    return build
+
+
+def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater:
+    """An updater that keeps its state in the arrays of the problem."""
+    options: dict[str, Any] = {"learning_rate": LEARNING_RATE, "multi_precision": problem.mixed}
+    optimizer: Optimizer = (
+        algorithm.traffic(**options) if limit else mx.optimizer.create(algorithm.name, **options, **algorithm.options)
+    )
+    updater = mx.optimizer.get_updater(optimizer)
+    updater.states.update(problem.states())
+    return updater
+
+
+def fill(kind: str, threads: int) -> Callable[[Array], Sampler]:
+    """Filling an array with the initializer ``normal`` or ``uniform``."""
+
+    def build(array: Array) -> Sampler:
+        initializer = mx.init.create(kind)
+
+        def setup(_: int) -> Callable[[], object]:
+            _threaded(threads)
+            return lambda: initializer("weight", array)
+
+        _threaded(threads)
+        return timed(setup)
+
+    return build

@@ -1,0 +1,146 @@
+"""The experiments there are, by group: whole steps, the overhead of a call, fills, and the start of a process."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from mxcore.backend import Array
+from mxcore.bench import by_hand, ours, peers, start
+from mxcore.bench.experiment import Entrant, Experiment, Reference, Sampler, timed
+from mxcore.bench.problem import ALGORITHMS, Algorithm, Problem, memory_needed
+from mxcore.bench.workloads import WORKLOADS, Workload
+
+__all__ = ["GROUPS", "names", "suite"]
+
+_TORCH = (Reference("torch", "torch fused"), Reference("best torch", "torch fused", equal_threads=False))
+_LIMIT = Reference("limit", "limit")
+
+# What the initializers draw by default: the parameters of torch's methods, and NumPy's way to the same numbers.
+_FILLS: dict[str, tuple[float, float]] = {"normal": (0.0, 0.01), "uniform": (-0.07, 0.07)}
+_SIZES = {"1m": 1_000_000, "25m": 25_000_000}
+
+
+def names() -> dict[str, str]:
+    """Every workload, with the group that it belongs to."""
+    fills = {f"{kind}-{size}": "fills" for kind in _FILLS for size in _SIZES}
+    steps = {workload.name: workload.group for workload in WORKLOADS.values()}
+    return {**steps, **fills, "import": "start", "first-step": "start"}
+
+
+GROUPS = tuple(dict.fromkeys(names().values()))
+
+
+def suite(
+    workloads: Sequence[str] = (),
+    optimizers: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    threads: Sequence[int] = (1, 2),
+) -> list[Experiment]:
+    """The experiments that these words choose; no word chooses all.
+
+    Args:
+        workloads: names of workloads or groups.
+        optimizers: adam, sgd.
+        dtypes: float32, bfloat16; by default float32, and both for the large workloads.
+        threads: the numbers of threads to run on.
+    """
+    chosen = [name for name, group in names().items() if not workloads or {name, group} & set(workloads)]
+    made = (_experiments(name, optimizers or tuple(ALGORITHMS), dtypes, threads) for name in chosen)
+    return [experiment for experiments in made for experiment in experiments]
+
+
+def _experiments(
+    name: str, optimizers: Sequence[str], dtypes: Sequence[str], threads: Sequence[int]
+) -> Iterator[Experiment]:
+    if workload := WORKLOADS.get(name):
+        for dtype in dtypes or (("float32", "bfloat16") if workload.large else ("float32",)):
+            yield from (_steps(workload, ALGORITHMS[optimizer], dtype, threads) for optimizer in optimizers)
+    elif name in ("import", "first-step"):
+        yield _start(name)
+    else:
+        yield _fill(name, threads)
+
+
+def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequence[int]) -> Experiment:
+    overhead = workload.group == "overhead"
+    own = ours.entrants(algorithm, threads, every_call=not workload.large)
+    entrants = [*own, *peers.torch_fused(algorithm, threads)]
+    if not overhead:
+        entrants = [
+            *ours.limits(algorithm, threads),
+            *own,
+            *peers.entrants(algorithm, threads),
+            *by_hand.entrants(algorithm),
+        ]
+    return Experiment(
+        workload=workload.name,
+        title=workload.title,
+        group=workload.group,
+        prepare=functools.partial(Problem.make, workload, algorithm, dtype),
+        entrants=tuple(entrants),
+        references=_TORCH if overhead else (_LIMIT, *_TORCH),
+        optimizer=algorithm.name,
+        dtype=dtype,
+        tensors=workload.tensors,
+        parameters=workload.parameters,
+        bytes_per_parameter=algorithm.bytes_per_parameter,
+        memory=memory_needed(workload, algorithm),
+    )
+
+
+def _fill(name: str, threads: Sequence[int]) -> Experiment:
+    kind, _, size_name = name.partition("-")
+    size, bounds = _SIZES[size_name], _FILLS[kind]
+    return Experiment(
+        workload=name,
+        title=f"{kind} fill of {size_name.upper().replace('M', ' M')}",
+        group="fills",
+        prepare=functools.partial(np.zeros, size, np.float32),
+        entrants=(
+            *(Entrant("mxcore", ours.fill(kind, count), count) for count in threads),
+            *(Entrant("torch", peers.torch_fill(kind, count, *bounds), count) for count in threads),
+            Entrant("NumPy", _numpy_fill(kind, bounds), 1),
+        ),
+        references=(Reference("torch", "torch"), Reference("best torch", "torch", equal_threads=False)),
+        dtype="float32",
+        tensors=1,
+        parameters=size,
+        bytes_per_parameter=4,
+        memory=5 * 8 * size,  # a fill that is not done in place has temporaries in double precision
+    )
+
+
+def _numpy_fill(kind: str, bounds: tuple[float, float]) -> Callable[[Array], Sampler]:
+    """NumPy's generator in float32, in place."""
+
+    def build(array: Array) -> Sampler:
+        rng = np.random.default_rng(0)
+
+        def normal() -> None:
+            rng.standard_normal(dtype=np.float32, out=array)
+            np.multiply(array, bounds[1], out=array)
+
+        def uniform() -> None:
+            rng.random(dtype=np.float32, out=array)
+            np.multiply(array, bounds[1] - bounds[0], out=array)
+            np.add(array, bounds[0], out=array)
+
+        return timed(lambda _: normal if kind == "normal" else uniform)
+
+    return build
+
+
+def _start(name: str) -> Experiment:
+    imports = name == "import"
+    return Experiment(
+        workload=name,
+        title="import, in a fresh process" if imports else "first step on the MLP, in a fresh process",
+        group="start",
+        prepare=lambda: None,
+        entrants=tuple(start.imports() if imports else start.first_steps()),
+        references=(Reference("numpy", "import numpy") if imports else Reference("torch", "torch fused"),),
+        optimizer=None if imports else "adam",
+    )

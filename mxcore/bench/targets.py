@@ -1,0 +1,113 @@
+"""What the project promises, as data: bounds that ``mxcore bench --check`` compares a machine with.
+
+They were set on two cores with AVX2, and are no test: on a loaded machine, or on another one, some may be missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from mxcore.bench.results import Result, Row
+
+__all__ = ["TARGETS", "Target", "Verdict", "check"]
+
+
+@attrs.frozen
+class Target:
+    """A bound on one figure of one family of contestants.
+
+    A family may run on several numbers of threads. Against ``limit`` and ``torch``, which have as many, each must meet
+    the bound; against the best of torch, and in seconds, the one with the most, which is what people get who set none.
+
+    Args:
+        workload: the name of the workload.
+        family: who must meet it.
+        figure: the name of a reference, whose ratio is bounded; or ``seconds``, for the median time of a step.
+        at_most: the bound.
+        optimizer: the optimizer, where one takes part.
+        dtype: the dtype of the weights, where there are some.
+    """
+
+    workload: str
+    family: str
+    figure: str
+    at_most: float
+    optimizer: str | None = None
+    dtype: str | None = None
+
+    def _rows(self, results: Iterable[Result]) -> list[Row]:
+        """The figures of the family."""
+        wanted = (self.workload, self.optimizer, self.dtype)
+        found = (
+            result.rows
+            for result in results
+            if (result.experiment.workload, result.experiment.optimizer, result.experiment.dtype) == wanted
+        )
+        return [row for rows in found for row in rows if row.family == self.family]
+
+    def measured(self, results: Iterable[Result]) -> float | None:
+        """The figure that decides, or None if it was not measured."""
+        rows = self._rows(results)
+        if self.figure in ("best torch", "seconds"):
+            rows = [row for row in rows if row.threads == max(one.threads or 0 for one in rows)]
+        figures = [row.median_s if self.figure == "seconds" else row.ratios.get(self.figure) for row in rows]
+        return max((figure for figure in figures if figure is not None), default=None)
+
+
+_LLVM, _BOUND, _FRESH, _NUMPY = "mxcore llvm", "mxcore llvm bound", "mxcore llvm fresh", "mxcore numpy"
+
+# workload, family, figure, and the bounds for Adam and for SGD with momentum, in float32
+_STEPS = (
+    *((name, _LLVM, "limit", 1.10, 1.10) for name in ("resnet50", "one", "gpt2")),
+    *((name, _NUMPY, "limit", 4.5, 2.2) for name in ("resnet50", "one", "gpt2")),
+    ("resnet50", _LLVM, "torch", 0.95, 0.95),
+    ("one", _LLVM, "torch", 1.0, 1.0),
+    ("gpt2", _LLVM, "torch", 1.0, 1.0),
+    ("mlp", _LLVM, "best torch", 0.17, 0.27),
+    ("mlp", _BOUND, "best torch", 0.13, 0.18),
+    ("thousand", _LLVM, "best torch", 0.08, 0.14),
+)
+# Adam alone: how many tensors, and the microseconds of a list call and of a bound step
+_OVERHEAD = ((4, 8, 4), (161, 30, 8), (1000, 150, 25))
+
+TARGETS = (
+    *(
+        Target(name, family, figure, bound, optimizer, "float32")
+        for name, family, figure, *bounds in _STEPS
+        for optimizer, bound in zip(("adam", "sgd"), bounds, strict=True)
+    ),
+    *(
+        Target(name, _LLVM, "torch", 0.65, optimizer, "bfloat16")
+        for name in ("resnet50", "one", "gpt2")
+        for optimizer in ("adam", "sgd")
+    ),
+    *(
+        Target(f"tiny-{tensors}", family, "seconds", bound * 1e-6, "adam", "float32")
+        for tensors, *bounds in _OVERHEAD
+        for family, bound in zip((_LLVM, _BOUND), bounds, strict=True)
+    ),
+    *(Target(f"tiny-{tensors}", _FRESH, "best torch", 0.5, "adam", "float32") for tensors, *_ in _OVERHEAD),
+    *(Target(f"normal-{size}", "mxcore", "torch", 1.0, None, "float32") for size in ("1m", "25m")),
+    *(Target(f"uniform-{size}", "mxcore", "torch", 0.8, None, "float32") for size in ("1m", "25m")),
+    Target("import", "import mxcore", "numpy", 1.5),
+)
+
+
+@attrs.frozen
+class Verdict:
+    """A target, and what was measured; ``met`` is None if nothing was."""
+
+    target: Target
+    measured: float | None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the bound holds."""
+        return None if self.measured is None else self.measured <= self.target.at_most
+
+
+def check(results: Sequence[Result]) -> list[Verdict]:
+    """The verdict on each target."""
+    return [Verdict(target, target.measured(results)) for target in TARGETS]

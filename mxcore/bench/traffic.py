@@ -1,0 +1,47 @@
+"""What a step cannot be faster than: rules that load and store what an optimizer does, with next to no arithmetic.
+
+They run through the same kernel layer as every other rule, so that what separates an optimizer from its limit is its
+arithmetic alone. Whether the kernel layer itself is any good is what the comparison with other libraries tells.
+"""
+
+from __future__ import annotations
+
+from mxcore.hyperparameters import hyperparameter, hyperparameters, in_range
+from mxcore.optimizer import Optimizer
+
+__all__ = ["AdamTraffic", "MomentumTraffic"]
+
+# The float32 below 1: no compiler may leave out the product, and no number of steps makes the slots overflow.
+_KEEP = 1 - 2.0**-24
+
+
+@hyperparameters
+class AdamTraffic(Optimizer):
+    """The traffic of Adam: reads weight, gradient and two slots, writes the weight and the slots.
+
+    Args:
+        keep: the factor on the slots.
+    """
+
+    slots = ("mean", "variance")
+    keep: float = hyperparameter(_KEEP, in_range(0, 1))
+
+    @staticmethod
+    def rule(weight, grad, mean, variance, *, lr, keep):
+        return weight - lr * grad, keep * mean, keep * variance
+
+
+@hyperparameters
+class MomentumTraffic(Optimizer):
+    """The traffic of gradient descent with momentum: reads weight, gradient and velocity, writes weight and velocity.
+
+    Args:
+        keep: the factor on the velocity.
+    """
+
+    slots = ("velocity",)
+    keep: float = hyperparameter(_KEEP, in_range(0, 1))
+
+    @staticmethod
+    def rule(weight, grad, velocity, *, lr, keep):
+        return weight - lr * grad, keep * velocity

@@ -1,0 +1,26 @@
+"""Time everything and keep it: ``python tests/benchmarks/record.py FOLDER [SECONDS]``.
+
+Each group of experiments runs in a process of its own, and leaves ``GROUP.json`` and ``GROUP.svg`` in the folder. One
+group alone is ``mxcore bench --workload GROUP``; among them is ``start``, which times ``import mxcore``.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from mxcore.bench.suite import GROUPS
+
+
+def main(folder: Path, seconds: str = "10") -> None:
+    """Run every group."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for group in GROUPS:
+        files = [f"--{kind}={folder / group}.{ending}" for kind, ending in (("json", "json"), ("plot", "svg"))]
+        options = ["--workload", group, "--seconds", seconds, *files]
+        subprocess.run([sys.executable, "-m", "mxcore.bench", *options], check=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -144,7 +144,8 @@ class FusedPlan:
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
-        prologue, host = self.traced.prologue, list[dict[str, float]]()
+        prologue = self.traced.prologue
+        host: list[dict[str, float]] = []
         uniforms: list[float] = []
         for row in rows:
             values, slots = prologue(numbers, *row)

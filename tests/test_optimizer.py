@@ -267,6 +267,15 @@ def test_half_precision_without_a_master_weight_warns() -> None:
         mx.optimizer.get_updater(mx.optimizer.SGD())(0, np.ones(2, np.float16), np.ones(2, np.float16))
 
 
+def test_bfloat16_without_a_master_weight_is_updated_too() -> None:
+    weight = np.ones(3, bfloat16())
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.25, momentum=0.5))
+    with pytest.warns(UserWarning, match="parameter 0 is bfloat16: without multi_precision=True"):
+        update(0, np.ones(3, weight.dtype), weight)
+    assert weight.tolist() == [0.75] * 3
+    assert update.states[0].dtype == weight.dtype
+
+
 # --- registering and creating ----------------------------------------------------------------------------------------
 
 

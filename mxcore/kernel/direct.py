@@ -64,16 +64,22 @@ class DirectPlan:
 
     def _compute(self, member: Member, grad: Array, numbers: Mapping[str, Any]) -> tuple[Array, dict[str, Any]]:
         """The new weight and slots of one parameter."""
-        weight = member.computed
-        grad = grad if member.master is None else self.backend.copy(grad, weight.dtype)
-        arrays = {"weight": weight, "grad": grad, **member.arrays}
+        arrays = {"weight": member.computed, "grad": grad, **member.arrays}
         if self.program.takes("noise"):
             arrays["noise"] = self._noise(member, numbers)
+        weight = self._widened(member.computed)
+        arrays = {name: self._as(array, weight.dtype) for name, array in {**arrays, "weight": weight}.items()}
         new_weight, slots = self.program.unpack(self.program.apply(self.backend.xp, arrays, numbers))
-        self._check(member, "weight", new_weight, weight)
-        for name, array in member.arrays.items():
-            self._check(member, name, slots[name], array)
+        for name, new in {"weight": new_weight, **{name: slots[name] for name in member.arrays}}.items():
+            self._check(member, name, new, arrays[name])
         return self._apart(new_weight, slots, arrays)
+
+    def _widened(self, array: Array) -> Array:
+        """An array that a rule can compute with: bfloat16 times a Python number is float32 already."""
+        return self._as(array, np.dtype(np.float32)) if array.dtype.name == "bfloat16" else array
+
+    def _as(self, array: Array, dtype: Any) -> Array:
+        return array if array.dtype == dtype else self.backend.copy(array, dtype)
 
     def _noise(self, member: Member, numbers: Mapping[str, Any]) -> Array:
         weight = member.computed

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -114,7 +115,7 @@ def test_layouts_may_differ_and_nothing_around_an_array_is_touched(layout: str, 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_rounded_as_numpy_rounds_it(dtype: str) -> None:
-    dtype = pytest.importorskip("ml_dtypes").bfloat16 if dtype == "bfloat16" else dtype
+    dtype = ml_dtypes.bfloat16 if dtype == "bfloat16" else dtype
     rng = np.random.default_rng(1)
     values = np.concatenate([rng.normal(size=5000), [0, -0.0, np.inf, -np.inf, np.nan, 1e-7, 6e4]])
     weight, *grads = (rng.permutation(values).astype(dtype) for _ in range(3))

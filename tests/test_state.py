@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -82,7 +83,7 @@ def test_arrays_come_back_with_values_dtype_shape_and_order_of_axes(array: Any, 
 
 
 def test_strided_bfloat16_zero_dimensional_and_empty_arrays_come_back(tmp_path: Path) -> None:
-    bfloat16 = pytest.importorskip("ml_dtypes").bfloat16
+    bfloat16 = ml_dtypes.bfloat16
     arrays = {
         "strided": np.arange(24.0).reshape(4, 6)[::2, ::-3],
         "bfloat16": np.asfortranarray(np.arange(6).reshape(2, 3), bfloat16),

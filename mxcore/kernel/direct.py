@@ -45,8 +45,8 @@ def _compute(program: Program, update: Update, backend: Backend) -> tuple[Array,
     if program.takes("raw_grad"):
         inputs["raw_grad"] = raw_grad
     if program.takes("noise"):
-        draw = random.generator("noise", *update.noise_key).standard_normal(weight.shape)
-        inputs["noise"] = backend.from_host(np.asarray(draw, weight.dtype), backend.device_of(weight))
+        draw = random.generator("noise", *update.noise_key).standard_normal(weight.shape, weight.dtype)
+        inputs["noise"] = backend.from_host(draw, backend.device_of(weight))
     new_weight, slots = program.unpack(program.rule(weight, grad, **inputs))
     _check(program, update, "weight", new_weight, weight)
     for name, array in update.arrays.items():

@@ -87,8 +87,9 @@ class Initializer:
     There are two ways to write one:
 
     * define ``values(desc, shape, rng)``, which returns the values of a weight as a host array. ``rng`` is a
-      :class:`numpy.random.Generator` that depends on the seed and on the parameter's name alone, and the values are
-      cast and copied to wherever the parameter lives;
+      :class:`mxcore.random.Generator` that depends on the seed and on the parameter's name alone and draws in the
+      parameter's precision. The values are cast and copied to wherever the parameter lives (what is returned as it
+      was drawn needs no copy there);
     * as in MXNet, define ``_init_weight(desc, array)``, which fills the array.
 
     Override ``_init_bias``, ``_init_gamma``, ``_init_beta`` and the like to change what those names get.
@@ -161,12 +162,15 @@ class Initializer:
         """Fill ``array`` by the method that the parameter's name asks for; override to choose in another way."""
         getattr(self, _method_for(desc))(desc, array)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: random.Generator) -> npt.ArrayLike:
         """The values of a weight, as something that broadcasts to ``shape``; subclasses define this."""
         raise NotImplementedError(f"{type(self).__name__} must define values(desc, shape, rng) or _init_weight")
 
     def _init_weight(self, desc: str, array: Array) -> None:
-        backend_of(array).fill(array, np.asarray(self.values(desc, array.shape, random.generator(desc))))
+        rng = random.generator(desc, dtype=array.dtype, out=array)
+        values = np.asarray(self.values(desc, array.shape, rng))
+        if values is not array:  # else it was drawn in place
+            backend_of(array).fill(array, values)
 
     def _init_bias(self, desc: str, array: Array) -> None:
         self._init_zero(desc, array)

@@ -19,16 +19,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from mxcore.backend import Array, backend_of
+from mxcore.generator import Generator
 
 __all__ = [
+    "Generator",
     "current_seed",
     "generator",
     "get_state",
@@ -83,21 +86,27 @@ def set_state(state: dict[str, int]) -> None:
     _stream.seed, _stream.position = int(state["seed"]), int(state["position"])
 
 
-def generator(*key: object) -> np.random.Generator:
-    """A host generator that is a pure function of the seed and of ``key`` (text and integers)."""
+def generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:
+    """A generator that is a pure function of the seed and of ``key`` (text and integers).
+
+    Args:
+        key: what the draws are for, such as a parameter's name.
+        dtype: see :class:`Generator`.
+        out: see :class:`Generator`.
+    """
     digest = hashlib.blake2b(repr((_stream.seed, *map(_plain, key))).encode(), digest_size=16).digest()
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+    return Generator(int.from_bytes(digest, "little"), dtype, out)
 
 
-def next_generator(*key: object) -> np.random.Generator:
-    """A host generator for the next draw without a name: keyed by the position too, which it advances."""
+def next_generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:
+    """A generator for the next draw without a name: keyed by the position too, which it advances."""
     scope = _scope.get()
     if scope is None:
         _stream.position += 1
-        return generator("position", _stream.position, *key)
+        return generator("position", _stream.position, *key, dtype=dtype, out=out)
     name, position = scope
     position[0] += 1
-    return generator(*name, "position", position[0], *key)
+    return generator(*name, "position", position[0], *key, dtype=dtype, out=out)
 
 
 @contextlib.contextmanager
@@ -124,10 +133,14 @@ def normal(
     return _deliver(lambda rng, size: rng.normal(loc, scale, size), shape, dtype, out)
 
 
-def _deliver(draw: Any, shape: int | tuple[int, ...], dtype: Any, out: Array) -> Array:
+def _deliver(
+    draw: Callable[[Generator, Any], Array], shape: int | tuple[int, ...], dtype: npt.DTypeLike, out: Array
+) -> Array:
     if out is None:
-        return np.asarray(draw(next_generator(), shape), dtype)
-    backend_of(out).fill(out, draw(next_generator(), out.shape))
+        return np.asarray(draw(next_generator(dtype=dtype), shape), dtype)
+    values = draw(next_generator(dtype=out.dtype, out=out), out.shape)
+    if values is not out:
+        backend_of(out).fill(out, values)
     return out
 
 

@@ -98,11 +98,11 @@ def test_the_memory_order_changes_nothing(cls: type[Initializer], example: Mappi
 def test_dtypes_are_kept_and_values_rounded_once(cls: type[Initializer], example: Mapping[str, Any]) -> None:
     initializer = cls(**example)
     for shape in shapes(initializer):
-        exact = values(initializer, shape, dtype=np.float64)
-        for dtype in (np.float16, np.float32):
-            array = values(initializer, shape, dtype=dtype)
-            assert array.dtype == dtype
-            assert array.tobytes() == exact.astype(dtype).tobytes()
+        single, double = (values(initializer, shape, dtype=dtype) for dtype in (np.float32, np.float64))
+        half = values(initializer, shape, dtype=np.float16)
+        assert (single.dtype, double.dtype, half.dtype) == (np.float32, np.float64, np.float16)
+        # What is drawn is drawn in float32 for float16; what is computed may be computed in float64.
+        assert half.tobytes() in (single.astype(np.float16).tobytes(), double.astype(np.float16).tobytes())
 
 
 @every_example
@@ -110,18 +110,17 @@ def test_what_is_drawn_depends_on_the_seed_and_on_the_name(
     cls: type[Initializer], example: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     initializer, generator = cls(**example), mx.random.generator
-    made: list[tuple[np.random.Generator, str]] = []
+    made: list[mx.random.Generator] = []
 
-    def watched(*key: object) -> np.random.Generator:
-        rng = generator(*key)
-        made.append((rng, repr(rng.bit_generator.state)))
-        return rng
+    def watched(*key: object, **keywords: Any) -> mx.random.Generator:
+        made.append(generator(*key, **keywords))
+        return made[-1]
 
     monkeypatch.setattr(mx.random, "generator", watched)
     shape = shapes(initializer)[-1]
     made.clear()
     here = values(initializer, shape)
-    is_random = any(repr(rng.bit_generator.state) != before for rng, before in made)
+    is_random = any(rng.position for rng in made)
     assert np.array_equal(here, values(initializer, shape, seed=2)) is not is_random
     assert np.array_equal(here, values(initializer, shape, name="other_weight")) is not is_random
 

@@ -83,8 +83,8 @@ class DirectPlan:
 
     def _noise(self, member: Member, numbers: Mapping[str, Any]) -> Array:
         weight = member.computed
-        draw = random.generator("noise", member.noise_key, numbers["t"]).standard_normal(weight.shape)
-        return self.backend.from_host(np.asarray(draw, weight.dtype), self.backend.device_of(weight))
+        draw = random.generator("noise", member.noise_key, numbers["t"]).standard_normal(weight.shape, weight.dtype)
+        return self.backend.from_host(draw, self.backend.device_of(weight))
 
     def _apart(self, weight: Array, slots: dict[str, Any], olds: Mapping[str, Array]) -> tuple[Array, dict[str, Any]]:
         """The results, with copies of what a rule passes on as it came: writing another result may change it."""

@@ -174,7 +174,7 @@ class Executor:
 
     def _uniform(self, name: str) -> Callable[[Shape], Array]:
         def draw(shape: Shape) -> Array:
-            return self.context.array(random.next_generator("node", name).random(shape, np.float32))
+            return self.context.array(random.next_generator("node", name).uniform(0, 1, shape, np.float32))
 
         return draw
 

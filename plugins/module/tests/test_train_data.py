@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import InputError
 
+from mxcore.random import Generator
+
 
 @pytest.fixture
 def csv_file(tmp_path):
@@ -45,7 +47,7 @@ def test_digits_are_standardised_by_their_training_rows_only():
 
 
 def test_the_split_is_stratified_and_follows_from_the_generator():
-    first, again, other = (load("digits", generator=np.random.default_rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (load("digits", generator=Generator(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.validation.x, again.validation.x)
     assert not np.array_equal(first.validation.y, other.validation.y)
     shares = [np.bincount(part.y.astype(int)) / len(part) for part in parts(first)]
@@ -56,7 +58,7 @@ def test_the_split_is_stratified_and_follows_from_the_generator():
 def test_every_row_is_on_one_side_of_the_split(tmp_path_factory, rows, seed):
     path = tmp_path_factory.mktemp("split") / "rows.npz"
     np.savez(path, x=np.arange(rows), y=np.arange(rows) % 2)
-    dataset = load(str(path), generator=np.random.default_rng(seed))
+    dataset = load(str(path), generator=Generator(seed))
     order = np.argsort(np.concatenate([part.x[:, 0] for part in parts(dataset)]))
     assert len(dataset.train) + len(dataset.validation) == rows
     assert len(dataset.validation) == -(-rows // 5)

@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from mxcore import hyperparameters
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["Bilinear"]
 
@@ -42,7 +43,7 @@ class Bilinear(Initializer):
     upright or wide windows were wrong, with values below 0.
     """
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 4:
             raise ValueError(f"Bilinear needs four axes, (out, in, height, width): {str(desc)!r} has shape {shape}")
         return np.broadcast_to(np.outer(_triangle(shape[-2]), _triangle(shape[-1])), shape)

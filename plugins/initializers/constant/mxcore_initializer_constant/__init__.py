@@ -8,6 +8,7 @@ import numpy.typing as npt
 from mxcore import hyperparameter, hyperparameters
 from mxcore.backend import backend_of
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["Constant"]
 
@@ -38,7 +39,7 @@ class Constant(Initializer):
         if self._numbers().dtype.kind not in "fiub":
             raise ValueError(f"value must be a number or an array of numbers, got {self.value!r}")
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         numbers = self._numbers()
         try:
             return np.broadcast_to(numbers, shape)

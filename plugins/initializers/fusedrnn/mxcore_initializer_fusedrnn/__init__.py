@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mxcore import boolean, hyperparameter, hyperparameters, integer, number, one_of
 from mxcore.initializer import InitDesc, Initializer, create
+from mxcore.random import Generator
 
 __all__ = ["FusedRNN"]
 
@@ -77,11 +78,11 @@ class FusedRNN(Initializer):
     bidirectional: bool = hyperparameter(False, boolean)
     forget_bias: float = hyperparameter(1.0, number)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         init = self.init or getattr(desc, "global_init", None)
         if init is None or init is self:
             raise ValueError(f"{str(desc)!r}: FusedRNN(init=None) needs the initializer of a whole model, give it init")
-        packed, start = np.empty(shape), 0
+        packed, start = np.empty(shape, rng.dtype), 0
         for name, size in self._pieces(self._input_size(desc, shape)):
             piece = packed[start : start + math.prod(size)].reshape(size)
             start += piece.size

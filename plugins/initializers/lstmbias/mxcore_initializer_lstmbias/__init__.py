@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 from mxcore import hyperparameter, hyperparameters, number
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["LSTMBias"]
 
@@ -51,7 +52,7 @@ class LSTMBias(Initializer):
 
     forget_bias: float = hyperparameter(1.0, number)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if not shape or shape[0] % 4:
             raise ValueError(f"LSTMBias needs a first axis that holds four gates: {str(desc)!r} has shape {shape}")
         bias = np.zeros(shape)

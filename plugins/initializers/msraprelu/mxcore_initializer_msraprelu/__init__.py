@@ -2,11 +2,11 @@
 
 import math
 
-import numpy as np
 import numpy.typing as npt
 
 from mxcore import hyperparameter, hyperparameters, number, one_of
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["MSRAPrelu"]
 
@@ -51,7 +51,7 @@ class MSRAPrelu(Initializer):
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     slope: float = hyperparameter(0.25, number)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"MSRAPrelu needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
         kernel = math.prod(shape[2:])

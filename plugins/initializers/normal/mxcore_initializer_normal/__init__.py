@@ -1,10 +1,10 @@
 """Normally distributed weights, for mxcore."""
 
-import numpy as np
 import numpy.typing as npt
 
 from mxcore import hyperparameter, hyperparameters, non_negative
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["Normal"]
 
@@ -30,5 +30,5 @@ class Normal(Initializer):
 
     sigma: float = hyperparameter(0.01, non_negative)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         return rng.normal(0, self.sigma, shape)

@@ -1,10 +1,10 @@
 """Weights of 1, for mxcore."""
 
-import numpy as np
 import numpy.typing as npt
 
 from mxcore import hyperparameters
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["One"]
 
@@ -23,5 +23,5 @@ class One(Initializer):
     Arrays may have any shape and any floating dtype.
     """
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         return 1

@@ -9,6 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from mxcore import hyperparameter, hyperparameters, non_negative, one_of
 from mxcore.initializer import Initializer
+from mxcore.random import Generator
 
 __all__ = ["Orthogonal"]
 
@@ -60,11 +61,12 @@ class Orthogonal(Initializer):
     scale: float = hyperparameter(1.414, non_negative)
     rand_type: str = hyperparameter("uniform", one_of("uniform", "normal"))
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: np.random.Generator) -> npt.ArrayLike:
+    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"Orthogonal needs at least two axes: {str(desc)!r} has shape {shape}")
         size = (shape[0], math.prod(shape[1:]))
-        drawn = rng.uniform(-1, 1, size) if self.rand_type == "uniform" else rng.normal(0, 1, size)
+        uniform = self.rand_type == "uniform"
+        drawn = rng.uniform(-1, 1, size, np.float64) if uniform else rng.normal(0, 1, size, np.float64)
         rows, columns = size
         basis = _orthonormal_columns(drawn) if rows >= columns else _orthonormal_columns(drawn.T).T
         return self.scale * basis.reshape(shape)

@@ -95,7 +95,7 @@ class NDArrayIter(DataIter):
         self.shuffle = shuffle
         self._check_batch_size()
         # One generator per iterator: its order does not depend on what else is drawn between two epochs.
-        self._generator = mxcore.random.next_generator("NDArrayIter") if seed is None else np.random.default_rng(seed)
+        self._generator = mxcore.random.next_generator("NDArrayIter") if seed is None else mxcore.random.Generator(seed)
         self._left_over = np.empty(0, np.int64)
         self._start_epoch()
 

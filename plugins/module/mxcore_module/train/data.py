@@ -18,6 +18,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from mxcore.random import Generator
 from mxcore_module.train.errors import InputError
 
 __all__ = ["Dataset", "Part", "load"]
@@ -68,7 +69,7 @@ class Table:
     label: str = "label"
 
 
-def load(source: str = "digits", label: str | None = None, generator: np.random.Generator | None = None) -> Dataset:
+def load(source: str = "digits", label: str | None = None, generator: Generator | None = None) -> Dataset:
     """Read, check, split and standardise a data set.
 
     Args:
@@ -81,7 +82,7 @@ def load(source: str = "digits", label: str | None = None, generator: np.random.
     Raises:
         InputError: if there is no such file, or what it holds cannot be trained on.
     """
-    return _split(_read(source, label), generator or np.random.default_rng(0))
+    return _split(_read(source, label), generator or Generator(0))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -205,7 +206,7 @@ def _pick(arrays: dict[str, npt.NDArray[Any]], names: Iterable[str], message: st
 # --- splitting -------------------------------------------------------------------------------------------------------
 
 
-def _split(table: Table, generator: np.random.Generator) -> Dataset:
+def _split(table: Table, generator: Generator) -> Dataset:
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import StandardScaler
 

@@ -1,0 +1,139 @@
+"""Straight-line arithmetic, recorded: what the random generator is written in before it is NumPy, LLVM IR or CUDA C.
+
+A :class:`Term` stands for a value of a type of fixed size. Operators on terms record themselves in order, so that a
+plain function of numbers, called once with terms, leaves a list of steps that every emitter can render. All of the
+language is exact or correctly rounded: whatever renders it, and wherever that runs, the bits are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+__all__ = ["Operand", "Recorder", "Term", "Type", "bits", "from_bits", "signed", "sqrt", "to_float", "where", "word"]
+
+Type: TypeAlias = Literal["u64", "u32", "i32", "f32", "f64", "bool"]
+_BITS_OF: dict[Type, Type] = {"f32": "u32", "f64": "u64"}
+
+
+@attrs.define
+class Recorder:
+    """The terms recorded so far; those without operands are inputs."""
+
+    terms: list[Term] = attrs.field(factory=list)
+
+    def input(self, name: str, type: Type, uniform: bool = False) -> Term:
+        """A new input; a ``uniform`` one is the same number for all elements."""
+        return self._add(name, type, (), uniform)
+
+    def step(self, operation: str, type: Type, *operands: Operand) -> Term:
+        """A new term; the same for all elements if that holds of everything it is made of."""
+        uniform = all(operand.uniform for operand in operands if isinstance(operand, Term))
+        return self._add(operation, type, operands, uniform)
+
+    def _add(self, operation: str, type: Type, operands: tuple[Operand, ...], uniform: bool) -> Term:
+        term = Term(self, len(self.terms), operation, type, operands, uniform)
+        self.terms.append(term)
+        return term
+
+
+@attrs.frozen(eq=False, repr=False)
+class Term:
+    """One value: an operation and its operands, which are terms, or numbers of the type that the operation works in.
+
+    Args:
+        recorder: what it was recorded by.
+        number: its place there.
+        operation: a name such as ``"add"``; of an input, the input's name.
+        type: what it evaluates to.
+        operands: what it is made of.
+        uniform: whether it is the same for all elements.
+    """
+
+    recorder: Recorder
+    number: int
+    operation: str
+    type: Type
+    operands: tuple[Operand, ...]
+    uniform: bool
+
+    @property
+    def works_in(self) -> Type:
+        """The type of its operands (that of the last one, for what chooses between two)."""
+        return next((operand.type for operand in reversed(self.operands) if isinstance(operand, Term)), self.type)
+
+    def __add__(self, other: Operand) -> Term:
+        return self.recorder.step("add", self.type, self, other)
+
+    def __radd__(self, other: float) -> Term:
+        return self.recorder.step("add", self.type, other, self)
+
+    def __sub__(self, other: Operand) -> Term:
+        return self.recorder.step("sub", self.type, self, other)
+
+    def __rsub__(self, other: float) -> Term:
+        return self.recorder.step("sub", self.type, other, self)
+
+    def __mul__(self, other: Operand) -> Term:
+        return self.recorder.step("mul", self.type, self, other)
+
+    def __truediv__(self, other: Operand) -> Term:
+        return self.recorder.step("div", self.type, self, other)
+
+    def __neg__(self) -> Term:
+        return self.recorder.step("neg", self.type, self)
+
+    def __and__(self, other: Operand) -> Term:
+        return self.recorder.step("and", self.type, self, other)
+
+    def __xor__(self, other: Operand) -> Term:
+        return self.recorder.step("xor", self.type, self, other)
+
+    def __lshift__(self, count: int) -> Term:
+        return self.recorder.step("shl", self.type, self, count)
+
+    def __rshift__(self, count: int) -> Term:
+        """Shift right; zeros come in from the left (the types that are shifted are unsigned)."""
+        return self.recorder.step("shr", self.type, self, count)
+
+    def __lt__(self, other: Operand) -> Term:
+        return self.recorder.step("lt", "bool", self, other)
+
+
+Operand: TypeAlias = Term | float
+
+
+def sqrt(x: Term) -> Term:
+    """The square root."""
+    return x.recorder.step("sqrt", x.type, x)
+
+
+def where(condition: Term, a: Term, b: Term) -> Term:
+    """``a`` where the condition holds, else ``b``."""
+    return a.recorder.step("where", a.type, condition, a, b)
+
+
+def to_float(x: Term, type: Type) -> Term:
+    """An integer of 32 bits as a float, rounded to nearest."""
+    return x.recorder.step("to_float", type, x)
+
+
+def word(x: Term) -> Term:
+    """The low 32 bits of an unsigned integer."""
+    return x if x.type == "u32" else x.recorder.step("word", "u32", x)
+
+
+def signed(x: Term) -> Term:
+    """The same 32 bits as a signed number."""
+    return x.recorder.step("reinterpret", "i32", x)
+
+
+def bits(x: Term) -> Term:
+    """The bits of a float as an unsigned integer."""
+    return x.recorder.step("reinterpret", _BITS_OF[x.type], x)
+
+
+def from_bits(x: Term, type: Type) -> Term:
+    """The float that has these bits."""
+    return x.recorder.step("reinterpret", type, x)

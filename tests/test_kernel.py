@@ -242,7 +242,7 @@ def test_a_failure_while_compiling_leaves_everything_as_it_was(monkeypatch: pyte
     def broken(source: str, name: str = "kernel") -> int:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("mxcore.kernel.llvm.compile_ir", broken)
+    monkeypatch.setattr("mxcore.kernel.machine.compile_ir", broken)
     mx.kernel.use("llvm")
     cls = mx.hyperparameters(
         type("Fresh", (mx.optimizer.Optimizer,), {"rule": staticmethod(lambda weight, grad: weight - 0.125 * grad)})

@@ -1,11 +1,7 @@
 """Element i of a stream depends on the key and on i alone, to the bit, and has the distribution that it claims."""
 
-import ctypes
 import itertools
-import shutil
-import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mxcore.kernel import fill, philox_cuda, philox_llvm, philox_numpy
+from mxcore.kernel import fill, machine, philox_llvm, philox_numpy
 from mxcore.kernel.distributions import DISTRIBUTIONS, Distribution
 from mxcore.kernel.philox import philox
 
@@ -74,52 +70,8 @@ def test_elements_are_the_words_of_eight_blocks_side_by_side() -> None:
 @every_distribution
 @given(key=keys, start=starts, size=sizes)
 def test_llvm_writes_what_numpy_writes(distribution: Distribution, key: int, start: int, size: int) -> None:
-    pytest.importorskip("llvmlite")
     expected = written(philox_numpy, distribution, key, start, size)
     assert written(philox_llvm, distribution, key, start, size).tobytes() == expected.tobytes()
-
-
-def on_cpu(distribution: Distribution) -> str:
-    """The CUDA C of a fill, and two functions to call: ``run_<name>(blocks, …)`` and ``one_<name>(i, …)``."""
-    name, kind = distribution.name, philox_cuda.TYPES[distribution.type]
-    declared = "unsigned long long key, unsigned long long stream"
-    declared += "".join(f", {kind} {parameter}" for parameter in distribution.parameters)
-    passed = ", ".join(["key", "stream", *distribution.parameters])
-    return f"""{philox_cuda.source(distribution)}
-extern "C" void run_{name}(unsigned blocks, {kind} *out, long long start, long long stop, {declared}) {{
-    LAUNCH({name}_fill, blocks, 64, out, start, stop, {passed});
-}}
-extern "C" {kind} one_{name}(long long i, {declared}) {{ return {name}(i, {passed}); }}
-"""
-
-
-@pytest.fixture(scope="module")
-def cuda_on_cpu(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The CUDA C of all fills, compiled for the CPU."""
-    if not shutil.which("g++"):
-        pytest.skip("there is no C++ compiler")
-    text = "".join(map(on_cpu, DISTRIBUTIONS.values()))
-    folder = tmp_path_factory.mktemp("cuda")
-    (folder / "fills.cpp").write_text(f'#include "{Path(__file__).parent / "cuda_on_cpu.h"}"\n{text}')
-    flags = ["-O2", "-ffp-contract=off", "-shared", "-fPIC"]
-    subprocess.run(["g++", *flags, folder / "fills.cpp", "-o", folder / "fills.so"], check=True)
-    return ctypes.CDLL(str(folder / "fills.so"))
-
-
-@every_distribution
-@pytest.mark.parametrize(("start", "size"), [(0, 1000), (13, 5), (31, 70), (2**40 + 17, 3333)])
-def test_cuda_c_writes_what_numpy_writes(distribution: Distribution, start: int, size: int, cuda_on_cpu: Any) -> None:
-    expected, out = written(philox_numpy, distribution, KEY, start, size), np.empty(size, DTYPES[distribution.type])
-    kind = {"f32": ctypes.c_float, "f64": ctypes.c_double, "u32": ctypes.c_uint32}[distribution.type]
-    key = [ctypes.c_uint64(KEY & LOW), ctypes.c_uint64(KEY >> 64), *map(kind, parameters(distribution))]
-    stop = start + size
-    threads = 8 * (-(-stop // distribution.group) - start // distribution.group)
-    run = getattr(cuda_on_cpu, f"run_{distribution.name}")
-    run(-(-threads // 64), ctypes.c_void_p(out.ctypes.data), ctypes.c_int64(start), ctypes.c_int64(stop), *key)
-    assert out.tobytes() == expected.tobytes()
-    one = getattr(cuda_on_cpu, f"one_{distribution.name}")
-    one.restype = kind
-    assert [one(ctypes.c_int64(i), *key) for i in range(start, start + 5)] == expected[:5].tolist()
 
 
 @every_distribution
@@ -127,7 +79,7 @@ def test_cuda_c_writes_what_numpy_writes(distribution: Distribution, start: int,
 def test_chunks_change_nothing(distribution: Distribution, key: int, start: int, cuts: list[int]) -> None:
     whole = written(philox_numpy, distribution, key, start, 300)
     bounds = [0, *sorted(cuts), 300]
-    for emitter in (philox_numpy, philox_llvm) if fill._can_compile() else (philox_numpy,):
+    for emitter in (philox_numpy, philox_llvm):
         parts = [
             written(emitter, distribution, key, start + low, high - low) for low, high in itertools.pairwise(bounds)
         ]
@@ -141,7 +93,7 @@ def test_threads_change_nothing(write: Any, dtype: Any, emitter: str, monkeypatc
     monkeypatch.setenv("MXCORE_KERNEL", emitter)
     arrays = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(fill, "_threads", lambda count=threads: count)
+        monkeypatch.setattr(fill, "get_num_threads", lambda count=threads: count)
         array = np.empty((7, 100_003), dtype)
         write(array, KEY, offset=11)
         arrays.append(array.tobytes())
@@ -155,12 +107,11 @@ def test_llvmlite_is_used_only_where_it_may_be(run_python: Any) -> None:
 
 
 def test_the_machine_code_works_on_vectors_and_never_fuses() -> None:
-    pytest.importorskip("llvmlite")
     llvm = pytest.importorskip("llvmlite.binding")
     if "avx2" not in llvm.get_host_cpu_features() or not llvm.get_host_cpu_features()["avx2"]:
         pytest.skip("the names of registers below are those of AVX2")
     for distribution in DISTRIBUTIONS.values():
-        assembly = philox_llvm.assembly(distribution)
+        assembly = machine.assembly(philox_llvm.DECLARATIONS + philox_llvm.source(distribution))
         assert "vpmuludq" in assembly
         assert "ymm" in assembly
         assert "vfm" not in assembly

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from mxcore.backend import Array
+from mxcore.kernel.choice import in_use, use
 from mxcore.kernel.program import Decay, Member, Program, Row, Slot
 
 __all__ = ["Decay", "Member", "Plan", "Program", "Row", "Slot", "in_use", "use"]
@@ -41,17 +42,3 @@ class Plan(Protocol):
 
     def commit(self) -> list[dict[str, float]]:
         """Update weights and states in place; the new host numbers of each row."""
-
-
-def use(emitter: str | None) -> None:
-    """Choose the emitter of plans that are made from now on; see :func:`mxcore.kernel.plan.use`."""
-    from mxcore.kernel import plan
-
-    plan.use(emitter)
-
-
-def in_use() -> str:
-    """The emitter of plans that are made now: ``"llvm"`` or ``"numpy"``."""
-    from mxcore.kernel import plan
-
-    return plan.in_use()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import os
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mxcore.kernel import philox_llvm, philox_numpy
+from mxcore.kernel.choice import in_use
 from mxcore.kernel.distributions import DISTRIBUTIONS
+from mxcore.kernel.threads import get_num_threads, run_parts
 
-__all__ = ["fill_normal", "fill_uniform", "fill_words", "parallel"]
+__all__ = ["fill_normal", "fill_uniform", "fill_words"]
 
 _TYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _PER_THREAD = 1 << 17  # fewer elements are written faster than a thread is started
@@ -86,38 +87,16 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
     if not 0 <= key < 1 << 128 or not 0 <= offset < (1 << 63) - array.size:
         raise ValueError(f"key must be below 2**128 and offset below 2**63, neither negative: got {key} and {offset}")
     flat, write = array.reshape(-1), _writer(name)
-    pieces = max(1, min(_threads(), array.size // _PER_THREAD))
-    bounds = [array.size * piece // pieces for piece in range(pieces + 1)]
 
-    def run(piece: int) -> None:
-        low, high = bounds[piece], bounds[piece + 1]
-        write(flat[low:high], offset + low, key & _LOW, key >> 64, parameters)
+    def run(first: int, last: int) -> None:
+        write(flat[first:last], offset + first, key & _LOW, key >> 64, parameters)
 
-    parallel(run, pieces)
-
-
-def parallel(function: Callable[[int], None], count: int) -> None:
-    """Call ``function(0)``, …, ``function(count - 1)``, each on a thread of its own."""
-    if count == 1:
-        return function(0)
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(count) as pool:
-        list(pool.map(function, range(count)))
-    return None
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    pieces = max(1, min(get_num_threads(), array.size // _PER_THREAD))
+    edges = [array.size * piece // pieces for piece in range(pieces + 1)]
+    run_parts(run, list(pairwise(edges)))
 
 
 def _writer(name: str) -> Callable[..., None]:
     """What writes a stretch of a stream: ``write(out, start, key, stream, parameters)``."""
-    if not _can_compile() or os.environ.get("MXCORE_KERNEL") == "numpy":
-        return functools.partial(philox_numpy.fill, DISTRIBUTIONS[name])
-    return functools.partial(philox_llvm.fill, DISTRIBUTIONS[name])
-
-
-@functools.cache
-def _can_compile() -> bool:
-    return importlib.util.find_spec("llvmlite") is not None
+    emitter = philox_llvm if in_use() == "llvm" else philox_numpy
+    return functools.partial(emitter.fill, DISTRIBUTIONS[name])

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.kernel.layout import Host, address
-from mxcore.kernel.llvm import compile_ir
+from mxcore.kernel.machine import compile_ir
 from mxcore.kernel.program import Member
 
 __all__ = ["Gather"]

@@ -1,4 +1,4 @@
-"""Emit a traced rule as LLVM IR, and compile it for this machine.
+"""Emit a traced rule as LLVM IR.
 
 One function runs the rule over chunks of many tensors. Loads and stores carry alias scopes, one for each array of the
 rule: LLVM's own run-time check gives up at so many arrays, and without either it would not vectorise. There is no
@@ -8,16 +8,14 @@ fast-math, and no multiplication is fused with an addition, so that every emitte
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from mxcore.kernel.graph import COMPARISONS, Node
 from mxcore.kernel.trace import Traced
 
-__all__ = ["FUNCTION", "compile_ir", "emit"]
+__all__ = ["FUNCTION", "emit"]
 
 FUNCTION = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 2, *[ctypes.c_void_p] * 2)
 """``kernel(addresses, chunks, first, last, uniforms, rows)``: see :func:`emit`."""
@@ -258,36 +256,3 @@ class _Emitter:
             yield f'!{300 + column} = distinct !{{!{300 + column}, !3, !"{self.columns[column]}"}}'
             yield f"!{100 + column} = !{{!{300 + column}}}"
             yield f"!{200 + column} = !{{{others}}}"
-
-
-@functools.cache
-def _machine() -> Any:
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten()
-    target = llvm.Target.from_default_triple()
-    return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True, codemodel="jitdefault"
-    )
-
-
-_engines: list[Any] = []  # compiled code lives as long as its engine
-
-
-def compile_ir(source: str, name: str = "kernel") -> int:
-    """Compile a module of IR for this machine; the address of its function ``name``."""
-    import llvmlite.binding as llvm
-
-    machine = _machine()
-    module = llvm.parse_assembly(source)
-    module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    engine = llvm.create_mcjit_compiler(module, machine)
-    engine.finalize_object()
-    _engines.append(engine)
-    return int(engine.get_function_address(name))

@@ -10,16 +10,17 @@ import ctypes
 import functools
 import struct
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mxcore.kernel.distributions import Distribution
+from mxcore.kernel.machine import compile_ir
 from mxcore.kernel.philox import LANES
 from mxcore.kernel.terms import Operand, Term, Type
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["DECLARATIONS", "assembly", "compiled", "fill", "source"]
+__all__ = ["DECLARATIONS", "compiled", "fill", "source"]
 
 _TYPES: dict[Type, str] = {"u64": "i64", "u32": "i32", "i32": "i32", "f32": "float", "f64": "double", "bool": "i1"}
 _C_TYPES = {"f32": ctypes.c_float, "f64": ctypes.c_double}
@@ -191,45 +192,6 @@ def compiled(distribution: Distribution) -> Callable[..., None]:
     Raises:
         ImportError: llvmlite is not installed.
     """
-    engine = _engine(DECLARATIONS + source(distribution))
     parameters = [_C_TYPES[distribution.type] for _ in distribution.parameters]
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_uint64] * 2, *parameters)
-    function: Any = prototype(engine.get_function_address(distribution.name))
-    function.engine = engine  # the code lives as long as its engine
-    return cast("Callable[..., None]", function)
-
-
-def assembly(distribution: Distribution) -> str:
-    """The machine's code for a fill, to look at."""
-    machine = _machine()
-    return cast("str", machine.emit_assembly(_optimized(DECLARATIONS + source(distribution), machine)))
-
-
-def _engine(text: str) -> Any:
-    import llvmlite.binding as llvm
-
-    machine = _machine()
-    engine = llvm.create_mcjit_compiler(_optimized(text, machine), machine)
-    engine.finalize_object()
-    return engine
-
-
-def _optimized(text: str, machine: Any) -> Any:
-    import llvmlite.binding as llvm
-
-    module = llvm.parse_assembly(text)
-    module.verify()
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    builder.getModulePassManager().run(module, builder)
-    return module
-
-
-def _machine() -> Any:
-    """This processor. MCJIT takes a machine for itself, so every engine needs one of its own."""
-    import llvmlite.binding as llvm
-
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
-    )
+    return prototype(compile_ir(DECLARATIONS + source(distribution), distribution.name))

@@ -9,60 +9,24 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.kernel import blocked, gather, llvm, threads
+from mxcore.kernel import blocked, gather, llvm, machine, threads
+from mxcore.kernel.choice import in_use
 from mxcore.kernel.layout import Flat, Host, address, axes_in_memory, check_apart, check_written
 from mxcore.kernel.program import Member, Program, Row
 from mxcore.kernel.trace import Traced, trace
 
-__all__ = ["FusedPlan", "in_use", "use"]
+__all__ = ["FusedPlan"]
 
 CHUNK = 32768
 """Elements in a chunk, the unit that threads share work in."""
 PARALLEL_FROM = 200_000
 """Elements below which a second thread costs more than it gains."""
-
-_chosen: list[str] = []
-
-
-def use(emitter: str | None) -> None:
-    """Choose the emitter, ``"llvm"`` or ``"numpy"``, of plans that are made from now on; None: the default one.
-
-    Raises:
-        ValueError: there is no such emitter.
-        ImportError: ``"llvm"`` without llvmlite.
-    """
-    if emitter not in (None, "llvm", "numpy"):
-        raise ValueError(f"the kernel must be 'llvm' or 'numpy', got {emitter!r}")
-    if emitter == "llvm" and not _has_llvm():
-        raise ImportError("the kernel 'llvm' needs llvmlite: pip install 'mxcore[jit]'")
-    _chosen[:] = [emitter] if emitter else []
-
-
-def in_use() -> str:
-    """The emitter of plans that are made now: the chosen one, ``MXCORE_KERNEL``, or llvm where there is llvmlite.
-
-    Raises:
-        ValueError, ImportError: ``MXCORE_KERNEL`` names no emitter, or llvm without llvmlite.
-    """
-    if not _chosen and os.environ.get("MXCORE_KERNEL"):
-        use(os.environ["MXCORE_KERNEL"])
-    return _chosen[0] if _chosen else "llvm" if _has_llvm() else "numpy"
-
-
-@functools.cache
-def _has_llvm() -> bool:
-    try:
-        import llvmlite  # noqa: F401 - whether it can be imported is the question
-    except ImportError:
-        return False
-    return True
 
 
 @functools.cache
@@ -72,7 +36,7 @@ def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
 
 @functools.cache
 def _compiled(traced: Traced, dtype: str, half: str | None) -> Any:
-    return llvm.FUNCTION(llvm.compile_ir(llvm.emit(traced, dtype, half)))
+    return llvm.FUNCTION(machine.compile_ir(llvm.emit(traced, dtype, half)))
 
 
 @functools.cache

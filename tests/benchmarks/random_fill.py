@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 import mxcore as mx
-from mxcore.kernel import fill
 from mxcore.kernel.fill import fill_normal, fill_uniform
 
 ROUNDS = 25
@@ -49,7 +48,7 @@ def measure(size: int) -> None:
 def main() -> None:
     """Measure all sizes."""
     torch.set_num_threads(1)
-    fill._threads = lambda: 1
+    mx.set_num_threads(1)
     for size in SIZES:
         measure(size)
 

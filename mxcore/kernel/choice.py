@@ -1,0 +1,44 @@
+"""Which emitter compiles rules and fills: LLVM where there is llvmlite, else NumPy, or the one that was chosen."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+__all__ = ["in_use", "use"]
+
+_chosen: list[str] = []
+
+
+def use(emitter: str | None) -> None:
+    """Choose the emitter, ``"llvm"`` or ``"numpy"``, of plans that are made from now on; None: the default one.
+
+    Raises:
+        ValueError: there is no such emitter.
+        ImportError: ``"llvm"`` without llvmlite.
+    """
+    if emitter not in (None, "llvm", "numpy"):
+        raise ValueError(f"the kernel must be 'llvm' or 'numpy', got {emitter!r}")
+    if emitter == "llvm" and not _has_llvm():
+        raise ImportError("the kernel 'llvm' needs llvmlite: pip install 'mxcore[jit]'")
+    _chosen[:] = [emitter] if emitter else []
+
+
+def in_use() -> str:
+    """The emitter of plans that are made now: the chosen one, ``MXCORE_KERNEL``, or llvm where there is llvmlite.
+
+    Raises:
+        ValueError, ImportError: ``MXCORE_KERNEL`` names no emitter, or llvm without llvmlite.
+    """
+    if not _chosen and os.environ.get("MXCORE_KERNEL"):
+        use(os.environ["MXCORE_KERNEL"])
+    return _chosen[0] if _chosen else "llvm" if _has_llvm() else "numpy"
+
+
+@functools.cache
+def _has_llvm() -> bool:
+    try:
+        import llvmlite  # noqa: F401 - whether it can be imported is the question
+    except ImportError:
+        return False
+    return True

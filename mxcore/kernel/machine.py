@@ -1,0 +1,52 @@
+"""Compile LLVM IR for this machine, through llvmlite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["assembly", "compile_ir"]
+
+_engines: list[Any] = []  # compiled code lives as long as its engine
+
+
+def compile_ir(source: str, name: str = "kernel") -> int:
+    """Compile a module of IR; the address of its function ``name``.
+
+    Raises:
+        ImportError: llvmlite is not installed.
+        RuntimeError: the IR is wrong.
+    """
+    import llvmlite.binding as llvm
+
+    machine = _machine()
+    engine = llvm.create_mcjit_compiler(_optimized(source, machine), machine)
+    engine.finalize_object()
+    _engines.append(engine)
+    return int(engine.get_function_address(name))
+
+
+def assembly(source: str) -> str:
+    """The machine's code for a module of IR, to look at."""
+    machine = _machine()
+    return str(machine.emit_assembly(_optimized(source, machine)))
+
+
+def _machine() -> Any:
+    """This processor. MCJIT takes a machine for itself, so that every engine needs one of its own."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)
+
+
+def _optimized(source: str, machine: Any) -> Any:
+    import llvmlite.binding as llvm
+
+    module = llvm.parse_assembly(source)
+    module.verify()
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+    builder.getModulePassManager().run(module, builder)
+    return module

@@ -31,6 +31,7 @@ from mxcore.hyperparameters import (
     text,
 )
 from mxcore.kernel import Slot
+from mxcore.kernel.norm import norm
 from mxcore.kernel.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -54,6 +55,7 @@ __all__ = [
     "load_state",
     "lr_scheduler",
     "non_negative",
+    "norm",
     "number",
     "one_of",
     "optimizer",

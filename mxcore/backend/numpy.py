@@ -47,13 +47,9 @@ class NumpyBackend:
         return bool(array.flags.writeable)
 
     def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        if members[0].computed.dtype.name not in _FUSED or program.takes("noise"):
+        if members[0].computed.dtype.name not in _FUSED:
             return DirectPlan(self, program, static, members)
         # With their emitters: for the first update, not for the import.
         from mxcore.kernel.plan import FusedPlan
-        from mxcore.kernel.trace import WholeArrayError
 
-        try:
-            return FusedPlan(program, static, members)
-        except WholeArrayError:
-            return DirectPlan(self, program, static, members)
+        return FusedPlan(program, static, members)

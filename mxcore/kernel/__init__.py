@@ -7,7 +7,8 @@ master weights) is applied within the same pass, so that a rule is the algorithm
 
 On NumPy arrays a rule is *traced* once (:mod:`~mxcore.kernel.trace`) into a graph (:mod:`~mxcore.kernel.graph`), which
 is emitted as code for this machine (:mod:`~mxcore.kernel.llvm`) or as blocked NumPy calls
-(:mod:`~mxcore.kernel.blocked`), and run by a plan (:mod:`~mxcore.kernel.plan`).
+(:mod:`~mxcore.kernel.blocked`), and run by a plan (:mod:`~mxcore.kernel.plan`). A rule may use the norm of a parameter
+(:mod:`~mxcore.kernel.norm`), which takes a pass of its own, and noise (:mod:`~mxcore.kernel.noise`).
 """
 
 from __future__ import annotations

@@ -14,20 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.kernel.graph import Node
-from mxcore.kernel.trace import Traced
+from mxcore.kernel.norm import sum_of_squares
+from mxcore.kernel.trace import Stage, Traced
 
-__all__ = ["BLOCK", "Blocked", "emit"]
-
-BLOCK = 16384
-"""Elements in a block: a few float32 blocks of it fit into a core's second-level cache."""
+__all__ = ["Blocked", "emit", "scratch"]
 
 
 @attrs.frozen(eq=False)
 class Blocked:
-    """A compiled rule.
+    """A compiled stage of a rule.
 
     Args:
-        block: updates one block: ``block(arrays, scratch, masks, uniforms)``.
+        block: does one chunk: ``block(arrays, scratch, masks, uniforms, norms, partials)``.
         scratch: how many blocks of numbers it needs.
         masks: how many blocks of truth values it needs.
         source: its Python source.
@@ -39,22 +37,23 @@ class Blocked:
     source: str
 
 
-def emit(traced: Traced) -> Blocked:
-    """The NumPy code of a rule. Its arrays are those of ``traced.arrays``, in that order."""
-    writer = _Writer(traced)
-    lines = [*writer.operations(), *writer.copies()]
-    arrays = ", ".join(traced.arrays)
+def emit(traced: Traced, stage: Stage) -> Blocked:
+    """The NumPy code of a stage of a rule. Its arrays are those of ``traced.arrays``, in that order, and the noise."""
+    writer = _Writer(traced, stage)
+    lines = [*writer.operations(), *writer.copies(), *writer.sums()]
+    arrays = ", ".join([*traced.arrays, *(["noise"] if traced.noisy else [])])
     unpack = [f"({arrays},) = arrays"]
     for count, name, source in (
         (writer.made["s"], "s", "scratch"),
         (writer.made["b"], "b", "masks"),
         (len(traced.uniforms), "u", "uniforms"),
+        (len(traced.norms), "g", "norms"),
     ):
         if count:
             unpack.append(f"({', '.join(f'{name}{number}' for number in range(count))},) = {source}")
     body = "\n    ".join([*unpack, *lines])
-    source = f"def block(arrays, scratch, masks, uniforms):\n    {body}\n"
-    namespace: dict[str, Any] = {"np": np}
+    source = f"def block(arrays, scratch, masks, uniforms, norms, partials):\n    {body}\n"
+    namespace: dict[str, Any] = {"np": np, "sum_of_squares": sum_of_squares}
     exec(compile(source, f"<rule of {traced.owner}>", "exec"), namespace)
     return Blocked(namespace["block"], writer.made["s"], writer.made["b"], source)
 
@@ -62,19 +61,21 @@ def emit(traced: Traced) -> Blocked:
 class _Writer:
     """Assigns a place to every value, and frees it after its last use."""
 
-    def __init__(self, traced: Traced) -> None:
-        self.traced = traced
-        self.steps = [node for node in traced.order if node.op != "input"]
-        self.places = {node.number: str(node.value) for node in traced.order if node.op == "input"}
+    def __init__(self, traced: Traced, stage: Stage) -> None:
+        self.traced, self.stage = traced, stage
+        self.steps = [node for node in stage.order if node.op not in ("input", "norm")]
+        self.places = {node.number: str(node.value) for node in stage.order if node.op == "input"}
         self.places |= {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
+        self.places |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
         self.last: dict[int, int] = {}
         for step, node in enumerate(self.steps):
             self.last |= {argument.number: step for argument in node.args}
         # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
         computed = {node.number for node in self.steps}
-        self.targets = {node.number: name for name, node in traced.written.items() if node.number in computed}
-        self.outputs = {node.number for node in traced.written.values()}
-        inputs = [node for node in traced.order if node.op == "input"]
+        self.targets = {node.number: name for name, node in stage.written.items() if node.number in computed}
+        self.outputs = {node.number for node in stage.written.values()}
+        self.outputs |= {traced.norms[number].args[0].number for number in stage.norms}
+        inputs = [node for node in stage.order if node.op == "input"]
         self.read_until = {
             str(node.value): len(self.steps) if node.number in self.outputs else self.last.get(node.number, -1)
             for node in inputs
@@ -88,6 +89,9 @@ class _Writer:
 
     def _operation(self, step: int, node: Node) -> list[str]:
         args = [self._operand(argument) for argument in node.args]
+        if node.single:
+            place = self.places[node.number] = f"v{node.number}"
+            return [f"{place} = np.{node.op}({', '.join(args)})"]
         if node.op != "where":  # whose result must not overwrite a choice before it is made
             self._release(step, node)
         place = self._place(step, node)
@@ -129,13 +133,18 @@ class _Writer:
 
     def copies(self) -> list[str]:
         """Lines that move results to where they belong: aside first, where one array's old value goes to another."""
-        moves = {name: self._operand(node) for name, node in self.traced.written.items()}
+        moves = {name: self._operand(node) for name, node in self.stage.written.items()}
         moves = {name: source for name, source in moves.items() if name != source}
         aside = {source for source in moves.values() if source in moves}
         return [
             *(f"old_{source} = {source}.copy()" for source in sorted(aside)),
             *(f"np.copyto({name}, {'old_' * (source in aside)}{source})" for name, source in moves.items()),
         ]
+
+    def sums(self) -> list[str]:
+        """Lines that take the sums of squares of the norms that the stage measures."""
+        measured = {number: self._operand(self.traced.norms[number].args[0]) for number in self.stage.norms}
+        return [f"partials[{number}] = sum_of_squares({operand})" for number, operand in measured.items()]
 
 
 def scratch(blocked: Blocked, dtype: npt.DTypeLike, size: int) -> tuple[list[Any], list[Any]]:

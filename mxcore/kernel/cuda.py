@@ -1,4 +1,4 @@
-"""Emit a traced rule as CUDA C: one launch for all parameters, a block of threads for each chunk.
+"""Emit the stages of a traced rule as CUDA C: one launch for all parameters, a block of threads for each chunk.
 
 To be compiled with ``--fmad=false``, so that no multiplication is fused with an addition, and every emitter gives the
 same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``, ``blockDim`` and the conversions of half
@@ -11,10 +11,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mxcore.kernel import philox_cuda
+from mxcore.kernel.distributions import DISTRIBUTIONS
 from mxcore.kernel.graph import Node
-from mxcore.kernel.trace import Traced
+from mxcore.kernel.norm import LANES
+from mxcore.kernel.trace import Stage, Traced
 
-__all__ = ["emit"]
+__all__ = ["emit", "norms"]
 
 _TYPES = {"float32": ("float", "f"), "float64": ("double", "")}
 _HALF = {
@@ -28,64 +31,119 @@ _OPERATORS = {
 _FUNCTIONS = {"sqrt": "sqrt", "exp": "exp", "log": "log", "tanh": "tanh", "abs": "fabs", "power": "pow"}
 
 
-def emit(traced: Traced, dtype: str, half: str | None = None, name: str = "kernel") -> str:
-    """The source of a kernel of a rule.
+def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None, name: str = "kernel") -> str:
+    """The source of ``kernel(addresses, chunks, uniforms, rows, norms, lanes, keys)``, in which block b does chunk b.
 
-    Its arguments are the tables that :func:`mxcore.kernel.llvm.emit` describes, but for the bounds of the chunks: block
-    b does chunk b.
+    The arguments are those that :func:`mxcore.kernel.llvm.emit` describes, with ``lanes`` in place of ``partials``: a
+    stage that measures norms must have blocks of ``LANES`` threads, each of which leaves its sum there, as float64,
+    for each chunk, norm and lane. :func:`norms` adds them up.
 
     Args:
         traced: the rule.
+        stage: one of its stages.
         dtype: ``"float32"`` or ``"float64"``.
         half: the dtype of gradients and weights whose master is float32, or None.
         name: what the kernel is called.
     """
-    return "\n".join(_Emitter(traced, dtype, half).lines(name)) + "\n"
+    return "\n".join(_Emitter(traced, stage, dtype, half).lines(name)) + "\n"
+
+
+_NORMS = """\
+// partials[chunk, norm]: the lanes, one after the other. A thread for each.
+extern "C" __global__ void add_lanes(const double* __restrict__ lanes, double* __restrict__ partials,
+    long long count) {{
+  const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  if (i >= count) return;
+  double sum = 0;
+  for (int lane = 0; lane < {lanes}; ++lane) sum += lanes[i * {lanes} + lane];
+  partials[i] = sum;
+}}
+
+// norms[tensor, norm], of norms first <= norm < last: the chunks, one after the other. A thread for each tensor.
+extern "C" __global__ void add_chunks(const double* __restrict__ partials, const long long* __restrict__ starts,
+    {type}* __restrict__ norms, long long tensors, long long width, long long first, long long last) {{
+  const long long tensor = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+  if (tensor >= tensors) return;
+  for (long long norm = first; norm < last; ++norm) {{
+    double sum = 0;
+    for (long long chunk = starts[tensor]; chunk < starts[tensor + 1]; ++chunk) sum += partials[chunk * width + norm];
+    norms[tensor * width + norm] = ({type})sqrt(sum);
+  }}
+}}
+"""
+
+
+def norms(dtype: str) -> str:
+    """The source of the kernels ``add_lanes`` and ``add_chunks``, which make norms of what a stage leaves in ``lanes``.
+
+    ``starts`` are the numbers of the first chunk of each tensor, and at the end the number of chunks.
+    """
+    return _NORMS.format(type=_TYPES[dtype][0], lanes=LANES)
 
 
 class _Emitter:
     """Writes the source of one kernel."""
 
-    def __init__(self, traced: Traced, dtype: str, half: str | None) -> None:
-        self.traced, self.half, self.dtype = traced, half, np.dtype(dtype)
+    def __init__(self, traced: Traced, stage: Stage, dtype: str, half: str | None) -> None:
+        self.traced, self.stage, self.half, self.dtype = traced, stage, half, np.dtype(dtype)
         self.type, self.suffix = _TYPES[dtype]
         self.columns = [*traced.arrays, *(["half_weight"] if half else [])]
         self.names: dict[int, str] = {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
+        self.names |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
+        self.normal = DISTRIBUTIONS["normal_f32" if dtype == "float32" else "normal_f64"]
 
     def lines(self, name: str) -> Iterator[str]:
         """The whole source."""
         if self.half:
             yield _HALF[self.half][1]
+        if any(node.value == "noise" for node in self.stage.order):
+            yield philox_cuda.source(self.normal)
         table = "const long long* __restrict__"
         yield f'extern "C" __global__ void {name}(const unsigned long long* __restrict__ addresses, {table} chunks,'
-        yield f"    const {self.type}* __restrict__ uniforms, {table} rows) {{"
+        yield f"    const {self.type}* __restrict__ uniforms, {table} rows, const {self.type}* __restrict__ norms,"
+        yield "    double* __restrict__ lanes, const unsigned long long* __restrict__ keys) {"
         yield "  const long long tensor = chunks[3 * blockIdx.x];"
         yield "  const long long from = chunks[3 * blockIdx.x + 1], to = chunks[3 * blockIdx.x + 2];"
         for number in range(len(self.traced.uniforms)):
             yield f"  const {self.type} u{number} = uniforms[rows[tensor] * {len(self.traced.uniforms)} + {number}];"
+        for number in range(len(self.traced.norms)):
+            yield f"  const {self.type} g{number} = norms[tensor * {len(self.traced.norms)} + {number}];"
         for column, array in enumerate(self.columns):
             stored = self._stored(array)
             yield f"  {stored}* a{column} = ({stored}*)addresses[tensor * {len(self.columns)} + {column}];"
+        for number in self.stage.norms:
+            yield f"  double lane{number} = 0;"
         yield "  for (long long i = from + threadIdx.x; i < to; i += blockDim.x) {"
         yield from (f"    {line}" for line in self._body())
         yield "  }"
+        for number in self.stage.norms:
+            place = f"(blockIdx.x * {len(self.traced.norms)}ll + {number}) * {LANES} + threadIdx.x"
+            yield f"  lanes[{place}] = lane{number};"
         yield "}"
 
     def _stored(self, array: str) -> str:
         return _HALF[self.half][0] if self.half and array in ("grad", "half_weight") else self.type
 
     def _body(self) -> Iterator[str]:
-        for node in self.traced.order:
+        for node in self.stage.order:
+            if node.op == "norm":
+                continue
             name = self.names[node.number] = f"v{node.number}"
             kind = "bool" if node.kind == "mask" else self.type
             yield f"const {kind} {name} = {self._load(node) if node.op == 'input' else self._expression(node)};"
-        for array, node in self.traced.written.items():
+        for number in self.stage.norms:
+            value = f"(double){self._operand(self.traced.norms[number].args[0])}"
+            yield f"lane{number} += {value} * {value};"
+        for array, node in self.stage.written.items():
             yield f"a{self.columns.index(array)}[i] = {self._operand(node)};"
-        if self.half:
+        if self.half and self.stage.written:
             weight = self._operand(self.traced.written["weight"])
             yield f"a{len(self.columns) - 1}[i] = {_HALF[self.half][3]}({weight});"
 
     def _load(self, node: Node) -> str:
+        if node.value == "noise":
+            zero, one = f"0.0{self.suffix}", f"1.0{self.suffix}"
+            return f"{self.normal.name}(i, keys[2 * tensor], keys[2 * tensor + 1], {zero}, {one})"
         array = str(node.value)
         element = f"a{self.columns.index(array)}[i]"
         return element if self._stored(array) == self.type else f"{_HALF[str(self.half)][2]}({element})"

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mxcore import random
 from mxcore.backend import Array
+from mxcore.generator import Generator
+from mxcore.kernel.noise import noise_key
 from mxcore.kernel.program import Member, Program, Row
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class DirectPlan:
 
     def _noise(self, member: Member, numbers: Mapping[str, Any]) -> Array:
         weight = member.computed
-        draw = random.generator("noise", member.noise_key, numbers["t"]).standard_normal(weight.shape, weight.dtype)
+        draw = Generator(noise_key(member.noise_key, numbers["t"])).standard_normal(weight.shape, weight.dtype)
         return self.backend.from_host(draw, self.backend.device_of(weight))
 
     def _apart(self, weight: Array, slots: dict[str, Any], olds: Mapping[str, Array]) -> tuple[Array, dict[str, Any]]:

@@ -1,12 +1,14 @@
 """A rule as a graph: what it computes, without arrays.
 
 A node is an *array* (one value per element), a *mask* (one truth value per element) or a *number* (one value per
-parameter, computed on the host in double precision). Nodes are made through :class:`Graph`, which shares equal ones.
+parameter, computed on the host in double precision). An array or mask is *single* if it is one value for all elements
+of a parameter: a norm, or what follows from norms and numbers. Nodes are made through :class:`Graph`, which shares
+equal ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 import attrs
@@ -30,6 +32,7 @@ class Node:
         args: the nodes that it is computed from.
         value: the name of an input, or the value of a constant.
         number: its place in the order in which the rule made it, in which arguments come first.
+        single: whether an array or a mask is the same for all elements of a parameter.
     """
 
     op: str
@@ -37,6 +40,7 @@ class Node:
     args: tuple[Node, ...] = ()
     value: str | float | bool | None = None
     number: int = 0
+    single: bool = False
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"%{node.number}" for node in self.args) or repr(self.value)
@@ -71,8 +75,13 @@ class Graph:
     def _make(self, op: str, kind: Kind, args: tuple[Node, ...], value: str | float | bool | None) -> Node:
         key = (op, kind, tuple(node.number for node in args), repr(value))
         if key not in self._nodes:
-            self._nodes[key] = Node(op, kind, args, value, len(self._nodes))
+            single = op == "norm" or (kind != "number" and _all_single(args))
+            self._nodes[key] = Node(op, kind, args, value, len(self._nodes), single)
         return self._nodes[key]
+
+
+def _all_single(args: tuple[Node, ...]) -> bool:
+    return bool(args) and all(node.single or node.is_number for node in args)
 
 
 def _kind(op: str, args: tuple[Node, ...]) -> Kind:
@@ -81,13 +90,13 @@ def _kind(op: str, args: tuple[Node, ...]) -> Kind:
     return "mask" if op in (*COMPARISONS, *LOGICAL) else "array"
 
 
-def needed(outputs: Iterable[Node]) -> list[Node]:
-    """The nodes that ``outputs`` depend on, and these themselves, arguments first."""
+def needed(outputs: Iterable[Node], given: Collection[Node] = ()) -> list[Node]:
+    """The nodes that ``outputs`` depend on, and these themselves, arguments first; but not what ``given`` ones do."""
     found: dict[int, Node] = {}
     waiting = list(outputs)
     while waiting:
         node = waiting.pop()
         if node.number not in found:
             found[node.number] = node
-            waiting += node.args
+            waiting += () if node in given else node.args
     return [found[number] for number in sorted(found)]

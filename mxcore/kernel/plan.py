@@ -1,7 +1,8 @@
 """A plan: one rule over many parameters whose arrays stay where they are, in one pass.
 
 What does not change from step to step is worked out once: the compiled rule, where every array lies, and how the
-elements are divided into chunks. A step then sets a few numbers and makes one call.
+elements are divided into chunks. A step then sets a few numbers and makes one call; a rule with norms makes one for
+each of its stages.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ import numpy.typing as npt
 
 from mxcore.kernel import blocked, gather, llvm, machine, threads
 from mxcore.kernel.choice import in_use
+from mxcore.kernel.fill import fill_normal
 from mxcore.kernel.layout import Flat, Host, address, axes_in_memory, check_apart, check_written
+from mxcore.kernel.noise import Keys
+from mxcore.kernel.norm import CHUNK, Norms
 from mxcore.kernel.program import Member, Program, Row
 from mxcore.kernel.trace import Traced, trace
 
 __all__ = ["FusedPlan"]
 
-CHUNK = 32768
-"""Elements in a chunk, the unit that threads share work in."""
 PARALLEL_FROM = 200_000
 """Elements below which a second thread costs more than it gains."""
 
@@ -35,13 +37,13 @@ def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
 
 
 @functools.cache
-def _compiled(traced: Traced, dtype: str, half: str | None) -> Any:
-    return llvm.FUNCTION(machine.compile_ir(llvm.emit(traced, dtype, half)))
+def _compiled(traced: Traced, dtype: str, half: str | None) -> list[Any]:
+    return [llvm.FUNCTION(machine.compile_ir(llvm.emit(traced, stage, dtype, half))) for stage in traced.stages]
 
 
 @functools.cache
-def _blocked(traced: Traced) -> blocked.Blocked:
-    return blocked.emit(traced)
+def _blocked(traced: Traced) -> list[blocked.Blocked]:
+    return [blocked.emit(traced, stage) for stage in traced.stages]
 
 
 class FusedPlan:
@@ -64,11 +66,15 @@ class FusedPlan:
         self.half = members[0].weight.dtype.name if members[0].master is not None else None
         self.columns = [*self.traced.arrays, *(["half_weight"] if self.half else [])]
         self._check()
-        self.axes = [axes_in_memory(member.computed) for member in members]
+        in_order = self.traced.in_order
+        self.axes = [list(range(one.weight.ndim)) if in_order else axes_in_memory(one.computed) for one in members]
         self.flats = [self._flatten(member, axes) for member, axes in zip(members, self.axes, strict=True)]
         self.grad = self.columns.index("grad") if "grad" in self.columns else None
         self.sizes = np.array([member.computed.size for member in members], np.int64)
         self.chunks = _chunks(self.sizes, CHUNK)
+        self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
+        self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
+        self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
         self.uniforms = Uniforms(self.dtype, len(self.traced.uniforms))
         self._note_staged()
@@ -118,6 +124,9 @@ class FusedPlan:
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
         self.host = host
+        if self.traced.noisy:
+            counts = [row[self.count] for row in rows]
+            self.keys.follow([counts[row] for row in row_of])
         if self.uniforms.take(uniforms):
             self.executor.moved()
 
@@ -125,7 +134,10 @@ class FusedPlan:
         """Update everything; the new host numbers of each row."""
         for flat in self.staged:
             flat.read()
-        self.executor.run()
+        for number, stage in enumerate(self.traced.stages):
+            self.executor.run(number)
+            if stage.norms:
+                self.norms.finish(stage.norms)
         for flat in self.staged_results:
             flat.write()
         return self.host
@@ -183,17 +195,19 @@ class _Native:
 
     def __init__(self, plan: FusedPlan) -> None:
         self.plan = plan
-        self.function = _compiled(plan.traced, plan.dtype.name, plan.half)
+        self.functions = _compiled(plan.traced, plan.dtype.name, plan.half)
         self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
         self.elements = int(plan.sizes.sum())
         self.gather = gather.Gather(plan.members, plan.grad, self.addresses) if plan.grad is not None else None
         self.moved()
 
     def moved(self) -> None:
-        """Look up the addresses of the tables again."""
-        self.tables = address(self.addresses), address(self.plan.chunks)
-        self.numbers = self.plan.uniforms.address, address(self.plan.rows)
-        self.count = len(self.plan.chunks)
+        """Look up the addresses of the tables again, in the order of :data:`mxcore.kernel.llvm.TABLES`."""
+        plan, norms = self.plan, self.plan.norms
+        after = (plan.rows, norms.values, norms.partials, plan.keys.table)
+        before = address(self.addresses), address(plan.chunks)
+        self.tables = (ctypes.c_uint64 * 7)(*before, plan.uniforms.address, *map(address, after))
+        self.at = ctypes.addressof(self.tables)
 
     def set_grad(self, position: int, flat: Flat) -> None:
         assert self.plan.grad is not None
@@ -202,14 +216,12 @@ class _Native:
     def set_grads(self, grads: Sequence[Host]) -> Sequence[int]:
         return self.gather(grads) if self.gather else ()
 
-    def run(self) -> None:
+    def run(self, stage: int) -> None:
+        function, at, count = self.functions[stage], self.at, len(self.plan.chunks)
         if self.elements < PARALLEL_FROM or threads.get_num_threads() == 1:
-            self._run(0, self.count)
+            function(at, 0, count)
         else:
-            threads.run_parts(self._run, _parts(self.count, threads.get_num_threads()))
-
-    def _run(self, first: int, last: int) -> None:
-        self.function(*self.tables, first, last, *self.numbers)
+            threads.run_parts(functools.partial(function, at), _parts(count, threads.get_num_threads()))
 
 
 class _Python:
@@ -217,11 +229,11 @@ class _Python:
 
     def __init__(self, plan: FusedPlan) -> None:
         self.plan = plan
-        self.rule = _blocked(plan.traced)
-        self.bounds = _chunks(plan.sizes, blocked.BLOCK)
-        longest = int((self.bounds[:, 2] - self.bounds[:, 1]).max(initial=0))
-        self.scratch, self.masks = blocked.scratch(self.rule, plan.dtype, longest)
+        self.stages = _blocked(plan.traced)
+        longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))
+        self.scratch = [blocked.scratch(stage, plan.dtype, longest) for stage in self.stages]
         self.half = np.empty(longest, plan.dtype) if plan.half else None
+        self.noise = np.empty(longest, plan.dtype) if plan.traced.noisy else None
 
     def moved(self) -> None:
         """Nothing here depends on addresses."""
@@ -232,23 +244,28 @@ class _Python:
     def set_grads(self, grads: Sequence[Host]) -> Sequence[int]:
         return range(len(grads))
 
-    def run(self) -> None:
+    def run(self, stage: int) -> None:
         used = {int(row) for row in self.plan.rows}
         uniforms = {row: self.plan.uniforms.row(row) for row in used}
         with np.errstate(all="ignore"):
-            for tensor, begin, end in self.bounds.tolist():
-                self._block(self.plan.flats[tensor], slice(begin, end), uniforms[int(self.plan.rows[tensor])])
+            for chunk, (tensor, begin, end) in enumerate(self.plan.chunks.tolist()):
+                self._chunk(stage, chunk, tensor, slice(begin, end), uniforms[int(self.plan.rows[tensor])])
 
-    def _block(self, flats: Sequence[Flat], where: slice, uniforms: list[Any]) -> None:
-        size = where.stop - where.start
-        arrays = [flat.data[where] for flat in flats]
+    def _chunk(self, stage: int, chunk: int, tensor: int, where: slice, uniforms: list[Any]) -> None:
+        plan, size = self.plan, where.stop - where.start
+        arrays = [flat.data[where] for flat in plan.flats[tensor]]
         if self.half is not None:
-            self.half[:size] = arrays[self.plan.columns.index("grad")]
-            arrays[self.plan.columns.index("grad")] = self.half[:size]
-        operands = arrays[: len(self.plan.traced.arrays)]
-        self.rule.block(operands, [s[:size] for s in self.scratch], [m[:size] for m in self.masks], uniforms)
-        if self.half is not None:
-            arrays[-1][...] = arrays[self.plan.columns.index("weight")]
+            self.half[:size] = arrays[plan.columns.index("grad")]
+            arrays[plan.columns.index("grad")] = self.half[:size]
+        operands = arrays[: len(plan.traced.arrays)]
+        if self.noise is not None:
+            fill_normal(self.noise[:size], plan.keys.key(tensor), offset=where.start)
+            operands.append(self.noise[:size])
+        scratch, masks = ([block[:size] for block in blocks] for blocks in self.scratch[stage])
+        numbers = uniforms, list(plan.norms.values[tensor]), plan.norms.partials[chunk]
+        self.stages[stage].block(operands, scratch, masks, *numbers)
+        if self.half is not None and plan.traced.stages[stage].written:
+            arrays[-1][...] = arrays[plan.columns.index("weight")]
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:

@@ -1,22 +1,25 @@
 """Trace a rule: call it once with symbols in place of arrays and numbers, and keep what it did as a graph.
 
-The language of rules is NumPy's: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on truth values, and the
-functions listed in ``FUNCTIONS``. No source text is read, so that closures and helper functions work.
+The language of rules is NumPy's: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on truth values, the
+functions listed in ``FUNCTIONS``, and :func:`mxcore.norm`. No source text is read, so that closures and helper
+functions work.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 import attrs
 import numpy as np
 
 from mxcore.kernel.graph import COMPARISONS, LOGICAL, Graph, Node, needed
+from mxcore.kernel.norm import norm
 from mxcore.kernel.program import Program
+from mxcore.kernel.prologue import Prologue, host_function
 
-__all__ = ["FUNCTIONS", "RuleError", "Traced", "WholeArrayError", "trace"]
+__all__ = ["FUNCTIONS", "RuleError", "Stage", "Traced", "trace"]
 
 FUNCTIONS = ("abs", "clip", "exp", "log", "maximum", "minimum", "sign", "sqrt", "square", "tanh", "where")
 _ARITHMETIC = ("add", "subtract", "multiply", "divide", "power", "negative")
@@ -31,19 +34,27 @@ _NAMES = {
 _LANGUAGE = (
     "a rule may use + - * / **, comparisons, & | ~ and np.logical_*, and "
     + ", ".join(f"np.{name}" for name in FUNCTIONS)
-    + "; anything else belongs in update()"
+    + ", and mxcore.norm; anything else belongs in update()"
 )
-
-
-Prologue = Callable[..., tuple[tuple[float, ...], dict[str, float]]]
 
 
 class RuleError(TypeError):
     """A rule cannot be traced; the message names the rule and what to use instead."""
 
 
-class WholeArrayError(RuleError):
-    """A rule reduces a whole array to a number, which one pass over its elements cannot do."""
+@attrs.frozen(eq=False)
+class Stage:
+    """One pass over the elements: it measures norms, or, the last one, writes arrays.
+
+    Args:
+        order: every array and mask that it needs, arguments first; norms among them are known by then.
+        written: the arrays that it writes, with the new value of each.
+        norms: the places in :attr:`Traced.norms` of those that it measures.
+    """
+
+    order: tuple[Node, ...]
+    written: Mapping[str, Node]
+    norms: range
 
 
 @attrs.frozen(eq=False)
@@ -56,8 +67,10 @@ class Traced:
         written: those that are written, with the new value of each.
         host: the host slots, with the new value of each.
         row: the names of the numbers that may differ between parameters.
-        order: every array and mask that is computed, arguments first.
         uniforms: the numbers that arrays are computed from; constants are not among them.
+        norms: the norms that are taken, of the argument of each.
+        stages: the passes, one after the other.
+        noisy: whether it computes with ``noise``, which is drawn, not read.
     """
 
     owner: str
@@ -65,8 +78,15 @@ class Traced:
     written: Mapping[str, Node]
     host: Mapping[str, Node]
     row: tuple[str, ...]
-    order: tuple[Node, ...]
     uniforms: tuple[Node, ...]
+    norms: tuple[Node, ...]
+    stages: tuple[Stage, ...]
+    noisy: bool
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it matters which element comes first in memory."""
+        return self.noisy or bool(self.norms)
 
     @functools.cached_property
     def prologue(self) -> Prologue:
@@ -106,7 +126,7 @@ class _Symbol:
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> _Symbol:
         if function is np.linalg.norm:
-            raise WholeArrayError(f"the rule of {self._tracer.owner} takes a norm")
+            self._tracer.refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
         if kwargs:
             self._tracer.refuse(f"calls np.{function.__name__} with keywords")
         return self._tracer.apply(function.__name__, args, function=True)
@@ -130,6 +150,11 @@ for _op, _method in {
     "negative": "neg", "abs": "abs", "logical_not": "invert",
 }.items():  # fmt: skip
     setattr(_Symbol, f"__{_method}__", _operator(_op))
+
+
+@norm.register
+def _norm(x: _Symbol) -> _Symbol:
+    return x._tracer.norm(x)
 
 
 class _Tracer:
@@ -159,6 +184,11 @@ class _Tracer:
         if function and op not in (*LOGICAL, *COMPARISONS) and all(node.is_number for node in args):
             self.refuse(f"calls np.{op} with numbers alone, which would make float64 of float32: use operators")
         return self.symbol(getattr(self, f"_{op}", functools.partial(self._plain, op))(*args))
+
+    def norm(self, x: _Symbol) -> _Symbol:
+        if x._node.kind != "array" or x._node.single:
+            self.refuse("takes the norm of something that is not an array")
+        return self.symbol(self.graph.apply("norm", x._node))
 
     def _plain(self, op: str, *args: Node) -> Node:
         if op in LOGICAL and any(node.kind == "array" for node in args):
@@ -217,8 +247,9 @@ def trace(program: Program, static: Mapping[str, Any]) -> Traced:
 def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: Mapping[str, Node]) -> Traced:
     host = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
     written = {name: node for name, node in outputs.items() if name not in host}
-    if wrong := [name for name, node in written.items() if node.kind != "array"]:
-        tracer.refuse(f"returns a {written[wrong[0]].kind} as {wrong[0]!r}")
+    if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
+        kind = "norm" if written[wrong[0]].single else written[wrong[0]].kind
+        tracer.refuse(f"returns a {kind} as {wrong[0]!r}")
     if wrong := [name for name, node in host.items() if not node.is_number]:
         tracer.refuse(f"returns an array as {wrong[0]!r}, which is one number per parameter")
     order = needed(written.values())
@@ -226,35 +257,25 @@ def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: 
     used = {argument.number: argument for node in computed for argument in node.args if argument.is_number}
     uniforms = tuple(node for _, node in sorted(used.items()) if node.op != "constant")
     read = {node.value for node in computed if node.op == "input"}
-    arrays = tuple(name for name in names if name in read or name in written)
-    return Traced(program.owner, arrays, written, host, program.row, computed, uniforms)
+    arrays = tuple(name for name in names if (name in read and name != "noise") or name in written)
+    norms, stages = _staged(written)
+    return Traced(program.owner, arrays, written, host, program.row, uniforms, norms, stages, "noise" in read)
 
 
-_PYTHON = {
-    "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
-    "power": "({} ** {})", "negative": "(-{})", "abs": "abs({})",
-    "less": "({} < {})", "less_equal": "({} <= {})", "greater": "({} > {})", "greater_equal": "({} >= {})",
-    "equal": "({} == {})", "not_equal": "({} != {})",
-    "logical_and": "({} and {})", "logical_or": "({} or {})", "logical_not": "(not {})",
-}  # fmt: skip
+def _staged(written: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:
+    """The norms that results depend on, and the passes: one for all norms that need no other, and so on."""
+    waiting = [node for node in needed(written.values()) if node.op == "norm"]
+    norms: list[Node] = []
+    stages: list[Stage] = []
+    while waiting:
+        ready = [node for node in waiting if not any(other in waiting for other in needed(node.args))]
+        arguments = [node.args[0] for node in ready]
+        stages.append(Stage(_arrays(arguments, norms), {}, range(len(norms), len(norms) + len(ready))))
+        norms += ready
+        waiting = [node for node in waiting if node not in ready]
+    stages.append(Stage(_arrays(written.values(), norms), written, range(0)))
+    return tuple(norms), tuple(stages)
 
 
-def host_function(row: tuple[str, ...], uniforms: tuple[Node, ...], host: Mapping[str, Node]) -> Prologue:
-    """A Python function that computes numbers in double precision, each once."""
-    lines = []
-    for node in needed([*uniforms, *host.values()]):
-        if node.op == "constant":
-            expression = repr(node.value)
-        elif node.op == "input":
-            expression = f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]"
-        else:
-            expression = _PYTHON[node.op].format(*(f"n{argument.number}" for argument in node.args))
-        lines.append(f"    n{node.number} = {expression}")
-    values = "".join(f"n{node.number}, " for node in uniforms)
-    slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
-    parameters = ", ".join(f"row_{name}" for name in row)
-    source = "\n".join([f"def prologue(shared, {parameters}):", *lines, f"    return ({values}), {{{slots}}}"])
-    namespace: dict[str, Any] = {}
-    exec(compile(source, "<prologue>", "exec"), namespace)
-    function: Prologue = namespace["prologue"]
-    return function
+def _arrays(outputs: Iterable[Node], given: Collection[Node]) -> tuple[Node, ...]:
+    return tuple(node for node in needed(outputs, given) if not node.is_number)

@@ -12,57 +12,80 @@ import pytest
 import mxcore as mx
 from mxcore.kernel import cuda
 from mxcore.kernel.layout import address
+from mxcore.kernel.norm import LANES
 from mxcore.kernel.plan import FusedPlan
 
 HERE = Path(__file__).parent
 
 
-def is_fused(name: str) -> bool:
-    """Whether an optimizer is a rule that runs in one pass over the elements."""
-    optimizer = mx.optimizer.create(name)
-    if not optimizer.runs_rule():
-        return False
-    weight, grad = np.ones(2), np.ones(2)
-    step = optimizer.step([0], [weight], [grad], [optimizer.create_state(0, weight)])
-    return isinstance(step.groups[0].plan, FusedPlan)
-
-
-RULES = [name for name in sorted({record.name for record in mx.catalogue.records("optimizer")}) if is_fused(name)]
+RULES = sorted(
+    {
+        record.name
+        for record in mx.catalogue.records("optimizer")
+        if mx.optimizer.registry.get(record.qualified_name).runs_rule()
+    }
+)
 NUMBERS = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38]
 
 
-def compiled(source: str, number: str, folder: Path) -> Any:
-    """A function that launches a kernel, built by the C++ compiler without fused operations."""
-    launcher = (
-        'extern "C" void run(unsigned blocks, const unsigned long long* a, const long long* c, '
-        f"const {number}* u, const long long* r) {{ launch(kernel, blocks, 32u, a, c, u, r); }}"
-    )
+LAUNCHERS = """
+extern "C" void run{stage}(unsigned blocks, const unsigned long long* addresses, const long long* chunks,
+    const {number}* uniforms, const long long* rows, const {number}* norms, double* lanes,
+    const unsigned long long* keys) {{
+  launch(kernel{stage}, blocks, {lanes}u, addresses, chunks, uniforms, rows, norms, lanes, keys);
+}}
+"""
+FINISH = """
+extern "C" void finish(const double* lanes, double* partials, const long long* starts, {number}* norms,
+    long long chunks, long long tensors, long long width, long long first, long long last) {{
+  launch(add_lanes, unsigned(chunks * width / 32 + 1), 32u, lanes, partials, chunks * width);
+  launch(add_chunks, unsigned(tensors / 32 + 1), 32u, (const double*)partials, starts, norms, tensors, width, first,
+         last);
+}}
+"""
+
+
+def compiled(plan: FusedPlan, folder: Path) -> Any:
+    """The stages of a plan and what finishes norms, built by the C++ compiler without fused operations."""
+    dtype, stages = plan.dtype.name, plan.traced.stages
+    number = {"float32": "float", "float64": "double"}[dtype]
+    parts = ['#include "cuda_on_cpu.h"', cuda.norms(dtype), FINISH.format(number=number)]
+    for place, stage in enumerate(stages):
+        parts.append(cuda.emit(plan.traced, stage, dtype, name=f"kernel{place}"))
+        parts.append(LAUNCHERS.format(stage=place, number=number, lanes=LANES))
     text, library = folder / "rule.cpp", folder / "rule.so"
-    text.write_text(f'#include "cuda_on_cpu.h"\n{source}\n{launcher}\n')
+    text.write_text("\n".join(parts))
     flags = ["-O2", "-ffp-contract=off", "-shared", "-fPIC", f"-I{HERE}"]
     subprocess.run(["g++", *flags, str(text), "-o", str(library)], check=True)
-    return ctypes.CDLL(str(library)).run
+    return ctypes.CDLL(str(library))
 
 
 class OnCpu:
     """Runs a plan by its CUDA C, in place of the code that the plan has compiled."""
 
     def __init__(self, plan: FusedPlan, folder: Path) -> None:
-        number = {"float32": "float", "float64": "double"}[plan.dtype.name]
-        self.plan = plan
-        self.function = compiled(cuda.emit(plan.traced, plan.dtype.name), number, folder)
+        self.plan, self.library = plan, compiled(plan, folder)
         self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
+        self.starts = np.searchsorted(plan.chunks[:, 0], np.arange(len(plan.members) + 1))
+        self.lanes = np.full((len(plan.chunks), len(plan.traced.norms), LANES), np.nan)
 
     def moved(self) -> None: ...
 
-    def run(self) -> None:
-        tables = (
-            address(self.addresses),
-            address(self.plan.chunks),
-            self.plan.uniforms.address,
-            address(self.plan.rows),
-        )
-        self.function(len(self.plan.chunks), *map(ctypes.c_void_p, tables))
+    def run(self, stage: int) -> None:
+        plan, norms = self.plan, self.plan.norms
+        arrays = (plan.rows, norms.values, self.lanes, plan.keys.table)
+        tables = (address(self.addresses), address(plan.chunks), plan.uniforms.address, *map(address, arrays))
+        self.library[f"run{stage}"](len(plan.chunks), *map(ctypes.c_void_p, tables))
+        if measured := plan.traced.stages[stage].norms:
+            # The plan makes norms of its partial sums; that it does so from these must give what it would have.
+            partials, values = np.full_like(norms.partials, np.nan), np.full_like(norms.values, np.nan)
+            arrays = (self.lanes, partials, self.starts, values)
+            addresses = [ctypes.c_void_p(address(array)) for array in arrays]
+            numbers = (len(partials), len(values), partials.shape[1], measured.start, measured.stop)
+            self.library.finish(*addresses, *map(ctypes.c_longlong, numbers))
+            norms.partials[...] = partials
+            norms.finish(measured)
+            np.testing.assert_array_equal(values[:, measured], norms.values[:, measured])
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, optional, positive
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, norm, optional, positive
 from mxcore.optimizer import Optimizer
 
 __all__ = ["LAMB"]
@@ -72,7 +72,7 @@ class LAMB(Optimizer):
             step = mean / (1 - beta1**t) / (np.sqrt(variance / (1 - beta2**t)) + epsilon) + wd * weight
         else:
             step = mean / (np.sqrt(variance) + epsilon) + wd * weight
-        size, length = np.linalg.norm(weight), np.linalg.norm(step)
+        size, length = norm(weight), norm(step)
         if lower_bound is not None:
             size = np.maximum(size, lower_bound)
         if upper_bound is not None:

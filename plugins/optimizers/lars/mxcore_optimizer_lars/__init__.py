@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, norm
 from mxcore.optimizer import Optimizer, Slot
 
 __all__ = ["LARS"]
@@ -77,7 +77,7 @@ class LARS(Optimizer):
     def rule(
         weight, grad, velocity=None, last_lr=None, *, raw_grad, lr, wd, momentum, eta, eps, scaled, rescale_grad
     ):  # fmt: skip
-        size, length = np.linalg.norm(weight), np.linalg.norm(rescale_grad * raw_grad)
+        size, length = norm(weight), norm(rescale_grad * raw_grad)
         trust = np.where(scaled & (size > 0) & (length > 0), eta * size / (length + wd * size + eps), 1)
         step = lr * trust * (grad + wd * weight)
         if velocity is None:

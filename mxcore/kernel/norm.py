@@ -1,0 +1,87 @@
+"""The Euclidean norm of an array: the one number about a whole parameter that a rule may use.
+
+Floating-point sums depend on the order of their terms. Here it is fixed, and the same for every emitter, layout of the
+array and number of threads: the elements, in C order, are divided into chunks; in a chunk, lane j of ``LANES`` adds up
+the squares of elements j, j + ``LANES``, …; then the lanes are added up one after the other, and then the chunks. All
+of this is done in float64, and the root is rounded to the type of the array.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.backend import Array, backend_of
+
+__all__ = ["CHUNK", "LANES", "Norms", "norm", "sum_of_squares"]
+
+CHUNK = 16384
+"""Elements in a chunk: the unit in which sums are taken and threads share work. A few of float32 fit into a cache."""
+LANES = 64
+"""Sums that a chunk is added up in, side by side."""
+
+
+@functools.singledispatch
+def norm(x: Array) -> Any:
+    r""":math:`\sqrt{\sum_i x_i^2}`, for rules: over all of a parameter, of the type of ``x``.
+
+    What is computed from norms and numbers alone, such as a ratio of norms, is computed once for each parameter. A rule
+    with norms runs as two passes over the elements, or as one more for each norm of something that depends on another.
+
+    >>> import numpy as np
+    >>> norm(np.array([[3.0], [4.0]], np.float32))
+    np.float32(5.0)
+
+    Args:
+        x: an array of any shape, or what a rule has computed from arrays.
+
+    Returns:
+        The norm, 0 for an empty array; inf where the squares of ``x`` exceed float64.
+    """
+    array = np.asarray(x) if isinstance(x, np.generic) else x
+    backend = backend_of(array)
+    host = np.ascontiguousarray(backend.to_host(array)).reshape(-1)
+    partials = np.array([sum_of_squares(host[begin : begin + CHUNK]) for begin in range(0, host.size, CHUNK)])
+    with np.errstate(over="ignore"):
+        value = host.dtype.type(np.sqrt(_in_order(partials)))
+    return value if backend.xp is np else backend.from_host(value, backend.device_of(array))
+
+
+def sum_of_squares(chunk: npt.NDArray[Any]) -> float:
+    """The sum of the squares of a chunk of at most ``CHUNK`` contiguous elements."""
+    squares = np.zeros((-(-chunk.size // LANES), LANES))
+    squares.reshape(-1)[: chunk.size] = chunk
+    np.multiply(squares, squares, out=squares)
+    return _in_order(np.add.reduce(squares, axis=0))
+
+
+def _in_order(terms: npt.NDArray[np.float64]) -> float:
+    """A sum from the first term to the last, as ``accumulate`` has to take it; other sums group their terms."""
+    return float(np.add.accumulate(terms)[-1]) if terms.size else 0.0
+
+
+class Norms:
+    """The norms of the parameters of a plan: sums of squares by chunk, and what they come to.
+
+    Args:
+        chunks: (tensor, from, to) for every chunk, in order.
+        tensors: how many parameters there are.
+        width: how many norms of each there are.
+        dtype: the type of the arrays.
+    """
+
+    def __init__(self, chunks: npt.NDArray[np.int64], tensors: int, width: int, dtype: npt.DTypeLike) -> None:
+        self.tensor_of = np.ascontiguousarray(chunks[:, 0])
+        self.partials = np.zeros((len(chunks), width))
+        self.values = np.zeros((tensors, width), dtype)
+
+    def finish(self, columns: range) -> None:
+        """From the sums of the chunks to the norms of the parameters; ``add.at`` adds in order."""
+        with np.errstate(over="ignore"):
+            for column in columns:
+                sums = np.zeros(len(self.values))
+                np.add.at(sums, self.tensor_of, np.ascontiguousarray(self.partials[:, column]))
+                self.values[:, column] = np.sqrt(sums)

@@ -14,6 +14,7 @@ from mxcore.bench.problem import LEARNING_RATE, Algorithm, Problem
 __all__ = ["entrants"]
 
 BETA1, BETA2, EPSILON, MOMENTUM = 0.9, 0.999, 1e-8, 0.9
+LAMB_EPSILON = 1e-6
 
 Write = Callable[[Problem], Step]
 
@@ -64,6 +65,26 @@ def _naive_adam(problem: Problem) -> Step:
     return step
 
 
+def _naive_lamb(problem: Problem) -> Step:
+    counter = itertools.count(1)
+
+    def step() -> None:
+        t = next(counter)
+        for w, g, m, v in _parameters(problem):
+            m[...] = BETA1 * m + (1 - BETA1) * g
+            v[...] = BETA2 * v + (1 - BETA2) * g**2
+            mean, variance = m / (1 - BETA1**t), v / (1 - BETA2**t)
+            change = mean / (np.sqrt(variance) + LAMB_EPSILON)
+            w[...] = w - LEARNING_RATE * _ratio(w, change) * change
+
+    return step
+
+
+def _ratio(weight: Array, change: Array) -> float:
+    size, length = float(np.linalg.norm(weight)), float(np.linalg.norm(change))
+    return size / length if size and length else 1.0
+
+
 def _naive_momentum(problem: Problem) -> Step:
     def step() -> None:
         for w, g, v in _parameters(problem):
@@ -106,6 +127,32 @@ def _out_adam(problem: Problem) -> Step:
     return step
 
 
+def _out_lamb(problem: Problem) -> Step:
+    counter, parameters, scratch = itertools.count(1), _flat(problem), _scratch(problem)
+
+    def step() -> None:
+        t = next(counter)
+        root = (1 - BETA2**t) ** 0.5
+        for w, g, m, v in parameters:
+            a = scratch[: w.size]
+            np.multiply(g, 1 - BETA1, out=a)
+            m *= BETA1
+            m += a
+            np.multiply(g, g, out=a)
+            a *= 1 - BETA2
+            v *= BETA2
+            v += a
+            np.sqrt(v, out=a)
+            a /= root
+            a += LAMB_EPSILON
+            np.divide(m, a, out=a)
+            a /= 1 - BETA1**t
+            a *= LEARNING_RATE * _ratio(w, a)
+            w -= a
+
+    return step
+
+
 def _out_momentum(problem: Problem) -> Step:
     parameters, scratch = _flat(problem), _scratch(problem)
 
@@ -122,5 +169,6 @@ def _out_momentum(problem: Problem) -> Step:
 
 _WRITTEN: dict[str, tuple[Write, Write]] = {
     "adam": (_naive_adam, _out_adam),
+    "lamb": (_naive_lamb, _out_lamb),
     "sgd": (_naive_momentum, _out_momentum),
 }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.bench.experiment import Entrant, Sampler, Step, peer, timed
+from mxcore.bench.experiment import Entrant, LeftOutError, Sampler, Step, peer, timed
 from mxcore.bench.problem import LEARNING_RATE, Algorithm, Problem
 
 __all__ = ["entrants", "torch_fill", "torch_fused"]
@@ -46,7 +46,10 @@ def _torch(algorithm: Algorithm, kind: str, threads: int) -> Callable[[Problem],
 
 
 def _torch_optimizer(torch: ModuleType, algorithm: Algorithm, parameters: list[Any], kind: str) -> Any:
-    cls = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[algorithm.name]
+    known = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    if algorithm.name not in known:
+        raise LeftOutError(f"torch has no {algorithm.title}")
+    cls = known[algorithm.name]
     return cls(parameters, lr=LEARNING_RATE, **algorithm.options, **{kind: True})
 
 
@@ -106,7 +109,7 @@ def torch_fill(kind: str, threads: int, low: float, high: float) -> Callable[[Ar
 def _optax(algorithm: Algorithm) -> Callable[[Problem], Sampler]:
     def build(problem: Problem) -> Sampler:
         jax, optax = peer("jax"), peer("optax")
-        maker = {"adam": optax.adam, "sgd": optax.sgd}[algorithm.name]
+        maker = {"adam": optax.adam, "lamb": optax.lamb, "sgd": optax.sgd}[algorithm.name]
         transform = maker(LEARNING_RATE, **algorithm.options)
         masters = [jax.numpy.array(array) for array in problem.masters]
         grads = [jax.numpy.array(array) for array in problem.grads]

@@ -10,7 +10,7 @@ import numpy as np
 
 from mxcore.backend import Array
 from mxcore.bench.experiment import peer
-from mxcore.bench.traffic import AdamTraffic, MomentumTraffic
+from mxcore.bench.traffic import AdamTraffic, LambTraffic, MomentumTraffic
 from mxcore.bench.workloads import Workload
 from mxcore.optimizer import Optimizer
 
@@ -31,6 +31,7 @@ class Algorithm:
         slots: how many arrays of state it keeps for each weight.
         traffic: a rule with the same loads and stores and next to no arithmetic.
         options: its hyper-parameters beside the learning rate.
+        passes: how many times it has to go through its arrays; more than once where it takes norms.
     """
 
     name: str
@@ -38,19 +39,21 @@ class Algorithm:
     slots: int
     traffic: type[Optimizer]
     options: Mapping[str, float] = {}
+    passes: int = 1
 
     @property
     def bytes_per_parameter(self) -> int:
         """What a step in place has to move, in float32 as in bfloat16 with a float32 master.
 
         float32: gradient read, weight and slots read and written. bfloat16: gradient read and weight written at half
-        the size, master and slots read and written. Both come to the same.
+        the size, master and slots read and written. Both come to the same. A further pass reads everything in float32.
         """
-        return 12 + 8 * self.slots
+        return 12 + 8 * self.slots + (self.passes - 1) * (8 + 4 * self.slots)
 
 
 ALGORITHMS = {
     "adam": Algorithm("adam", "Adam", 2, AdamTraffic),
+    "lamb": Algorithm("lamb", "LAMB", 2, LambTraffic, passes=2),
     "sgd": Algorithm("sgd", "SGD with momentum", 1, MomentumTraffic, {"momentum": 0.9}),
 }
 

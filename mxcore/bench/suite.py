@@ -43,7 +43,7 @@ def suite(
 
     Args:
         workloads: names of workloads or groups.
-        optimizers: adam, sgd.
+        optimizers: adam, lamb, sgd.
         dtypes: float32, bfloat16; by default float32, and both for the large workloads.
         threads: the numbers of threads to run on.
     """

@@ -88,6 +88,7 @@ TARGETS = (
         for tensors, *bounds in _OVERHEAD
         for family, bound in zip((_LLVM, _BOUND), bounds, strict=True)
     ),
+    *(Target(name, _LLVM, "limit", 2.0, "lamb", "float32") for name in ("resnet50", "one", "gpt2")),
     *(Target(f"tiny-{tensors}", _FRESH, "best torch", 0.5, "adam", "float32") for tensors, *_ in _OVERHEAD),
     *(Target(f"normal-{size}", "mxcore", "torch", 1.0, None, "float32") for size in ("1m", "25m")),
     *(Target(f"uniform-{size}", "mxcore", "torch", 0.8, None, "float32") for size in ("1m", "25m")),

@@ -7,9 +7,10 @@ arithmetic alone. Whether the kernel layer itself is any good is what the compar
 from __future__ import annotations
 
 from mxcore.hyperparameters import hyperparameter, hyperparameters, in_range
+from mxcore.kernel.norm import norm
 from mxcore.optimizer import Optimizer
 
-__all__ = ["AdamTraffic", "MomentumTraffic"]
+__all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic"]
 
 # The float32 below 1: no compiler may leave out the product, and no number of steps makes the slots overflow.
 _KEEP = 1 - 2.0**-24
@@ -29,6 +30,15 @@ class AdamTraffic(Optimizer):
     @staticmethod
     def rule(weight, grad, mean, variance, *, lr, keep):
         return weight - lr * grad, keep * mean, keep * variance
+
+
+@hyperparameters
+class LambTraffic(AdamTraffic):
+    """The traffic of LAMB: that of Adam, after everything has been read once for a norm."""
+
+    @staticmethod
+    def rule(weight, grad, mean, variance, *, lr, keep):
+        return weight - lr * norm(weight + grad + mean + variance) * grad, keep * mean, keep * variance
 
 
 @hyperparameters

@@ -118,6 +118,11 @@ def unregister(plugin: object) -> None:
 
 def call(hook: str, **arguments: Any) -> None:
     """Call every implementation of a hook; nothing happens when there is none."""
-    caller = getattr(manager().hook, hook)
-    if caller.get_hookimpls():
-        caller(**arguments)
+    found = caller(hook)
+    if found.get_hookimpls():
+        found(**arguments)
+
+
+def caller(hook: str) -> Any:
+    """What calls the implementations of a hook, for places where even looking it up takes too long."""
+    return getattr(manager().hook, hook)

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import attrs
 import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
@@ -35,6 +36,7 @@ from mxcore.kernel.program import keywords
 from mxcore.registry import Registry
 from mxcore.step import Step
 from mxcore.updater import Updater, get_updater
+from mxcore.watched import Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
@@ -45,10 +47,10 @@ Worker = int | str
 _HALF = ("float16", "bfloat16")
 
 
-def _name_table(names: Any) -> dict[Index, str]:
+def _name_table(names: Any) -> Watched[Index, str]:
     if names is not None and not isinstance(names, Mapping):
         raise ValueError(f"param_idx2name must be a dict from the index of a parameter to its name, got {names!r}")
-    return dict(names or {})
+    return Watched(names or {})
 
 
 def _scheduler(given: Any) -> Any:
@@ -113,7 +115,7 @@ class Optimizer:
     """How the names of those parameters end that weight decay applies to."""
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)
-    idx2name: dict[Index, str] = hyperparameter(
+    idx2name: Watched[Index, str] = hyperparameter(
         None, alias="param_idx2name", converter=_name_table, kw_only=True, repr=False
     )
     wd: float = hyperparameter(0.0, non_negative, kw_only=True)
@@ -130,6 +132,8 @@ class Optimizer:
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, boolean, kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
+    lr_mult: Watched[Index, float] = attrs.field(init=False, factory=Watched, converter=Watched, repr=False)
+    wd_mult: Watched[Index, float] = attrs.field(init=False, factory=Watched, converter=Watched, repr=False)
 
     if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
 
@@ -143,8 +147,6 @@ class Optimizer:
         self._steps: dict[Any, Step] = {}
         self.aggregate_num = 0
         self._settle_learning_rate()
-        self.lr_mult: dict[Index, float] = {}
-        self.wd_mult: dict[Index, float] = {}
         self.set_lr_mult({})
         self.set_wd_mult({})
 
@@ -185,7 +187,7 @@ class Optimizer:
 
     def set_lr_mult(self, args_lr_mult: Mapping[Index, float]) -> None:
         """Replace the multipliers of the learning rate, by index or name; those of the symbol stay below them."""
-        self.lr_mult = {**self._symbol_multipliers("__lr_mult__"), **args_lr_mult}
+        self.lr_mult = Watched({**self._symbol_multipliers("__lr_mult__"), **args_lr_mult})
 
     def set_wd_mult(self, args_wd_mult: Mapping[Index, float]) -> None:
         """Replace the multipliers of the weight decay, by index or name.
@@ -195,7 +197,7 @@ class Optimizer:
         exempt: dict[Index, float] = {
             name: 0.0 for name in self.idx2name.values() if not name.endswith(self.decayed_suffixes)
         }
-        self.wd_mult = {**exempt, **self._symbol_multipliers("__wd_mult__"), **args_wd_mult}
+        self.wd_mult = Watched({**exempt, **self._symbol_multipliers("__wd_mult__"), **args_wd_mult})
 
     def _symbol_multipliers(self, attribute: str) -> dict[Index, float]:
         if not self.sym_info:

@@ -42,6 +42,7 @@ from mxcore.tensorfile import (
     unpack,
     write_atomically,
 )
+from mxcore.watched import Watched
 
 if TYPE_CHECKING:
     from mxcore.optimizer import Index, Optimizer
@@ -402,8 +403,8 @@ def _overwrite(optimizer: Optimizer, settled: Optimizer) -> None:
 def _set_tables(optimizer: Optimizer, saved: Mapping[str, Any], moved: Mapping[Index, Index]) -> None:
     """Set what is kept by parameter. A wrapping optimizer that keeps none of it reads that of the wrapped one."""
 
-    def table(pairs: list[list[Any]]) -> dict[Any, Any]:
-        return {moved.get(key, key): value for key, value in pairs}
+    def table(pairs: list[list[Any]]) -> Watched[Any, Any]:
+        return Watched({moved.get(key, key): value for key, value in pairs})
 
     own = vars(optimizer)
     if "num_update" in own:

@@ -57,7 +57,7 @@ class Step:
         self.program = optimizer.program()
         self.settings = _Settings(optimizer, self.program)
         self.host = [slot for slot in self.program.slots if slot.on_host]
-        self.overridden = _overrides(optimizer)
+        self.one_by_one = _overrides(optimizer) or bool(self.host)
         members = [self._member(*one) for one in zip(self.indices, self.weights, self.grads, self.states, strict=True)]
         backend = shared_backend((member.label, member.weight) for member in members)
         self.groups = [_Group(backend, self, positions, members) for positions in _grouped(members)]
@@ -123,23 +123,21 @@ class Step:
 
     def __call__(self) -> None:
         """Update every parameter, and count; a failure leaves everything as it was."""
-        if self.overridden or self.host or not isinstance(self.optimizer._index_update_count, Counts):
+        optimizer, counts, table = self.optimizer, self.optimizer._index_update_count, self.table
+        if self.one_by_one or not isinstance(counts, Counts):
             self._run_one_by_one()
-        else:
-            self._run_by_table()
-
-    def _run_by_table(self) -> None:
-        optimizer, counts = self.optimizer, self.optimizer._index_update_count
-        table = self.table
+            return
         if table is None or not counts.follows(self.indices) or not table.current(optimizer):
             table = self.table = _Table(optimizer, self.indices)
         ahead = table.done + 1
-        update = max(optimizer.num_update, table.highest + ahead)
-        rate, wd, numbers = self.rates.at(optimizer, update), optimizer.wd, self.settings.numbers
-        numbers["num_update"] = update
-        rows = [(rate * lr_mult, wd * wd_mult, count + ahead) for lr_mult, wd_mult, count in table.distinct]
+        highest, update = table.highest + ahead, optimizer.num_update
+        if highest > update:
+            update = highest
+        rate, wd, rows = self.rates.at(optimizer, update), optimizer.wd, []
+        for lr_mult, wd_mult, count in table.distinct:
+            rows.append((rate * lr_mult, wd * wd_mult, count + ahead, update))
         for group in self.groups:
-            group.plan.prepare(numbers, rows, group.rows(table.row_of))
+            group.plan.prepare(self.settings.numbers, rows, group.rows(table.row_of))
         for group in self.groups:
             group.plan.commit()
         vars(optimizer)["num_update"] = update  # past the checks of hyper-parameters
@@ -159,9 +157,8 @@ class Step:
                 optimizer._update_count(index)
             distinct: dict[tuple[Any, ...], int] = {}
             row_of = [distinct.setdefault(self._row(index), len(distinct)) for index in self.indices]
-            numbers = {**self.settings.numbers, "num_update": optimizer.num_update}
             for group in self.groups:
-                group.plan.prepare(numbers, list(distinct), group.rows(row_of))
+                group.plan.prepare(self.settings.numbers, list(distinct), group.rows(row_of))
         except BaseException:
             counts.clear()
             counts.update(before)
@@ -178,6 +175,7 @@ class Step:
             float(optimizer._get_lr(index)),
             float(optimizer._get_wd(index)),
             optimizer._index_update_count.get(index, optimizer.num_update),
+            optimizer.num_update,
             *(kept.get(slot.name, slot.init) for slot in self.host),
         )
 
@@ -219,7 +217,7 @@ class _Settings:
     def __init__(self, optimizer: Optimizer, program: Program) -> None:
         cls: Any = type(optimizer)
         fields = attrs.fields(cls) if attrs.has(cls) else ()
-        heavy = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr", "begin_num_update"}
+        heavy = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
         own = [name for name in program.all_numbers if name in vars(optimizer)]
         self.program = program
         self.names = list(dict.fromkeys([*(field.name for field in fields if field.name not in heavy), *own]))
@@ -247,8 +245,9 @@ class _Table:
     """The multipliers and counts of a step's parameters, with each distinct combination once."""
 
     def __init__(self, optimizer: Optimizer, indices: Sequence[Index]) -> None:
-        self.lr_mult, self.wd_mult = dict(optimizer.lr_mult), dict(optimizer.wd_mult)
-        self.names, self.given = dict(optimizer.idx2name), _given(optimizer)
+        self.lr_mult, self.wd_mult, self.names = optimizer.lr_mult, optimizer.wd_mult, optimizer.idx2name
+        self.changes = self.lr_mult.changes + self.wd_mult.changes + self.names.changes
+        self.given = _given(optimizer)
         lr, wd = optimizer.lr_mult, optimizer.wd_mult
         counts, start = dict(optimizer._index_update_count), optimizer.begin_num_update
         distinct: dict[tuple[float, float, int], int] = {}
@@ -264,9 +263,10 @@ class _Table:
     def current(self, optimizer: Optimizer) -> bool:
         """Whether everything that multipliers follow from is as it was, in place too."""
         return (
-            self.lr_mult == optimizer.lr_mult
-            and self.wd_mult == optimizer.wd_mult
-            and self.names == optimizer.idx2name
+            self.lr_mult is optimizer.lr_mult
+            and self.wd_mult is optimizer.wd_mult
+            and self.names is optimizer.idx2name
+            and self.changes == self.lr_mult.changes + self.wd_mult.changes + self.names.changes
             and (not optimizer.param_dict or self.given == _given(optimizer))
         )
 

@@ -37,7 +37,7 @@ class Updater:
         self.worker_states: dict[Index, dict[Worker, Any]] = {}
         from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
 
-        self._hooks = hooks
+        self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
 
     @property
     def aggregate_updates(self) -> bool:
@@ -67,13 +67,15 @@ class Updater:
             check_call([self._label(index) for index in indices], indices, weights, grads)
             if worker is not None:
                 self._check_worker(worker)
-        self._hooks.call("mxcore_before_step", updater=self, indices=indices, weights=weights, grads=grads)
+        if self._before.get_hookimpls():
+            self._before(updater=self, indices=indices, weights=weights, grads=grads)
         if step is None:
             states = [self._state(one, array) for one, array in zip(indices, weights, strict=True)]
             self._update(indices, weights, grads, states, worker)
         else:
             step()
-        self._hooks.call("mxcore_after_step", updater=self, indices=indices, weights=weights, grads=grads)
+        if self._after.get_hookimpls():
+            self._after(updater=self, indices=indices, weights=weights, grads=grads)
 
     def bind(
         self, weights: Sequence[Array], grads: Sequence[Array], indices: Sequence[Index] | None = None
@@ -104,15 +106,17 @@ class Updater:
             states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
             return Step(self.optimizer, indices, weights, grads, states)
 
-        step, seen = ready(), self.states
+        step, seen, before, after = ready(), self.states, self._before, self._after
 
         def bound() -> None:
             nonlocal step, seen
             if seen is not self.states or not step.is_current(self.optimizer):
                 step, seen = ready(), self.states
-            self._hooks.call("mxcore_before_step", **arguments)
+            if before.get_hookimpls():
+                before(**arguments)
             step()
-            self._hooks.call("mxcore_after_step", **arguments)
+            if after.get_hookimpls():
+                after(**arguments)
 
         return bound
 

@@ -240,7 +240,7 @@ def test_two_optimizers_run_in_two_threads(emitter: str) -> None:
 
 
 def test_a_failure_while_compiling_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(source: str, name: str = "kernel") -> int:
+    def broken(source: str, *names: str) -> list[int]:
         raise RuntimeError("no such instruction")
 
     monkeypatch.setattr("mxcore.kernel.machine.compile_ir", broken)
@@ -301,6 +301,15 @@ def test_whatever_is_assigned_between_steps_takes_effect(emitter: str) -> None:
         yield optimizer.lr_mult.update({0: 0.5})
         yield optimizer.wd_mult.update({"b_weight": 2.0})
         yield optimizer.set_lr_mult({1: 0.25})
+        yield optimizer.lr_mult.setdefault(0, 3.0)
+        yield optimizer.lr_mult.__setitem__(0, 2.0)
+        yield optimizer.lr_mult.__delitem__(0)
+        yield optimizer.lr_mult.__ior__({2: 0.5, 0: 4.0})
+        yield optimizer.lr_mult.pop(0)
+        yield optimizer.lr_mult.popitem()
+        yield optimizer.wd_mult.clear()
+        yield setattr(optimizer, "lr_mult", {1: 0.75})
+        yield optimizer.lr_mult.update({1: 0.25})
         yield setattr(optimizer, "rescale_grad", 0.125)
         yield setattr(optimizer, "clip_gradient", 0.01)
         yield setattr(optimizer, "wd", 0.0)

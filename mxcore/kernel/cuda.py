@@ -105,7 +105,8 @@ class _Emitter:
         yield "  const long long tensor = chunks[3 * blockIdx.x];"
         yield "  const long long from = chunks[3 * blockIdx.x + 1], to = chunks[3 * blockIdx.x + 2];"
         for number in range(len(self.traced.uniforms)):
-            yield f"  const {self.type} u{number} = uniforms[rows[tensor] * {len(self.traced.uniforms)} + {number}];"
+            row = f"rows[tensor] * {len(self.traced.uniforms) - self.traced.shared} + " * (number >= self.traced.shared)
+            yield f"  const {self.type} u{number} = uniforms[{row}{number}];"
         for number in range(len(self.traced.norms)):
             yield f"  const {self.type} g{number} = norms[tensor * {len(self.traced.norms)} + {number}];"
         for column, array in enumerate(self.columns):

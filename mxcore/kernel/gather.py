@@ -102,7 +102,7 @@ done:
 @functools.cache
 def _compiled() -> Any:
     """The function, or None where array objects turn out to be laid out in another way."""
-    function = _FUNCTION(compile_ir(_source(), "gather"))
+    function = _FUNCTION(*compile_ir(_source(), "gather"))
     probe = np.arange(6, dtype=np.float32).reshape(2, 3)
     lengths, found = np.array(probe.shape, np.int64), np.zeros(1, np.uint64)
     expected = np.array([[id(np.ndarray), id(probe.dtype), 2, address(lengths)]], np.uint64)

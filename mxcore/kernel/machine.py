@@ -9,8 +9,8 @@ __all__ = ["assembly", "compile_ir"]
 _engines: list[Any] = []  # compiled code lives as long as its engine
 
 
-def compile_ir(source: str, name: str = "kernel") -> int:
-    """Compile a module of IR; the address of its function ``name``.
+def compile_ir(source: str, *names: str) -> list[int]:
+    """Compile a module of IR; the addresses of these functions of it.
 
     Raises:
         ImportError: llvmlite is not installed.
@@ -22,7 +22,7 @@ def compile_ir(source: str, name: str = "kernel") -> int:
     engine = llvm.create_mcjit_compiler(_optimized(source, machine), machine)
     engine.finalize_object()
     _engines.append(engine)
-    return int(engine.get_function_address(name))
+    return [int(engine.get_function_address(name)) for name in names]
 
 
 def assembly(source: str) -> str:

@@ -194,4 +194,4 @@ def compiled(distribution: Distribution) -> Callable[..., None]:
     """
     parameters = [_C_TYPES[distribution.type] for _ in distribution.parameters]
     prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_uint64] * 2, *parameters)
-    return prototype(compile_ir(DECLARATIONS + source(distribution), distribution.name))
+    return prototype(*compile_ir(DECLARATIONS + source(distribution), distribution.name))

@@ -37,8 +37,10 @@ def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
 
 
 @functools.cache
-def _compiled(traced: Traced, dtype: str, half: str | None) -> list[Any]:
-    return [llvm.FUNCTION(machine.compile_ir(llvm.emit(traced, stage, dtype, half))) for stage in traced.stages]
+def _compiled(traced: Traced, dtype: str, half: str | None) -> list[tuple[Any, Any]]:
+    sources = [llvm.emit(traced, stage, dtype, half) for stage in traced.stages]
+    compiled = [machine.compile_ir(source, "whole", "kernel") for source in sources]
+    return [(llvm.WHOLE(whole), llvm.PART(part)) for whole, part in compiled]
 
 
 @functools.cache
@@ -72,13 +74,15 @@ class FusedPlan:
         self.grad = self.columns.index("grad") if "grad" in self.columns else None
         self.sizes = np.array([member.computed.size for member in members], np.int64)
         self.chunks = _chunks(self.sizes, CHUNK)
+        self.measuring = range(len(self.traced.stages) - 1)
         self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
         self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
         self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
-        self.uniforms = Uniforms(self.dtype, len(self.traced.uniforms))
+        self.uniforms = Uniforms(self.dtype, self.traced.shared, len(self.traced.uniforms))
         self._note_staged()
         self.row_of: Sequence[int] | None = None
+        self.numbers: Mapping[str, Any] | None = None
         self.executor = _Native(self) if in_use() == "llvm" else _Python(self)
 
     def _check(self) -> None:
@@ -114,11 +118,13 @@ class FusedPlan:
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
-        prologue = self.traced.prologue
+        if numbers is not self.numbers:
+            shared, self.prologue = self.traced.prologue(numbers)
+            self.numbers, self.uniforms.memory[: len(shared)] = numbers, shared
         host: list[dict[str, float]] = []
         uniforms: list[float] = []
         for row in rows:
-            values, slots = prologue(numbers, *row)
+            values, slots = self.prologue(*row)
             uniforms += values
             host.append(slots)
         if row_of is not self.row_of:
@@ -127,17 +133,19 @@ class FusedPlan:
         if self.traced.noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
-        if self.uniforms.take(uniforms):
+        if len(rows) != self.uniforms.rows:
+            self.uniforms.resize(len(rows))
             self.executor.moved()
+        self.uniforms.memory[self.traced.shared :] = uniforms
 
     def commit(self) -> list[dict[str, float]]:
         """Update everything; the new host numbers of each row."""
         for flat in self.staged:
             flat.read()
-        for number, stage in enumerate(self.traced.stages):
-            self.executor.run(number)
-            if stage.norms:
-                self.norms.finish(stage.norms)
+        for stage in self.measuring:
+            self.executor.run(stage)
+            self.norms.finish(self.traced.stages[stage].norms)
+        self.executor.run(-1)
         for flat in self.staged_results:
             flat.write()
         return self.host
@@ -161,33 +169,36 @@ def _chunks(sizes: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
 
 
 class Uniforms:
-    """The numbers of a step, rounded to the dtype of the arrays: one row after the other.
+    """The numbers of a step, rounded to the dtype of the arrays: the shared ones, and then one row after the other.
 
     They are written through ctypes, which takes a tenth of the time of an assignment to an array.
+
+    Args:
+        dtype: the dtype of the arrays.
+        shared: how many numbers are the same for all rows.
+        width: how many numbers there are, with these.
     """
 
     _NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
-    def __init__(self, dtype: np.dtype[Any], width: int) -> None:
-        self.number, self.dtype, self.width = self._NUMBER[dtype.name], dtype, width
-        self._resize(1)
+    def __init__(self, dtype: np.dtype[Any], shared: int, width: int) -> None:
+        self.number, self.dtype, self.shared, self.width = self._NUMBER[dtype.name], dtype, shared, width - shared
+        self.memory: Any = (self.number * shared)()
+        self.resize(1)
 
-    def _resize(self, rows: int) -> None:
-        self.length = rows * self.width
-        self.memory: Any = (self.number * max(self.length, 1))()
+    def resize(self, rows: int) -> None:
+        """Make room for that many rows, somewhere else; the shared numbers stay."""
+        kept = self.memory[: self.shared]
+        self.rows = rows
+        self.memory = (self.number * (self.shared + rows * self.width))()
+        self.memory[: self.shared] = kept
         self.address = ctypes.addressof(self.memory)
 
-    def take(self, values: list[float]) -> bool:
-        """Write the values of all rows; whether they now lie somewhere else."""
-        moved = len(values) != self.length
-        if moved:
-            self._resize(len(values) // max(self.width, 1))
-        self.memory[: self.length] = values
-        return moved
-
     def row(self, number: int) -> list[Any]:
-        """The values of a row, as NumPy scalars."""
-        return list(np.frombuffer(self.memory, self.dtype, self.length)[self.width * number :][: self.width])
+        """The shared numbers and those of a row, as NumPy scalars."""
+        values = np.frombuffer(self.memory, self.dtype) if len(self.memory) else np.empty(0, self.dtype)
+        begin = self.shared + number * self.width
+        return [*values[: self.shared], *values[begin : begin + self.width]]
 
 
 class _Native:
@@ -195,7 +206,7 @@ class _Native:
 
     def __init__(self, plan: FusedPlan) -> None:
         self.plan = plan
-        self.functions = _compiled(plan.traced, plan.dtype.name, plan.half)
+        self.stages = _compiled(plan.traced, plan.dtype.name, plan.half)
         self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
         self.elements = int(plan.sizes.sum())
         self.gather = gather.Gather(plan.members, plan.grad, self.addresses) if plan.grad is not None else None
@@ -206,7 +217,8 @@ class _Native:
         plan, norms = self.plan, self.plan.norms
         after = (plan.rows, norms.values, norms.partials, plan.keys.table)
         before = address(self.addresses), address(plan.chunks)
-        self.tables = (ctypes.c_uint64 * 7)(*before, plan.uniforms.address, *map(address, after))
+        pointers = (*before, plan.uniforms.address, *map(address, after))
+        self.tables = (ctypes.c_uint64 * (len(pointers) + 1))(*pointers, len(plan.chunks))
         self.at = ctypes.addressof(self.tables)
 
     def set_grad(self, position: int, flat: Flat) -> None:
@@ -217,11 +229,12 @@ class _Native:
         return self.gather(grads) if self.gather else ()
 
     def run(self, stage: int) -> None:
-        function, at, count = self.functions[stage], self.at, len(self.plan.chunks)
+        whole, part = self.stages[stage]
         if self.elements < PARALLEL_FROM or threads.get_num_threads() == 1:
-            function(at, 0, count)
+            whole(self.at)
         else:
-            threads.run_parts(functools.partial(function, at), _parts(count, threads.get_num_threads()))
+            parts = _parts(len(self.plan.chunks), threads.get_num_threads())
+            threads.run_parts(functools.partial(part, self.at), parts)
 
 
 class _Python:

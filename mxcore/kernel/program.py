@@ -17,7 +17,7 @@ Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
 
 
 Row = tuple[Any, ...]
-"""The numbers of one parameter's step: its rate, decay and count, and its host slots."""
+"""The numbers of one parameter's step: its rate, decay and count, the highest count, and its host slots."""
 
 
 @attrs.frozen
@@ -105,7 +105,7 @@ class Program:
     @property
     def row(self) -> tuple[str, ...]:
         """The names of the numbers that may differ between parameters."""
-        return ("lr", "wd", "t", *(slot.name for slot in self.slots if slot.on_host))
+        return ("lr", "wd", "t", "num_update", *(slot.name for slot in self.slots if slot.on_host))
 
     @property
     def arrays(self) -> tuple[str, ...]:

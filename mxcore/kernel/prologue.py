@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mxcore.kernel.graph import Node, needed
 
-__all__ = ["Prologue", "host_function"]
+__all__ = ["Bind", "Prologue", "host_function", "varying"]
 
 Prologue = Callable[..., tuple[tuple[float, ...], dict[str, float]]]
+"""From the numbers of a row to what varies with them, and to the new host slots."""
+Bind = Callable[[Mapping[str, Any]], tuple[tuple[float, ...], Prologue]]
+"""From the numbers that all rows share to what follows from them alone, and to the prologue of each row."""
 
 _PYTHON = {
     "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
@@ -20,22 +23,44 @@ _PYTHON = {
 }  # fmt: skip
 
 
-def host_function(row: tuple[str, ...], uniforms: tuple[Node, ...], host: Mapping[str, Node]) -> Prologue:
-    """A Python function that computes numbers in double precision, each once."""
-    lines = []
-    for node in needed([*uniforms, *host.values()]):
-        if node.op == "constant":
-            expression = repr(node.value)
-        elif node.op == "input":
-            expression = f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]"
-        else:
-            expression = _PYTHON[node.op].format(*(f"n{argument.number}" for argument in node.args))
-        lines.append(f"    n{node.number} = {expression}")
-    values = "".join(f"n{node.number}, " for node in uniforms)
+def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
+    """Which of these numbers, and of those that they follow from, depend on a row, by their places in the graph."""
+    found: set[int] = set()
+    for node in needed(nodes):
+        of_row = node.op == "input" and node.value in row
+        if of_row or any(argument.number in found for argument in node.args):
+            found.add(node.number)
+    return found
+
+
+def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[str, Node]) -> Bind:
+    """A Python function that computes what follows from the numbers of a step, each once.
+
+    Args:
+        row: the names of the numbers that may differ between parameters.
+        uniforms: what is wanted.
+        host: the new host slots, by name.
+    """
+    uniforms = list(uniforms)
+    nodes = [*uniforms, *host.values()]
+    varies = varying(row, nodes)
+    once = [_line(node, row) for node in needed(nodes) if node.number not in varies]
+    each = [f"    {_line(node, row)}" for node in needed(nodes) if node.number in varies]
+    shared = "".join(f"n{node.number}, " for node in uniforms if node.number not in varies)
+    values = "".join(f"n{node.number}, " for node in uniforms if node.number in varies)
     slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
-    parameters = ", ".join(f"row_{name}" for name in row)
-    source = "\n".join([f"def prologue(shared, {parameters}):", *lines, f"    return ({values}), {{{slots}}}"])
+    head = f"def prologue({', '.join(f'row_{name}' for name in row)}):"
+    body = [*once, head, *each, f"    return ({values}), {{{slots}}}", f"return ({shared}), prologue"]
+    source = "\n    ".join(["def bind(shared):", *body])
     namespace: dict[str, Any] = {}
     exec(compile(source, "<prologue>", "exec"), namespace)
-    function: Prologue = namespace["prologue"]
-    return function
+    bind: Bind = namespace["bind"]
+    return bind
+
+
+def _line(node: Node, row: Collection[str]) -> str:
+    if node.op == "constant":
+        return f"n{node.number} = {node.value!r}"
+    if node.op == "input":
+        return f"n{node.number} = " + (f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]")
+    return f"n{node.number} = " + _PYTHON[node.op].format(*(f"n{argument.number}" for argument in node.args))

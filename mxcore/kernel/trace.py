@@ -17,7 +17,7 @@ import numpy as np
 from mxcore.kernel.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.norm import norm
 from mxcore.kernel.program import Program
-from mxcore.kernel.prologue import Prologue, host_function
+from mxcore.kernel.prologue import Bind, host_function, varying
 
 __all__ = ["FUNCTIONS", "RuleError", "Stage", "Traced", "trace"]
 
@@ -67,7 +67,9 @@ class Traced:
         written: those that are written, with the new value of each.
         host: the host slots, with the new value of each.
         row: the names of the numbers that may differ between parameters.
-        uniforms: the numbers that arrays are computed from; constants are not among them.
+        uniforms: the numbers that arrays are computed from; constants are not among them. First those that are the
+            same for all parameters.
+        shared: how many of these there are.
         norms: the norms that are taken, of the argument of each.
         stages: the passes, one after the other.
         noisy: whether it computes with ``noise``, which is drawn, not read.
@@ -79,6 +81,7 @@ class Traced:
     host: Mapping[str, Node]
     row: tuple[str, ...]
     uniforms: tuple[Node, ...]
+    shared: int
     norms: tuple[Node, ...]
     stages: tuple[Stage, ...]
     noisy: bool
@@ -89,8 +92,8 @@ class Traced:
         return self.noisy or bool(self.norms)
 
     @functools.cached_property
-    def prologue(self) -> Prologue:
-        """From the numbers of a step, shared ones by name and then a row, to the uniforms and the new host slots."""
+    def prologue(self) -> Bind:
+        """What computes the uniforms and the host slots."""
         return host_function(self.row, self.uniforms, self.host)
 
 
@@ -255,11 +258,25 @@ def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: 
     order = needed(written.values())
     computed = tuple(node for node in order if not node.is_number)
     used = {argument.number: argument for node in computed for argument in node.args if argument.is_number}
-    uniforms = tuple(node for _, node in sorted(used.items()) if node.op != "constant")
+    numbers = [node for _, node in sorted(used.items()) if node.op != "constant"]
+    varies = varying(program.row, numbers)
+    shared = [node for node in numbers if node.number not in varies]
+    uniforms = (*shared, *(node for node in numbers if node.number in varies))
     read = {node.value for node in computed if node.op == "input"}
     arrays = tuple(name for name in names if (name in read and name != "noise") or name in written)
     norms, stages = _staged(written)
-    return Traced(program.owner, arrays, written, host, program.row, uniforms, norms, stages, "noise" in read)
+    return Traced(
+        owner=program.owner,
+        arrays=arrays,
+        written=written,
+        host=host,
+        row=program.row,
+        uniforms=uniforms,
+        shared=len(shared),
+        norms=norms,
+        stages=stages,
+        noisy="noise" in read,
+    )
 
 
 def _staged(written: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:

@@ -75,6 +75,7 @@ class OnCpu:
         plan, norms = self.plan, self.plan.norms
         arrays = (plan.rows, norms.values, self.lanes, plan.keys.table)
         tables = (address(self.addresses), address(plan.chunks), plan.uniforms.address, *map(address, arrays))
+        stage %= len(plan.traced.stages)
         self.library[f"run{stage}"](len(plan.chunks), *map(ctypes.c_void_p, tables))
         if measured := plan.traced.stages[stage].norms:
             # The plan makes norms of its partial sums; that it does so from these must give what it would have.

@@ -18,7 +18,7 @@ def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
     Raises:
         ValueError: some are lists and others are not, or their lengths differ.
     """
-    if all(type(argument) is list for argument in arguments) and len(set(map(len, arguments))) == 1:
+    if type(arguments[0]) is list and len({(type(argument), len(argument)) for argument in arguments}) == 1:
         return arguments
     if not isinstance(arguments[0], (list, tuple)):
         return tuple([argument] for argument in arguments)

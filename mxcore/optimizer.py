@@ -396,6 +396,7 @@ class Optimizer:
             numbers=self._rule_numbers(rule, slots),
             decays=bool(self.wd) or own_decay,
             clips=self.clip_gradient is not None,
+            rescales=self.rescale_grad != 1,
         )
 
     def _rule_numbers(self, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:

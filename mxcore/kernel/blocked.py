@@ -17,7 +17,7 @@ from mxcore.kernel.graph import Node
 from mxcore.kernel.norm import sum_of_squares
 from mxcore.kernel.trace import Stage, Traced
 
-__all__ = ["Blocked", "emit", "scratch"]
+__all__ = ["Blocked", "Scratch", "emit"]
 
 
 @attrs.frozen(eq=False)
@@ -80,6 +80,9 @@ class _Writer:
             str(node.value): len(self.steps) if node.number in self.outputs else self.last.get(node.number, -1)
             for node in inputs
         }
+        self.written_at = {
+            self.targets[node.number]: step for step, node in enumerate(self.steps) if node.number in self.targets
+        }
         self.free: dict[str, list[str]] = {"s": [], "b": []}
         self.made = {"s": 0, "b": 0}
 
@@ -121,11 +124,28 @@ class _Writer:
         target = self.targets.get(node.number)
         if target and self.read_until.get(target, -1) <= step and not self._hides(target, node):
             return target
+        if spent := self._spent(step, node):
+            return spent
         pool = "b" if node.kind == "mask" else "s"
         if self.free[pool]:
             return self.free[pool].pop()
         self.made[pool] += 1
         return f"{pool}{self.made[pool] - 1}"
+
+    def _spent(self, step: int, node: Node) -> str | None:
+        """An operand that nobody reads after this step, and which is not written before this result has been used."""
+        if node.number in self.outputs or node.op == "where":
+            return None
+        for argument in node.args:
+            name = str(argument.value)
+            at = self.written_at.get(name, -1) if argument.op == "input" else -1
+            if (
+                node.kind == "array"
+                and self.read_until.get(name, at) <= step
+                and self.last.get(node.number, at + 1) <= at
+            ):
+                return name
+        return None
 
     def _hides(self, target: str, node: Node) -> bool:
         """Whether writing straight to ``target`` would overwrite an operand of a choice that is made in two steps."""
@@ -147,9 +167,22 @@ class _Writer:
         return [f"partials[{number}] = sum_of_squares({operand})" for number, operand in measured.items()]
 
 
-def scratch(blocked: Blocked, dtype: npt.DTypeLike, size: int) -> tuple[list[Any], list[Any]]:
-    """Blocks to compute in."""
-    return (
-        [np.empty(size, dtype) for _ in range(blocked.scratch)],
-        [np.empty(size, np.bool_) for _ in range(blocked.masks)],
-    )
+class Scratch:
+    """The blocks that a stage computes in.
+
+    Args:
+        stage: the compiled stage.
+        dtype: the type of the arrays.
+        size: the elements of the longest chunk.
+    """
+
+    def __init__(self, stage: Blocked, dtype: npt.DTypeLike, size: int) -> None:
+        self.numbers = [np.empty(size, dtype) for _ in range(stage.scratch)]
+        self.masks = [np.empty(size, np.bool_) for _ in range(stage.masks)]
+        self.cut: dict[int, tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]] = {}
+
+    def of(self, size: int) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
+        """The blocks, and those of truth values, cut to ``size`` elements."""
+        if size not in self.cut:
+            self.cut[size] = [block[:size] for block in self.numbers], [block[:size] for block in self.masks]
+        return self.cut[size]

@@ -18,7 +18,7 @@ from mxcore.backend import Array, backend_of
 
 __all__ = ["CHUNK", "LANES", "Norms", "norm", "sum_of_squares"]
 
-CHUNK = 16384
+CHUNK = 32768
 """Elements in a chunk: the unit in which sums are taken and threads share work. A few of float32 fit into a cache."""
 LANES = 64
 """Sums that a chunk is added up in, side by side."""

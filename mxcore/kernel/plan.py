@@ -238,13 +238,17 @@ class _Native:
 
 
 class _Python:
-    """Runs a plan as NumPy calls over blocks."""
+    """Runs a plan as NumPy calls over chunks, whose views are made once."""
 
     def __init__(self, plan: FusedPlan) -> None:
         self.plan = plan
         self.stages = _blocked(plan.traced)
+        self.chunks = [
+            (chunk, tensor, slice(begin, end)) for chunk, (tensor, begin, end) in enumerate(plan.chunks.tolist())
+        ]
+        self.views: list[list[Host] | None] = [None] * len(self.chunks)
         longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))
-        self.scratch = [blocked.scratch(stage, plan.dtype, longest) for stage in self.stages]
+        self.scratch = [blocked.Scratch(stage, plan.dtype, longest) for stage in self.stages]
         self.half = np.empty(longest, plan.dtype) if plan.half else None
         self.noise = np.empty(longest, plan.dtype) if plan.traced.noisy else None
 
@@ -252,33 +256,37 @@ class _Python:
         """Nothing here depends on addresses."""
 
     def set_grad(self, position: int, flat: Flat) -> None:
-        """The gradient is looked up at every step."""
+        for chunk in range(*np.searchsorted(self.plan.chunks[:, 0], [position, position + 1])):
+            self.views[chunk] = None
 
     def set_grads(self, grads: Sequence[Host]) -> Sequence[int]:
         return range(len(grads))
 
     def run(self, stage: int) -> None:
-        used = {int(row) for row in self.plan.rows}
-        uniforms = {row: self.plan.uniforms.row(row) for row in used}
+        plan, block, scratch = self.plan, self.stages[stage].block, self.scratch[stage]
+        uniforms = [plan.uniforms.row(row) for row in range(plan.uniforms.rows)]
+        plain = self.half is None and self.noise is None
         with np.errstate(all="ignore"):
-            for chunk, (tensor, begin, end) in enumerate(self.plan.chunks.tolist()):
-                self._chunk(stage, chunk, tensor, slice(begin, end), uniforms[int(self.plan.rows[tensor])])
+            for chunk, tensor, where in self.chunks:
+                views = self.views[chunk]
+                if views is None:
+                    views = self.views[chunk] = [flat.data[where] for flat in plan.flats[tensor]]
+                arrays = views if plain else self._converted(tensor, where, views)
+                numbers = uniforms[plan.rows[tensor]], plan.norms.values[tensor], plan.norms.partials[chunk]
+                block(arrays, *scratch.of(where.stop - where.start), *numbers)
+                if self.half is not None and plan.traced.stages[stage].written:
+                    views[-1][...] = views[plan.columns.index("weight")]
 
-    def _chunk(self, stage: int, chunk: int, tensor: int, where: slice, uniforms: list[Any]) -> None:
-        plan, size = self.plan, where.stop - where.start
-        arrays = [flat.data[where] for flat in plan.flats[tensor]]
-        if self.half is not None:
-            self.half[:size] = arrays[plan.columns.index("grad")]
-            arrays[plan.columns.index("grad")] = self.half[:size]
-        operands = arrays[: len(plan.traced.arrays)]
+    def _converted(self, tensor: int, where: slice, views: list[Host]) -> list[Host]:
+        """The arrays of a chunk: with a gradient of half precision as float32, and with noise."""
+        size, arrays = where.stop - where.start, views[: len(self.plan.traced.arrays)]
+        if self.half is not None and self.plan.grad is not None:
+            self.half[:size] = views[self.plan.grad]
+            arrays[self.plan.grad] = self.half[:size]
         if self.noise is not None:
-            fill_normal(self.noise[:size], plan.keys.key(tensor), offset=where.start)
-            operands.append(self.noise[:size])
-        scratch, masks = ([block[:size] for block in blocks] for blocks in self.scratch[stage])
-        numbers = uniforms, list(plan.norms.values[tensor]), plan.norms.partials[chunk]
-        self.stages[stage].block(operands, scratch, masks, *numbers)
-        if self.half is not None and plan.traced.stages[stage].written:
-            arrays[-1][...] = arrays[plan.columns.index("weight")]
+            fill_normal(self.noise[:size], self.plan.keys.key(tensor), offset=where.start)
+            arrays.append(self.noise[:size])
+        return arrays
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:

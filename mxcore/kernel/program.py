@@ -73,6 +73,7 @@ class Program:
         numbers: what the rule takes beside arrays, by name.
         decays: whether there is weight decay at all.
         clips: whether gradients are clipped.
+        rescales: whether gradients are rescaled, by another factor than 1.
     """
 
     owner: str
@@ -82,6 +83,7 @@ class Program:
     numbers: tuple[str, ...]
     decays: bool = False
     clips: bool = False
+    rescales: bool = True
 
     def __attrs_post_init__(self) -> None:
         if self.decay not in get_args(Decay):
@@ -115,8 +117,7 @@ class Program:
     @property
     def all_numbers(self) -> tuple[str, ...]:
         """The numbers of a step by name: those that the rule takes, and those that are applied before it."""
-        before = ["rescale_grad"]
-        before += ["clip_gradient"] * self.clips
+        before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
         return tuple(dict.fromkeys([*self.numbers, *before]))
 
@@ -129,7 +130,7 @@ class Program:
             numbers: those of :attr:`all_numbers`, by name.
         """
         weight, raw_grad = arrays["weight"], arrays["grad"]
-        grad = raw_grad * numbers["rescale_grad"]
+        grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
         if self.decays and self.decay == "before_clip":
             grad = grad + numbers["wd"] * weight
         if self.clips:

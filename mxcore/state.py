@@ -213,7 +213,8 @@ def restore(
     entries = list(zip(indices, manifest["states"], strict=True))
     states = {index: _unpack_state(entry, arrays) for index, entry in entries}
     workers = {index: unpack(entry["workers"], arrays) for index, entry in entries if "workers" in entry}
-    problems += _differences(optimizer, manifest["states"], updater.states, states)
+    present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts afresh
+    problems += _differences(optimizer, manifest["states"], present, states)
     saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
     problems += _misfits(params or {}, saved)
     if problems:

@@ -171,7 +171,7 @@ def test_the_setup_of_a_step_is_told_how_often_it_is_called() -> None:
 def test_a_process_that_fails_is_left_out_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MXCORE_PLUGINS", "")
     (experiment,) = suite(["first-step"])
-    result = results.run(experiment, 0.001, lambda one: one.family in ("mxcore direct", "mxcore numpy"))
+    result = results.run(experiment, 0.001, lambda one: one.family in ("mxcore numpy",))
     assert result.skipped == "no contestant is left"
     assert "adam" in next(iter(result.left_out.values()))
 
@@ -257,7 +257,7 @@ def test_a_peer_that_is_not_installed_is_left_out_and_named(tmp_path: Path) -> N
 
 def test_a_picture_may_be_an_svg(tmp_path: Path) -> None:
     svg = tmp_path / "fill.svg"
-    run = bench("--workload", "normal-1m", "--only", "NumPy", "--only", "mxcore 1T", "--seconds", 0.001, "--plot", svg)
+    run = bench("--workload", "normal-1m", "--only", "NumPy", "--only", "mxcore llvm 1T", "--seconds", 0.001, "--plot", svg)
     assert run.exit_code == 0, run.output
     assert xml.etree.ElementTree.parse(svg).getroot().tag.endswith("svg")
 

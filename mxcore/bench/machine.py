@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mxcore.bench import ours
+from mxcore import kernel
 
 __all__ = ["available_memory", "describe", "line"]
 
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
         "os": platform.platform(),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in _TAKING_PART},
-        "kernel": ours.in_use(),
+        "kernel": kernel.in_use(),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 

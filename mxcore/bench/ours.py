@@ -14,14 +14,13 @@ from mxcore.bench.experiment import Entrant, LeftOutError, Sampler, Setup, timed
 from mxcore.bench.problem import LEARNING_RATE, Algorithm, Problem
 from mxcore.optimizer import Optimizer, Updater
 
-__all__ = ["choose", "emitters", "entrants", "fill", "in_use", "limits", "missing", "restored"]
+__all__ = ["EMITTERS", "choose", "entrants", "fills", "limits", "missing", "restored"]
 
 Call = Callable[[Updater, Problem], Setup]
 
 
-def emitters() -> tuple[str, ...]:
-    """The emitters that this version has, the fastest first."""
-    return ("llvm", "numpy") if hasattr(kernel, "use") else ("direct",)
+EMITTERS = ("llvm", "numpy")
+"""The emitters, the fastest first."""
 
 
 def missing(emitter: str) -> str | None:
@@ -32,40 +31,21 @@ def missing(emitter: str) -> str | None:
 
 
 def choose(emitter: str, threads: int) -> None:
-    """Let the plans made from now on use an emitter, and every step that many threads.
+    """Let what is compiled from now on use an emitter, and every step that many threads.
 
     Raises:
-        LeftOutError: the emitter, or a second thread, is not to be had here.
+        LeftOutError: the emitter is not to be had here.
     """
     if why := missing(emitter):
         raise LeftOutError(why)
-    if use := getattr(kernel, "use", None):
-        use(emitter)
-    _threaded(threads)
-
-
-def _threaded(threads: int) -> None:
-    """Let this library use that many threads.
-
-    Raises:
-        LeftOutError: this version has one only.
-    """
-    if hasattr(mx, "set_num_threads"):
-        mx.set_num_threads(threads)
-    elif threads != 1:
-        raise LeftOutError("this version of mxcore runs on one thread")
-
-
-def in_use() -> str:
-    """The emitter in use."""
-    return str(kernel.in_use()) if hasattr(kernel, "in_use") else "direct"
+    kernel.use(emitter)
+    mx.set_num_threads(threads)
 
 
 @contextmanager
 def restored() -> Iterator[None]:
     """Leave emitter and threads as they were."""
-    emitter = in_use()
-    threads = mx.get_num_threads() if hasattr(mx, "get_num_threads") else 1
+    emitter, threads = kernel.in_use(), mx.get_num_threads()
     try:
         yield
     finally:
@@ -80,8 +60,6 @@ def _listed(updater: Updater, problem: Problem) -> Setup:
 
 def _bound(updater: Updater, problem: Problem) -> Setup:
     """``step = updater.bind(weights, grads)``, then ``step()``."""
-    if not hasattr(updater, "bind"):
-        raise LeftOutError("this version of mxcore has no bound steps")
     step = updater.bind(problem.weights, problem.grads)
     return lambda _: step
 
@@ -106,7 +84,7 @@ def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool) 
     calls = _CALLS if every_call else {"": _listed}
     return [
         Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
-        for emitter in emitters()
+        for emitter in EMITTERS
         for name, call in calls.items()
         for count in threads
     ]
@@ -114,9 +92,8 @@ def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool) 
 
 def limits(algorithm: Algorithm, threads: Sequence[int]) -> list[Entrant]:
     """The same traffic with next to no arithmetic, by the best emitter there is and the shortest way to call it."""
-    emitter = next(one for one in emitters() if not missing(one))
-    call = _bound if hasattr(Updater, "bind") else _listed
-    return [Entrant("limit", _sampler(algorithm, call, emitter, count, limit=True), count) for count in threads]
+    emitter = next(one for one in EMITTERS if not missing(one))
+    return [Entrant("limit", _sampler(algorithm, _bound, emitter, count, limit=True), count) for count in threads]
 
 
 def _sampler(
@@ -146,17 +123,22 @@ def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater:
     return updater
 
 
-def fill(kind: str, threads: int) -> Callable[[Array], Sampler]:
-    """Filling an array with the initializer ``normal`` or ``uniform``."""
+def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
+    """Filling an array with the initializer ``normal`` or ``uniform``, by every emitter on every number of threads."""
+    return [
+        Entrant(f"mxcore {emitter}", _filler(kind, emitter, count), count) for emitter in EMITTERS for count in threads
+    ]
 
+
+def _filler(kind: str, emitter: str, threads: int) -> Callable[[Array], Sampler]:
     def build(array: Array) -> Sampler:
         initializer = mx.init.create(kind)
 
         def setup(_: int) -> Callable[[], object]:
-            _threaded(threads)
+            choose(emitter, threads)
             return lambda: initializer("weight", array)
 
-        _threaded(threads)
+        choose(emitter, threads)
         return timed(setup)
 
     return build

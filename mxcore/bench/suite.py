@@ -100,7 +100,7 @@ def _fill(name: str, threads: Sequence[int]) -> Experiment:
         group="fills",
         prepare=functools.partial(np.zeros, size, np.float32),
         entrants=(
-            *(Entrant("mxcore", ours.fill(kind, count), count) for count in threads),
+            *ours.fills(kind, threads),
             *(Entrant("torch", peers.torch_fill(kind, count, *bounds), count) for count in threads),
             Entrant("NumPy", _numpy_fill(kind, bounds), 1),
         ),

@@ -51,7 +51,7 @@ class Target:
         """The figure that decides, or None if it was not measured."""
         rows = self._rows(results)
         if self.figure in ("best torch", "seconds"):
-            rows = [row for row in rows if row.threads == max(one.threads or 0 for one in rows)]
+            rows = [row for row in rows if (row.threads or 0) == max(one.threads or 0 for one in rows)]
         figures = [row.median_s if self.figure == "seconds" else row.ratios.get(self.figure) for row in rows]
         return max((figure for figure in figures if figure is not None), default=None)
 
@@ -90,9 +90,10 @@ TARGETS = (
     ),
     *(Target(name, _LLVM, "limit", 2.0, "lamb", "float32") for name in ("resnet50", "one", "gpt2")),
     *(Target(f"tiny-{tensors}", _FRESH, "best torch", 0.5, "adam", "float32") for tensors, *_ in _OVERHEAD),
-    *(Target(f"normal-{size}", "mxcore", "torch", 1.0, None, "float32") for size in ("1m", "25m")),
-    *(Target(f"uniform-{size}", "mxcore", "torch", 0.8, None, "float32") for size in ("1m", "25m")),
+    *(Target(f"normal-{size}", _LLVM, "torch", 1.0, None, "float32") for size in ("1m", "25m")),
+    *(Target(f"uniform-{size}", _LLVM, "torch", 0.8, None, "float32") for size in ("1m", "25m")),
     Target("import", "import mxcore", "numpy", 1.5),
+    Target("first-step", _LLVM, "seconds", 0.25, "adam"),
 )
 
 

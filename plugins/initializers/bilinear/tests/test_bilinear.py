@@ -27,7 +27,7 @@ def test_each_axis_is_a_triangle_of_its_own_size(size: int, triangle: list[float
     np.testing.assert_allclose(kernel(2, 3, 4, size)[1, 2, 1], np.multiply(0.75, triangle), rtol=1e-15)
 
 
-def test_upright_kernels_are_wide_ones_turned_and_never_negative() -> None:
+def test_bilinear_uses_the_size_of_each_axis() -> None:
     assert np.array_equal(kernel(1, 1, 7, 4)[0, 0], kernel(1, 1, 4, 7)[0, 0].T)
     assert kernel(1, 1, 7, 2).min() >= 0
 

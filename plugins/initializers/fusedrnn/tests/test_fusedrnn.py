@@ -71,7 +71,7 @@ def test_two_networks_and_two_layers_differ() -> None:
     assert (one[36:] == 0).all()
 
 
-def test_text_and_instances_are_the_same_and_come_back_from_text() -> None:
+def test_fusedrnn_takes_text_and_instances() -> None:
     mx.random.seed(1)
     made = [mx.init.FusedRNN(init, 2, 1, "gru") for init in ("uniform", '["uniform", {}]', mx.init.Uniform())]
     assert made[0] == made[1] == made[2] == mx.init.create(made[0].dumps())

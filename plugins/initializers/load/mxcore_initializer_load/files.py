@@ -21,6 +21,8 @@ __all__ = ["Arrays", "arrays"]
 
 Host = npt.NDArray[Any]
 
+_MXNETS_OWN = (0x112).to_bytes(8, "little")  # how a .params file begins
+
 
 class Arrays(dict[str, Host]):
     """Host arrays by the names of parameters, and the path of the file that they are from, empty for a dict."""
@@ -44,6 +46,11 @@ def arrays(given: Any) -> Arrays:
         raise ValueError(f"param must be the path of a file or a dict of arrays, got {given!r}")
     path = str(os.fspath(given))
     data = Path(path).read_bytes()
+    if data.startswith(_MXNETS_OWN):
+        raise ValueError(
+            f"{path} is a .params file, MXNet's own format. Where MXNet is installed, this makes an npz file of it: "
+            "numpy.savez(new_path, **{name: array.asnumpy() for name, array in mxnet.nd.load(path).items()})"
+        )
     return _checked(_from_npz(data, path) if data[:2] == b"PK" else _from_safetensors(data, path), path, path)
 
 

@@ -1,5 +1,6 @@
 """Load gives parameters what was saved under their names, whatever it was saved in."""
 
+import itertools
 import logging
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,14 @@ def loaded(initializer: Initializer, name: str = "fc_weight", shape: tuple[int, 
     return array.tolist()
 
 
+DTYPES = [np.float16, np.float32, np.float64, np.int8]
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8, ml_dtypes.bfloat16])
-@pytest.mark.parametrize("kind", ["dict", "ours", "foreign", "npz"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"),  # npz files do not know bfloat16
+    [*itertools.product(["dict", "ours", "foreign"], [*DTYPES, ml_dtypes.bfloat16]), *(("npz", d) for d in DTYPES)],
+)
 def test_every_dtype_and_memory_order_comes_back(kind: str, dtype: Any, order: Any, tmp_path: Path) -> None:
     arrays, path = {"arg:fc_weight": np.array(VALUES, dtype, order=order)}, tmp_path / "saved"
     if kind == "ours":
@@ -33,8 +39,6 @@ def test_every_dtype_and_memory_order_comes_back(kind: str, dtype: Any, order: A
     elif kind == "foreign":
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     elif kind == "npz":
-        if dtype is ml_dtypes.bfloat16:
-            pytest.skip("npz files do not know bfloat16")
         np.savez(path, **arrays)
         path = path.with_suffix(".npz")
     assert loaded(mx.init.Load(arrays if kind == "dict" else path)) == VALUES.tolist()
@@ -88,6 +92,12 @@ def test_a_file_that_is_missing_or_something_else_is_named(tmp_path: Path) -> No
         (tmp_path / "other").write_bytes(content)
         with pytest.raises(ValueError, match=r"other is (not|neither) a.* npz file"):
             mx.init.Load(tmp_path / "other")
+
+
+def test_load_does_not_read_params_files(tmp_path: Path) -> None:
+    (tmp_path / "old.params").write_bytes(bytes.fromhex("1201000000000000") + bytes(40))
+    with pytest.raises(ValueError, match=r"old\.params is a \.params file, MXNet's own format\..*numpy\.savez"):
+        mx.init.Load(tmp_path / "old.params")
 
 
 def test_what_is_no_array_of_numbers_is_named(tmp_path: Path) -> None:

@@ -21,6 +21,6 @@ def test_by_name_alone_a_bias_is_0() -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (6,)])
-def test_what_holds_no_four_gates_is_refused(shape: tuple[int, ...]) -> None:
+def test_lstmbias_refuses_what_holds_no_four_gates(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="first axis that holds four gates: 'lstm_weight' has shape"):
         mx.init.LSTMBias()("lstm_weight", np.empty(shape))

@@ -26,7 +26,7 @@ def test_it_draws_what_the_chosen_initializer_draws() -> None:
     assert filled(mx.init.Mixed([".*"], ["uniform"]), "fc_weight") == filled(mx.init.Uniform(), "fc_weight")
 
 
-def test_a_name_that_nothing_fits_is_in_the_error() -> None:
+def test_the_error_of_mixed_says_the_name() -> None:
     with pytest.raises(ValueError, match=r"'fc_bias' fits none of the patterns 'bias', '.*gamma': consider"):
         filled(mx.init.Mixed(["bias", ".*gamma"], ["zero", "one"]), "fc_bias")
 

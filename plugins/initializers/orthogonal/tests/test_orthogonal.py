@@ -35,7 +35,7 @@ def test_no_direction_is_preferred(shape: tuple[int, int], entry: tuple[int, int
     assert stats.kstest(entries, "uniform", args=(-1, 2)).pvalue > 0.01
 
 
-def test_the_number_of_threads_changes_nothing() -> None:
+def test_orthogonal_has_the_same_bits_on_any_number_of_threads() -> None:
     code = """if True:
         import hashlib, numpy as np, mxcore as mx
         mx.random.seed(1)

@@ -5,7 +5,7 @@ import numpy as np
 import mxcore as mx
 
 
-def test_the_decay_is_a_share_of_the_weight() -> None:
+def test_the_decay_of_adamw_is_a_share_of_the_weight() -> None:
     weight, updater = np.full(1, 2.0), mx.optimizer.get_updater(mx.optimizer.AdamW(0.5, wd=0.5))
     updater(0, np.zeros(1), weight)
     assert weight.tolist() == [1.5]

@@ -53,7 +53,7 @@ def test_a_single_worker_is_never_late() -> None:
     assert weight.tobytes() == plain.tobytes()
 
 
-def test_momentum_works() -> None:
+def test_the_momentum_of_dcasgd_works() -> None:
     weight, updater = one(1.0), start(momentum=0.5, lamda=0.0)
     for _ in range(2):
         updater(0, one(1.0), weight)

@@ -13,7 +13,7 @@ def test_the_first_step_is_the_learning_rate_whatever_the_scale_of_the_gradient(
     np.testing.assert_allclose(weight, [0.99, 1.01], rtol=1e-6)
 
 
-def test_a_rate_of_zero_leaves_the_state_as_it_is_too() -> None:
+def test_ftml_leaves_everything_as_it_is_at_a_rate_of_zero() -> None:
     weight, optimizer = np.ones(2), mx.optimizer.FTML()
     updater = mx.optimizer.get_updater(optimizer)
     updater(0, np.array([1.0, 0.0]), weight)

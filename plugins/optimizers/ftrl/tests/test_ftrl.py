@@ -13,7 +13,7 @@ def test_weights_with_little_evidence_are_exactly_zero() -> None:
     assert weight[1] == 0
 
 
-def test_a_rate_of_zero_leaves_the_state_as_it_is_too() -> None:
+def test_ftrl_leaves_everything_as_it_is_at_a_rate_of_zero() -> None:
     weight, optimizer = np.ones(2), mx.optimizer.Ftrl()
     updater = mx.optimizer.get_updater(optimizer)
     updater(0, np.array([1.0, 0.0]), weight)
@@ -28,7 +28,7 @@ def test_the_learning_rate_is_the_second_argument_as_in_mxnet() -> None:
     assert (optimizer.lamda1, optimizer.learning_rate, optimizer.beta) == (0.5, 0.25, 2.0)
 
 
-def test_a_nan_in_the_gradient_shows() -> None:
+def test_ftrl_shows_a_nan() -> None:
     weight = np.ones(1)
     mx.optimizer.get_updater(mx.optimizer.Ftrl())(0, np.full(1, np.nan), weight)
     assert np.isnan(weight).all()

@@ -7,7 +7,7 @@ import mxcore as mx
 
 
 @pytest.mark.parametrize(("shape", "history"), [((), ()), ((4,), (4,)), ((4, 3), (4, 1)), ((4, 3, 2), (4, 1, 1))])
-def test_a_row_has_one_history_and_a_vector_one_per_element(shape: tuple[int, ...], history: tuple[int, ...]) -> None:
+def test_groupadagrad_takes_any_shape(shape: tuple[int, ...], history: tuple[int, ...]) -> None:
     assert mx.optimizer.GroupAdaGrad().create_state(0, np.zeros(shape)).shape == history
 
 
@@ -18,6 +18,6 @@ def test_rows_without_gradient_stay() -> None:
     assert updater.states[0].tolist() == [[0.0], [2.5]]
 
 
-def test_weight_decay_is_refused() -> None:
+def test_groupadagrad_refuses_weight_decay_when_it_is_given() -> None:
     with pytest.raises(ValueError, match=r"wd must be 0, there is no weight decay here, got 0\.1"):
         mx.optimizer.GroupAdaGrad(wd=0.1)

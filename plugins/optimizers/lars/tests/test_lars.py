@@ -19,7 +19,7 @@ def test_gamma_does_not_decay() -> None:
 
 
 @pytest.mark.parametrize(("corrected", "velocity"), [(True, -0.25), (False, -0.5)])
-def test_the_velocity_follows_the_rate(corrected: bool, velocity: float) -> None:
+def test_the_correction_of_lars_follows_the_updates(corrected: bool, velocity: float) -> None:
     optimizer = mx.optimizer.LARS(momentum=0.5, momentum_correction=corrected, learning_rate=1.0)
     updater, weights = mx.optimizer.get_updater(optimizer), [np.zeros(1) for _ in range(6)]
     for rate, grad in ((1.0, 1.0), (0.5, 0.0)):
@@ -36,3 +36,13 @@ def test_after_a_rate_of_zero_there_is_nothing_to_correct() -> None:
         optimizer.set_learning_rate(rate)
         update(0, np.ones(1), weight)
     assert weight.tolist() == [-1.0]
+
+
+def test_the_sign_of_the_scale_does_not_enter_the_norms_of_lars() -> None:
+    places = []
+    for scale in (0.5, -0.5):
+        weight, optimizer = np.array([5.0]), mx.optimizer.LARS(eta=0.1, wd=0.1, eps=1.0, rescale_grad=scale)
+        optimizer.idx2name = {0: "fc_weight"}
+        mx.optimizer.get_updater(optimizer)(0, np.array([2.0 / scale]), weight)
+        places.append(weight.item())
+    assert places[0] == places[1] < 5

@@ -37,7 +37,7 @@ def test_lars_takes_the_ratio_of_the_norms() -> None:
     np.testing.assert_allclose(weight, np.array([3.0, 4.0]) - 0.1 * 5 / 2**0.5)
 
 
-def test_a_run_can_be_resumed_in_the_middle_of_a_batch() -> None:
+def test_lbsgd_resumes_in_the_middle_of_a_batch() -> None:
     def start() -> mx.optimizer.Updater:
         return mx.optimizer.get_updater(mx.optimizer.LBSGD(batch_scale=2, warmup_epochs=0, learning_rate=0.5))
 
@@ -46,3 +46,8 @@ def test_a_run_can_be_resumed_in_the_middle_of_a_batch() -> None:
     second.set_states(first.get_states())
     second(0, np.ones(1), weight)
     assert weight.tolist() == [-1.0]
+
+
+def test_lbsgd_refuses_an_unknown_warm_up() -> None:
+    with pytest.raises(ValueError, match=r"warmup_strategy must be one of 'linear', .*'none', got 'lineal'"):
+        mx.optimizer.LBSGD(warmup_strategy="lineal")

@@ -5,7 +5,7 @@ import numpy as np
 import mxcore as mx
 
 
-def test_a_second_parameter_does_not_change_the_first() -> None:
+def test_the_schedule_of_nadam_is_per_parameter() -> None:
     alone, beside, other = np.ones(2), np.ones(2), np.ones(2)
     one, two = (mx.optimizer.get_updater(mx.optimizer.Nadam(0.1)) for _ in range(2))
     for grad in (np.array([1.0, -2.0]), np.array([0.5, 3.0])):

@@ -19,7 +19,7 @@ def test_without_momentum_it_is_sgd_and_keeps_nothing() -> None:
     assert updater.states == {0: None}
 
 
-def test_the_velocity_decays_from_the_weight_before_the_step() -> None:
+def test_the_velocity_of_nag_decays_from_the_weight_before_the_step() -> None:
     weight = np.ones(1)
     updater = mx.optimizer.get_updater(mx.optimizer.NAG(momentum=0.5, learning_rate=1.0, wd=0.5))
     updater(0, np.zeros(1), weight)

@@ -17,7 +17,7 @@ def test_weights_stay_within_their_bounds() -> None:
     assert weight.tolist() == [-0.5, 0.5]
 
 
-def test_a_variance_that_rounding_makes_negative_counts_as_zero() -> None:
+def test_rmsprop_counts_a_variance_that_rounding_makes_negative_as_zero() -> None:
     weight = np.zeros(3, np.float32)
     update = mx.optimizer.get_updater(mx.optimizer.RMSProp(centered=True, epsilon=1e-12))
     for _ in range(400):

@@ -21,7 +21,7 @@ def test_the_variance_of_the_noise_is_the_learning_rate() -> None:
     np.testing.assert_allclose(noise("a").var(), 0.25, rtol=0.15)
 
 
-def test_the_noise_is_new_in_each_step_and_for_each_parameter_and_seed() -> None:
+def test_the_noise_of_sgld_depends_on_seed_name_and_count() -> None:
     assert noise("a").tobytes() == noise("a").tobytes()
     others = [noise("b"), noise("a", seed=4), noise("a", steps=2) - noise("a")]
     assert all(abs(np.corrcoef(noise("a"), other)[0, 1]) < 0.2 for other in others)

@@ -257,7 +257,9 @@ def test_a_peer_that_is_not_installed_is_left_out_and_named(tmp_path: Path) -> N
 
 def test_a_picture_may_be_an_svg(tmp_path: Path) -> None:
     svg = tmp_path / "fill.svg"
-    run = bench("--workload", "normal-1m", "--only", "NumPy", "--only", "mxcore llvm 1T", "--seconds", 0.001, "--plot", svg)
+    run = bench(
+        "--workload", "normal-1m", "--only", "NumPy", "--only", "mxcore llvm 1T", "--seconds", 0.001, "--plot", svg
+    )
     assert run.exit_code == 0, run.output
     assert xml.etree.ElementTree.parse(svg).getroot().tag.endswith("svg")
 

@@ -5,6 +5,7 @@ From the folders below ``plugins`` it derives
 * ``mxcore/builtins.json``: which distribution offers which name, so that an error can say what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
+* the tables of algorithms in ``README.md``;
 * the version number of every plugin, which is the core's.
 """
 
@@ -17,6 +18,11 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+KINDS = {
+    "mxcore.optimizers": "Optimizers",
+    "mxcore.initializers": "Initializers",
+    "mxcore.lr_schedulers": "Learning-rate schedulers",
+}
 
 
 def plugins() -> dict[str, Path]:
@@ -54,6 +60,20 @@ def requirements(text: str) -> str:
     return re.sub(r"(?<=^dependencies = \[\n).*?(?=^\])", lines, text, count=1, flags=re.DOTALL | re.MULTILINE)
 
 
+def tables(text: str) -> str:
+    """The ``README.md`` with every algorithm under its kind, by name and aliases."""
+    rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
+    for file in plugins().values():
+        project = tomllib.loads(file.read_text("utf-8"))["project"]
+        for group, offered in project["entry-points"].items():
+            if group in rows:
+                folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
+                rows[group].append(f"| [{names}]({folder}) | {project['description'].removesuffix(', for mxcore')} |\n")
+    made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
+    begin, end = "<!-- written by tools/sync.py -->\n", "<!-- until here -->"
+    return re.sub(f"(?<={begin}).*?(?={end})", made, text, count=1, flags=re.DOTALL)
+
+
 def numbered(text: str) -> str:
     """A plugin's ``pyproject.toml`` with the version number of the core."""
     return re.sub(r'^version = ".*"$', f'version = "{version()}"', text, count=1, flags=re.MULTILINE)
@@ -62,12 +82,15 @@ def numbered(text: str) -> str:
 def wanted() -> dict[Path, str]:
     """Every derived file, as it should be."""
     files = {file: numbered(file.read_text("utf-8")) for file in plugins().values()}
-    everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
+    everything, workspace, readme = (
+        ROOT / name for name in ("plugins/all/pyproject.toml", "pyproject.toml", "README.md")
+    )
     return {
         **files,
         ROOT / "mxcore/builtins.json": builtins(),
         everything: requirements(numbered(everything.read_text("utf-8"))),
         workspace: root(workspace.read_text("utf-8")),
+        readme: tables(readme.read_text("utf-8")),
     }
 
 

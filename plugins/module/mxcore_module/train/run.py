@@ -155,7 +155,9 @@ class Training:
             raise InputError(f"hidden layers {self.hidden} do not fit into memory: make them smaller") from None
         except ValueError as error:
             raise InputError(f"{self.recipe.initializer}: {error}") from error
-        module.init_optimizer(optimizer=self.optimizer)
+        with warnings.catch_warnings():  # another rescale_grad than the usual one was asked for in so many words
+            warnings.filterwarnings("ignore", "the optimizer was made with rescale_grad")
+            module.init_optimizer(optimizer=self.optimizer)
         return module
 
     def updates(self) -> Iterator[Update]:

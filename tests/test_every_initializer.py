@@ -24,7 +24,6 @@ EXAMPLES = {
 SHAPES = [(), (0,), (12,), (4, 3), (0, 3), (2, 2, 3, 4)]
 
 every_example = pytest.mark.parametrize(("cls", "example"), EXAMPLES.values(), ids=EXAMPLES)
-every_record = pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
 
 
 def values(
@@ -186,14 +185,6 @@ def test_hooks_are_told_once_of_a_parameter(cls: type[Initializer], example: Map
     finally:
         mx.hooks.unregister(watch)
     assert told == [(initializer, "fc_weight")]
-
-
-@every_record
-def test_a_name_a_class_name_and_an_attribute_are_one_class(record: mx.catalogue.Record) -> None:
-    cls = getattr(mx.init, record.class_name)
-    for name in (record.name, record.name.upper(), record.class_name, record.qualified_name):
-        assert type(mx.init.create(name, **cls.examples[0])) is cls
-    assert record.class_name in dir(mx.init)
 
 
 if __name__ == "__main__":

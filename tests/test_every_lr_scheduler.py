@@ -22,7 +22,6 @@ every_example = pytest.mark.parametrize(
         for number, example in enumerate(cls.examples)
     ],
 )
-every_record = pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name)
 
 
 def made(cls: type[LRScheduler], example: Mapping[str, Any], **settings: Any) -> LRScheduler:
@@ -110,14 +109,6 @@ def test_text_and_pickles_make_an_equal_schedule(cls: type[LRScheduler], example
         assert type(again) is cls
         assert repr(again) == repr(schedule)
         assert again(UPDATES).tolist() == schedule(UPDATES).tolist()
-
-
-@every_record
-def test_a_name_a_class_name_and_an_attribute_are_one_class(record: mx.catalogue.Record) -> None:
-    cls = getattr(mx.lr_scheduler, record.class_name)
-    for name in (record.name, record.name.upper(), record.class_name, record.qualified_name):
-        assert type(mx.lr_scheduler.create(name, **cls.examples[0])) is cls
-    assert record.class_name in dir(mx.lr_scheduler)
 
 
 @every_example

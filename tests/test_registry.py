@@ -37,3 +37,17 @@ def test_names_must_be_text() -> None:
         mx.optimizer.create(3)
     with pytest.raises(TypeError, match=r"create\(\) needs the name of the optimizer"):
         mx.optimizer.create()
+
+
+ALGORITHMS = [record for kind in ("optimizer", "initializer", "lr_scheduler") for record in mx.catalogue.records(kind)]
+MODULES = {"optimizer": mx.optimizer, "initializer": mx.init, "lr_scheduler": mx.lr_scheduler}
+
+
+@pytest.mark.parametrize("record", ALGORITHMS, ids=lambda record: f"{record.kind}-{record.name}")
+def test_an_algorithm_is_reached_by_name_alias_class_name_and_attribute(record: mx.catalogue.Record) -> None:
+    module = MODULES[record.kind]
+    cls = getattr(module, record.class_name)
+    example = getattr(cls, "examples", ({},))[0]
+    assert record.class_name in dir(module)
+    for name in (record.name, record.name.upper(), record.class_name, record.qualified_name):
+        assert type(module.create(name, **example)) is cls

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.kernel import philox_llvm, philox_numpy
 from mxcore.kernel.choice import in_use
-from mxcore.kernel.distributions import DISTRIBUTIONS
 from mxcore.kernel.threads import get_num_threads, run_parts
 
 __all__ = ["fill_normal", "fill_uniform", "fill_words"]
@@ -86,7 +84,7 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
         raise ValueError("the array to fill must be C-contiguous, aligned and writable")
     if not 0 <= key < 1 << 128 or not 0 <= offset < (1 << 63) - array.size:
         raise ValueError(f"key must be below 2**128 and offset below 2**63, neither negative: got {key} and {offset}")
-    flat, write = array.reshape(-1), _writer(name)
+    flat, write = array.reshape(-1), _writer(in_use(), name)
 
     def run(first: int, last: int) -> None:
         write(flat[first:last], offset + first, key & _LOW, key >> 64, parameters)
@@ -96,7 +94,11 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
     run_parts(run, list(pairwise(edges)))
 
 
-def _writer(name: str) -> Callable[..., None]:
+@functools.cache
+def _writer(emitter: str, name: str) -> Callable[..., None]:
     """What writes a stretch of a stream: ``write(out, start, key, stream, parameters)``."""
-    emitter = philox_llvm if in_use() == "llvm" else philox_numpy
-    return functools.partial(emitter.fill, DISTRIBUTIONS[name])
+    # Imported here: most processes that import the core draw nothing.
+    from mxcore.kernel import philox_llvm, philox_numpy
+    from mxcore.kernel.distributions import DISTRIBUTIONS
+
+    return functools.partial((philox_llvm if emitter == "llvm" else philox_numpy).fill, DISTRIBUTIONS[name])

@@ -122,11 +122,10 @@ class Gather:
     """
 
     def __init__(self, members: Sequence[Member], column: int, addresses: Any) -> None:
-        self.function = _compiled()
         self.addresses, self.columns = addresses, addresses.shape[1]
         self.target = address(addresses) + 8 * column
         # Only where the weight itself lies in C order does a gradient in C order have its elements in the same order.
-        self.usable = bool(self.function) and all(member.computed.flags.c_contiguous for member in members)
+        self.plain = all(member.computed.flags.c_contiguous for member in members)
         self.dtypes = [member.grad.dtype for member in members]
         self.lengths = [np.array(member.grad.shape, np.int64) for member in members]
         rows = zip(self.dtypes, self.lengths, strict=True)
@@ -134,9 +133,14 @@ class Gather:
             [[id(np.ndarray), id(dtype), len(lengths), address(lengths)] for dtype, lengths in rows], np.uint64
         )
 
+    @functools.cached_property
+    def function(self) -> Any:
+        """What is compiled when gradients change place for the first time, as they do not in every program."""
+        return _compiled() if self.plain else None
+
     def __call__(self, grads: Sequence[Host]) -> Sequence[int]:
         """Take the addresses of all plain gradients up to the first that is not; the positions that are left."""
-        if not self.usable:
+        if not self.function:
             return range(len(grads))
         objects = np.fromiter(grads, object, len(grads))
         taken = self.function(address(objects), address(self.expected), self.target, len(grads), self.columns)

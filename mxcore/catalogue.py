@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
 __all__ = [
+    "ALGORITHMS",
     "GROUPS",
     "BlockedPluginError",
     "BrokenPluginError",
@@ -39,8 +40,12 @@ __all__ = [
     "PluginError",
     "Record",
     "UnknownNameError",
+    "algorithms",
+    "canonical",
     "find",
+    "find_all",
     "load",
+    "load_record",
     "prefer",
     "records",
     "refresh",
@@ -58,6 +63,9 @@ GROUPS: Mapping[str, str] = {
     "hook": "mxcore.hooks",
 }
 """The kinds of plugin, and the entry-point group of each."""
+
+ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
+"""The kinds that are algorithms."""
 
 Status = Literal["ok", "blocked", "incompatible", "duplicate"]
 
@@ -266,6 +274,32 @@ def find(kind: str, name: str) -> Record:
 def _of_class(known: list[Record], wanted: str) -> list[Record]:
     found = [record for record in known if record.class_name.lower() == wanted]
     return [record for record in found if record.name == found[0].name]
+
+
+def find_all(name: str) -> list[Record]:
+    """The usable algorithms of a name, which may be one of each kind; ``kind:name`` is the one of that kind.
+
+    Raises:
+        PluginError: see :func:`find`; no kind has such a name.
+    """
+    kind, _, rest = name.partition(":")
+    if kind in ALGORITHMS:
+        return [find(kind, rest)]
+    found, errors = [], []
+    for kind in ALGORITHMS:
+        try:
+            found.append(find(kind, name))
+        except PluginError as error:
+            errors.append(error)
+    if not found:
+        # Of three answers, the one that knows the name; else the one that has a suggestion.
+        raise min(errors, key=lambda error: (isinstance(error, UnknownNameError), "did you" not in str(error)))
+    return found
+
+
+def algorithms() -> list[Record]:
+    """Every record of an optimizer, an initializer or a scheduler, usable or not."""
+    return [record for kind in ALGORITHMS for record in records(kind)]
 
 
 def load(kind: str, name: str) -> Any:

@@ -17,10 +17,10 @@ from mxcore.hyperparameters import describe
 
 __all__ = ["main"]
 
-_ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
 # Commands of the core that are imported when they are typed: their module, and what the list says of them.
 _LATE = {
-    "bench": ("mxcore.bench.command", "Time the optimizers against other libraries and against what memory allows.")
+    "bench": ("mxcore.bench.command", "Time the optimizers against other libraries and against what memory allows."),
+    "check": ("mxcore.testing.command", "Check whether algorithms do what every user of mxcore relies on."),
 }
 
 
@@ -111,25 +111,9 @@ def _print_table(records: Sequence[catalogue.Record]) -> None:
 def show(name: str) -> None:
     """Show the signature, the hyper-parameters and the documentation of NAME.
 
-    NAME is what `mxcore list` shows, or a qualified name such as mxcore-optimizer-adam:adam.
+    NAME is what `mxcore list` shows, or a qualified name such as optimizer:adam or mxcore-optimizer-adam:adam.
     """
-    click.echo("\n\n".join(_page(record) for record in _find_all(name)))
-
-
-def _find_all(name: str) -> list[catalogue.Record]:
-    """The algorithms of a name, which may be one of each kind."""
-    found, errors = [], []
-    for kind in _ALGORITHMS:
-        try:
-            found.append(catalogue.find(kind, name))
-        except catalogue.PluginError as error:
-            errors.append(error)
-    if not found:
-        # Of three answers, the one that knows the name; else the one that has a suggestion.
-        raise min(
-            errors, key=lambda error: (isinstance(error, catalogue.UnknownNameError), "did you" not in str(error))
-        )
-    return found
+    click.echo("\n\n".join(_page(record) for record in catalogue.find_all(name)))
 
 
 def _page(record: catalogue.Record) -> str:

@@ -108,6 +108,14 @@ class Initializer:
 
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
+    bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """Arguments that must be refused with a ValueError."""
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason."""
+
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float] | None:
+        """Mean and standard deviation of a weight's values; None for a class that does not state them."""
+        return None
 
     _verbose = False
     _print_func: Callable[[Array], str] | None = None

@@ -113,6 +113,20 @@ class Optimizer:
     rule: ClassVar[Callable[..., Any] | None] = None
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
     """How the names of those parameters end that weight decay applies to."""
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
+    bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """Arguments that must be refused with a ValueError."""
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason."""
+    elementwise: ClassVar[bool] = True
+    """Whether each element of a weight is updated by itself: no norms, no matrices, no noise by position."""
+    moves_at_rate_zero: ClassVar[bool] = False
+    """Whether weights move at a learning rate of 0."""
+    descent: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.05}
+    """Arguments with which 500 steps go down the test functions of :mod:`mxcore.testing.descent`."""
+    trajectory: ClassVar[Sequence[float]] = ()
+    """Where a weight of 1 goes, at a rate of 0.1, by the gradients 1, -0.5, 0.25 and 0.001: numbers from elsewhere."""
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)
     idx2name: Watched[Index, str] = hyperparameter(

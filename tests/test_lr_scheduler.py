@@ -81,3 +81,13 @@ def test_schedules_are_created_by_name_class_name_and_text() -> None:
     for what in ("factor", "FactorScheduler"):
         assert mx.lr_scheduler.create(what, step=3).step == 3
     assert mx.lr_scheduler.create('["multifactor", {"step": [1, 2]}]')(2) == 0.01
+
+
+def test_a_constructor_of_its_own_has_no_text_that_would_be_true() -> None:
+    class Mine(LRScheduler):
+        def __init__(self, period: int) -> None:
+            super().__init__(base_lr=0.1)
+            self.period = period
+
+    with pytest.raises(TypeError, match="Mine has a constructor of its own: give it a dumps"):
+        Mine(3).dumps()

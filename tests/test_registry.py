@@ -39,11 +39,10 @@ def test_names_must_be_text() -> None:
         mx.optimizer.create()
 
 
-ALGORITHMS = [record for kind in ("optimizer", "initializer", "lr_scheduler") for record in mx.catalogue.records(kind)]
 MODULES = {"optimizer": mx.optimizer, "initializer": mx.init, "lr_scheduler": mx.lr_scheduler}
 
 
-@pytest.mark.parametrize("record", ALGORITHMS, ids=lambda record: f"{record.kind}-{record.name}")
+@pytest.mark.parametrize("record", mx.catalogue.algorithms(), ids=lambda record: f"{record.kind}-{record.name}")
 def test_an_algorithm_is_reached_by_name_alias_class_name_and_attribute(record: mx.catalogue.Record) -> None:
     module = MODULES[record.kind]
     cls = getattr(module, record.class_name)

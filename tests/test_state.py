@@ -15,37 +15,6 @@ from hypothesis.extra import numpy as hnp
 import mxcore as mx
 from mxcore.tensorfile import Packer, load_arrays, parse, save_arrays, serialize, unpack
 
-OPTIMIZERS = sorted({record.name for record in mx.catalogue.records("optimizer")})
-
-RUN = """
-import sys, numpy as np, mxcore as mx
-name, source, target, first, last = sys.argv[1:]
-def grad(t, shape):
-    return np.random.default_rng([t, *shape]).normal(size=shape).astype(np.float32)
-shapes = {"a_weight": (3, 4), "a_bias": (4,), "b_weight": (2, 3, 2)}
-schedule = mx.lr_scheduler.FactorScheduler(3, 0.5, base_lr=0.01, warmup_steps=2)
-opt = mx.optimizer.create(name, lr_scheduler=schedule, clip_gradient=1.0, param_idx2name=dict(enumerate(shapes)))
-update = mx.optimizer.get_updater(opt)
-weights = {name: grad(0, shape) for name, shape in shapes.items()}
-if source:
-    mx.load_state(source, update, weights)
-else:
-    mx.random.seed(5)
-for t in range(int(first), int(last)):
-    update([0, 1, 2], [grad(t, shape) for shape in shapes.values()], list(weights.values()))
-mx.save_state(target, update, weights)
-"""
-
-
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_resuming_in_a_new_process_gives_the_same_bits(name: str, tmp_path: Path, run_python: Any) -> None:
-    whole, half, resumed = (str(tmp_path / part) for part in ("whole", "half", "resumed"))
-    run_python(RUN, name, "", whole, "1", "11")
-    run_python(RUN, name, "", half, "1", "6")
-    run_python(RUN, name, half, resumed, "6", "11")
-    assert Path(whole).read_bytes() == Path(resumed).read_bytes()
-    assert Path(whole).read_bytes() != Path(half).read_bytes()
-
 
 def trained(optimizer: Any, steps: int = 2, **names: Any) -> mx.optimizer.Updater:
     """An updater that has seen a float32 matrix and a float64 vector."""

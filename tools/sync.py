@@ -5,7 +5,7 @@ From the folders below ``plugins`` it derives
 * ``mxcore/builtins.json``: which distribution offers which name, so that an error can say what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
-* the tables of algorithms in ``README.md``;
+* the tables of algorithms in ``README.md``, and of checks in ``docs/conformance.md``;
 * the version number of every plugin, which is the core's.
 """
 
@@ -16,6 +16,8 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+
+from mxcore.testing import CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = {
@@ -70,8 +72,29 @@ def tables(text: str) -> str:
                 folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
                 rows[group].append(f"| [{names}]({folder}) | {project['description'].removesuffix(', for mxcore')} |\n")
     made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
+    return between_marks(text, made)
+
+
+def checks(text: str) -> str:
+    """The ``docs/conformance.md`` with every check under its kind."""
+    kinds = {
+        "optimizer": "Optimizers",
+        "initializer": "Initializers",
+        "lr_scheduler": "Schedulers",
+        "package": "Packages",
+    }
+    sections = [
+        f"### {title}\n\n| | claim | why |\n|---|---|---|\n"
+        + "".join(f"| `{one.name}` | {one.claim} | {one.why} |\n" for one in CHECKS if one.kind == kind)
+        for kind, title in kinds.items()
+    ]
+    return between_marks(text, "\n".join(sections).replace("``", "`"))
+
+
+def between_marks(text: str, made: str) -> str:
+    """The text with what is derived in its place."""
     begin, end = "<!-- written by tools/sync.py -->\n", "<!-- until here -->"
-    return re.sub(f"(?<={begin}).*?(?={end})", made, text, count=1, flags=re.DOTALL)
+    return re.sub(f"(?<={begin}).*?(?={end})", lambda _: made, text, count=1, flags=re.DOTALL)
 
 
 def numbered(text: str) -> str:
@@ -82,15 +105,15 @@ def numbered(text: str) -> str:
 def wanted() -> dict[Path, str]:
     """Every derived file, as it should be."""
     files = {file: numbered(file.read_text("utf-8")) for file in plugins().values()}
-    everything, workspace, readme = (
-        ROOT / name for name in ("plugins/all/pyproject.toml", "pyproject.toml", "README.md")
-    )
+    everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
+    readme, conformance = ROOT / "README.md", ROOT / "docs/conformance.md"
     return {
         **files,
         ROOT / "mxcore/builtins.json": builtins(),
         everything: requirements(numbered(everything.read_text("utf-8"))),
         workspace: root(workspace.read_text("utf-8")),
         readme: tables(readme.read_text("utf-8")),
+        conformance: checks(conformance.read_text("utf-8")),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
-__all__ = ["in_use", "use"]
+__all__ = ["available", "in_use", "use"]
 
 _chosen: list[str] = []
 
@@ -33,6 +33,11 @@ def in_use() -> str:
     if not _chosen and os.environ.get("MXCORE_KERNEL"):
         use(os.environ["MXCORE_KERNEL"])
     return _chosen[0] if _chosen else "llvm" if _has_llvm() else "numpy"
+
+
+def available() -> tuple[str, ...]:
+    """The emitters that can be chosen here, the fastest first."""
+    return ("llvm", "numpy") if _has_llvm() else ("numpy",)
 
 
 @functools.cache

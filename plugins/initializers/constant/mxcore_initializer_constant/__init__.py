@@ -17,6 +17,10 @@ __all__ = ["Constant"]
 class Constant(Initializer):
     """Every weight is ``value``.
 
+    .. math::
+
+        w = value
+
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((2, 3))
     >>> mx.init.Constant([1, 2, 3])("fc_weight", weight)
@@ -29,6 +33,10 @@ class Constant(Initializer):
 
     Raises:
         ValueError: ``value`` is not numeric, or does not broadcast to the weight; the message has both shapes.
+
+    References:
+        T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
+        systems", 2015, https://arxiv.org/abs/1512.01274
     """
 
     examples = ({"value": 0.5}, {"value": [0.5]})

@@ -54,8 +54,14 @@ class MSRAPrelu(Initializer):
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"MSRAPrelu needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
+        return rng.normal(0, self._deviation(shape), shape)
+
+    def _deviation(self, shape: tuple[int, ...]) -> float:
         kernel = math.prod(shape[2:])
         fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
         factor = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
         # An empty array may have a fan of 0; nothing is drawn for it.
-        return rng.normal(0, math.sqrt(2 / ((1 + self.slope**2) * factor)) if factor else 0.0, shape)
+        return math.sqrt(2 / ((1 + self.slope**2) * factor)) if factor else 0.0
+
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return 0.0, self._deviation(shape)

@@ -11,7 +11,11 @@ __all__ = ["Normal"]
 
 @hyperparameters
 class Normal(Initializer):
-    r"""Weights drawn from :math:`N(0, sigma^2)`.
+    r"""Weights drawn from a normal distribution around 0.
+
+    .. math::
+
+        w \sim N(0, \; sigma^2)
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((100, 100))
@@ -26,9 +30,16 @@ class Normal(Initializer):
 
     Raises:
         ValueError: ``sigma`` is negative or no number.
+
+    References:
+        T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
+        systems", 2015, https://arxiv.org/abs/1512.01274
     """
 
     sigma: float = hyperparameter(0.01, non_negative)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         return rng.normal(0, self.sigma, shape)
+
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return 0.0, self.sigma

@@ -71,6 +71,9 @@ class Orthogonal(Initializer):
         basis = _orthonormal_columns(drawn) if rows >= columns else _orthonormal_columns(drawn.T).T
         return self.scale * basis.reshape(shape)
 
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return 0.0, self.scale / max(shape[0], math.prod(shape[1:])) ** 0.5
+
 
 def _orthonormal_columns(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     with _threads().limit(limits=1, user_api="blas"):

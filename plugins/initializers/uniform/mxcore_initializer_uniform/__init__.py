@@ -11,7 +11,11 @@ __all__ = ["Uniform"]
 
 @hyperparameters
 class Uniform(Initializer):
-    r"""Weights drawn from :math:`U(-scale, scale)`.
+    r"""Weights drawn from a uniform distribution around 0.
+
+    .. math::
+
+        w \sim U(-scale, \; scale)
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((100, 100))
@@ -26,9 +30,16 @@ class Uniform(Initializer):
 
     Raises:
         ValueError: ``scale`` is negative or no number.
+
+    References:
+        T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
+        systems", 2015, https://arxiv.org/abs/1512.01274
     """
 
     scale: float = hyperparameter(0.07, non_negative)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         return rng.uniform(-self.scale, self.scale, shape)
+
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return 0.0, self.scale / 3**0.5

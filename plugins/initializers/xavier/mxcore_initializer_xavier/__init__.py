@@ -16,9 +16,12 @@ class Xavier(Initializer):
     r"""Weights whose scale keeps the variance of signals constant from layer to layer.
 
     A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
-    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of the two or their mean, and
-    :math:`scale = \sqrt{magnitude / factor}`, weights are drawn from :math:`U(-scale, scale)` or
-    :math:`N(0, scale^2)`.
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of the two or their mean,
+
+    .. math::
+
+        w \sim U(-scale, \; scale) \quad\text{or}\quad w \sim N(0, \; scale^2),
+        \qquad scale = \sqrt{magnitude / factor}
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((50, 100))
@@ -52,8 +55,14 @@ class Xavier(Initializer):
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"Xavier needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
+        scale = self._scale(shape)
+        return rng.uniform(-scale, scale, shape) if self.rnd_type == "uniform" else rng.normal(0, scale, shape)
+
+    def _scale(self, shape: tuple[int, ...]) -> float:
         kernel = math.prod(shape[2:])
         fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
         factor = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
-        scale = math.sqrt(self.magnitude / factor) if factor else 0.0
-        return rng.uniform(-scale, scale, shape) if self.rnd_type == "uniform" else rng.normal(0, scale, shape)
+        return math.sqrt(self.magnitude / factor) if factor else 0.0
+
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
+        return 0.0, self._scale(shape) / (3**0.5 if self.rnd_type == "uniform" else 1)

@@ -13,6 +13,10 @@ __all__ = ["Zero"]
 class Zero(Initializer):
     """Every weight is 0; biases are 0 and gammas 1, as everywhere.
 
+    .. math::
+
+        w = 0
+
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((2, 2))
     >>> mx.init.Zero()("fc_weight", weight)
@@ -21,6 +25,10 @@ class Zero(Initializer):
            [0., 0.]])
 
     Arrays may have any shape and any floating dtype.
+
+    References:
+        T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
+        systems", 2015, https://arxiv.org/abs/1512.01274
     """
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:

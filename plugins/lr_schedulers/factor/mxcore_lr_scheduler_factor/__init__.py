@@ -37,6 +37,10 @@ class FactorScheduler(LRScheduler):
     Raises:
         ValueError: an argument is out of its range.
 
+    References:
+        T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
+        systems", 2015, https://arxiv.org/abs/1512.01274
+
     Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; a ``stop_factor_lr`` above ``base_lr``
     does not raise the rate.
     """

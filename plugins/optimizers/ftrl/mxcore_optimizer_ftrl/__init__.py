@@ -53,6 +53,9 @@ class Ftrl(Optimizer):
     default_learning_rate = 0.1
     decay = "own"
     slots = ("z", "n")
+    expected_failures = {
+        "a_gradient_of_zero_moves_nothing": "weights follow from the gradients alone: with none they are 0"
+    }
     lamda1: float = hyperparameter(0.01, non_negative)
     lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate")  # second, as in MXNet
     beta: float = hyperparameter(1.0, non_negative)

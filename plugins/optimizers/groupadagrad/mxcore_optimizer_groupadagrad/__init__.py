@@ -50,6 +50,7 @@ class GroupAdaGrad(Optimizer):
     """
 
     slots = ("history",)
+    elementwise = False
     eps: float = hyperparameter(1e-5, positive)
     wd: float = hyperparameter(0.0, Check("0, there is no weight decay here", lambda wd: wd == 0), kw_only=True)
 

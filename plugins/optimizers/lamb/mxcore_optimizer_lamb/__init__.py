@@ -55,6 +55,7 @@ class LAMB(Optimizer):
     default_learning_rate = 0.001
     decay = "own"
     slots = ("mean", "variance")
+    elementwise = False
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-6, non_negative)

@@ -59,6 +59,11 @@ class LARS(Optimizer):
 
     decay = "own"
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight",)
+    elementwise = False
+    descent = {"learning_rate": 5.0, "eta": 0.01}
+    expected_failures = {
+        "clipping_bounds_the_gradient": "the norm is that of the gradient before clipping, as in MXNet"
+    }
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)
     eta: float = hyperparameter(0.001, non_negative)

@@ -67,6 +67,13 @@ class LBSGD(Optimizer):
     an unknown ``warmup_strategy`` is refused, and the factor of 1 that it stood for is called "none".
     """
 
+    elementwise = False
+    expected_failures = {
+        "clipping_bounds_the_gradient": "the factor 'lars' is of the gradient before clipping, as in MXNet",
+        "rescaling_multiplies_the_gradient": "the factor 'lars' is of the gradient before rescaling, as in MXNet",
+        "slots_are_named_and_used": "a batch of one, batch_scale=1, leaves nothing in gradient_sum",
+        "updates_are_counted_once": "the rate of a step is asked for before it is counted, as in MXNet",
+    }
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     multi_precision: bool = hyperparameter(False, boolean)  # second, as in MXNet
     warmup_strategy: str = hyperparameter("linear", one_of("linear", "power2", "sqrt", "lars", "none"))

@@ -44,6 +44,12 @@ class SGLD(Optimizer):
     Differs from MXNet 1.9.1: the noise is this project's, so that its bits are others, on every device the same ones.
     """
 
+    elementwise = False
+    expected_failures = {
+        "a_gradient_of_zero_moves_nothing": "the noise is there without a gradient too",
+        "it_descends": "it samples around the minimum, as far away as the temperature is high",
+    }
+
     @staticmethod
     def rule(weight, grad, *, lr, noise):
         return weight - lr / 2 * grad + lr**0.5 * noise

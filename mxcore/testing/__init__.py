@@ -1,0 +1,55 @@
+"""The conformance kit: whether an algorithm does what every user of mxcore relies on.
+
+In the tests of a plugin, one line:
+
+.. code-block:: python
+
+    from mxcore.testing import parametrize_with_checks
+
+    @parametrize_with_checks(Swift)
+    def test_conformance(check):
+        check()
+
+From the command line, ``mxcore check swift`` or ``pytest --mxcore-check swift``; from a program:
+
+>>> import mxcore as mx
+>>> from mxcore.testing import check_lr_scheduler
+>>> report = check_lr_scheduler(mx.lr_scheduler.FactorScheduler)
+>>> report.broken
+[]
+
+What a class can do, and what it cannot, it declares itself (see ``docs/conformance.md``): ``examples`` and
+``bad_examples``, arguments to try it with and to see it refuse; ``expected_failures``, checks that it does not pass,
+each with the reason; and for an optimizer ``elementwise``, ``moves_at_rate_zero`` and ``descent``.
+"""
+
+from __future__ import annotations
+
+from mxcore.testing.check import CHECKS, Broken, Check, NotRun
+from mxcore.testing.run import (
+    Case,
+    Outcome,
+    Report,
+    cases,
+    check_initializer,
+    check_lr_scheduler,
+    check_optimizer,
+    check_package,
+    parametrize_with_checks,
+)
+
+__all__ = [
+    "CHECKS",
+    "Broken",
+    "Case",
+    "Check",
+    "NotRun",
+    "Outcome",
+    "Report",
+    "cases",
+    "check_initializer",
+    "check_lr_scheduler",
+    "check_optimizer",
+    "check_package",
+    "parametrize_with_checks",
+]

@@ -1,0 +1,189 @@
+"""What an optimizer may do with arrays."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+
+from mxcore.testing.check import Array, check, expect, same
+from mxcore.testing.steps import NAMES, gradients, numbers, run, start, values, weights
+from mxcore.testing.subject import Subject
+
+LAYOUTS: dict[str, Callable[[], Array]] = {
+    "zero-dimensional": lambda: np.array(0.75),
+    "without elements": lambda: np.zeros((3, 0)),
+    "without rows": lambda: np.zeros((0, 3)),
+    "with three axes": lambda: numbers(9, shape=(2, 3, 4)),
+    "in Fortran's order": lambda: np.asfortranarray(numbers(9, shape=(4, 3))),
+    "strided": lambda: numbers(9, shape=(8, 9))[::2, 1::3],
+    "reversed": lambda: numbers(9, shape=(4, 3))[::-1, ::-1],
+}
+
+
+@check("optimizer")
+def gradients_are_left_alone(subject: Subject) -> None:
+    """An update does not write to the gradient.
+
+    Gradients may be added up over batches, looked at later, or belong to somebody else.
+    """
+    updater, params = start(subject), weights()
+    for step in range(1, 4):
+        for index, grad in enumerate(gradients(step)):
+            mine = np.array(grad)  # a copy that could be written to
+            updater(index, mine, params[index])
+            same([mine], [grad], "after the update the gradient")
+
+
+@check("optimizer")
+def dtypes_are_kept(subject: Subject) -> None:
+    """Weights of float16, float32 and float64 are updated in place, stay finite, and their state has their dtype.
+
+    A scalar of NumPy's in a formula, or a state that is always float32, turns one dtype into another.
+    """
+    for dtype in ("float16", "float32", "float64"):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*without multi_precision", UserWarning)
+            updater, params = start(subject), weights(dtype)
+            run(updater, range(1, 4), params)
+        for array in values(updater, params):
+            expect(array.dtype == dtype, f"a weight of {dtype} got a state of {array.dtype}")
+            expect(np.isfinite(array).all(), f"{dtype}: {array}")
+        moved = [w.tobytes() for w in params] != [w.tobytes() for w in weights(dtype)]
+        expect(moved or dtype == "float16", f"three updates of {dtype} weights changed none of them")
+
+
+@check("optimizer")
+def half_precision_follows_its_master(subject: Subject) -> None:
+    """With ``multi_precision``, float16 weights are the rounded ones of a run in float32.
+
+    Steps that are too small for float16 must add up in the master copy.
+    """
+    half = run(start(subject, multi_precision=True), range(1, 4), weights("float16"))
+    wide, updater = [w.astype("float32") for w in weights("float16")], start(subject)
+    for step in range(1, 4):
+        for index, grad in enumerate(gradients(step, "float16")):
+            updater(index, grad.astype("float32"), wide[index])
+    same(half, [w.astype("float16") for w in wide], "float16 weights with a master")
+
+
+@check("optimizer")
+def layouts_make_no_difference(subject: Subject) -> None:
+    """Arrays of any shape and layout are updated: 0-d, empty, Fortran-ordered, strided and reversed ones.
+
+    Weights are often views of something larger.
+    """
+    for name, make in LAYOUTS.items():
+        given, plain = make(), np.array(make(), order="C")
+        one, other = start(subject), start(subject)
+        for step in range(1, 4):
+            grad = numbers(step, shape=plain.shape)
+            one(0, np.asarray(grad, order="F"), given)
+            other(0, grad, plain)
+        same([given], [plain], f"a weight {name}", rtol=1e-12)  # a norm adds in the order of memory
+
+
+@check("optimizer")
+def lists_equal_single_calls(subject: Subject) -> None:
+    """A list of parameters is updated as they would be one by one, and each is counted once.
+
+    Which form a caller uses is a matter of speed.
+    """
+    single, together, listed = start(subject), start(subject), weights()
+    wanted = run(single, range(1, 6))
+    for step in range(1, 6):
+        together(list(NAMES), gradients(step), listed)
+    same(values(together, listed), values(single, wanted), "in lists, weights and states")
+    counts = [updater.optimizer._index_update_count for updater in (single, together)]
+    expect(counts[0] == counts[1] == dict.fromkeys(NAMES, 5), f"five updates of each are counted as {counts}")
+
+
+@check("optimizer")
+def order_makes_no_difference(subject: Subject) -> None:
+    """What becomes of a parameter depends on no other parameter, nor on their order.
+
+    Nadam's schedule and LARS's correction did in MXNet, so that a model could not grow.
+    """
+    forwards, backwards, alone = start(subject), start(subject), start(subject)
+    wanted, reversed_, single = run(forwards, range(1, 5)), weights(), weights()
+    for step in range(1, 5):
+        backwards(list(NAMES)[::-1], gradients(step)[::-1], reversed_[::-1])
+        alone(0, gradients(step)[0], single[0])
+    same(reversed_, wanted, "in the opposite order, weights")
+    same(single[:1], wanted[:1], "without the others, the first weight")
+
+
+@check("optimizer")
+def splitting_makes_no_difference(subject: Subject) -> None:
+    """An array may be split into two parameters, if the class is ``elementwise``.
+
+    An optimizer that mixes elements says so: ``elementwise = False``.
+    """
+    if not subject.cls.elementwise:
+        return
+    whole, parts = weights()[0], np.split(weights()[0], 2)
+    one, other = start(subject), start(subject, param_idx2name={0: "fc_weight", 1: "fc_weight"})
+    for step in range(1, 5):
+        grad = gradients(step)[0]
+        one(0, grad, whole)
+        other([0, 1], np.split(grad, 2), parts)
+    same([np.concatenate(parts)], [whole], "in two halves, a weight")
+
+
+@check("optimizer")
+def memory_is_bounded(subject: Subject) -> None:
+    """A step allocates no more than six copies of its weight, one tenth for a rule, and keeps none of them.
+
+    Models fill the memory; what is allocated in every step fills it twice.
+    """
+    weight, grad = np.ones(1 << 17), np.ones(1 << 17)
+    updater = start(subject)
+    for _ in range(3):
+        updater(0, grad, weight)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(4):
+            updater(0, grad, weight)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    allowed = weight.nbytes // 10 if subject.cls.runs_rule() else 6 * weight.nbytes
+    expect(peak - before < allowed, f"a step on {weight.nbytes} bytes allocates {peak - before} more")
+    expect(after - before < weight.nbytes // 20, f"four steps on {weight.nbytes} bytes keep {after - before} more")
+
+
+@check("optimizer")
+def runs_are_deterministic(subject: Subject) -> None:
+    """The same seed and the same gradients give the same bits.
+
+    Whoever looks for a mistake needs a run that can be repeated.
+    """
+    one, other = start(subject), None
+    first = values(one, run(one, range(1, 5)))
+    other = start(subject)
+    same(values(other, run(other, range(1, 5))), first, "in a second run, weights and states")
+
+
+@check("optimizer")
+def a_nan_shows(subject: Subject) -> None:
+    """A NaN in the gradient is a NaN in that element of the weight, and if the class is ``elementwise`` in no other.
+
+    An error that vanishes is found too late, one that spreads is not found at all.
+    """
+    hurt, sane, updater, other = weights()[0], weights()[0], start(subject), start(subject)
+    for step in range(1, 5):
+        grad = gradients(step)[0]
+        other(0, grad, sane)
+        if step == 1:
+            grad = np.array(grad)
+            grad[0, 0] = np.nan
+        with np.errstate(invalid="ignore"):
+            updater(0, grad, hurt)
+    expect(np.isnan(hurt[0, 0]), f"four updates after a NaN in its gradient the weight is {hurt[0, 0]}")
+    if subject.cls.elementwise:
+        same([hurt.ravel()[1:]], [sane.ravel()[1:]], "beside an element with a NaN, the others")

@@ -1,0 +1,35 @@
+"""What every class of the three kinds owes its users: words, and refusals."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from mxcore.testing.check import check, expect, refuses
+from mxcore.testing.subject import Subject, own_fields
+
+
+def documentation_is_complete(subject: Subject) -> None:
+    """The docstring has the formula, an example, each hyper-parameter, and the source.
+
+    It is all that ``mxcore show`` and the reference have to show.
+    """
+    doc = inspect.getdoc(subject.cls) or ""
+    parts = {".. math::": "a formula", ">>> ": "an example", "References:": "the source"}
+    missing = [f"{what} ({mark.strip()})" for mark, what in parts.items() if mark not in doc]
+    missing += [field.alias for field in own_fields(subject.cls) if not re.search(rf"^ +{field.alias}: ", doc, re.M)]
+    expect(not missing, f"the docstring lacks {', '.join(missing)}")
+
+
+def bad_examples_are_refused(subject: Subject) -> None:
+    """What the class lists in ``bad_examples`` is a ValueError when an instance is made.
+
+    A wrong argument should be found where it was written, not in the hundredth update.
+    """
+    for bad in subject.cls.bad_examples:
+        refuses(lambda bad=bad: subject.cls(**bad), str(Subject(subject.cls, bad)))  # type: ignore[misc]
+
+
+for _kind in ("optimizer", "initializer", "lr_scheduler"):
+    for _function in (documentation_is_complete, bad_examples_are_refused):
+        check(_kind)(_function)

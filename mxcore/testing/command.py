@@ -1,0 +1,117 @@
+"""``mxcore check``: the conformance kit from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from mxcore import catalogue
+from mxcore.testing.check import CHECKS
+from mxcore.testing.run import Case, Outcome, cases
+
+__all__ = ["check", "everything", "targets"]
+
+
+def targets(names: Sequence[str]) -> list[Any]:
+    """What is to be checked: classes and names of distributions, each once.
+
+    Args:
+        names: names of algorithms or of their classes, also ``kind:name``, and of distributions.
+
+    Raises:
+        PluginError: nothing of a name is installed, or it is broken.
+    """
+    found = dict.fromkeys(target for name in names for target in _targets(name))
+    return list(found)
+
+
+def _targets(name: str) -> list[Any]:
+    if any(record.distribution == catalogue.canonical(name) for record in catalogue.algorithms()):
+        return [catalogue.canonical(name)]
+    return [catalogue.load_record(record) for record in catalogue.find_all(name)]
+
+
+def everything() -> list[Any]:
+    """Every installed algorithm's class, and every distribution that offers one."""
+    records = [record for record in catalogue.algorithms() if record.status == "ok"]
+    distributions = sorted({record.distribution for record in records})
+    return [*dict.fromkeys(catalogue.load_record(record) for record in records), *distributions]
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--all", "all_", is_flag=True, help="Check everything that is installed.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Run this check; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+@click.option("--explain", is_flag=True, help="Say what each check claims and why, of all or of the checks NAME.")
+@click.pass_context
+def check(
+    context: click.Context, names: tuple[str, ...], all_: bool, only: tuple[str, ...], as_json: bool, explain: bool
+) -> None:
+    r"""Check whether algorithms do what every user of mxcore relies on.
+
+    NAME is an algorithm (adam, optimizer:adam, Adam) or a distribution (mxcore-optimizer-adam). The status is 1 if a
+    claim does not hold.
+
+    \b
+    Examples:
+      mxcore check adam mxcore-optimizer-adam
+      mxcore check --all --json
+      mxcore check adam --only resuming_is_exact
+      mxcore check --explain resuming_is_exact
+    """
+    if explain:
+        click.echo("\n\n".join(_explained(names)))
+        return
+    if not names and not all_:
+        raise click.UsageError("say what to check, as in: mxcore check adam; or --all")
+    every: list[Case]
+    try:
+        every = [case for target in (everything() if all_ else targets(names)) for case in cases(target, only)]
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    outcomes: list[Outcome] = []
+    stream = sys.stderr
+    with click.progressbar(every, label="Checking", file=stream, hidden=as_json or not stream.isatty()) as progress:
+        for case in progress:
+            outcomes.append(case.run())  # noqa: PERF401 - the bar moves while it is read
+    click.echo(json.dumps(list(map(_as_json, outcomes)), indent=1) if as_json else "\n\n".join(_report(outcomes)))
+    context.exit(int(any(outcome.status == "broken" for outcome in outcomes)))
+
+
+def _explained(names: Sequence[str]) -> list[str]:
+    known = {one.name for one in CHECKS}
+    if unknown := [name for name in names if name not in known]:
+        raise click.UsageError(f"there is no check called {unknown[0]!r}: there are {', '.join(sorted(known))}")
+    chosen = [one for one in CHECKS if not names or one.name in names]
+    return list(dict.fromkeys(f"{one.name} ({one.kind})\n  {one.claim}\n  {one.why}" for one in chosen))
+
+
+def _report(outcomes: Sequence[Outcome]) -> list[str]:
+    """The broken claims in full, then a line for each target."""
+    broken = [str(outcome) for outcome in outcomes if outcome.status == "broken"]
+    lines = []
+    for target in dict.fromkeys(outcome.target for outcome in outcomes):
+        own = [outcome for outcome in outcomes if outcome.target == target]
+        counts = {status: sum(one.status == status for one in own) for status in ("passed", "broken", "expected")}
+        lines.append(f"{target}: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+        lines += [
+            f"  {one.check.name}: {one.status}: {one.seen}" for one in own if one.status in ("expected", "not run")
+        ]
+    return [*broken, "\n".join(lines)]
+
+
+def _as_json(outcome: Outcome) -> dict[str, str]:
+    return {
+        "target": outcome.target,
+        "kind": outcome.check.kind,
+        "check": outcome.check.name,
+        "status": outcome.status,
+        "claim": outcome.check.claim,
+        "seen": outcome.seen,
+        "settings": outcome.settings,
+    }

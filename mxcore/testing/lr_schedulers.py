@@ -1,0 +1,153 @@
+"""The laws of schedules."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+
+import mxcore as mx
+from mxcore.lr_scheduler import evaluate
+from mxcore.testing.check import check, expect, refuses, same
+from mxcore.testing.subject import Subject
+
+UPDATES = np.arange(301)
+WARMING_UP: dict[str, Any] = {"base_lr": 0.5, "warmup_steps": 8, "warmup_begin_lr": 0.1}
+
+
+def _constructible(subject: Subject) -> bool:
+    """Whether the constructor takes the arguments of the base class, as that of MXNet's way need not."""
+    try:
+        subject.make(**WARMING_UP)
+    except TypeError:
+        return False
+    return True
+
+
+@check("lr_scheduler")
+def schedules_are_pure(subject: Subject) -> None:
+    """Calls in any order and any number give the same rates, and change nothing.
+
+    Plots, two optimizers with one schedule, and resuming ask in an order of their own.
+    """
+    schedule = subject.make()
+    before = dict(vars(schedule))
+    forwards = [float(schedule(update)) for update in UPDATES.tolist()]
+    shuffled = np.random.default_rng(0).permutation(UPDATES).tolist()
+    other = {update: float(schedule(update)) for update in shuffled}
+    for update, rate in enumerate(forwards):
+        expect(other[update] == rate, f"update {update} has the rate {other[update]}, and had {rate}")
+    fresh = subject.make()
+    for update in (250, 0):
+        expect(
+            fresh(update) == forwards[update],
+            f"asked first, update {update} has {fresh(update)}, not {forwards[update]}",
+        )
+    changed = [name for name, value in vars(schedule).items() if name not in before or before[name] != value]
+    expect(not changed, f"calls changed the attributes {changed}")
+
+
+@check("lr_scheduler")
+def arrays_have_the_bits_of_scalars(subject: Subject) -> None:
+    """An array of updates gives the array of their rates, a number a float.
+
+    A plot should show what is used.
+    """
+    schedule = subject.make()
+    rates = evaluate(schedule, UPDATES.reshape(7, 43))
+    expect(
+        rates.dtype == np.float64 and rates.shape == (7, 43), f"an array of (7, 43) gives {rates.dtype}{rates.shape}"
+    )
+    same([rates.ravel()], [np.array([schedule(update) for update in UPDATES.tolist()])], "as an array, rates")
+    for update in (3, np.int64(30), np.array(30)):
+        expect(isinstance(schedule(update), float), f"{update!r} gives a {type(schedule(update)).__name__}")
+
+
+@check("lr_scheduler")
+def rates_are_bounded(subject: Subject) -> None:
+    """Rates are finite, not negative and not above ``base_lr``.
+
+    The base rate is what people tune.
+    """
+    schedule = subject.make(base_lr=0.5) if _constructible(subject) else subject.make()
+    rates = evaluate(schedule, UPDATES)
+    expect(np.isfinite(rates).all(), f"there is a rate of {rates[~np.isfinite(rates)][:1]}")
+    expect(rates.min() >= 0, f"update {rates.argmin()} has the rate {rates.min()}")
+    expect(rates.max() <= schedule.base_lr, f"update {rates.argmax()} has {rates.max()}, base_lr is {schedule.base_lr}")
+
+
+@check("lr_scheduler")
+def the_final_rate_is_held(subject: Subject) -> None:
+    """A schedule that has come to its end stays there.
+
+    Training goes on for longer than planned more often than not.
+    """
+    rates = [float(subject.make()(update)) for update in (10**6, 10**6 + 1, 10**9, 2**53)]
+    expect(len(set(rates)) == 1, f"updates 10**6, 10**6 + 1, 10**9 and 2**53 have the rates {rates}")
+
+
+@check("lr_scheduler")
+def the_base_rate_can_be_assigned(subject: Subject) -> None:
+    """A new ``base_lr`` takes effect at once, for the warm-up too, and rates grow with it and never faster.
+
+    An optimizer with a learning rate of its own assigns it.
+    """
+    if not _constructible(subject):
+        return
+    for warmup_steps in (0, 8):
+        schedule = subject.make(base_lr=0.5, warmup_steps=warmup_steps)
+        schedule(200)
+        schedule.base_lr = 0.25
+        expected = subject.make(base_lr=0.25, warmup_steps=warmup_steps)
+        same([evaluate(schedule, UPDATES)], [evaluate(expected, UPDATES)], "after base_lr = 0.25, rates")
+    low, high = (evaluate(subject.make(base_lr=rate), UPDATES) for rate in (0.25, 0.5))
+    expect((low <= high).all() and (high <= 2 * low).all(), "with twice the base_lr rates fall, or more than double")
+    expect(high[0] == 2 * low[0], f"update 0 has {low[0]} and with twice the base_lr {high[0]}")
+
+
+@check("lr_scheduler")
+def warm_ups_are_the_base_classs(subject: Subject) -> None:
+    """A linear warm-up is a straight line to ``base_lr``, a constant one stays where it begins.
+
+    One warm-up for all schedules is one thing to know.
+    """
+    if not _constructible(subject):
+        return
+    line = 0.1 + (0.5 - 0.1) * np.arange(8) / 8
+    same([evaluate(subject.make(**WARMING_UP), np.arange(8))], [line], "a linear warm-up", rtol=1e-14)
+    constant = evaluate(subject.make(**WARMING_UP, warmup_mode="constant"), np.arange(8))
+    same([constant], [np.full(8, 0.1)], "a constant warm-up")
+
+
+@check("lr_scheduler")
+def text_makes_an_equal_schedule(subject: Subject) -> None:
+    """``dumps()`` is text from which ``create`` makes an equal schedule; so does pickle.
+
+    A saved run names its schedule.
+    """
+    schedule = subject.make()
+    ways: dict[str, Any] = {"create(dumps())": mx.lr_scheduler.create(schedule.dumps())}
+    if subject.importable:
+        ways["pickle"] = pickle.loads(pickle.dumps(schedule))
+    for how, again in ways.items():
+        expect(type(again) is subject.cls and repr(again) == repr(schedule), f"{how} gives {again!r}, not {schedule!r}")
+        same([evaluate(again, UPDATES)], [evaluate(schedule, UPDATES)], f"after {how}, rates")
+
+
+@check("lr_scheduler")
+def wrong_warm_ups_are_refused(subject: Subject) -> None:
+    """Steps that are no count, a beginning above ``base_lr``, an unknown mode and a NaN are ValueErrors.
+
+    They would be found in the first update, or never.
+    """
+    if not _constructible(subject):
+        return
+    for bad, says in (
+        ({"warmup_steps": -1}, "warmup_steps must be"),
+        ({"warmup_steps": 2.5}, "warmup_steps must be"),
+        ({"base_lr": 0.1, "warmup_begin_lr": 0.2}, "warmup_begin_lr must be at most base_lr"),
+        ({"warmup_mode": "cubic"}, "warmup_mode must be one of"),
+        ({"base_lr": float("nan")}, "base_lr must be"),
+    ):
+        refuses(lambda bad=bad: subject.make(**bad), str(bad), says=says)  # type: ignore[misc]

@@ -1,0 +1,157 @@
+"""What the arguments that every optimizer has must mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mxcore.testing.check import Array, check, expect, refuses, same
+from mxcore.testing.steps import gradients, run, start, weights
+from mxcore.testing.subject import Subject, own_fields
+
+CLIP, WD = 0.75, 0.25
+
+
+@check("optimizer")
+def rescaling_multiplies_the_gradient(subject: Subject) -> None:
+    """``rescale_grad`` is a factor on every gradient.
+
+    It is how the gradient of a sum over a batch becomes that of the mean.
+    """
+    halved = run(start(subject, rescale_grad=1.0), range(1, 5), change=lambda grad: grad / 2)
+    same(run(start(subject, rescale_grad=0.5), range(1, 5)), halved, "with rescale_grad=0.5, weights")
+
+
+@check("optimizer")
+def clipping_bounds_the_gradient(subject: Subject) -> None:
+    """``clip_gradient`` bounds each element of the gradient.
+
+    A bound that is accepted and ignored is noticed when a run diverges.
+    """
+    plain = {"rescale_grad": 1.0, "wd": 0.0}
+    clipped = run(
+        start(subject, **plain, clip_gradient=None),
+        range(1, 5),
+        change=lambda grad: np.clip(grad, -CLIP, CLIP),
+    )
+    same(run(start(subject, **plain, clip_gradient=CLIP), range(1, 5)), clipped, f"with clip_gradient={CLIP}, weights")
+
+
+@check("optimizer")
+def decay_enters_where_it_is_declared(subject: Subject) -> None:
+    """``wd`` decays a weight at the place that ``decay`` names, or is refused.
+
+    ``before_clip`` and ``after_clip``: added to the gradient. ``decoupled``: taken off the weight, times the rate.
+    Where the rule or an ``update`` does it itself, it has some effect.
+    """
+    if not _takes_decay(subject):
+        return
+    settings: dict[str, Any] = {"rescale_grad": 1.0, "clip_gradient": CLIP}
+    decayed, where = run(start(subject, **settings, wd=WD), range(1, 5))[0], _place(subject)
+    if where == "own":
+        plain = run(start(subject, **settings, wd=0.0), range(1, 5))[0]
+        expect(not np.array_equal(decayed, plain), f"wd={WD} changes nothing")
+        return
+    updater, weight = start(subject, rescale_grad=1.0, clip_gradient=None, wd=0.0), weights()[0]
+    for step in range(1, 5):
+        grad, before = gradients(step)[0], np.array(weight)
+        updater(0, _with_decay(where, grad, weight), weight)
+        if where == "decoupled":
+            weight -= updater.optimizer.learning_rate * WD * before
+    same([decayed], [weight], f"with wd={WD} and clip_gradient={CLIP}, the weight of decay={where!r}", rtol=1e-9)
+
+
+def _place(subject: Subject) -> str:
+    return str(subject.cls.decay) if subject.cls.runs_rule() else "own"
+
+
+def _with_decay(where: str, grad: Array, weight: Array) -> Array:
+    if where == "before_clip":
+        return np.clip(grad + WD * weight, -CLIP, CLIP)
+    return np.clip(grad, -CLIP, CLIP) + (WD * weight if where == "after_clip" else 0.0)
+
+
+def _takes_decay(subject: Subject) -> bool:
+    try:
+        subject.make(wd=WD)
+    except ValueError:
+        return False
+    return True
+
+
+@check("optimizer")
+def biases_do_not_decay(subject: Subject) -> None:
+    """``wd`` leaves a parameter alone whose name ends neither in ``_weight`` nor in ``_gamma``.
+
+    A bias is not what makes a model complex.
+    """
+    if _takes_decay(subject):
+        decayed, plain = (run(start(subject, wd=wd), range(1, 5))[1] for wd in (WD, 0.0))
+        same([decayed], [plain], f"with wd={WD}, a bias")
+
+
+@check("optimizer")
+def multipliers_scale_the_rate(subject: Subject) -> None:
+    """``lr_mult`` of a parameter is a factor on its learning rate.
+
+    Layers that are taken from elsewhere are trained more slowly so.
+    """
+    updater, halved = start(subject, learning_rate=0.1), start(subject, learning_rate=0.05)
+    updater.optimizer.set_lr_mult(dict.fromkeys(range(3), 0.5))
+    same(run(updater, range(1, 5)), run(halved, range(1, 5)), "with lr_mult=0.5, weights")
+
+
+@check("optimizer")
+def a_rate_of_zero_keeps_the_weights(subject: Subject) -> None:
+    """At a learning rate of 0 weights stay as they are, unless the class says ``moves_at_rate_zero``.
+
+    Schedules end at 0, and layers are frozen so.
+    """
+    kept = run(start(subject, learning_rate=0.0), range(1, 4))
+    moves = any(new.tobytes() != old.tobytes() for new, old in zip(kept, weights(), strict=True))
+    said = subject.cls.moves_at_rate_zero
+    expect(moves == said, f"moves_at_rate_zero is {said}, and the weights {'have' if moves else 'have not'} moved")
+
+
+@check("optimizer")
+def a_gradient_of_zero_moves_nothing(subject: Subject) -> None:
+    """While all gradients are 0, weights stay as they are, as long as none decays.
+
+    What is not touched by the data must not drift; np.sign(0) is 0 for that reason.
+    """
+    updater = start(subject, wd=0.0)
+    moved = run(updater, range(1, 4), change=lambda grad: np.zeros_like(grad))
+    same(moved, weights(), "after three gradients of 0, weights", rtol=1e-12)
+
+
+@check("optimizer")
+def updates_are_counted_once(subject: Subject) -> None:
+    """Each call counts one update of the parameter, and the schedule is asked for that number.
+
+    Bias corrections and schedules run twice as fast where a class counts for itself.
+    """
+    asked: list[int] = []
+
+    def schedule(update: int) -> float:
+        asked.append(update)
+        return 0.05
+
+    updater, weight = start(subject, learning_rate=None, lr_scheduler=schedule), weights()[0]
+    for step in range(1, 4):
+        updater(0, gradients(step)[0], weight)
+    counts = dict(updater.optimizer._index_update_count)
+    expect(counts == {0: 3}, f"three updates are counted as {counts}")
+    expect(set(asked) <= {1, 2, 3}, f"in three updates the schedule was asked for {sorted(set(asked))}")
+
+
+@check("optimizer")
+def bad_arguments_are_refused(subject: Subject) -> None:
+    """What is no number, or out of range, is a ValueError that names the argument and says what it must be.
+
+    A rate of "0.1" or a NaN from a configuration file should be found where it was written.
+    """
+    shared = ["rescale_grad", "wd", "clip_gradient", "learning_rate"]
+    for argument in [*shared, *(field.alias for field in own_fields(subject.cls))]:
+        for bad in (float("nan"), "a lot", object()):
+            refuses(lambda a=argument, b=bad: subject.cls(**{a: b}), f"{argument}={bad!r}", says=f"{argument} must be")  # type: ignore[misc]

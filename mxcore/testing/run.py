@@ -1,0 +1,238 @@
+"""Running checks: all of a class, one at a time for pytest, and what came of it."""
+
+from __future__ import annotations
+
+import importlib
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
+
+import attrs
+
+from mxcore.testing.check import CHECKS, Broken, Check, NotRun
+from mxcore.testing.subject import Subject, kind_of, subjects
+
+__all__ = [
+    "Case",
+    "Outcome",
+    "Report",
+    "cases",
+    "check_initializer",
+    "check_lr_scheduler",
+    "check_optimizer",
+    "check_package",
+    "parametrize_with_checks",
+]
+
+for _name in (
+    "arrays",
+    "states",
+    "meaning",
+    "descent",
+    "kernels",
+    "initializers",
+    "lr_schedulers",
+    "classes",
+    "packages",
+):
+    importlib.import_module(f"mxcore.testing.{_name}")  # each adds its checks
+
+Status = Literal["passed", "broken", "expected", "not run"]
+
+
+@attrs.frozen
+class Outcome:
+    """What came of a check: passed, broken, broken as the class expects, or not run; and what there is to say."""
+
+    target: str
+    check: Check = attrs.field(repr=False)
+    status: Status
+    seen: str = ""
+    settings: str = ""
+
+    def __str__(self) -> str:
+        if self.status != "broken":
+            return f"{self.target}: {self.check.name}: {self.status}" + f" ({self.seen})" * bool(self.seen)
+        return "\n".join(
+            [
+                f"{self.target} breaks a claim: {self.check.name}",
+                f"  claimed   {self.check.claim}",
+                f"  seen      {self.seen}",
+                *([f"  with      {self.settings}"] if self.settings else []),
+                f"  again     mxcore check {self.target} --only {self.check.name}",
+                f"  more      mxcore check --explain {self.check.name}; docs/conformance.md",
+            ]
+        )
+
+
+@attrs.frozen
+class Case:
+    """One check of one class or distribution."""
+
+    target: str
+    check: Check
+    subjects: Sequence[Any] = attrs.field(repr=False)
+    expected: str = ""
+
+    @property
+    def label(self) -> str:
+        """Class and check in one word."""
+        return f"{self.target}-{self.check.name}"
+
+    def run(self) -> Outcome:
+        """Try the check with every example."""
+        if missing := self.check.needs():
+            return Outcome(self.target, self.check, "not run", missing)
+        try:
+            self._try()
+        except NotRun as why:
+            return Outcome(self.target, self.check, "not run", str(why))
+        except _Seen as found:
+            if self.expected:
+                return Outcome(self.target, self.check, "expected", self.expected)
+            return Outcome(self.target, self.check, "broken", found.seen, found.settings)
+        if self.expected:
+            seen = f"nothing wrong, though expected_failures says: {self.expected}. Take that out"
+            return Outcome(self.target, self.check, "broken", seen)
+        return Outcome(self.target, self.check, "passed")
+
+    def _try(self) -> None:
+        for subject in self.subjects:
+            try:
+                self.check.refute(subject)
+            except NotRun:
+                raise
+            except Broken as broken:
+                raise _Seen(str(broken), str(subject)) from broken
+            except Exception as error:  # whatever an algorithm raises where it must not
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                seen = f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
+                raise _Seen(seen, str(subject)) from error
+
+    def __call__(self) -> None:
+        """For pytest: a test of its own, which skips, is an ``xfail`` or fails with what there is to say."""
+        import pytest
+
+        outcome = self.run()
+        if outcome.status == "not run":
+            pytest.skip(outcome.seen)
+        if outcome.status == "expected":
+            pytest.xfail(outcome.seen)
+        if outcome.status == "broken":
+            pytest.fail(str(outcome), pytrace=False)
+
+
+class _Seen(Exception):
+    def __init__(self, seen: str, settings: str) -> None:
+        super().__init__(seen)
+        self.seen, self.settings = seen, settings
+
+
+@attrs.frozen
+class Report:
+    """What came of all checks of a class or a distribution."""
+
+    outcomes: Sequence[Outcome]
+
+    @property
+    def broken(self) -> list[Outcome]:
+        """The claims that do not hold."""
+        return [outcome for outcome in self.outcomes if outcome.status == "broken"]
+
+    def raise_if_broken(self) -> Report:
+        """The report itself.
+
+        Raises:
+            AssertionError: a claim does not hold; the text is about all of them.
+        """
+        if self.broken:
+            raise AssertionError("\n\n".join(map(str, self.broken)))
+        return self
+
+
+def cases(target: Any, only: Sequence[str] = ()) -> Iterator[Case]:
+    """The checks of an algorithm's class, or of a distribution by its name.
+
+    Args:
+        target: a class, or the name of a distribution.
+        only: the names of the checks that are wanted; none stands for all.
+
+    Raises:
+        TypeError: the class follows none of the protocols.
+        ValueError: there is no check of a name in ``only`` or in the class's ``expected_failures``.
+    """
+    kind = "package" if isinstance(target, str) else kind_of(target)
+    of_kind = [check for check in CHECKS if check.kind == kind]
+    expected = {} if kind == "package" else target.expected_failures
+    for name in (*only, *expected):
+        if name not in {check.name for check in CHECKS}:
+            raise ValueError(f"there is no check called {name!r}: mxcore check --explain lists them")
+    tried: Sequence[Any] = [target] if kind == "package" else _all_subjects(target)
+    label = target if kind == "package" else target.__name__
+    for check in of_kind:
+        if not only or check.name in only:
+            yield Case(label, check, tried, expected.get(check.name, ""))
+
+
+def _all_subjects(cls: type[Any]) -> list[Subject]:
+    found = subjects(cls)
+    if not found:
+        raise ValueError(f"{cls.__name__}.examples is empty: give at least {{}}, or arguments to try the class with")
+    return found
+
+
+def _checked(target: Any, only: Sequence[str]) -> Report:
+    return Report([case.run() for case in cases(target, only)]).raise_if_broken()
+
+
+def check_optimizer(cls: type[Any], only: Sequence[str] = ()) -> Report:
+    """Try all checks of an optimizer's class.
+
+    Args:
+        cls: the class.
+        only: the names of the checks that are wanted; none stands for all.
+
+    Raises:
+        AssertionError: a claim does not hold; the text says of each what was claimed, what was seen and how to see it
+            again.
+        TypeError: ``cls`` is no optimizer.
+    """
+    return _checked(_of_kind(cls, "optimizer"), only)
+
+
+def check_initializer(cls: type[Any], only: Sequence[str] = ()) -> Report:
+    """Try all checks of an initializer's class; see :func:`check_optimizer`."""
+    return _checked(_of_kind(cls, "initializer"), only)
+
+
+def check_lr_scheduler(cls: type[Any], only: Sequence[str] = ()) -> Report:
+    """Try all checks of a scheduler's class; see :func:`check_optimizer`."""
+    return _checked(_of_kind(cls, "lr_scheduler"), only)
+
+
+def check_package(distribution: str, only: Sequence[str] = ()) -> Report:
+    """Try all checks of an installed distribution, by its name; see :func:`check_optimizer`."""
+    return _checked(distribution, only)
+
+
+def _of_kind(cls: type[Any], kind: str) -> type[Any]:
+    if kind_of(cls) != kind:
+        raise TypeError(f"{cls.__name__} is no {kind}: call check_{kind_of(cls)}")
+    return cls
+
+
+def parametrize_with_checks(*targets: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let pytest call a test once for each check of each class or distribution, as its argument ``check``.
+
+    A check that a class expects to fail is an ``xfail`` with the class's reason, and fails if it passes. One that needs
+    a device is left out where there is none.
+
+    >>> import mxcore as mx
+    >>> @parametrize_with_checks(mx.optimizer.SGD, "mxcore-optimizer-sgd")
+    ... def test_conformance(check):
+    ...     check()
+    """
+    import pytest
+
+    every = [case for target in targets for case in cases(target) if not case.check.needs()]
+    return pytest.mark.parametrize("check", [pytest.param(case, id=case.label) for case in every])

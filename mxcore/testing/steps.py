@@ -1,0 +1,73 @@
+"""Weights, gradients and runs of an optimizer, the same in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import mxcore as mx
+from mxcore.optimizer import Updater
+from mxcore.state import map_arrays
+from mxcore.testing.subject import Subject
+
+__all__ = ["NAMES", "gradients", "leaves", "numbers", "run", "start", "values", "weights"]
+
+Array = npt.NDArray[Any]
+NAMES = {0: "fc_weight", 1: "fc_bias", 2: "norm_gamma"}
+"""The names of the parameters, by index."""
+_SHAPES = ((4, 3), (3,), (5,))
+
+
+def numbers(*key: int, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
+    """Numbers between 0.5 and 1.5 of either sign, so that float16 has room for their squares."""
+    rng = np.random.default_rng(key)
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape), dtype)
+
+
+def weights(dtype: Any = "float64") -> list[Array]:
+    """New weights, always the same ones: a matrix, a bias and a gamma."""
+    return [numbers(0, index, shape=shape, dtype=dtype) for index, shape in enumerate(_SHAPES)]
+
+
+def gradients(step: int, dtype: Any = "float64") -> list[Array]:
+    """The gradients of a step, which cannot be written to."""
+    found = [numbers(step, index, shape=shape, dtype=dtype) for index, shape in enumerate(_SHAPES)]
+    for grad in found:
+        grad.flags.writeable = False
+    return found
+
+
+def start(subject: Subject, **settings: Any) -> Updater:
+    """An updater of named parameters, from a fixed seed, with a rate that is seen within a few steps."""
+    mx.random.seed(1)
+    given = {"learning_rate": 0.05, **subject.settings, "param_idx2name": dict(NAMES), **settings}
+    return mx.optimizer.get_updater(subject.cls(**given))
+
+
+def run(
+    updater: Updater,
+    steps: Iterable[int],
+    params: list[Array] | None = None,
+    change: Callable[[Array], Array] = lambda grad: grad,
+) -> list[Array]:
+    """The weights after some steps, one parameter after the other; ``change`` may put other gradients in place."""
+    params = weights() if params is None else params
+    for step in steps:
+        for index, grad in enumerate(gradients(step, params[0].dtype)):
+            updater(index, change(grad), params[index])
+    return params
+
+
+def leaves(state: Any) -> list[Array]:
+    """The arrays of a state."""
+    found: list[Array] = []
+    map_arrays(state, found.append)
+    return found
+
+
+def values(updater: Updater, params: Sequence[Array]) -> list[Array]:
+    """The weights and all arrays of their states."""
+    return [*params, *(leaf for index in range(len(params)) for leaf in leaves(updater.states.get(index)))]

@@ -1,0 +1,106 @@
+"""What is checked: a class, with the arguments that it is tried with."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from mxcore.initializer import Initializer
+from mxcore.lr_scheduler import LRScheduler
+from mxcore.optimizer import Optimizer
+
+__all__ = ["Subject", "kind_of", "own_fields", "subjects"]
+
+PROTOCOLS: dict[str, type[Any]] = {"optimizer": Optimizer, "initializer": Initializer, "lr_scheduler": LRScheduler}
+
+
+@attrs.frozen
+class Subject:
+    """A class and the arguments that it is tried with."""
+
+    cls: Any
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def make(self, **more: Any) -> Any:
+        """An instance, with further arguments."""
+        return self.cls(**{**self.settings, **more})
+
+    @property
+    def importable(self) -> bool:
+        """Whether the class can be imported by its name, as pickle and other processes do."""
+        return "<locals>" not in self.cls.__qualname__ and self.cls.__module__ != "__main__"
+
+    @property
+    def text(self) -> str | None:
+        """The arguments as text from which another process can make them again, if there is one."""
+        text = repr(dict(self.settings))
+        try:
+            return text if ast.literal_eval(text) == self.settings else None
+        except (ValueError, SyntaxError):
+            return None
+
+    def __str__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
+        return f"{self.cls.__name__}({arguments})"
+
+
+def kind_of(cls: type[Any]) -> str:
+    """Which of the three protocols a class follows.
+
+    Raises:
+        TypeError: none of them.
+    """
+    for kind, protocol in PROTOCOLS.items():
+        if isinstance(cls, type) and issubclass(cls, protocol):
+            return kind
+    raise TypeError(f"{cls!r} is no subclass of Optimizer, Initializer or LRScheduler: give the class itself")
+
+
+def own_fields(cls: type[Any]) -> list[Any]:
+    """The hyper-parameters that a class adds to those of its protocol."""
+    shared = (
+        {field.name for field in attrs.fields(protocol)} if attrs.has(protocol := PROTOCOLS[kind_of(cls)]) else set()
+    )
+    return [field for field in (attrs.fields(cls) if attrs.has(cls) else ()) if field.name not in shared]
+
+
+def subjects(cls: type[Any]) -> list[Subject]:
+    """A class with each of its examples; an optimizer also with each hyper-parameter in turn at another value."""
+    declared = [Subject(cls, example) for example in cls.examples]
+    return [*declared, *_variants(cls)] if kind_of(cls) == "optimizer" else declared
+
+
+def _variants(cls: type[Any]) -> list[Subject]:
+    own = [{field.alias: value} for field in own_fields(cls) for value in _other_values(cls, field)]
+    shared: Sequence[Mapping[str, Any]] = ({"wd": 0.1}, {"clip_gradient": 0.75}, {"rescale_grad": 0.5})
+    return [Subject(cls, settings) for settings in (*shared, *own) if _accepted(cls, settings)]
+
+
+def _other_values(cls: type[Any], field: Any) -> list[Any]:
+    """Values of a hyper-parameter that are not its default, some of which the class may refuse."""
+    default = field.default
+    if isinstance(default, str):  # the error lists the words that it may be
+        try:
+            cls(**{field.alias: "?"})
+        except (ValueError, TypeError) as error:
+            return [word for word in re.findall(r"'(\w+)'", str(error)) if word != default]
+        return []
+    if isinstance(default, bool):
+        return [not default]
+    if isinstance(default, int):
+        return [default + 1]
+    if default is None:
+        return [2.0]
+    return [default / 2 or 0.5] if isinstance(default, float) else []
+
+
+def _accepted(cls: type[Any], settings: Mapping[str, Any]) -> bool:
+    try:
+        cls(**settings)
+    except (ValueError, TypeError):
+        return False
+    return True

@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
-from mxcore.kernel import plan
+from mxcore.kernel import executors
 from mxcore.kernel.direct import DirectPlan
 from mxcore.kernel.norm import CHUNK
 from mxcore.kernel.threads import get_num_threads, run_parts, set_num_threads
@@ -130,7 +130,7 @@ def test_half_precision_is_rounded_as_numpy_rounds_it(dtype: str) -> None:
 
 def test_results_do_not_depend_on_the_number_of_threads(threads: None, emitter: str) -> None:
     rng = np.random.default_rng(1)
-    sizes = (plan.PARALLEL_FROM, 3, CHUNK + 1)
+    sizes = (executors.PARALLEL_FROM, 3, CHUNK + 1)
     results = []
     for count in (1, 2, 5):
         set_num_threads(count)

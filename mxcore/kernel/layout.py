@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Flat", "address", "axes_in_memory", "check_apart", "check_written"]
+from mxcore.backend import Array
+
+__all__ = ["Flat", "address", "axes_in_memory", "check_apart", "check_written", "place_of"]
 
 Host = npt.NDArray[Any]
 
 
-def axes_in_memory(array: Host) -> list[int]:
+def axes_in_memory(array: Array) -> list[int]:
     """The axes of an array from the outermost to the innermost one in memory."""
     return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
 
 
-def address(array: Host) -> int:
-    """Where an array begins."""
-    return int(array.__array_interface__["data"][0])
+def address(array: Array) -> int:
+    """Where an array begins, in the memory of the host or of its device."""
+    return int(array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.data.ptr)
+
+
+def place_of(array: Array) -> Host:
+    """An array of NumPy that lies at the same addresses: to be asked where it lies, and, of a device, never read."""
+    if isinstance(array, np.ndarray):
+        return array
+    interface = {
+        "version": 3,
+        "shape": array.shape,
+        "strides": array.strides,
+        "typestr": array.dtype.str,
+        "data": (address(array), False),
+    }
+    return np.asarray(SimpleNamespace(__array_interface__=interface))
 
 
 def check_written(label: str, array: Host) -> None:
@@ -60,12 +77,12 @@ class Flat:
         axes: the order of axes that all arrays of one parameter are read in.
     """
 
-    def __init__(self, array: Host, axes: Sequence[int]) -> None:
-        ordered = array.transpose(axes)
-        usable = ordered.flags.c_contiguous and array.flags.aligned and array.dtype.isnative
-        self.array = ordered
-        self.staged = not usable
-        self.data: Host = np.empty(array.size, array.dtype.newbyteorder("=")) if self.staged else ordered.reshape(-1)
+    def __init__(self, array: Array, axes: Sequence[int]) -> None:
+        self.array = array.transpose(axes)
+        place = place_of(self.array)
+        self.staged = not (place.flags.c_contiguous and place.flags.aligned and place.dtype.isnative)
+        native = array.dtype.newbyteorder("=")
+        self.data: Array = (self.array.astype(native, order="C") if self.staged else self.array).reshape(-1)
 
     def read(self) -> None:
         """Bring the copy up to date with the array."""

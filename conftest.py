@@ -1,4 +1,4 @@
-"""Let every test and every doctest start from one seed, and take back what it registered."""
+"""Let every test and every doctest start from one seed, and take back what it registered; say what is left out."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,13 @@ import mxcore as mx
 # How long an example takes says nothing about whether it is right.
 hypothesis.settings.register_profile("mxcore", deadline=None)
 hypothesis.settings.load_profile("mxcore")
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """What a plain run does not collect."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return None
+    return "not collected: tests/device_free and tests/gpu, the path to GPUs; docs/gpu.md has their commands"
 
 
 @pytest.fixture(autouse=True)

@@ -60,7 +60,7 @@ class Step:
         self.one_by_one = _overrides(optimizer) or bool(self.host)
         members = [self._member(*one) for one in zip(self.indices, self.weights, self.grads, self.states, strict=True)]
         backend = shared_backend((member.label, member.weight) for member in members)
-        self.groups = [_Group(backend, self, positions, members) for positions in _grouped(members)]
+        self.groups = [_Group(backend, self, positions, members) for positions in _grouped(backend, members)]
         self.table: _Table | None = None
         self.rates = _Rates()
 
@@ -181,7 +181,7 @@ class Step:
 
 
 class _Group:
-    """Those parameters of a step that run in one pass: of one dtype, with the same static numbers."""
+    """Those parameters of a step that run in one pass: on one device, of one dtype, with the same static numbers."""
 
     def __init__(self, backend: Backend, step: Step, positions: list[int], members: Sequence[Member]) -> None:
         self.positions = positions
@@ -203,11 +203,12 @@ class _Group:
         return self._rows
 
 
-def _grouped(members: Sequence[Member]) -> list[list[int]]:
+def _grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
     groups: dict[tuple[Any, ...], list[int]] = {}
     for position, member in enumerate(members):
         static = tuple(sorted(member.static.items()))
-        groups.setdefault((member.weight.dtype, member.computed.dtype, static), []).append(position)
+        kind = (backend.device_of(member.weight), member.weight.dtype, member.computed.dtype, static)
+        groups.setdefault(kind, []).append(position)
     return list(groups.values())
 
 

@@ -2,6 +2,7 @@
 
 import sys
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,24 +45,43 @@ def test_contexts_are_values() -> None:
     assert mx.cpu().array([1, 2]).tolist() == [1, 2]
 
 
-def test_a_gpu_without_cupy_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cupy", None)
-    mx.gpu().backend.__dict__.pop("xp", None)
+@pytest.fixture
+def no_cupy_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Let the backend look for CuPy as if for the first time."""
+    for name in ("xp", "cuda"):
+        monkeypatch.delitem(mx.gpu().backend.__dict__, name, raising=False)
+    with monkeypatch.context() as patch:
+        yield patch
+    for name in ("xp", "cuda"):
+        mx.gpu().backend.__dict__.pop(name, None)
+
+
+def test_a_gpu_without_cupy_says_what_to_install(no_cupy_yet: pytest.MonkeyPatch) -> None:
+    no_cupy_yet.setitem(sys.modules, "cupy", None)
     with pytest.raises(BackendError, match=r"a GPU needs CuPy.*pip install 'mxcore\[cupy13\]'"):
         mx.gpu().array([1.0])
 
 
-def test_a_gpu_without_a_device_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (35, r"a GPU needs an NVIDIA driver that CuPy can use: install or update it \(cudaError\)"),
+        (100, "there is no CUDA device: see what nvidia-smi lists"),
+    ],
+)
+def test_a_gpu_without_a_driver_or_a_device_says_so(status: int, message: str, no_cupy_yet: pytest.MonkeyPatch) -> None:
     class CUDARuntimeError(RuntimeError):
-        pass
+        def __init__(self) -> None:
+            super().__init__("cudaError")
+            self.status = status
 
     def count() -> int:
-        raise CUDARuntimeError("no driver")
+        raise CUDARuntimeError
 
     runtime = types.SimpleNamespace(CUDARuntimeError=CUDARuntimeError, getDeviceCount=count)
     cupy = types.SimpleNamespace(cuda=types.SimpleNamespace(runtime=runtime, Device=None))
-    monkeypatch.setitem(mx.gpu().backend.__dict__, "xp", cupy)
-    with pytest.raises(BackendError, match="no usable CUDA device or driver: no driver"):
+    no_cupy_yet.setitem(mx.gpu().backend.__dict__, "xp", cupy)
+    with pytest.raises(BackendError, match=message):
         mx.gpu().array([1.0])
     runtime.getDeviceCount = lambda: 1  # type: ignore[assignment]
     with pytest.raises(BackendError, match=r"gpu\(1\) was asked for, but CUDA sees 1 device"):

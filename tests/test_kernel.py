@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from rule_runs import LONGER, RULES
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
@@ -18,23 +19,6 @@ from mxcore.kernel import executors
 from mxcore.kernel.direct import DirectPlan
 from mxcore.kernel.norm import CHUNK
 from mxcore.kernel.threads import get_num_threads, run_parts, set_num_threads
-
-RULES = sorted(
-    {
-        record.name
-        for record in mx.catalogue.records("optimizer")
-        if mx.optimizer.registry.get(record.qualified_name).runs_rule()
-    }
-)
-# Arguments with which a rule goes through its longer branch.
-LONGER = {
-    "adamw": {"amsgrad": True, "wd": 0.1},
-    "dcasgd": {"momentum": 0.5, "adaptive": True},
-    "lars": {"momentum": 0.5},
-    "nag": {"momentum": 0.5},
-    "rmsprop": {"centered": True, "clip_weights": 2.0},
-    "sgd": {"momentum": 0.5},
-}
 
 
 @pytest.fixture(params=["llvm", "numpy"])

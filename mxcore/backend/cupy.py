@@ -1,7 +1,7 @@
 """The CuPy backend: arrays in the memory of CUDA devices.
 
-CuPy is imported when the first of its arrays, or ``mx.gpu()``, is used. This module has been written against CuPy's
-documented interface and has not run on a device yet.
+CuPy is imported when the first of its arrays, or ``mx.gpu()``, is used. Work goes to the device that holds the arrays,
+into the stream that is current there; memory comes from CuPy's pool.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array, BackendError
+from mxcore.backend.cuda import Cuda
 from mxcore.kernel import Member, Plan, Program
 from mxcore.kernel.direct import DirectPlan
 
@@ -34,28 +35,25 @@ class CupyBackend:
         except ImportError as error:
             raise BackendError(f"a GPU needs CuPy, which cannot be imported ({error}): {_INSTALL}") from error
 
+    @functools.cached_property
+    def cuda(self) -> Cuda:
+        """What is asked of CUDA itself."""
+        return Cuda(self.xp)
+
     def device_of(self, array: Array) -> int:
         return int(array.device.id)
 
     def on(self, device: int) -> AbstractContextManager[Any]:
-        count = self._device_count()
-        if not 0 <= device < count:
-            raise BackendError(f"gpu({device}) was asked for, but CUDA sees {count} device(s)")
-        context: AbstractContextManager[Any] = self.xp.cuda.Device(device)
-        return context
-
-    def _device_count(self) -> int:
-        try:
-            return int(self.xp.cuda.runtime.getDeviceCount())
-        except self.xp.cuda.runtime.CUDARuntimeError as error:
-            raise BackendError(f"CuPy is installed but finds no usable CUDA device or driver: {error}") from error
+        self.cuda.check(device)
+        return self.cuda.on(device)
 
     def from_host(self, array: npt.ArrayLike, device: int = 0) -> Array:
         with self.on(device):
             return self.xp.array(np.asarray(array), order="K")
 
     def to_host(self, array: Array) -> npt.NDArray[Any]:
-        return np.asarray(self.xp.asnumpy(array, order="A"))
+        with self.on(self.device_of(array)):
+            return np.asarray(self.xp.asnumpy(array, order="A"))
 
     def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
         with self.on(self.device_of(array)):
@@ -73,4 +71,9 @@ class CupyBackend:
         return True  # CuPy has no read-only arrays
 
     def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        return DirectPlan(self, program, static, members)
+        if not members[0].computes_in_place:
+            return DirectPlan(self, program, static, members)
+        # With the emitter: for the first update, not for the import.
+        from mxcore.kernel.device import DevicePlan
+
+        return DevicePlan(self.cuda, program, static, members)

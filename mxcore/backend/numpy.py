@@ -13,8 +13,6 @@ from mxcore.backend import Array
 from mxcore.kernel import Member, Plan, Program
 from mxcore.kernel.direct import DirectPlan
 
-_FUSED = ("float32", "float64")
-
 
 class NumpyBackend:
     """See :class:`mxcore.backend.Backend`."""
@@ -47,7 +45,7 @@ class NumpyBackend:
         return bool(array.flags.writeable)
 
     def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        if members[0].computed.dtype.name not in _FUSED:
+        if not members[0].computes_in_place:
             return DirectPlan(self, program, static, members)
         # With their emitters: for the first update, not for the import.
         from mxcore.kernel.plan import FusedPlan

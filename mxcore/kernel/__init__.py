@@ -5,10 +5,11 @@ weight and the new slots. :class:`Program` describes it, :class:`Member` one par
 :class:`Plan` of the two, which runs step after step. What every algorithm shares (rescaling, clipping, weight decay,
 master weights) is applied within the same pass, so that a rule is the algorithm box of its paper and nothing else.
 
-On NumPy arrays a rule is *traced* once (:mod:`~mxcore.kernel.trace`) into a graph (:mod:`~mxcore.kernel.graph`), which
+A rule is *traced* once (:mod:`~mxcore.kernel.trace`) into a graph (:mod:`~mxcore.kernel.graph`). For arrays of NumPy it
 is emitted as code for this machine (:mod:`~mxcore.kernel.llvm`) or as blocked NumPy calls
-(:mod:`~mxcore.kernel.blocked`), and run by a plan (:mod:`~mxcore.kernel.plan`). A rule may use the norm of a parameter
-(:mod:`~mxcore.kernel.norm`), which takes a pass of its own, and noise (:mod:`~mxcore.kernel.noise`).
+(:mod:`~mxcore.kernel.blocked`), and run by a plan (:mod:`~mxcore.kernel.plan`); for arrays of CuPy, as CUDA C
+(:mod:`~mxcore.kernel.cuda`), and run by a plan on their device (:mod:`~mxcore.kernel.device`). A rule may use the norm
+of a parameter (:mod:`~mxcore.kernel.norm`), which takes a pass of its own, and noise (:mod:`~mxcore.kernel.noise`).
 """
 
 from __future__ import annotations

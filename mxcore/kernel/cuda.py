@@ -1,8 +1,8 @@
 """Emit the stages of a traced rule as CUDA C: one launch for all parameters, a block of threads for each chunk.
 
 To be compiled with ``--fmad=false``, so that no multiplication is fused with an addition, and every emitter gives the
-same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``, ``blockDim`` and the conversions of half
-precision.
+same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``, ``blockDim`` and the functions
+that take a float for its bits, and no header.
 """
 
 from __future__ import annotations
@@ -20,9 +20,31 @@ from mxcore.kernel.trace import Stage, Traced
 __all__ = ["emit", "norms"]
 
 _TYPES = {"float32": ("float", "f"), "float64": ("double", "")}
+# Half precision by its bits: CUDA's own conversions are in headers that not every installation of CuPy finds.
 _HALF = {
-    "float16": ("__half", "#include <cuda_fp16.h>", "__half2float", "__float2half_rn"),
-    "bfloat16": ("__nv_bfloat16", "#include <cuda_bf16.h>", "__bfloat162float", "__float2bfloat16_rn"),
+    "float16": """\
+__device__ float widen(unsigned short half) {
+  const unsigned int sign = (half & 0x8000u) << 16, rest = (half & 0x7fffu) << 13;
+  if (rest >= 0x0f800000u) return __uint_as_float(sign | rest | 0x7f800000u);  // infinite, or not a number
+  return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest) * 0x1p112f));
+}
+__device__ unsigned short narrow(float x) {
+  const unsigned int bits = __float_as_uint(x), sign = bits >> 16 & 0x8000u, rest = bits & 0x7fffffffu;
+  if (rest > 0x7f800000u) return sign | 0x7e00u;  // not a number
+  if (rest >= 0x477ff000u) return sign | 0x7c00u;  // what is nearer to 65536 than to 65504 is infinite
+  if (rest < 0x38800000u)  // subnormal: 0.5 has its last place at 2^-24, to which the sum is rounded
+    return sign | (__float_as_uint(__uint_as_float(rest) + 0.5f) - 0x3f000000u);
+  return sign | (rest - 0x38000000u + 0xfffu + (rest >> 13 & 1u)) >> 13;  // to nearest, ties to even
+}
+""",
+    "bfloat16": """\
+__device__ float widen(unsigned short half) { return __uint_as_float((unsigned int)half << 16); }
+__device__ unsigned short narrow(float x) {
+  const unsigned int bits = __float_as_uint(x);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return bits >> 16 | 0x40u;  // not a number
+  return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;  // to nearest, ties to even
+}
+""",
 }
 _OPERATORS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">",
@@ -95,7 +117,7 @@ class _Emitter:
     def lines(self, name: str) -> Iterator[str]:
         """The whole source."""
         if self.half:
-            yield _HALF[self.half][1]
+            yield _HALF[self.half]
         if any(node.value == "noise" for node in self.stage.order):
             yield philox_cuda.source(self.normal)
         table = "const long long* __restrict__"
@@ -123,7 +145,7 @@ class _Emitter:
         yield "}"
 
     def _stored(self, array: str) -> str:
-        return _HALF[self.half][0] if self.half and array in ("grad", "half_weight") else self.type
+        return "unsigned short" if self.half and array in ("grad", "half_weight") else self.type
 
     def _body(self) -> Iterator[str]:
         for node in self.stage.order:
@@ -139,7 +161,7 @@ class _Emitter:
             yield f"a{self.columns.index(array)}[i] = {self._operand(node)};"
         if self.half and self.stage.written:
             weight = self._operand(self.traced.written["weight"])
-            yield f"a{len(self.columns) - 1}[i] = {_HALF[self.half][3]}({weight});"
+            yield f"a{len(self.columns) - 1}[i] = narrow({weight});"
 
     def _load(self, node: Node) -> str:
         if node.value == "noise":
@@ -147,7 +169,7 @@ class _Emitter:
             return f"{self.normal.name}(i, keys[2 * tensor], keys[2 * tensor + 1], {zero}, {one})"
         array = str(node.value)
         element = f"a{self.columns.index(array)}[i]"
-        return element if self._stored(array) == self.type else f"{_HALF[str(self.half)][2]}({element})"
+        return element if self._stored(array) == self.type else f"widen({element})"
 
     def _operand(self, node: Node) -> str:
         return self._constant(float(node.value or 0)) if node.op == "constant" else self.names[node.number]

@@ -1,4 +1,4 @@
-"""A plan that runs a rule directly on arrays, one parameter after the other: any array library, any floating dtype.
+"""A plan that runs a rule directly on arrays, one parameter after the other: for half precision without a master.
 
 Everything is computed before anything is written, so that a rule which fails changes nothing.
 """

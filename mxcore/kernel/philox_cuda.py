@@ -35,7 +35,10 @@ __device__ void {name}_block(unsigned long long block, unsigned long long key, u
 __device__ {type} {name}(unsigned long long i, unsigned long long key, unsigned long long stream{last}) {{
     {type} elements[{per_block}];
     {name}_block(i / {group} * {lanes} + i % {lanes}, key, stream{passed}, elements);
-    return elements[i / {lanes} % {per_block}];
+    {type} element = elements[0];  // a choice in registers: an index would send the elements through memory
+    for (int k = 1; k < {per_block}; ++k)
+        if (i / {lanes} % {per_block} == k) element = elements[k];
+    return element;
 }}
 
 // Write elements start, ..., stop - 1 of a stream to out: a thread for each block of each group that they touch.

@@ -177,8 +177,12 @@ class Uniforms:
         self.memory[: self.shared] = kept
         self.address = ctypes.addressof(self.memory)
 
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """All of them, where they lie."""
+        return np.frombuffer(self.memory, self.dtype) if len(self.memory) else np.empty(0, self.dtype)
+
     def row(self, number: int) -> list[Any]:
         """The shared numbers and those of a row, as NumPy scalars."""
-        values = np.frombuffer(self.memory, self.dtype) if len(self.memory) else np.empty(0, self.dtype)
-        begin = self.shared + number * self.width
+        values, begin = self.values, self.shared + number * self.width
         return [*values[: self.shared], *values[begin : begin + self.width]]

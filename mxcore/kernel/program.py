@@ -178,3 +178,8 @@ class Member:
     def computed(self) -> Array:
         """What the rule is applied to: the master, or else the weight."""
         return self.weight if self.master is None else self.master
+
+    @property
+    def computes_in_place(self) -> bool:
+        """Whether compiled code can compute it: half precision needs a master for that."""
+        return self.computed.dtype.name in ("float32", "float64")

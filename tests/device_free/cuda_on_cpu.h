@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #define __global__
 #define __device__
@@ -21,10 +22,20 @@ static float __uint_as_float(unsigned x) { return same_bits<float>(x); }
 static long long __double_as_longlong(double x) { return same_bits<long long>(x); }
 static double __longlong_as_double(long long x) { return same_bits<double>(x); }
 
-template <class Kernel, class... Arguments>
-void launch(Kernel kernel, unsigned blocks, unsigned threads, Arguments... arguments) {
+// As cuLaunchKernel: arguments[i] points to the value of argument i. The last block goes first: no order is promised.
+template <class... Types, std::size_t... Place>
+static void launch(void (*kernel)(Types...), unsigned blocks, unsigned threads, void **arguments,
+                   std::index_sequence<Place...>) {
     gridDim.x = blocks;
     blockDim.x = threads;
-    for (blockIdx.x = 0; blockIdx.x < blocks; ++blockIdx.x)
-        for (threadIdx.x = 0; threadIdx.x < threads; ++threadIdx.x) kernel(arguments...);
+    for (unsigned block = blocks; block-- > 0;)
+        for (unsigned thread = threads; thread-- > 0;) {
+            blockIdx.x = block;
+            threadIdx.x = thread;
+            kernel(*static_cast<Types *>(arguments[Place])...);
+        }
+}
+template <class... Types>
+static void launch(void (*kernel)(Types...), unsigned blocks, unsigned threads, void **arguments) {
+    launch(kernel, blocks, threads, arguments, std::index_sequence_for<Types...>{});
 }

@@ -1,0 +1,87 @@
+"""What is asked of CUDA itself: devices, the current stream, copies from the host, and kernels.
+
+It is all that a machine without a device lacks. Tests put something else in its place, and prove the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from mxcore.backend import Array, BackendError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["OPTIONS", "Cuda", "Kernel"]
+
+Kernel = Callable[[int, int, Sequence[Any]], None]
+"""``kernel(blocks, threads, arguments)``: a launch into the current stream; arrays stand for their addresses."""
+
+_NO_DEVICE = 100  # cudaErrorNoDevice
+# Each operation is rounded by itself, so that every emitter gives the same bits.
+OPTIONS = ("--fmad=false",)
+
+
+class Cuda:
+    """CUDA by way of CuPy.
+
+    Args:
+        xp: the module ``cupy``.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+        self._kernels: dict[tuple[str, str], Any] = {}
+
+    def check(self, device: int) -> None:
+        """See that there is a device of that number.
+
+        Raises:
+            BackendError: there is none, or no driver; the message says which.
+        """
+        count = self._count()
+        if not count:
+            raise BackendError(
+                "a GPU was asked for, but there is no CUDA device: see what nvidia-smi lists, and CUDA_VISIBLE_DEVICES"
+            )
+        if not 0 <= device < count:
+            raise BackendError(f"gpu({device}) was asked for, but CUDA sees {count} device(s), from gpu(0)")
+
+    def _count(self) -> int:
+        runtime = self.xp.cuda.runtime
+        try:
+            return int(runtime.getDeviceCount())
+        except runtime.CUDARuntimeError as error:
+            if error.status == _NO_DEVICE:
+                return 0
+            raise BackendError(
+                f"a GPU needs an NVIDIA driver that CuPy can use: install or update it ({error})"
+            ) from error
+
+    def on(self, device: int) -> AbstractContextManager[Any]:
+        """Make a device the current one for a block."""
+        context: AbstractContextManager[Any] = self.xp.cuda.Device(device)
+        return context
+
+    def stream(self) -> int:
+        """The stream that is current on the current device."""
+        return int(self.xp.cuda.get_current_stream().ptr)
+
+    def upload(self, values: npt.NDArray[Any], array: Array) -> None:
+        """Copy from the host, in the current stream; ``values`` may be changed as soon as this returns."""
+        array.set(values, stream=self.xp.cuda.get_current_stream())
+
+    def kernel(self, source: str, name: str) -> Kernel:
+        """A kernel of some CUDA C, compiled for the current device."""
+        key = source, name
+        if key not in self._kernels:
+            self._kernels[key] = self.xp.RawKernel(source, name, options=OPTIONS)
+        compiled = self._kernels[key]
+        compiled.compile()
+
+        def launch(blocks: int, threads: int, arguments: Sequence[Any]) -> None:
+            compiled((blocks,), (threads,), tuple(arguments))
+
+        return launch

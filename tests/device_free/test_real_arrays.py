@@ -1,0 +1,160 @@
+"""From real arrays of CuPy, through the backend's own plans and tables and the generated source, to NumPy's bits."""
+
+import gc
+import weakref
+from typing import Any
+
+import cupy
+import numpy as np
+import pytest
+from device_free.on_cpu import CudaOnCpu, hosted, on_device
+from rule_runs import Run, after_three_steps, assert_same_bits, every_dtype, every_rule, on_host, values
+
+import mxcore as mx
+from mxcore.backend import BackendError
+from mxcore.kernel.device import PIECE, DevicePlan
+from mxcore.kernel.norm import CHUNK
+
+
+@every_dtype
+@every_rule
+def test_a_rule_gives_the_bits_of_the_numpy_backend(name: str, arguments: Any, dtype: Any, cuda: CudaOnCpu) -> None:
+    host = after_three_steps(name, arguments, dtype, on_host)
+    device = after_three_steps(name, arguments, dtype, on_device)
+    assert {type(plan) for plan in device.plans} == {DevicePlan}
+    assert {type(array) for array in device.placed} == {cupy.ndarray}
+    assert_same_bits(device.host, host.host)
+
+
+def test_a_rule_is_one_launch_for_all_parameters(cuda: CudaOnCpu) -> None:
+    run = Run("adam", {}, values("f4"), on_device)
+    run.step(values("f4"))
+    pieces = sum(-(-array.size // PIECE) for array in run.weights)
+    assert cuda.launched == [(0, "kernel", pieces)]
+
+
+def test_a_rule_with_norms_measures_finishes_and_writes(cuda: CudaOnCpu) -> None:
+    run = Run("lamb", {}, values("f4"), on_device)
+    run.step(values("f4"))
+    chunks, pieces = (sum(-(-array.size // size) for array in run.weights) for size in (CHUNK, PIECE))
+    names = [(name, blocks) for _, name, blocks in cuda.launched]
+    assert names == [("kernel", chunks), ("add_lanes", 1), ("add_chunks", 1), ("kernel", pieces)]
+
+
+def test_empty_arrays_launch_nothing(cuda: CudaOnCpu) -> None:
+    Run("sgd", {}, [np.zeros((0, 3), "f4")], on_device).step([np.zeros((0, 3), "f4")])
+    assert cuda.launched == []
+
+
+def test_tables_are_copied_once_and_then_only_what_has_changed(cuda: CudaOnCpu) -> None:
+    weights, grads = ([hosted(array) for array in values("f4", seed=seed)] for seed in (1, 2))
+    optimizer = mx.optimizer.SGD(learning_rate=0.1)
+    step = mx.optimizer.get_updater(optimizer).bind(weights, grads)
+    step()
+    assert len(cuda.uploaded) > 1
+    cuda.uploaded.clear()
+    step()
+    assert cuda.uploaded == []
+    optimizer.lr = 0.2
+    step()
+    assert cuda.uploaded == [4]  # one float32
+
+
+def test_another_stream_has_tables_of_its_own(cuda: CudaOnCpu) -> None:
+    runs = [Run("adam", {}, values("f4"), place) for place in (on_host, on_device)]
+    for stream in (0, 7, 7, 0):
+        cuda.current_stream = stream
+        for run in runs:
+            run.step(values("f4", seed=stream))
+        tables = runs[1].plans[0].executor.tables
+        assert tables.stream == stream
+    host, device = runs
+    assert_same_bits(device.host, host.host)
+
+
+def test_new_gradients_are_taken_and_former_ones_are_let_go(cuda: CudaOnCpu) -> None:
+    run = Run("adam", {}, values("f4"), on_device)
+    kept: list[Any] = []
+
+    def remembered(array: Any, _: int) -> Any:
+        kept.append(weakref.ref(array))
+        return hosted(array)
+
+    run.place = remembered
+    for seed in range(4):
+        run.step(values("f4", seed=seed))
+    gc.collect()
+    last = len(run.weights)
+    assert [ref() is None for ref in kept] == [True] * (len(kept) - last) + [False] * last
+
+
+def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:
+    host = [np.ones((3, 4), "f4", order="F"), np.ones(3, "f4")]
+    weights = [hosted(array) for array in host]
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5))
+    grads = [np.arange(12, dtype="f4").reshape(3, 4, order="F"), np.ones(3, "f4")]
+    for _ in range(2):
+        update([0, 1], [hosted(np.copy(grad, order="K")) for grad in grads], weights)
+    for refused, error in ((np.ones(3, "f8"), TypeError), (np.ones(4, "f4"), ValueError)):
+        with pytest.raises(error, match="parameter 1: the gradient"):
+            update([0, 1], [hosted(grads[0]), hosted(refused)], weights)
+    with pytest.raises(TypeError, match="the gradient of parameter 1 is an array of numpy"):
+        update([0, 1], [hosted(grads[0]), grads[1]], weights)
+    assert host[0].tolist() == (1 - grads[0]).tolist()
+
+
+# --- devices ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_arrays_of_a_list_are_grouped_by_device(cuda: CudaOnCpu) -> None:
+    places = (on_host, lambda array, number: hosted(array, number % 2))
+    host, device = (Run("lamb", {}, values("f4"), place) for place in places)
+    for run in (host, device):
+        run.step(values("f4", seed=2))
+    assert [plan.device for plan in device.plans] == [0, 1]
+    assert {launched for launched, _, _ in cuda.launched} == {0, 1}
+    assert_same_bits(device.host, host.host)
+
+
+def test_arrays_of_one_parameter_on_two_devices_are_refused(cuda: CudaOnCpu) -> None:
+    weight, grad = np.ones(3, "f4"), np.ones(3, "f4")
+    update = mx.optimizer.get_updater(mx.optimizer.SGD())
+    with pytest.raises(ValueError, match=r"the gradient of parameter 0 is on gpu\(1\), its weight on gpu\(0\)"):
+        update(0, hosted(grad, 1), hosted(weight))
+    placed = hosted(weight)
+    update(0, hosted(grad), placed)
+    with pytest.raises(ValueError, match=r"on gpu\(1\), its weight on gpu\(0\)"):
+        update(0, hosted(grad, 1), placed)
+
+
+def test_weights_that_share_memory_are_refused(cuda: CudaOnCpu) -> None:
+    memory = hosted(np.ones(10, "f4"))
+    update = mx.optimizer.get_updater(mx.optimizer.SGD())
+    grads = [hosted(np.ones(6, "f4")) for _ in range(2)]
+    with pytest.raises(ValueError, match="share memory"):
+        update([0, 1], grads, [memory[:6], memory[4:]])
+    update([0, 1], [grad[:5] for grad in grads], [memory[:5], memory[5:]])
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [(0, "there is no CUDA device: see what nvidia-smi lists"), (1, r"gpu\(1\) was asked for, but CUDA sees 1 device")],
+)
+def test_a_device_that_is_not_there_is_an_error(devices: int, message: str, cuda: CudaOnCpu) -> None:
+    cuda.devices = devices
+    with pytest.raises(BackendError, match=message):
+        mx.gpu(1).array([1.0])
+
+
+def test_cupy_itself_says_that_there_is_no_driver() -> None:
+    if _devices():
+        pytest.skip("there is a device")
+    with pytest.raises(BackendError, match="NVIDIA driver that CuPy can use: install or update it|no CUDA device"):
+        mx.gpu().array([1.0])
+
+
+def _devices() -> int:
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return 0

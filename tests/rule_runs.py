@@ -1,0 +1,100 @@
+"""Every shipped rule, and runs of it whose arrays lie wherever a test wants: what several tests of rules share."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+import mxcore as mx
+
+RULES = sorted(
+    {
+        record.name
+        for record in mx.catalogue.records("optimizer")
+        if mx.optimizer.registry.get(record.qualified_name).runs_rule()
+    }
+)
+# Arguments with which a rule goes through its longer branch.
+LONGER = {
+    "adamw": {"amsgrad": True, "wd": 0.1},
+    "dcasgd": {"momentum": 0.5, "adaptive": True},
+    "lars": {"momentum": 0.5},
+    "nag": {"momentum": 0.5},
+    "rmsprop": {"centered": True, "clip_weights": 2.0},
+    "sgd": {"momentum": 0.5},
+}
+COMMON = {"learning_rate": 0.1, "clip_gradient": 1.5, "wd": 0.01, "multi_precision": True}
+Place = Callable[[Any, int], Any]
+DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38, 1e-7]
+SIZES = (8, 40_000, 1, 0)
+
+every_rule = pytest.mark.parametrize(
+    ("name", "arguments"),
+    [(name, COMMON) for name in RULES] + [(name, {**COMMON, **more}) for name, more in LONGER.items()],
+    ids=[*RULES, *(f"{name}-longer" for name in LONGER)],
+)
+every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+
+
+def values(dtype: Any, sizes: Sequence[int] = SIZES, seed: int = 1) -> list[Any]:
+    """Arrays of normal numbers that end with special ones."""
+    rng = np.random.default_rng(seed)
+    with np.errstate(over="ignore"):
+        return [np.append(rng.normal(size=max(size - len(SPECIAL), 0)), SPECIAL)[:size].astype(dtype) for size in sizes]
+
+
+def assert_same_bits(got: Sequence[Any], wanted: Sequence[Any]) -> None:
+    """See that arrays are equal, one not-a-number being like another."""
+    for one, other in zip(got, wanted, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one.astype(np.float64), other.astype(np.float64))
+
+
+class Run:
+    """An updater with its arrays: on the host, and where ``place(array, number of the parameter)`` puts them."""
+
+    def __init__(self, name: str, arguments: Any, weights: Sequence[Any], place: Place) -> None:
+        self.place, self.optimizer = place, mx.optimizer.create(name, **arguments)
+        weights = [array.copy() for array in weights]
+        states = [self.optimizer.create_state_multi_precision(number, one) for number, one in enumerate(weights)]
+        self.placed: list[Any] = []
+        self.host: list[Any] = []
+        self.update = mx.optimizer.get_updater(self.optimizer)
+        self.weights = [self._keep(array, number) for number, array in enumerate(weights)]
+        self.update.states = {number: self._keep(state, number) for number, state in enumerate(states)}
+
+    def _keep(self, state: Any, number: int) -> Any:
+        """Put the arrays of a state where they belong."""
+        if isinstance(state, tuple):
+            return tuple(self._keep(one, number) for one in state)
+        if state is not None:
+            self.host.append(state)
+            self.placed.append(self.place(state, number))
+        return state if state is None else self.placed[-1]
+
+    def step(self, grads: Sequence[Any]) -> None:
+        """Update all weights, from new gradient arrays."""
+        placed = [self.place(grad, number) for number, grad in enumerate(grads)]
+        self.update(list(range(len(grads))), placed, self.weights)
+
+    @property
+    def plans(self) -> list[Any]:
+        """The plans of the last call."""
+        (step,) = self.optimizer._steps.values()
+        return [group.plan for group in step.groups]
+
+
+def after_three_steps(name: str, arguments: Any, dtype: Any, place: Place) -> Run:
+    """A run over weights of some sizes, with fresh gradients at each step."""
+    run = Run(name, arguments, values(dtype), place)
+    for seed in (2, 3, 4):
+        run.step(values(dtype, seed=seed))
+    return run
+
+
+def on_host(array: Any, _: int) -> Any:
+    """The place of arrays that stay where they are."""
+    return array

@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
-from mxcore.backend import Array, backend_of
+from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.checks import in_lists
 from mxcore.counts import Counts
 from mxcore.hyperparameters import (
@@ -332,12 +332,13 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} does not tell workers apart")
 
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
-        if not self.has_master(weight):
-            self.update(index, weight, grad, state)
-            return
-        master, inner = state
-        self.update(index, master, backend_of(grad).copy(grad, np.float32), inner)
-        backend_of(weight).fill(weight, master)
+        with on_device_of(weight):
+            if not self.has_master(weight):
+                self.update(index, weight, grad, state)
+                return
+            master, inner = state
+            self.update(index, master, backend_of(grad).copy(grad, np.float32), inner)
+            backend_of(weight).fill(weight, master)
 
     def step(
         self,

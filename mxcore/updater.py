@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mxcore.backend import Array, backend_of
+from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.checks import check_call, in_lists
 from mxcore.step import Step
 
@@ -142,12 +142,14 @@ class Updater:
         if type(self.optimizer).update_multi_precision is Optimizer.update_multi_precision:
             self.optimizer.update_multi_precision(indices, weights, grads, states)
             return
-        for one in zip(indices, weights, grads, states, strict=True):
-            self.optimizer.update_multi_precision(*one)
+        for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
+            with on_device_of(weight):
+                self.optimizer.update_multi_precision(index, weight, grad, state)
 
     def _state(self, index: Index, weight: Array) -> Any:
         if index not in self.states:
-            self.states[index] = self.optimizer.create_state_multi_precision(index, weight)
+            with on_device_of(weight):
+                self.states[index] = self.optimizer.create_state_multi_precision(index, weight)
             self.states_synced[index] = True
         elif not self.states_synced.get(index, True):
             for kept in (self.states, self.worker_states):

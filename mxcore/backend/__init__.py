@@ -24,7 +24,18 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from mxcore.kernel import Member, Plan, Program
 
-__all__ = ["Array", "Backend", "BackendError", "Context", "backend_of", "cpu", "get_backend", "gpu", "shared_backend"]
+__all__ = [
+    "Array",
+    "Backend",
+    "BackendError",
+    "Context",
+    "backend_of",
+    "cpu",
+    "get_backend",
+    "gpu",
+    "on_device_of",
+    "shared_backend",
+]
 
 Array: TypeAlias = Any
 """A NumPy or CuPy array. Both are duck-typed alike, and neither is imported to say so."""
@@ -96,6 +107,12 @@ def backend_of(array: Array) -> Backend:
     """
     kind: Any = type(array)
     return _backend_of_type(kind)
+
+
+def on_device_of(array: Array) -> AbstractContextManager[Any]:
+    """Make the device that holds ``array`` the current one for a block, as CuPy wants it for array expressions."""
+    backend = backend_of(array)
+    return backend.on(backend.device_of(array))
 
 
 @functools.cache

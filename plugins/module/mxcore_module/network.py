@@ -308,4 +308,6 @@ class Network(BaseModule):
         eval_metric.update_dict(dict(zip(names, labels or (), strict=False)), outputs)
 
     def _concatenate(self, parts: Sequence[Array]) -> Array:
-        return self.context.backend.xp.concatenate(parts)
+        backend = self.context.backend
+        with backend.on(self.context.device_id):
+            return backend.xp.concatenate(parts)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 from mxcore_module.train import train
 from mxcore_module.train.recipe import Recipe
+
+import mxcore as mx
 
 RUN_FILES = {
     "config.json",
@@ -268,6 +271,7 @@ REFUSED = [
     (("--batch-size", "2000"), "batch size 2000 exceeds the 1437 rows"),
     (("--seed", "-1"), "-1 is not in the range x>=0"),
     (("--data", "nowhere.csv"), "cannot read 'nowhere.csv': No such file or directory"),
+    (("--device", "tpu"), "expected cpu, gpu or gpu:N, got 'tpu'"),
     (("--label", "3"), "the digits have their own labels"),
 ]
 
@@ -278,6 +282,16 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(workplace,
     assert result.exit_code == 2
     assert message in result.stderr
     assert result.stdout == ""
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_gpu_that_cannot_be_used_is_one_clear_line(workplace, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    for name in ("xp", "cuda"):
+        monkeypatch.delitem(mx.gpu().backend.__dict__, name, raising=False)
+    result = call("--device", "gpu")
+    assert result.exit_code == 2
+    assert re.fullmatch(r"Error: a GPU needs CuPy, which cannot be imported \(.*\): pip install .*\n", result.stderr)
     assert list(workplace.iterdir()) == []
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mxcore_module.train.options import KEY_VALUE, SIZES, collect
+from mxcore_module.train.options import DEVICE, KEY_VALUE, SIZES, collect
 
 __all__ = ["train"]
 
@@ -55,6 +55,7 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
 @click.option("--hidden", type=SIZES, default="128,64", show_default=True, help="Widths of the hidden layers.")
 @click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update.  [default: 32, or all if fewer]")
+@click.option("--device", type=DEVICE, default="cpu", show_default=True, help="Where to compute; gpu is gpu:0.")
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same run.  [default: a fresh one]")
 @click.option(
     "--out",

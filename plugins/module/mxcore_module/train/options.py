@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import click
 
-__all__ = ["KEY_VALUE", "SIZES", "KeyValue", "Sizes", "collect"]
+__all__ = ["DEVICE", "KEY_VALUE", "SIZES", "Device", "KeyValue", "Sizes", "collect"]
 
 
 class KeyValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
@@ -53,6 +54,24 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]
         return tuple(int(word) for word in words)
 
 
+class Device(click.ParamType):  # type: ignore[type-arg]
+    """``cpu``, ``gpu`` or ``gpu:N``, in lower case.
+
+    >>> DEVICE.convert("GPU:1", None, None)
+    'gpu:1'
+    """
+
+    name = "cpu|gpu|gpu:N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The device's name."""
+        name = str(value).strip().lower()
+        if not re.fullmatch(r"cpu|gpu(:\d+)?", name):
+            self.fail(f"expected cpu, gpu or gpu:N, got {value!r}", param, ctx)
+        return name
+
+
+DEVICE = Device()
 KEY_VALUE = KeyValue()
 SIZES = Sizes()
 

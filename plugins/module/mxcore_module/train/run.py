@@ -21,6 +21,7 @@ import numpy as np
 
 import mxcore as mx
 import mxcore.random
+from mxcore.backend import Context
 from mxcore_module import metric, symbol
 from mxcore_module.io import NDArrayIter
 from mxcore_module.module import Module
@@ -44,12 +45,14 @@ class Settings:
         hidden: the widths of the hidden layers; none make a linear model.
         epochs: how often the training rows are gone through.
         batch_size: rows per update; 32, or all of them where there are fewer, unless given.
+        context: the device that it is done on.
     """
 
     recipe: Recipe = attrs.field(factory=Recipe)
     hidden: tuple[int, ...] = (128, 64)
     epochs: int = 20
     batch_size: int | None = None
+    context: Context = attrs.field(factory=mx.cpu)
 
 
 @attrs.frozen
@@ -91,9 +94,10 @@ def network(dataset: Dataset, hidden: tuple[int, ...]) -> Any:
     return loss(layer, label, name="output")
 
 
-def device() -> Any:
-    """Where a run computes."""
-    return mx.cpu()
+def context(device: str) -> Context:
+    """A device from its name: ``"cpu"``, ``"gpu"`` or ``"gpu:1"``."""
+    kind, _, number = device.partition(":")
+    return Context(kind, int(number or 0))
 
 
 class Training:
@@ -113,7 +117,7 @@ class Training:
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
         self.dataset = dataset
         self.epochs = settings.epochs
-        self.hidden = settings.hidden
+        self.hidden, self.context = settings.hidden, settings.context
         self.batch_size = _batch_size(settings.batch_size, len(dataset.train))
         self.updates_per_epoch = len(dataset.train) // self.batch_size
         self.total_updates = self.epochs * self.updates_per_epoch
@@ -147,7 +151,7 @@ class Training:
         return NDArrayIter(part.x, label, self.batch_size, shuffle, last_batch_handle, label_name="label", seed=seed)
 
     def _module(self) -> Module:
-        module = Module(network(self.dataset, self.hidden), ["data"], ["label"], context=device())
+        module = Module(network(self.dataset, self.hidden), ["data"], ["label"], context=self.context)
         try:
             module.bind(self._order.provide_data, self._order.provide_label)
             module.init_params(self.initializer)

@@ -12,11 +12,12 @@ import click
 
 import mxcore.catalogue
 import mxcore.random
+from mxcore.backend import BackendError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
 from mxcore_module.train.recipe import NO_SCHEDULER, Choice, Recipe
 from mxcore_module.train.report import RunFolder, configuration, free_folder
-from mxcore_module.train.run import Measure, Settings, Training, Update
+from mxcore_module.train.run import Measure, Settings, Training, Update, context
 
 __all__ = ["run"]
 
@@ -47,7 +48,7 @@ def run(options: Mapping[str, Any]) -> int:
         training = Training(dataset, _settings(options))
         path = options["out"] or free_folder(f"{dataset.name}-{training.recipe.optimizer.canonical_name}")
         folder = RunFolder(path, training.score_name)
-    except (InputError, mxcore.catalogue.PluginError) as error:
+    except (InputError, BackendError, mxcore.catalogue.PluginError) as error:
         raise RefusedError(str(error)) from error
     if folder.replaced:
         click.echo(f"Replacing the earlier run in {path}.", err=True)
@@ -72,7 +73,7 @@ def _settings(options: Mapping[str, Any]) -> Settings:
         raise InputError(f"lr_scheduler {NO_SCHEDULER!r} takes no arguments, got {given}")
     initializer = Choice("initializer", options["initializer"], options["initializer_arg"])
     recipe = Recipe(_optimizer(options), initializer, scheduler)
-    return Settings(recipe, options["hidden"], options["epochs"], options["batch_size"])
+    return Settings(recipe, options["hidden"], options["epochs"], options["batch_size"], context(options["device"]))
 
 
 def _optimizer(options: Mapping[str, Any]) -> Choice:

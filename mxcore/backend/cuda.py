@@ -20,8 +20,8 @@ Kernel = Callable[[int, int, Sequence[Any]], None]
 """``kernel(blocks, threads, arguments)``: a launch into the current stream; arrays stand for their addresses."""
 
 _NO_DEVICE = 100  # cudaErrorNoDevice
-# Each operation is rounded by itself, so that every emitter gives the same bits.
-OPTIONS = ("--fmad=false",)
+OPTIONS = ("--fmad=false", "--ftz=false")
+"""Each operation is rounded by itself, and small numbers stay what they are: so every emitter gives the same bits."""
 
 
 class Cuda:
@@ -33,7 +33,7 @@ class Cuda:
 
     def __init__(self, xp: Any) -> None:
         self.xp = xp
-        self._kernels: dict[tuple[str, str], Any] = {}
+        self._modules: dict[tuple[int, str], Any] = {}
 
     def check(self, device: int) -> None:
         """See that there is a device of that number.
@@ -75,13 +75,21 @@ class Cuda:
 
     def kernel(self, source: str, name: str) -> Kernel:
         """A kernel of some CUDA C, compiled for the current device."""
-        key = source, name
-        if key not in self._kernels:
-            self._kernels[key] = self.xp.RawKernel(source, name, options=OPTIONS)
-        compiled = self._kernels[key]
-        compiled.compile()
+        key = int(self.xp.cuda.runtime.getDevice()), source
+        if key not in self._modules:
+            self._modules[key] = self.xp.cuda.Module()
+            self._modules[key].load(self.binary(source))
+        function = self._modules[key].get_function(name)
 
         def launch(blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-            compiled((blocks,), (threads,), tuple(arguments))
+            function((blocks,), (threads,), tuple(arguments))
 
         return launch
+
+    def binary(self, source: str) -> bytes:
+        """The code of some CUDA C for the current device.
+
+        A ``RawKernel`` would not do: CuPy compiles those with ``-ftz=true``, which makes small numbers 0.
+        """
+        code: bytes = self.xp.cuda.compiler.compile_using_nvrtc(source, OPTIONS)[0]
+        return code

@@ -1,8 +1,8 @@
 """Emit the stages of a traced rule as CUDA C: one launch for all parameters, a block of threads for each chunk.
 
-To be compiled with ``--fmad=false``, so that no multiplication is fused with an addition, and every emitter gives the
-same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``, ``blockDim`` and the functions
-that take a float for its bits, and no header.
+To be compiled with ``--fmad=false --ftz=false``, so that no multiplication is fused with an addition, no small number
+becomes 0, and every emitter gives the same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``,
+``blockDim`` and the functions that take a float for its bits, and no header.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HALF = {
 __device__ float widen(unsigned short half) {
   const unsigned int sign = (half & 0x8000u) << 16, rest = (half & 0x7fffu) << 13;
   if (rest >= 0x0f800000u) return __uint_as_float(sign | rest | 0x7f800000u);  // infinite, or not a number
-  return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest) * 0x1p112f));
+  return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest) * 5192296858534828e18f));  // 2^112
 }
 __device__ unsigned short narrow(float x) {
   const unsigned int bits = __float_as_uint(x), sign = bits >> 16 & 0x8000u, rest = bits & 0x7fffffffu;

@@ -1,45 +1,52 @@
 """NVIDIA's compiler makes code for real devices of every kernel; nothing spills, no operations are fused."""
 
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cupy
 import pytest
-from cupy.cuda import nvrtc
 from device_free.on_cpu import CudaOnCpu, on_device
 from rule_runs import after_three_steps, every_dtype, every_rule
 
-from mxcore.backend.cuda import OPTIONS
+from mxcore.backend.cuda import OPTIONS, Cuda
 from mxcore.kernel import philox_cuda
 from mxcore.kernel.distributions import DISTRIBUTIONS
 
-every_architecture = pytest.mark.parametrize("architecture", ["80", "90"])
+ARCHITECTURES = ["80", "90"]
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 NOTHING_SPILLED = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads"
 
 
-def compiled(source: str, *options: str) -> Any:
-    """A program of NVRTC."""
-    program = nvrtc.createProgram(source, "kernel.cu", (), ())
-    try:
-        nvrtc.compileProgram(program, options)
-    except nvrtc.NVRTCError:
-        pytest.fail(nvrtc.getProgramLog(program))
-    return program
+@pytest.fixture
+def target(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Tell CuPy's compiler, in place of a device, what to make: ``("sm_80", "cubin")``, ``("compute_80", "ptx")``."""
+
+    def choose(architecture: str, kind: str) -> None:
+        answer = f"-arch={architecture}", kind
+        monkeypatch.setattr(cupy.cuda.compiler, "_get_arch_for_options_for_nvrtc", lambda arch=None: answer)
+
+    return choose
 
 
-def resources(source: str, architecture: str) -> list[str]:
+def resources(source: str, architecture: str, target: Any) -> set[str]:
     """What the assembler says about the memory of each function of a source, in code for a device."""
-    program = compiled(source, *OPTIONS, f"-arch=sm_{architecture}", "--ptxas-options=-v")
-    assert nvrtc.getCUBIN(program)[:4] == b"\x7fELF"
-    return re.findall(r"\d+ bytes stack frame.*", nvrtc.getProgramLog(program))
+    log = io.StringIO()
+    target(f"sm_{architecture}", "cubin")
+    options = (*OPTIONS, "--ptxas-options=-v")
+    binary, _ = cupy.cuda.compiler.compile_using_nvrtc(source, options, log_stream=log)
+    assert binary[:4] == b"\x7fELF"
+    return set(re.findall(r"\d+ bytes stack frame.*", log.getvalue()))
 
 
-def rounded(source: str, options: tuple[str, ...] = OPTIONS) -> set[str]:
-    """The operations of a kernel that could be inexact in several ways, with the way that the compiler has chosen."""
-    ptx = nvrtc.getPTX(compiled(source, *options, "-arch=compute_80"))
-    text = ptx.decode() if isinstance(ptx, bytes) else ptx
-    return set(re.findall(r"\b((?:sqrt|div|fma|mad|rcp|rsqrt)\.[a-z.]*)\.f(?:32|64)", text))
+def rounded(ptx: bytes) -> set[str]:
+    """The operations that could be inexact in several ways, with the way that the compiler has chosen."""
+    return set(re.findall(rb"\b((?:add|sub|mul|sqrt|div|fma|mad|rcp|rsqrt)\.[a-z.]*)f(?:32|64)", ptx))
+
+
+EXACT = {b"add.rn.", b"sub.rn.", b"mul.rn.", b"div.rn.", b"sqrt.rn."}
 
 
 class Recorder(CudaOnCpu):
@@ -66,39 +73,47 @@ def recorder(folder: Path, using: Any) -> Recorder:
 @every_dtype
 @every_rule
 def test_a_rule_compiles_and_keeps_everything_in_registers(
-    name: str, arguments: Any, dtype: Any, architecture: str, recorder: Recorder
+    name: str, arguments: Any, dtype: Any, architecture: str, recorder: Recorder, target: Any
 ) -> None:
     after_three_steps(name, arguments, dtype, on_device)
     assert recorder.sources
     for source in recorder.sources:
-        assert set(resources(source, architecture)) == {NOTHING_SPILLED}
+        assert resources(source, architecture, target) == {NOTHING_SPILLED}
 
 
 @every_dtype
 @every_rule
-def test_roots_and_quotients_are_rounded_to_nearest_and_nothing_is_fused(
-    name: str, arguments: Any, dtype: Any, recorder: Recorder
+def test_every_operation_is_rounded_by_itself_and_small_numbers_stay(
+    name: str, arguments: Any, dtype: Any, recorder: Recorder, target: Any
 ) -> None:
     (plan,) = after_three_steps(name, arguments, dtype, on_device).plans
-    found = {operation for source in recorder.sources for operation in rounded(source)}
-    assert found <= {"sqrt.rn", "div.rn"}
+    target("compute_80", "ptx")
+    found = {operation for source in recorder.sources for operation in rounded(recorder.binary(source))}
+    assert found <= EXACT
     computed = {node.op for stage in plan.traced.stages for node in stage.order}
-    assert {name for op, name in {"divide": "div.rn", "sqrt": "sqrt.rn"}.items() if op in computed} <= found
+    assert {name for op, name in {"divide": b"div.rn.", "sqrt": b"sqrt.rn."}.items() if op in computed} <= found
 
 
 @every_architecture
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
-def test_random_fills_compile(name: str, architecture: str) -> None:
-    assert set(resources(philox_cuda.source(DISTRIBUTIONS[name]), architecture)) == {NOTHING_SPILLED}
+def test_random_fills_compile(name: str, architecture: str, target: Any) -> None:
+    assert resources(philox_cuda.source(DISTRIBUTIONS[name]), architecture, target) == {NOTHING_SPILLED}
 
 
-def test_fused_and_approximate_operations_would_be_seen() -> None:
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [((), b"fma.rn."), (("--use_fast_math",), b"div.approx.ftz."), (("--fmad=false", "-ftz=true"), b"mul.rn.ftz.")],
+)
+def test_other_ways_to_compile_would_be_seen(options: tuple[str, ...], seen: bytes, target: Any) -> None:
     source = 'extern "C" __global__ void kernel(float* a) { a[0] = a[0] * a[1] + a[4] + a[2] / sqrtf(a[3]); }'
-    assert rounded(source) == {"div.rn", "sqrt.rn"}
-    assert rounded(source, ()) >= {"fma.rn"}
-    assert "div.approx.ftz" in rounded(source, ("--use_fast_math",))
+    target("compute_80", "ptx")
+    ptx, _ = cupy.cuda.compiler.compile_using_nvrtc(source, options)
+    assert seen in rounded(ptx)
+    assert not rounded(ptx) <= EXACT
+    assert rounded(Cuda(cupy).binary(source)) <= EXACT
 
 
-def test_spilling_would_be_seen() -> None:
+def test_spilling_would_be_seen(target: Any) -> None:
     indexed = "float b[64]; for (int k = 0; k < 64; ++k) b[a[k] > 0 ? k : 0] = a[k]; a[0] = b[i];"
-    assert resources(f'extern "C" __global__ void kernel(float* a, int i) {{ {indexed} }}', "80") != [NOTHING_SPILLED]
+    source = f'extern "C" __global__ void kernel(float* a, int i) {{ {indexed} }}'
+    assert resources(source, "80", target) != {NOTHING_SPILLED}

@@ -11,7 +11,6 @@ from device_free.on_cpu import CudaOnCpu, hosted, on_device
 from rule_runs import Run, after_three_steps, assert_same_bits, every_dtype, every_rule, on_host, values
 
 import mxcore as mx
-from mxcore.backend import BackendError
 from mxcore.kernel.device import PIECE, DevicePlan
 from mxcore.kernel.norm import CHUNK
 
@@ -134,27 +133,3 @@ def test_weights_that_share_memory_are_refused(cuda: CudaOnCpu) -> None:
     with pytest.raises(ValueError, match="share memory"):
         update([0, 1], grads, [memory[:6], memory[4:]])
     update([0, 1], [grad[:5] for grad in grads], [memory[:5], memory[5:]])
-
-
-@pytest.mark.parametrize(
-    ("devices", "message"),
-    [(0, "there is no CUDA device: see what nvidia-smi lists"), (1, r"gpu\(1\) was asked for, but CUDA sees 1 device")],
-)
-def test_a_device_that_is_not_there_is_an_error(devices: int, message: str, cuda: CudaOnCpu) -> None:
-    cuda.devices = devices
-    with pytest.raises(BackendError, match=message):
-        mx.gpu(1).array([1.0])
-
-
-def test_cupy_itself_says_that_there_is_no_driver() -> None:
-    if _devices():
-        pytest.skip("there is a device")
-    with pytest.raises(BackendError, match="NVIDIA driver that CuPy can use: install or update it|no CUDA device"):
-        mx.gpu().array([1.0])
-
-
-def _devices() -> int:
-    try:
-        return int(cupy.cuda.runtime.getDeviceCount())
-    except cupy.cuda.runtime.CUDARuntimeError:
-        return 0

@@ -1,0 +1,79 @@
+"""Without a device, what is asked of CUDA gets as far as CUDA's own refusal, and that is told clearly."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import cupy
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from device_free.on_cpu import CudaOnCpu, hosted
+
+import mxcore as mx
+from mxcore.backend import BackendError
+from mxcore.backend.cuda import Cuda
+
+REFUSALS = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError)
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> Cuda:
+    """The real class, told what CuPy would have to ask a device for."""
+    try:
+        cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError:
+        monkeypatch.setattr(cupy.cuda.runtime, "getDevice", lambda: 0)
+        monkeypatch.setattr(cupy.cuda, "get_current_stream", lambda: cupy.cuda.Stream.null)
+        monkeypatch.setattr(
+            cupy.cuda.compiler, "_get_arch_for_options_for_nvrtc", lambda arch=None: ("-arch=sm_80", "cubin")
+        )
+        return Cuda(cupy)
+    pytest.skip("there is a device: see tests/gpu")
+
+
+def _enter(cuda: Cuda) -> None:
+    with cuda.on(0):
+        pass
+
+
+ASKED: dict[str, Callable[[Cuda], Any]] = {
+    "on": _enter,
+    "upload": lambda cuda: cuda.upload(np.ones(3, "f4"), hosted(np.zeros(3, "f4"))),
+    "kernel": lambda cuda: cuda.kernel('extern "C" __global__ void nothing() {}', "nothing"),
+}
+
+
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_every_question_reaches_cuda(ask: Callable[[Cuda], Any], real: Cuda) -> None:
+    with pytest.raises(REFUSALS):
+        ask(real)
+
+
+def test_the_current_stream_has_a_number(real: Cuda) -> None:
+    assert real.stream() == 0
+
+
+def test_a_kernel_that_does_not_compile_says_why(real: Cuda) -> None:
+    with pytest.raises(cupy.cuda.compiler.CompileException, match='identifier "nonsense" is undefined'):
+        real.kernel("__global__ void kernel() { nonsense; }", "kernel")
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [(0, "there is no CUDA device: see what nvidia-smi lists"), (1, r"gpu\(1\) was asked for, but CUDA sees 1 device")],
+)
+def test_a_device_that_is_not_there_is_an_error(devices: int, message: str, cuda: CudaOnCpu) -> None:
+    cuda.devices = devices
+    with pytest.raises(BackendError, match=message):
+        mx.gpu(1).array([1.0])
+
+
+def test_the_command_says_in_one_line_that_there_is_no_driver(
+    real: Cuda, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(mx.catalogue.load("command", "train"), ["--device", "gpu"])
+    assert done.exit_code == 2
+    assert re.fullmatch(r"Error: (a GPU needs an NVIDIA driver|a GPU was asked for, but there is no) .*\n", done.stderr)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,6 @@
+"""Take away what was not asked for."""
+
+import shutil
+
+if "{{ cookiecutter.ci }}" == "none":
+    shutil.rmtree(".github")

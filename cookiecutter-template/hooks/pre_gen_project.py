@@ -1,0 +1,11 @@
+"""Refuse what would not work, before a file is written."""
+
+import re
+import sys
+
+rules = {{ cookiecutter._rules | jsonify }}
+answers = [{% for name in cookiecutter._rules | sort %}{{ cookiecutter[name] | jsonify }}, {% endfor %}]
+
+for answer, (name, (pattern, requirement, example)) in zip(answers, rules.items(), strict=True):
+    if not re.fullmatch(pattern, answer):
+        sys.exit(f"{name} {requirement}: such as {example}, got {answer!r}")

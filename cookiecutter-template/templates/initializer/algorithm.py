@@ -1,0 +1,45 @@
+"""{{ cookiecutter.summary }}, for mxcore."""
+
+import math
+
+import mxcore as mx
+import numpy.typing as npt
+
+__all__ = ["{{ cookiecutter.__class }}"]
+
+
+# Edit here (1 of 3): what it is, the formula in the code's own names, and the hyper-parameters.
+@mx.hyperparameters
+class {{ cookiecutter.__class }}(mx.initializer.Initializer):
+    r"""{{ cookiecutter.summary }}.
+
+    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and is drawn from
+    :math:`N(0, scale^2)` with :math:`scale = gain / \sqrt{fan_{in}}`, so that a layer keeps the variance of its inputs
+    where the gain is 1.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((50, 400))
+    >>> mx.initializer.create("{{ cookiecutter.name }}")("fc_weight", weight)
+    >>> bool(0.045 < weight.std() < 0.055)
+    True
+
+    Arrays need at least two axes and may have any floating dtype.
+
+    Args:
+        gain: the factor on the scale, at least 0.
+
+    Raises:
+        ValueError: the gain is out of its range, or the array has fewer than two axes.
+
+    References:
+        {{ cookiecutter.paper }}
+    """
+
+    gain: float = mx.hyperparameter(1.0, mx.non_negative)
+
+    # Edit here (2 of 3): the values of a weight, drawn with a generator that the parameter's name has seeded.
+    def values(self, desc: str, shape: tuple[int, ...], rng: mx.random.Generator) -> npt.ArrayLike:
+        if len(shape) < 2:
+            raise ValueError(f"{str(desc)!r} needs at least two axes, (out, in, …), got the shape {shape}")
+        fan_in = math.prod(shape[1:])
+        return rng.normal(0, self.gain / math.sqrt(max(fan_in, 1)), shape)

@@ -1,0 +1,45 @@
+"""{{ cookiecutter.summary }}, for mxcore."""
+
+from typing import Any
+
+import mxcore as mx
+import numpy as np
+
+__all__ = ["{{ cookiecutter.__class }}"]
+
+
+# Edit here (1 of 3): what it is, the formula in the code's own names, and the hyper-parameters.
+@mx.hyperparameters
+class {{ cookiecutter.__class }}(mx.lr_scheduler.LRScheduler):
+    r"""{{ cookiecutter.summary }}.
+
+    .. math::
+
+        rate(t) = base\_lr \cdot \sqrt{hold / \max(t, hold)}
+
+    so that updates 1 … hold run at ``base_lr``. Updates are counted through a warm-up.
+
+    >>> import mxcore as mx
+    >>> schedule = mx.lr_scheduler.create("{{ cookiecutter.name }}", hold=100, base_lr=0.4)
+    >>> [schedule(t) for t in (1, 100, 400, 1600)]
+    [0.4, 0.4, 0.2, 0.1]
+
+    Args:
+        hold: the number of updates before the rate begins to fall, above 0.
+        base_lr: the first rate.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
+        warmup_begin_lr: the rate at the beginning of the warm-up.
+        warmup_mode: ``"linear"`` or ``"constant"``.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    References:
+        {{ cookiecutter.paper }}
+    """
+
+    hold: float = mx.hyperparameter(100, mx.positive)
+
+    # Edit here (2 of 3): the rates of updates t, an array of floats.
+    def rate(self, t: Any) -> Any:
+        return self.base_lr * np.sqrt(self.hold / np.maximum(t, self.hold))

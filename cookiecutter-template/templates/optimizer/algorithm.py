@@ -1,0 +1,53 @@
+"""{{ cookiecutter.summary }}, for mxcore."""
+
+import mxcore as mx
+
+__all__ = ["{{ cookiecutter.__class }}"]
+
+
+# Edit here (1 of 3): what it is, the formula in the code's own names, and the hyper-parameters.
+@mx.hyperparameters
+class {{ cookiecutter.__class }}(mx.optimizer.Optimizer):
+    r"""{{ cookiecutter.summary }}.
+
+    .. math::
+
+        G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) + wd \cdot w \\
+        mean &\leftarrow \beta \cdot mean + (1 - \beta) \cdot G \\
+        w &\leftarrow w - lr \cdot ((1 - \nu) \cdot G + \nu \cdot mean)
+
+    Without :math:`\nu` this is gradient descent; with :math:`\nu = 1` it is momentum, as a mean of gradients.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.array([1.0, -1.0])
+    >>> optimizer = mx.optimizer.create("{{ cookiecutter.name }}", learning_rate=0.5, beta=0.5, nu=0.5)
+    >>> mx.optimizer.get_updater(optimizer)("weight", np.array([2.0, -4.0]), weight)
+    >>> weight
+    array([0.25, 0.5 ])
+
+    Args:
+        learning_rate: the learning rate, at least 0.
+        beta: the share of the mean that is kept, in [0, 1).
+        nu: the share of the mean in a step, in [0, 1].
+        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+
+    State: ``mean``, shaped and typed like the weight.
+
+    Raises:
+        ValueError: a hyper-parameter is out of its range.
+
+    References:
+        {{ cookiecutter.paper }}
+    """
+
+    default_learning_rate = 0.1
+    decay = "after_clip"
+    slots = ("mean",)
+    beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
+    nu: float = mx.hyperparameter(0.7, mx.in_range(0, 1))
+
+    # Edit here (2 of 3): one step, from the old weight and state to the new ones.
+    @staticmethod
+    def rule(weight, grad, mean, *, lr, beta, nu):
+        mean = beta * mean + (1 - beta) * grad
+        return weight - lr * ((1 - nu) * grad + nu * mean), mean

@@ -1,0 +1,11 @@
+"""Everything that mxcore promises of {{ 'an' if cookiecutter.kind[0] in 'io' else 'a' }} {{ cookiecutter.kind.replace('lr_', 'learning-rate ') }}, checked by its conformance kit."""
+
+from collections.abc import Callable
+
+import mxcore as mx
+from mxcore.testing import parametrize_with_checks
+
+
+@parametrize_with_checks(mx.{{ cookiecutter.kind }}.{{ cookiecutter.__class }})
+def test_conformance(check: Callable[[], None]) -> None:
+    check()

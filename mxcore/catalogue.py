@@ -365,7 +365,7 @@ def _missing(kind: str, name: str) -> PluginError:
     known = known_names(kind)
     if name.lower() in known:
         distribution = known[name.lower()]
-        return NotInstalledError(f"{kind} {name!r} is not installed: pip install {distribution}")
+        return NotInstalledError(f"{kind} {name!r} is not installed: {how_to_install(distribution)}")
     names = {record.name for record in records(kind)} | set(known)
     close = difflib.get_close_matches(name.lower(), sorted(names), cutoff=0.6)
     hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
@@ -375,9 +375,21 @@ def _missing(kind: str, name: str) -> PluginError:
 @functools.cache
 def known_names(kind: str) -> Mapping[str, str]:
     """The names, aliases and class names of this project's own plugins, and the distribution of each."""
-    published = json.loads(Path(__file__).with_name("builtins.json").read_text(encoding="utf-8"))
     names: dict[str, str] = {}
-    for distribution, groups in published.items():
-        for name, target in groups.get(GROUPS[kind], {}).items():
+    for distribution, known in _published().items():
+        for name, target in known["entry-points"].get(GROUPS[kind], {}).items():
             names[name] = names[target.rpartition(":")[2].lower()] = distribution
     return names
+
+
+def how_to_install(distribution: str) -> str:
+    """What to type to install one of this project's own plugins."""
+    return (
+        f"pip install {distribution} (not on a public index yet: until it is, "
+        f"uv pip install ./{_published()[distribution]['folder']} in a checkout)"
+    )
+
+
+@functools.cache
+def _published() -> Any:
+    return json.loads(Path(__file__).with_name("builtins.json").read_text(encoding="utf-8"))

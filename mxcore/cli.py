@@ -90,7 +90,7 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
     elif records:
         _print_table(records)
     else:
-        click.echo(f"no {kind or 'plugin'} is installed: pip install mxcore-all installs every one of this project")
+        click.echo(f"no {kind or 'plugin'} is installed. All of this project: {catalogue.how_to_install('mxcore-all')}")
 
 
 def _print_table(records: Sequence[catalogue.Record]) -> None:

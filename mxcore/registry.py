@@ -153,7 +153,7 @@ class Registry(Generic[T]):
         if records:
             return self._load(catalogue.find(self.kind, records[0].name))
         distribution = catalogue.known_names(self.kind).get(class_name.lower())
-        hint = f": pip install {distribution}" if distribution and not class_name.islower() else ""
+        hint = f": {catalogue.how_to_install(distribution)}" if distribution and not class_name.islower() else ""
         raise AttributeError(f"module {module!r} has no attribute {class_name!r}{hint}")
 
     def class_names(self) -> list[str]:

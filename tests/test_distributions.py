@@ -67,7 +67,8 @@ def test_installing_a_plugin_is_all_it_takes(wheels: Path, tmp_path: Path) -> No
     assert bare.run("mxcore", "list")[1].startswith("no plugin is installed")
     assert bare.python("print(mx.catalogue.records())") == "()"
     assert bare.python(CREATE.format("sgd")) == (
-        "NotInstalledError optimizer 'sgd' is not installed: pip install mxcore-optimizer-sgd"
+        "NotInstalledError optimizer 'sgd' is not installed: pip install mxcore-optimizer-sgd "
+        "(not on a public index yet: until it is, uv pip install ./plugins/optimizers/sgd in a checkout)"
     )
     assert bare.run("mxcore", "train")[0] == 2
     assert "command 'train' is not installed: pip install mxcore-module" in bare.run("mxcore", "train")[1]

@@ -3,10 +3,11 @@
 import ast
 import importlib.util
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,55 @@ def test_every_derived_list_is_up_to_date() -> None:
         [sys.executable, ROOT / "tools/sync.py", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture
+def boilerplate(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[str, str]]:
+    """The files of a plugin's folder that the template says, by name."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    made = importlib.import_module("boilerplate").boilerplate
+    return lambda folder: {file.name: text for file, text in made(folder, mxcore.__version__).items()}
+
+
+def changed_adam(parent: Path, file: str, before: str, after: str) -> Path:
+    """A copy of Adam's folder with one change."""
+    folder = Path(shutil.copytree(ROOT / "plugins/optimizers/adam", parent / "optimizers/adam"))
+    (found,) = folder.rglob(file)
+    found.write_text(found.read_text("utf-8").replace(before, after, 1), "utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("pyproject.toml", 'requires-python = ">=3.11"', 'requires-python = ">=3.12"'),
+        ("README.md", "as a plugin of mxcore", "as an extension of mxcore"),
+        ("LICENSE", "Version 2.0", "Version 3.0"),
+        ("py.typed", "", "partial"),
+    ],
+)
+def test_what_plugins_have_in_common_is_the_template_s(
+    file: str, before: str, after: str, tmp_path: Path, boilerplate: Callable[[Path], dict[str, str]]
+) -> None:
+    folder = changed_adam(tmp_path, file, before, after)
+    wanted = boilerplate(folder)
+    assert [name for name, text in wanted.items() if next(folder.rglob(name)).read_text("utf-8") != text] == [file]
+    assert wanted == boilerplate(ROOT / "plugins/optimizers/adam")
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after"),
+    [
+        ("pyproject.toml", '"numpy>=2.0"', '"numpy>=2.0", "scipy>=1.14"'),
+        ("pyproject.toml", "\nadam = ", '\nadaptive = "mxcore_optimizer_adam:Adam"\nadam = '),
+        ("README.md", "beta1=0.8", "beta1=0.7"),
+    ],
+)
+def test_what_is_a_plugin_s_own_stays(
+    file: str, before: str, after: str, tmp_path: Path, boilerplate: Callable[[Path], dict[str, str]]
+) -> None:
+    folder = changed_adam(tmp_path, file, before, after)
+    assert boilerplate(folder)[file] == (folder / file).read_text("utf-8")
 
 
 def test_one_version_number_for_all() -> None:

@@ -2,11 +2,17 @@
 
 From the folders below ``plugins`` it derives
 
-* ``mxcore/builtins.json``: which distribution offers which name, so that an error can say what to install;
+* ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
+<<<<<<< HEAD
 * the tables of algorithms in ``README.md``, and of checks in ``docs/conformance.md``;
 * the version number of every plugin, which is the core's.
+=======
+* the tables of algorithms in ``README.md``;
+* the version number of every plugin, which is the core's;
+* what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
+>>>>>>> b260048 (Render what the plugins have in common from the template that authors get)
 """
 
 from __future__ import annotations
@@ -17,7 +23,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+<<<<<<< HEAD
 from mxcore.testing import CHECKS
+=======
+from boilerplate import boilerplate
+>>>>>>> b260048 (Render what the plugins have in common from the template that authors get)
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = {
@@ -43,9 +53,15 @@ def version() -> str:
 
 def builtins() -> str:
     """The content of ``mxcore/builtins.json``."""
-    projects = {name: tomllib.loads(file.read_text("utf-8"))["project"] for name, file in plugins().items()}
-    offered = {name: project["entry-points"] for name, project in projects.items()}
-    return json.dumps(offered, indent=1, sort_keys=True) + "\n"
+    files = {**plugins(), "mxcore-all": ROOT / "plugins/all/pyproject.toml"}
+    known = {
+        name: {
+            "folder": file.parent.relative_to(ROOT).as_posix(),
+            "entry-points": tomllib.loads(file.read_text("utf-8"))["project"].get("entry-points", {}),
+        }
+        for name, file in files.items()
+    }
+    return json.dumps(known, indent=1, sort_keys=True) + "\n"
 
 
 def root(text: str) -> str:
@@ -104,11 +120,24 @@ def numbered(text: str) -> str:
 
 def wanted() -> dict[Path, str]:
     """Every derived file, as it should be."""
+<<<<<<< HEAD
     files = {file: numbered(file.read_text("utf-8")) for file in plugins().values()}
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
     readme, conformance = ROOT / "README.md", ROOT / "docs/conformance.md"
+=======
+    files: dict[Path, str] = {}
+    for file in plugins().values():
+        is_algorithm = file.parent.parent.parent.name == "plugins"
+        files |= boilerplate(file.parent, version()) if is_algorithm else {file: numbered(file.read_text("utf-8"))}
+    everything, workspace, readme = (
+        ROOT / name for name in ("plugins/all/pyproject.toml", "pyproject.toml", "README.md")
+    )
+    licence = (ROOT / "LICENSE").read_text("utf-8")
+    copies = "plugins/all/LICENSE", "plugins/module/LICENSE", "cookiecutter-template/templates/licenses/Apache-2.0.txt"
+>>>>>>> b260048 (Render what the plugins have in common from the template that authors get)
     return {
         **files,
+        **{ROOT / copy: licence for copy in copies},
         ROOT / "mxcore/builtins.json": builtins(),
         everything: requirements(numbered(everything.read_text("utf-8"))),
         workspace: root(workspace.read_text("utf-8")),
@@ -119,11 +148,12 @@ def wanted() -> dict[Path, str]:
 
 def main(check: bool) -> int:
     """Write what differs, or with ``check`` only name it; the exit status says whether anything did."""
-    differing = [file for file, text in wanted().items() if not file.exists() or file.read_text("utf-8") != text]
+    files = wanted()
+    differing = [file for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]
     for file in differing:
         print(f"{'out of date' if check else 'wrote'}: {file.relative_to(ROOT)}")
         if not check:
-            file.write_text(wanted()[file], "utf-8")
+            file.write_text(files[file], "utf-8")
     return int(check and bool(differing))
 
 

@@ -5,14 +5,9 @@ From the folders below ``plugins`` it derives
 * ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
-<<<<<<< HEAD
 * the tables of algorithms in ``README.md``, and of checks in ``docs/conformance.md``;
-* the version number of every plugin, which is the core's.
-=======
-* the tables of algorithms in ``README.md``;
 * the version number of every plugin, which is the core's;
 * what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
->>>>>>> b260048 (Render what the plugins have in common from the template that authors get)
 """
 
 from __future__ import annotations
@@ -23,11 +18,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-<<<<<<< HEAD
-from mxcore.testing import CHECKS
-=======
 from boilerplate import boilerplate
->>>>>>> b260048 (Render what the plugins have in common from the template that authors get)
+
+from mxcore.testing import CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = {
@@ -120,21 +113,14 @@ def numbered(text: str) -> str:
 
 def wanted() -> dict[Path, str]:
     """Every derived file, as it should be."""
-<<<<<<< HEAD
-    files = {file: numbered(file.read_text("utf-8")) for file in plugins().values()}
-    everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
-    readme, conformance = ROOT / "README.md", ROOT / "docs/conformance.md"
-=======
     files: dict[Path, str] = {}
     for file in plugins().values():
         is_algorithm = file.parent.parent.parent.name == "plugins"
         files |= boilerplate(file.parent, version()) if is_algorithm else {file: numbered(file.read_text("utf-8"))}
-    everything, workspace, readme = (
-        ROOT / name for name in ("plugins/all/pyproject.toml", "pyproject.toml", "README.md")
-    )
+    everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
+    readme, conformance = ROOT / "README.md", ROOT / "docs/conformance.md"
     licence = (ROOT / "LICENSE").read_text("utf-8")
     copies = "plugins/all/LICENSE", "plugins/module/LICENSE", "cookiecutter-template/templates/licenses/Apache-2.0.txt"
->>>>>>> b260048 (Render what the plugins have in common from the template that authors get)
     return {
         **files,
         **{ROOT / copy: licence for copy in copies},

@@ -110,8 +110,9 @@ class Initializer:
     """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
     bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     """Arguments that must be refused with a ValueError."""
-    expected_failures: ClassVar[Mapping[str, str]] = {}
-    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason."""
+    expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
+    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
+    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
     def moments(self, shape: tuple[int, ...]) -> tuple[float, float] | None:
         """Mean and standard deviation of a weight's values; None for a class that does not state them."""

@@ -117,8 +117,9 @@ class Optimizer:
     """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
     bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     """Arguments that must be refused with a ValueError."""
-    expected_failures: ClassVar[Mapping[str, str]] = {}
-    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason."""
+    expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
+    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
+    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated by itself: no norms, no matrices, no noise by position."""
     moves_at_rate_zero: ClassVar[bool] = False

@@ -160,6 +160,26 @@ def test_a_wrong_optimizer_is_killed(mutation: str, killer: str) -> None:
     assert verdicts(heavy_ball(mutation), killer)[killer].startswith("broken")
 
 
+def expecting(expected: dict[str, Any]) -> type[Optimizer]:
+    """One that ignores the bound of the gradient, and says when it fails."""
+    cls = heavy_ball("ignores the bound of the gradient")
+    cls.expected_failures = expected
+    return cls
+
+
+@pytest.mark.parametrize(
+    ("reasons", "said"),
+    [
+        ("it does", "expected: it does"),
+        ({"wd": "it does"}, "broken: with clip_gradient="),  # it fails with other arguments too
+        ({"": "it does", "momentum=7": "never"}, "broken: nothing wrong, though expected_failures says: never"),
+    ],
+)
+def test_an_expected_failure_excuses_what_it_names_and_nothing_else(reasons: Any, said: str) -> None:
+    check = "clipping_bounds_the_gradient"
+    assert verdicts(expecting({check: reasons}), check)[check].startswith(said)
+
+
 def test_the_right_one_passes() -> None:
     assert {name: said for name, said in verdicts(heavy_ball()).items() if said.startswith("broken")} == {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
@@ -72,7 +72,8 @@ class Case:
     target: str
     check: Check
     subjects: Sequence[Any] = attrs.field(repr=False)
-    expected: str = ""
+    expected: Mapping[str, str] = attrs.field(factory=dict)
+    """Why it fails, by the argument that it fails with; "" stands for whatever arguments."""
 
     @property
     def label(self) -> str:
@@ -83,31 +84,39 @@ class Case:
         """Try the check with every example."""
         if missing := self.check.needs():
             return Outcome(self.target, self.check, "not run", missing)
+        found: list[str] = []
         try:
-            self._try()
+            for subject in self.subjects:
+                if seen := self._seen(subject):
+                    argument = next((one for one in self.expected if not one or subject.has(one)), None)
+                    if argument is None:
+                        return Outcome(self.target, self.check, "broken", seen, str(subject))
+                    found.append(argument)
         except NotRun as why:
             return Outcome(self.target, self.check, "not run", str(why))
-        except _Seen as found:
-            if self.expected:
-                return Outcome(self.target, self.check, "expected", self.expected)
-            return Outcome(self.target, self.check, "broken", found.seen, found.settings)
-        if self.expected:
-            seen = f"nothing wrong, though expected_failures says: {self.expected}. Take that out"
-            return Outcome(self.target, self.check, "broken", seen)
-        return Outcome(self.target, self.check, "passed")
+        return self._as_expected(found)
 
-    def _try(self) -> None:
-        for subject in self.subjects:
-            try:
-                self.check.refute(subject)
-            except NotRun:
-                raise
-            except Broken as broken:
-                raise _Seen(str(broken), str(subject)) from broken
-            except Exception as error:  # whatever an algorithm raises where it must not
-                where = traceback.extract_tb(error.__traceback__)[-1]
-                seen = f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
-                raise _Seen(seen, str(subject)) from error
+    def _seen(self, subject: Any) -> str:
+        """What refutes the claim for one subject; empty if nothing does."""
+        try:
+            self.check.refute(subject)
+        except NotRun:
+            raise
+        except Broken as broken:
+            return str(broken)
+        except Exception as error:  # whatever an algorithm raises where it must not
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            return f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
+        return ""
+
+    def _as_expected(self, found: Sequence[str]) -> Outcome:
+        """What came of it where nothing failed but what was expected to, with these arguments."""
+        for argument, reason in self.expected.items():
+            if argument not in found:
+                seen = f"nothing wrong, though expected_failures says: {reason}. Take that out"
+                return Outcome(self.target, self.check, "broken", seen, argument)
+        reasons = [f"with {argument}: {reason}" if argument else reason for argument, reason in self.expected.items()]
+        return Outcome(self.target, self.check, "expected" if reasons else "passed", "; ".join(reasons))
 
     def __call__(self) -> None:
         """For pytest: a test of its own, which skips, is an ``xfail`` or fails with what there is to say."""
@@ -120,12 +129,6 @@ class Case:
             pytest.xfail(outcome.seen)
         if outcome.status == "broken":
             pytest.fail(str(outcome), pytrace=False)
-
-
-class _Seen(Exception):
-    def __init__(self, seen: str, settings: str) -> None:
-        super().__init__(seen)
-        self.seen, self.settings = seen, settings
 
 
 @attrs.frozen
@@ -171,7 +174,8 @@ def cases(target: Any, only: Sequence[str] = ()) -> Iterator[Case]:
     label = target if kind == "package" else target.__name__
     for check in of_kind:
         if not only or check.name in only:
-            yield Case(label, check, tried, expected.get(check.name, ""))
+            reasons = expected.get(check.name, {})
+            yield Case(label, check, tried, {"": reasons} if isinstance(reasons, str) else reasons)
 
 
 def _all_subjects(cls: type[Any]) -> list[Subject]:

@@ -43,6 +43,10 @@ class Subject:
         except (ValueError, SyntaxError):
             return None
 
+    def has(self, argument: str) -> bool:
+        """Whether it is among the arguments: ``"momentum"`` with any value, ``"momentum=0.5"`` with this one."""
+        return any(argument in (name, f"{name}={value!r}") for name, value in self.settings.items())
+
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         return f"{self.cls.__name__}({arguments})"

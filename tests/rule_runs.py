@@ -8,34 +8,37 @@ import numpy as np
 import pytest
 
 import mxcore as mx
+from mxcore.testing.subject import Subject, own_fields, subjects
 
-RULES = sorted(
-    {
-        record.name
-        for record in mx.catalogue.records("optimizer")
-        if mx.optimizer.registry.get(record.qualified_name).runs_rule()
-    }
-)
-# Arguments with which a rule goes through its longer branch.
-LONGER = {
-    "adamw": {"amsgrad": True, "wd": 0.1},
-    "dcasgd": {"momentum": 0.5, "adaptive": True},
-    "lars": {"momentum": 0.5},
-    "nag": {"momentum": 0.5},
-    "rmsprop": {"centered": True, "clip_weights": 2.0},
-    "sgd": {"momentum": 0.5},
+CLASSES = {
+    record.name: mx.catalogue.load_record(record)
+    for record in {record.distribution: record for record in mx.catalogue.records("optimizer")}.values()
 }
+RULES = sorted(name for name, cls in CLASSES.items() if cls.runs_rule())
 COMMON = {"learning_rate": 0.1, "clip_gradient": 1.5, "wd": 0.01, "multi_precision": True}
 Place = Callable[[Any, int], Any]
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38, 1e-7]
 SIZES = (8, 40_000, 1, 0)
 
-every_rule = pytest.mark.parametrize(
-    ("name", "arguments"),
-    [(name, COMMON) for name in RULES] + [(name, {**COMMON, **more}) for name, more in LONGER.items()],
-    ids=[*RULES, *(f"{name}-longer" for name in LONGER)],
-)
+
+def _branches(name: str) -> list[Any]:
+    """The arguments with which a rule has other slots or goes through other branches, each kind once."""
+    cls = CLASSES[name]
+    found: dict[Any, Subject] = {}
+    for subject in subjects(cls):
+        optimizer = cls(**{**subject.settings, **COMMON})
+        program = optimizer.program()
+        values = [getattr(optimizer, field.name) for field in own_fields(cls) if field.name in program.numbers]
+        static = tuple(value if isinstance(value, (bool, str, type(None))) else "a number" for value in values)
+        found.setdefault((program.slots, static), subject)
+    return [
+        pytest.param(name, {**subject.settings, **COMMON}, id="-".join([name, *subject.settings]))
+        for subject in found.values()
+    ]
+
+
+every_rule = pytest.mark.parametrize(("name", "arguments"), [branch for name in RULES for branch in _branches(name)])
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
 
 

@@ -7,6 +7,7 @@ import pytest
 import mxcore as mx
 from mxcore.testing import parametrize_with_checks
 from mxcore.testing.command import everything
+from mxcore.testing.subject import own_fields
 
 
 @parametrize_with_checks(*everything())
@@ -14,7 +15,23 @@ def test_conformance(check) -> None:  # type: ignore[no-untyped-def]
     check()
 
 
-@pytest.mark.parametrize("record", mx.catalogue.records("optimizer"), ids=lambda record: record.name)
-def test_an_optimizer_of_ours_also_says_what_it_keeps_refuses_and_changed(record: mx.catalogue.Record) -> None:
+every_optimizer = pytest.mark.parametrize("record", mx.catalogue.records("optimizer"), ids=lambda record: record.name)
+PARTS = {"optimizer": ["State: ", "Raises:"], "initializer": ["Arrays "], "lr_scheduler": ["Raises:"]}
+
+
+@pytest.mark.parametrize("record", mx.catalogue.algorithms(), ids=lambda record: f"{record.kind}-{record.name}")
+def test_a_class_of_ours_also_says_what_it_takes_keeps_refuses_and_changed(record: mx.catalogue.Record) -> None:
     doc = inspect.getdoc(mx.catalogue.load_record(record)) or ""
-    assert [part for part in ("State: ", "Raises:", "Differs from MXNet 1.9.1: ") if part not in doc] == []
+    assert [part for part in (*PARTS[record.kind], "Differs from MXNet 1.9.1: ") if part not in doc] == []
+
+
+@every_optimizer
+def test_every_number_that_an_optimizer_of_ours_takes_has_bounds(record: mx.catalogue.Record) -> None:
+    cls = mx.catalogue.load_record(record)
+    for field in own_fields(cls):
+        if isinstance(field.default, (bool, str)):
+            continue
+        share = field.default is not None and 0.5 <= field.default < 1
+        for bad in (-1, 1.5) if share else (-1,):
+            with pytest.raises(ValueError, match=rf"{field.alias} must be .*, got {bad}"):
+                cls(**{field.alias: bad})

@@ -144,6 +144,21 @@ def test_no_parameter_depends_on_its_neighbours(cls: type[Optimizer]) -> None:
     assert trained([4]) == {4: together[4]}
 
 
+def test_a_list_is_not_cut_as_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained() -> list[bytes]:
+        optimizer = mx.optimizer.LARS(momentum=0.5, learning_rate=0.5)
+        update, weights = mx.optimizer.get_updater(optimizer), [numbers(index, 3) for index in range(6)]
+        for rate in (0.5, 0.25):
+            optimizer.set_learning_rate(rate)
+            update(list(range(6)), [numbers(6 + index, 3) for index in range(6)], weights)
+        return [weight.tobytes() for weight in weights]
+
+    wanted = trained()
+    for size in ("0", "4"):
+        monkeypatch.setenv("MXNET_OPTIMIZER_AGGREGATION_SIZE", size)
+        assert trained() == wanted
+
+
 def trained(optimizer: Optimizer, steps: int) -> Updater:
     update, weight = mx.optimizer.get_updater(optimizer), np.ones(3)
     for _ in range(steps):

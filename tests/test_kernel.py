@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rule_runs import LONGER, RULES
+from rule_runs import every_rule
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
@@ -67,15 +67,13 @@ cases = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5).flatmap
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
-@pytest.mark.parametrize("longer", [False, True])
-@pytest.mark.parametrize("name", RULES)
+@every_rule
 @given(
     arrays=cases, dtype=st.sampled_from(["f4", "f8"]), layouts=st.lists(st.sampled_from("CF"), min_size=2, max_size=2)
 )
 def test_every_way_to_run_a_rule_gives_the_same_bits(
-    name: str, longer: bool, arrays: list[Any], dtype: str, layouts: list[str]
+    name: str, arguments: Any, arrays: list[Any], dtype: str, layouts: list[str]
 ) -> None:
-    arguments = {"learning_rate": 0.1, "clip_gradient": 1.5, **LONGER.get(name, {})} if longer else {}
     weight, *grads = (array.astype(dtype) for array in arrays)
     wanted = trajectory("rule", name, weight, grads, layouts, **arguments)
     for way in ("llvm", "numpy"):

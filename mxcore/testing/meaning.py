@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -152,6 +153,8 @@ def bad_arguments_are_refused(subject: Subject) -> None:
     A rate of "0.1" or a NaN from a configuration file should be found where it was written.
     """
     shared = ["rescale_grad", "wd", "clip_gradient", "learning_rate"]
-    for argument in [*shared, *(field.alias for field in own_fields(subject.cls))]:
-        for bad in (float("nan"), "a lot", object()):
-            refuses(lambda a=argument, b=bad: subject.cls(**{a: b}), f"{argument}={bad!r}", says=f"{argument} must be")  # type: ignore[misc]
+    arguments = [*shared, *(field.alias for field in own_fields(subject.cls))]
+    wrong = [(argument, bad) for argument in arguments for bad in (float("nan"), "a lot", object())]
+    below: Sequence[tuple[str, Any]] = [("wd", -0.1), ("learning_rate", -0.1), ("clip_gradient", 0.0)]
+    for argument, bad in (*wrong, *below):
+        refuses(lambda a=argument, b=bad: subject.cls(**{a: b}), f"{argument}={bad!r}", says=f"{argument} must be")  # type: ignore[misc]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -73,15 +74,17 @@ def own_fields(cls: type[Any]) -> list[Any]:
 
 
 def subjects(cls: type[Any]) -> list[Subject]:
-    """A class with each of its examples; an optimizer also with each hyper-parameter in turn at another value."""
+    """A class with each of its examples; an optimizer also with other values of each hyper-parameter, then of all."""
     declared = [Subject(cls, example) for example in cls.examples]
     return [*declared, *_variants(cls)] if kind_of(cls) == "optimizer" else declared
 
 
 def _variants(cls: type[Any]) -> list[Subject]:
     own = [{field.alias: value} for field in own_fields(cls) for value in _other_values(cls, field)]
+    own = [settings for settings in own if _accepted(cls, settings)]
+    together = [dict(ChainMap(*own[::-1]))] if len(own) > 1 else []
     shared: Sequence[Mapping[str, Any]] = ({"wd": 0.1}, {"clip_gradient": 0.75}, {"rescale_grad": 0.5})
-    return [Subject(cls, settings) for settings in (*shared, *own) if _accepted(cls, settings)]
+    return [Subject(cls, settings) for settings in (*shared, *own, *together) if _accepted(cls, settings)]
 
 
 def _other_values(cls: type[Any], field: Any) -> list[Any]:

@@ -28,6 +28,8 @@ class Constant(Initializer):
     array([[1., 2., 3.],
            [1., 2., 3.]])
 
+    Arrays may have any shape that ``value`` broadcasts to, and any floating dtype.
+
     Args:
         value: a number, or a list or array (NumPy or CuPy) that broadcasts to the shape of the weight.
 
@@ -37,6 +39,9 @@ class Constant(Initializer):
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
+
+    Differs from MXNet 1.9.1: ``dumps()`` changes nothing (there, the arguments, so that the second call fails for
+    arrays), and a value that does not fit is refused with both shapes.
     """
 
     examples = ({"value": 0.5}, {"value": [0.5]})

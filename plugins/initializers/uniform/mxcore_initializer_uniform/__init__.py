@@ -34,6 +34,8 @@ class Uniform(Initializer):
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
+
+    Differs from MXNet 1.9.1: nothing but the random numbers, which follow from the seed and the parameter's name.
     """
 
     scale: float = hyperparameter(0.07, non_negative)

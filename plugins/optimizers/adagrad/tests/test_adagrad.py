@@ -18,3 +18,9 @@ def test_weight_decay_stays_out_of_the_history() -> None:
     weight, updater = np.ones(1), mx.optimizer.get_updater(mx.optimizer.AdaGrad(wd=0.5, learning_rate=0.5))
     updater(0, np.zeros(1), weight)
     assert (weight.tolist(), updater.states[0].tolist()) == ([0.75], [0.0])
+
+
+def test_the_eps_of_adagrad_is_called_as_it_is_given() -> None:
+    optimizer = mx.optimizer.AdaGrad(eps=0.5)
+    assert optimizer.eps == 0.5
+    assert not hasattr(optimizer, "float_stable_eps")

@@ -100,7 +100,7 @@ class LBSGD(Optimizer):
             if received % self.batch_scale:
                 return
             grad = kept["gradient_sum"] / self.batch_scale
-            backend_of(grad).fill(kept["gradient_sum"], 0.0)
+            backend_of(weight).fill(kept["gradient_sum"], 0.0)
         step = lr * self._factor(received, weight, grad, wd) * (self._clipped(grad) + wd * weight)
         if "velocity" in kept:
             kept["velocity"] *= self.momentum

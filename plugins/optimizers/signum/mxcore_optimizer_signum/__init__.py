@@ -49,6 +49,7 @@ class Signum(Optimizer):
 
     default_learning_rate = 0.01
     decay = "own"
+    examples = ({}, {"momentum": 0.0})
     expected_failures = {"a_gradient_of_zero_moves_nothing": {"wd_lh": "it decays weights whatever wd is"}}
     momentum: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     wd_lh: float = hyperparameter(0.0, non_negative)

@@ -31,8 +31,7 @@ from mxcore.hyperparameters import (
     optional,
     positive,
 )
-from mxcore.kernel import Decay, Program, Slot
-from mxcore.kernel.program import keywords
+from mxcore.kernel import Decay, Slot
 from mxcore.registry import Registry
 from mxcore.step import Step
 from mxcore.updater import Updater, get_updater
@@ -393,61 +392,6 @@ class Optimizer:
     ) -> None:
         if indices:
             self.step(indices, weights, grads, states, masters)()
-
-    def program(self) -> Program:
-        """The rule of this instance, with everything about it that is the same for all parameters."""
-        rule = type(self).rule
-        if rule is None:
-            raise TypeError(f"{type(self).__name__} has no rule")
-        slots = self.state_slots()
-        if clash := [slot.name for slot in slots if hasattr(self, slot.name)]:
-            raise TypeError(f"{type(self).__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
-        cls = type(self)
-        own_decay = cls._get_wd is not Optimizer._get_wd or cls._get_wds is not Optimizer._get_wds
-        return Program(
-            owner=cls.__name__,
-            rule=rule,
-            slots=slots,
-            decay=self.decay,
-            numbers=self._rule_numbers(rule, slots),
-            decays=bool(self.wd) or own_decay,
-            clips=self.clip_gradient is not None,
-            rescales=self.rescale_grad != 1,
-        )
-
-    def _rule_numbers(self, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
-        """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
-        known = {"lr", "wd", "t", "num_update", *(slot.name for slot in slots if slot.on_host), *self.flags("")}
-        arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
-        numbers = []
-        for name, dispensable in keywords(rule).items():
-            if name in known or (name not in arrays and hasattr(self, name)):
-                numbers.append(name)
-            elif not dispensable and name not in arrays:
-                owner = type(self).__name__
-                raise TypeError(f"{owner}.rule takes {name!r}, which is neither a slot nor a hyper-parameter")
-        return tuple(numbers)
-
-    def slot_arrays(self, program: Program, index: Index, weight: Array, state: Any) -> dict[str, Array]:
-        """The arrays of a state by the names of their slots.
-
-        Raises:
-            ValueError: there are other arrays than the rule keeps, or they are not shaped and typed like the weight.
-        """
-        names = program.array_slots
-        arrays = () if state is None else state if isinstance(state, tuple) else (state,)
-        if len(arrays) != len(names):
-            raise ValueError(
-                f"{self.describe(index)}: {program.owner} keeps {', '.join(names) or 'no state'}, got {len(arrays)} "
-                "array(s): hyper-parameters that decide which state is kept cannot change between updates"
-            )
-        for name, array in zip(names, arrays, strict=True):
-            if (array.shape, array.dtype) != (weight.shape, weight.dtype):
-                raise ValueError(
-                    f"{self.describe(index)}: its {name} is {array.dtype} of shape {array.shape}, the weight "
-                    f"{weight.dtype} of shape {weight.shape}"
-                )
-        return dict(zip(names, arrays, strict=True))
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Facts that follow from a parameter's name, for rules that treat some parameters differently."""

@@ -19,6 +19,7 @@ from mxcore.checks import check_pair
 from mxcore.counts import Counts
 from mxcore.kernel import Member, Program, Row
 from mxcore.lr_scheduler import LRScheduler
+from mxcore.rule import program_of, slot_arrays
 
 if TYPE_CHECKING:
     from mxcore.optimizer import Index, Optimizer
@@ -54,7 +55,7 @@ class Step:
     ) -> None:
         self.optimizer, self.masters = optimizer, masters
         self.indices, self.weights, self.grads, self.states = list(indices), list(weights), list(grads), list(states)
-        self.program = optimizer.program()
+        self.program = program_of(optimizer)
         self.settings = _Settings(optimizer, self.program)
         self.host = [slot for slot in self.program.slots if slot.on_host]
         self.one_by_one = _overrides(optimizer) or bool(self.host)
@@ -74,7 +75,7 @@ class Step:
             weight=weight,
             grad=grad,
             master=master,
-            arrays=optimizer.slot_arrays(self.program, index, weight if master is None else master, inner),
+            arrays=slot_arrays(optimizer, self.program, index, weight if master is None else master, inner),
             static={**self.settings.static, **optimizer.flags(str(index) if name is None else name)},
             noise_key=index if name is None else name,
         )
@@ -235,7 +236,7 @@ class _Settings:
         """Whether a step made before still does what the optimizer now says; new numbers are taken over."""
         if self.get(optimizer) == self.values:
             return True
-        now = _Settings(optimizer, optimizer.program())
+        now = _Settings(optimizer, program_of(optimizer))
         if now.program != self.program or now.static != self.static:
             return False
         self.values, self.numbers = now.values, now.numbers

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mxcore as mx
+from mxcore.rule import program_of
 from mxcore.testing.subject import Subject, own_fields, subjects
 
 CLASSES = {
@@ -28,7 +29,7 @@ def _branches(name: str) -> list[Any]:
     found: dict[Any, Subject] = {}
     for subject in subjects(cls):
         optimizer = cls(**{**subject.settings, **COMMON})
-        program = optimizer.program()
+        program = program_of(optimizer)
         values = [getattr(optimizer, field.name) for field in own_fields(cls) if field.name in program.numbers]
         static = tuple(value if isinstance(value, (bool, str, type(None))) else "a number" for value in values)
         found.setdefault((program.slots, static), subject)

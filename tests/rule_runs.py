@@ -20,7 +20,7 @@ COMMON = {"learning_rate": 0.1, "clip_gradient": 1.5, "wd": 0.01, "multi_precisi
 Place = Callable[[Any, int], Any]
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38, 1e-7]
-SIZES = (8, 40_000, 1, 0)
+SIZES = (200, 40_000, 1, 0)
 
 
 def _branches(name: str) -> list[Any]:
@@ -44,10 +44,12 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtyp
 
 
 def values(dtype: Any, sizes: Sequence[int] = SIZES, seed: int = 1) -> list[Any]:
-    """Arrays of normal numbers that end with special ones."""
+    """Arrays of normal numbers, with special ones at half of the places of the first: others have norms to compare."""
     rng = np.random.default_rng(seed)
+    first, *others = (rng.normal(size=size) for size in sizes)
+    first = np.where(rng.random(first.size) < 0.5, rng.choice(SPECIAL, first.size), first)
     with np.errstate(over="ignore"):
-        return [np.append(rng.normal(size=max(size - len(SPECIAL), 0)), SPECIAL)[:size].astype(dtype) for size in sizes]
+        return [array.astype(dtype) for array in (first, *others)]
 
 
 def assert_same_bits(got: Sequence[Any], wanted: Sequence[Any]) -> None:

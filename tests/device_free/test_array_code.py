@@ -75,6 +75,16 @@ def test_arrays_in_another_order_go_through_copies_on_the_device(name: str, layo
     assert_equal(*(trained(context, name, "f4", {}, layout) for context in (mx.gpu(1), mx.cpu())))
 
 
+def test_a_gradient_that_lies_in_another_order_than_the_one_before_is_seen(double: Library) -> None:
+    grad = np.arange(12, dtype="f4").reshape(3, 4)
+    for context in (mx.cpu(), mx.gpu(1)):
+        weight, update = context.array(np.ones((3, 4), "f4")), mx.optimizer.get_updater(mx.optimizer.SGD())
+        update.optimizer.set_learning_rate(0.5)
+        for order in ("C", "C", "F", "C"):
+            update(0, context.array(np.asarray(grad, order=order)), weight)
+        assert host(weight).tolist() == (1 - 2 * grad).tolist()
+
+
 def test_strided_arrays_go_through_copies_on_the_device(double: Library) -> None:
     for context in (mx.cpu(), mx.gpu(1)):
         wide, grad = context.array(np.ones((4, 6), "f4")), context.array(np.ones((4, 3), "f4"))

@@ -59,6 +59,15 @@ def test_tables_are_copied_once_and_then_only_what_has_changed(cuda: CudaOnCpu) 
     assert cuda.uploaded == [4]  # one float32
 
 
+def test_multipliers_that_change_reach_the_device(cuda: CudaOnCpu) -> None:
+    host, device = (Run("adam", {"wd": 0.1}, values("f4"), place) for place in (on_host, on_device))
+    for multipliers in ({}, {1: 0.5}, {1: 0.5, 3: 2.0}, {0: 0.5}):
+        for run in (host, device):
+            run.optimizer.set_lr_mult(multipliers)
+            run.step(values("f4", seed=2))
+        assert_same_bits(device.host, host.host)
+
+
 def test_another_stream_has_tables_of_its_own(cuda: CudaOnCpu) -> None:
     runs = [Run("adam", {}, values("f4"), place) for place in (on_host, on_device)]
     for stream in (0, 7, 7, 0):
@@ -88,18 +97,23 @@ def test_new_gradients_are_taken_and_former_ones_are_let_go(cuda: CudaOnCpu) -> 
 
 
 def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:
-    host = [np.ones((3, 4), "f4", order="F"), np.ones(3, "f4")]
+    orders: tuple[Any, ...] = ("C", "F")
+    host = [np.ones((3, 4), "f4", order=order) for order in orders]
     weights = [hosted(array) for array in host]
     update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5))
-    grads = [np.arange(12, dtype="f4").reshape(3, 4, order="F"), np.ones(3, "f4")]
+    grads = [np.arange(12, dtype="f4").reshape(3, 4, order=order) for order in orders]
     for _ in range(2):
         update([0, 1], [hosted(np.copy(grad, order="K")) for grad in grads], weights)
-    for refused, error in ((np.ones(3, "f8"), TypeError), (np.ones(4, "f4"), ValueError)):
-        with pytest.raises(error, match="parameter 1: the gradient"):
-            update([0, 1], [hosted(grads[0]), hosted(refused)], weights)
+    for refused, error in ((np.ones((3, 4), "f8"), TypeError), (np.ones((4, 3), "f4"), ValueError)):
+        for index in (0, 1):
+            given = [hosted(grad) for grad in grads]
+            given[index] = hosted(refused)
+            with pytest.raises(error, match=f"parameter {index}: the gradient"):
+                update([0, 1], given, weights)
     with pytest.raises(TypeError, match="the gradient of parameter 1 is an array of numpy"):
         update([0, 1], [hosted(grads[0]), grads[1]], weights)
-    assert host[0].tolist() == (1 - grads[0]).tolist()
+    for array, grad in zip(host, grads, strict=True):
+        assert array.tolist() == (1 - grad).tolist()
 
 
 # --- devices ---------------------------------------------------------------------------------------------------------

@@ -39,7 +39,28 @@ def _branches(name: str) -> list[Any]:
     ]
 
 
-every_rule = pytest.mark.parametrize(("name", "arguments"), [branch for name in RULES for branch in _branches(name)])
+@mx.hyperparameters
+class WholeLanguage(mx.optimizer.Optimizer):
+    """A rule of all that rules may use and every way to run them computes to the last bit."""
+
+    slots = ("kept",)
+
+    @staticmethod
+    def rule(weight, grad, kept, *, lr):  # type: ignore[no-untyped-def]
+        small, large = np.minimum(weight, grad), np.maximum(abs(weight), np.abs(-grad))
+        one = ((weight < grad) & (kept <= 0.1)) | ~(weight > 0.3)
+        other = np.logical_and(weight >= small, np.logical_or(grad != 0, np.logical_not(weight == kept)))
+        step = np.where(one, np.clip(grad, -0.7, 1 / 3), np.square(np.sign(weight) - kept / 7))
+        step = np.where(other, step + np.sqrt(large) * 1.1, np.minimum(2.5e-3 * small**2, np.inf))
+        kept = np.where(abs(step) == np.inf, np.maximum(kept, -np.inf * lr), 0.9 * kept + 0.1 * step)
+        return np.where(step != step, np.nan, weight - lr * step), kept
+
+
+CLASSES["the-whole-language"] = WholeLanguage
+every_rule = pytest.mark.parametrize(
+    ("name", "arguments"),
+    [*(branch for name in RULES for branch in _branches(name)), *_branches("the-whole-language")],
+)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
 
 
@@ -63,7 +84,7 @@ class Run:
     """An updater with its arrays: on the host, and where ``place(array, number of the parameter)`` puts them."""
 
     def __init__(self, name: str, arguments: Any, weights: Sequence[Any], place: Place) -> None:
-        self.place, self.optimizer = place, mx.optimizer.create(name, **arguments)
+        self.place, self.optimizer = place, CLASSES[name](**arguments)
         weights = [array.copy() for array in weights]
         states = [self.optimizer.create_state_multi_precision(number, one) for number, one in enumerate(weights)]
         self.placed: list[Any] = []

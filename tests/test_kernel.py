@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rule_runs import every_rule
+from rule_runs import CLASSES, every_rule
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
@@ -46,7 +46,7 @@ def laid_out(array: Any, layout: str) -> Any:
 
 def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list[str], **arguments: Any) -> list[Any]:
     """The weight and the state after some steps, run by llvm, by blocked NumPy or by the rule itself."""
-    update = mx.optimizer.get_updater(mx.optimizer.create(name, **arguments))
+    update = mx.optimizer.get_updater(CLASSES[name](**arguments))
     weight = laid_out(weight, layouts[0])
     with pytest.MonkeyPatch.context() as patch:
         if way == "rule":

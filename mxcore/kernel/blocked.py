@@ -53,7 +53,7 @@ def emit(traced: Traced, stage: Stage) -> Blocked:
             unpack.append(f"({', '.join(f'{name}{number}' for number in range(count))},) = {source}")
     body = "\n    ".join([*unpack, *lines])
     source = f"def block(arrays, scratch, masks, uniforms, norms, partials):\n    {body}\n"
-    namespace: dict[str, Any] = {"np": np, "sum_of_squares": sum_of_squares}
+    namespace: dict[str, Any] = {"np": np, "sum_of_squares": sum_of_squares, "inf": np.inf, "nan": np.nan}  # constants
     exec(compile(source, f"<rule of {traced.owner}>", "exec"), namespace)
     return Blocked(namespace["block"], writer.made["s"], writer.made["b"], source)
 

@@ -176,10 +176,13 @@ class _Emitter:
 
     def _constant(self, value: float) -> str:
         """A number, rounded to the type of the arrays, with digits enough to come back as it is."""
-        rounded = float(self.dtype.type(value))
-        return (
-            f"{rounded!r}{self.suffix}" if np.isfinite(rounded) else f"({rounded / abs(rounded):.0f}.0{self.suffix}/0)"
-        )
+        with np.errstate(over="ignore"):
+            rounded = self.dtype.type(value)
+        if np.isfinite(rounded):
+            return f"{float(rounded)!r}{self.suffix}"
+        single = self.dtype == np.float32
+        bits = int(rounded.view(np.uint32 if single else np.uint64))
+        return f"__uint_as_float({bits}u)" if single else f"__longlong_as_double((long long){bits}ull)"
 
     def _expression(self, node: Node) -> str:
         args = [self._operand(argument) for argument in node.args]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -52,7 +53,7 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     head = f"def prologue({', '.join(f'row_{name}' for name in row)}):"
     body = [*once, head, *each, f"    return ({values}), {{{slots}}}", f"return ({shared}), prologue"]
     source = "\n    ".join(["def bind(shared):", *body])
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
     exec(compile(source, "<prologue>", "exec"), namespace)
     bind: Bind = namespace["bind"]
     return bind

@@ -50,6 +50,45 @@ def test_every_question_reaches_cuda(ask: Callable[[Cuda], Any], real: Cuda) -> 
         ask(real)
 
 
+def test_a_source_is_compiled_and_loaded_once_on_each_device(real: Cuda, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[tuple[int, bytes]] = []
+    current = [0]
+
+    class Module:
+        def load(self, binary: bytes) -> None:
+            loaded.append((current[0], binary[:4]))
+
+        def get_function(self, name: str) -> str:
+            return name
+
+    monkeypatch.setattr(cupy.cuda, "Module", Module)
+    monkeypatch.setattr(cupy.cuda.runtime, "getDevice", lambda: current[0])
+    source = 'extern "C" __global__ void nothing() {}'
+    for current[0] in (0, 1, 0, 1):
+        real.kernel(source, "nothing")
+    assert loaded == [(0, b"\x7fELF"), (1, b"\x7fELF")]
+
+
+def test_a_raw_kernel_cannot_be_told_to_keep_small_numbers(real: Cuda, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Why kernels are compiled by a call of our own: CuPy puts its option last, and the last one counts."""
+    used: list[tuple[str, ...]] = []
+
+    class Told(Exception):
+        pass
+
+    def compiler(source: str, options: tuple[str, ...], *others: Any, **more: Any) -> Any:
+        used.append(options)
+        raise Told
+
+    for name in ("_compile_using_nvrtc_no_warning", "compile_using_nvrtc", "compile_using_nvcc", "_preprocess"):
+        monkeypatch.setattr(cupy.cuda.compiler, name, compiler, raising=False)
+    kernels = cupy.cuda.compiler._compile_with_cache_cuda
+    for backend in ("nvrtc", "nvcc"):
+        with pytest.raises(Told):
+            kernels("", ("--fmad=false", "--ftz=false"), "80", backend=backend, cache_in_memory=True)
+    assert [options[-1] for options in used] == ["-ftz=true"] * 2
+
+
 def test_the_current_stream_has_a_number(real: Cuda) -> None:
     assert real.stream() == 0
 

@@ -177,6 +177,16 @@ def test_gradients_may_be_new_arrays_at_every_step(emitter: str) -> None:
         np.testing.assert_array_equal(weight, copy)
 
 
+@pytest.mark.parametrize("layouts", [("strided", "C"), ("C", "strided"), ("C", "F"), ("strided", "F")])
+def test_what_is_written_into_an_array_between_steps_is_seen(layouts: tuple[str, str], emitter: str) -> None:
+    weight, grad = (laid_out(np.zeros((2, 3)), layout) for layout in layouts)
+    step = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0)).bind([weight], [grad])
+    for value in (1.0, 2.0):
+        weight[...], grad[...] = 10, value
+        step()
+        assert (weight == 10 - value).all()
+
+
 @pytest.mark.parametrize(
     ("grad", "error", "message"),
     [

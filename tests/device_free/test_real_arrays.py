@@ -102,18 +102,24 @@ def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:
     weights = [hosted(array) for array in host]
     update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5))
     grads = [np.arange(12, dtype="f4").reshape(3, 4, order=order) for order in orders]
-    for _ in range(2):
-        update([0, 1], [hosted(np.copy(grad, order="K")) for grad in grads], weights)
-    for refused, error in ((np.ones((3, 4), "f8"), TypeError), (np.ones((4, 3), "f4"), ValueError)):
+
+    def fresh() -> list[Any]:
+        return [hosted(np.copy(grad, order="K")) for grad in grads]
+
+    update([0, 1], fresh(), weights)
+    for refused, error in (
+        (hosted(np.ones((3, 4), "f8")), TypeError),
+        (hosted(np.ones((4, 3), "f4")), ValueError),
+        (np.ones((3, 4), "f4"), TypeError),
+    ):
         for index in (0, 1):
-            given = [hosted(grad) for grad in grads]
-            given[index] = hosted(refused)
-            with pytest.raises(error, match=f"parameter {index}: the gradient"):
+            update([0, 1], fresh(), weights)  # from here on, gradients that look alike are taken without a closer look
+            given = fresh()
+            given[index] = refused
+            with pytest.raises(error, match=f"the gradient of parameter {index}|parameter {index}: the gradient"):
                 update([0, 1], given, weights)
-    with pytest.raises(TypeError, match="the gradient of parameter 1 is an array of numpy"):
-        update([0, 1], [hosted(grads[0]), grads[1]], weights)
     for array, grad in zip(host, grads, strict=True):
-        assert array.tolist() == (1 - grad).tolist()
+        assert array.tolist() == (1 - 7 * 0.5 * grad).tolist()
 
 
 # --- devices ---------------------------------------------------------------------------------------------------------

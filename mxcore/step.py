@@ -116,8 +116,9 @@ class Step:
     def _set_grad(self, group: _Group, place: int, former: Sequence[Array]) -> None:
         at = group.positions[place]
         if self.grads[at] is not former[at]:
-            shared_backend([("the weight", self.weights[at]), ("the gradient", self.grads[at])])
-            check_pair(self.optimizer.describe(self.indices[at]), self.weights[at], self.grads[at])
+            label, weight, grad = self.optimizer.describe(self.indices[at]), self.weights[at], self.grads[at]
+            shared_backend([(f"the weight of {label}", weight), (f"the gradient of {label}", grad)])
+            check_pair(label, weight, grad)
             group.plan.set_grad(place, self.grads[at])
 
     # --- running -----------------------------------------------------------------------------------------------------

@@ -52,9 +52,8 @@ class WholeLanguage(mx.optimizer.Optimizer):
         other = np.logical_and(weight >= small, np.logical_or(grad != 0, np.logical_not(weight == kept)))
         step = np.where(one, np.clip(grad, -0.7, 1 / 3), np.square(np.sign(weight) - kept / 7))
         step = np.where(other, step + np.sqrt(large) * 1.1, np.minimum(2.5e-3 * small**2, np.inf))
-        kept = np.where(
-            abs(step) == np.inf, np.minimum(np.maximum(kept, -np.inf), np.inf * lr), 0.9 * kept + 0.1 * step
-        )
+        within = np.minimum(np.maximum(kept, -np.inf), np.inf * lr)
+        kept = np.where(abs(step) == np.inf, within, 0.9 * kept + 0.1 * step)
         return np.where(step != step, np.nan, weight - lr * step), kept
 
 

@@ -129,7 +129,7 @@ class _Launches(Executor):
             return ()
         for position, (grad, plain) in enumerate(zip(grads, self.plain, strict=True)):
             flat = self.plan.flats[position][column]
-            if flat.staged or _looks(grad) != plain:
+            if flat.staged or plain is None or type(grad) is not plain[0] or _looks(grad) != plain:
                 return range(position, len(grads))
             flat.array = flat.data = grad  # and the former one is let go
             self.set_grad(position, flat)

@@ -111,6 +111,7 @@ def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:
         (hosted(np.ones((3, 4), "f8")), TypeError),
         (hosted(np.ones((4, 3), "f4")), ValueError),
         (np.ones((3, 4), "f4"), TypeError),
+        ([[1.0] * 4] * 3, TypeError),
     ):
         for index in (0, 1):
             update([0, 1], fresh(), weights)  # from here on, gradients that look alike are taken without a closer look
@@ -119,7 +120,7 @@ def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:
             with pytest.raises(error, match=f"the gradient of parameter {index}|parameter {index}: the gradient"):
                 update([0, 1], given, weights)
     for array, grad in zip(host, grads, strict=True):
-        assert array.tolist() == (1 - 7 * 0.5 * grad).tolist()
+        assert array.tolist() == (1 - 9 * 0.5 * grad).tolist()
 
 
 # --- devices ---------------------------------------------------------------------------------------------------------

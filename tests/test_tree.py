@@ -194,3 +194,17 @@ def test_no_machine_and_no_registry_is_named() -> None:
     for name in tracked:
         if name.endswith((".py", ".toml", ".md", ".cfg", ".rst")):
             assert not hosts.search((ROOT / name).read_text("utf-8")), name
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(["-otestpaths=tests/test_page.py"], 1), (["tests/test_page.py"], 0)])
+def test_a_plain_run_says_in_one_line_what_it_leaves_out(arguments: list[str], said: int) -> None:
+    command = [sys.executable, "-m", "pytest", "-n0", "--collect-only", "-p", "no:cacheprovider", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stdout.splitlines() if "tests/device_free and tests/gpu" in line]
+    assert len(lines) == said
+
+
+def test_only_one_cupy_can_be_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert [{"extra": "cupy12"}, {"extra": "cupy13"}] in project["tool"]["uv"]["conflicts"]
+    assert {"cupy12", "cupy13"} <= set(project["project"]["optional-dependencies"])

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import mxcore as mx
+from mxcore import restore
 from mxcore.initializer import Initializer
 from mxcore.kernel import plan
 from mxcore.lr_scheduler import LRScheduler
@@ -245,13 +246,13 @@ def _twice(commit: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def test_a_state_that_is_rounded_when_it_is_loaded_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = mx.state.unpack
+    right = restore.unpack
 
     def rounded(packed: Any, arrays: Any) -> Any:
         found = right(packed, arrays)
         return found.astype(np.float32).astype(found.dtype) if isinstance(found, np.ndarray) else found
 
-    monkeypatch.setattr(mx.state, "unpack", rounded)
+    monkeypatch.setattr(restore, "unpack", rounded)
     assert verdicts(heavy_ball(), "resuming_is_exact")["resuming_is_exact"].startswith("broken")
 
 
@@ -409,7 +410,7 @@ MODULE = "import mxcore\n\n\nclass Swift(mxcore.optimizer.Optimizer):\n    pass\
         (("METADATA", "License: MIT\n", ""), "metadata_is_complete"),
         (("__init__.py", "import mxcore\n", "import mxcore\nimport hypothesis\n"), "imports_are_declared"),
         (
-            ("__init__.py", "import mxcore\n", "import mxcore\nfrom mxcore.state import _settings\n"),
+            ("__init__.py", "import mxcore\n", "import mxcore\nfrom mxcore.restore import _settled\n"),
             "imports_are_declared",
         ),
         (("entry_points.txt", ":Swift", ":Slow"), "entry_points_lead_to_classes"),

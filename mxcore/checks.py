@@ -18,9 +18,15 @@ def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
     Raises:
         ValueError: some are lists and others are not, or their lengths differ.
     """
-    if type(arguments[0]) is list and len({(type(argument), len(argument)) for argument in arguments}) == 1:
-        return arguments
-    if not isinstance(arguments[0], (list, tuple)):
+    first = arguments[0]
+    if type(first) is list:
+        length = len(first)
+        for other in arguments:
+            if type(other) is not list or len(other) != length:
+                break
+        else:
+            return arguments
+    if not isinstance(first, (list, tuple)):
         return tuple([argument] for argument in arguments)
     lists = [list(argument) if isinstance(argument, (list, tuple)) else None for argument in arguments]
     lengths = [None if one is None else len(one) for one in lists]

@@ -368,9 +368,20 @@ class Optimizer:
         return step
 
     def recall(
-        self, indices: Sequence[Index], weights: Sequence[Array], states: Sequence[Any], masters: bool = True
+        self,
+        indices: Sequence[Index],
+        weights: Sequence[Array],
+        states: Sequence[Any] | Mapping[Index, Any],
+        masters: bool = True,
     ) -> Step | None:
-        """The step of the last time, if it was about the same objects; its gradients are those of that time."""
+        """The step of the last time, if it was about the same objects; its gradients are those of that time.
+
+        Args:
+            indices: the parameters.
+            weights: their weights.
+            states: their states, in a list, or in a dict by index.
+            masters: as for :meth:`step`.
+        """
         step = self._steps.get((masters, len(indices), indices[0]))
         return step if step is not None and step.fits(indices, weights, states) else None
 

@@ -20,6 +20,7 @@ from mxcore.counts import Counts
 from mxcore.kernel import Member, Program, Row
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.rule import program_of, slot_arrays
+from mxcore.watched import Watched
 
 if TYPE_CHECKING:
     from mxcore.optimizer import Index, Optimizer
@@ -64,6 +65,8 @@ class Step:
         self.groups = [_Group(backend, self, positions, members) for positions in _grouped(backend, members)]
         self.table: _Table | None = None
         self.rates = _Rates()
+        self._found_in: Watched[Index, Any] | None = None  # where its states were found, after so many changes
+        self._found_at = 0
 
     def _member(self, index: Index, weight: Array, grad: Array, state: Any) -> Member:
         optimizer = self.optimizer
@@ -82,14 +85,28 @@ class Step:
 
     # --- is it still the same call? ----------------------------------------------------------------------------------
 
-    def fits(self, indices: Sequence[Index], weights: Sequence[Array], states: Sequence[Any]) -> bool:
+    def fits(
+        self, indices: Sequence[Index], weights: Sequence[Array], states: Sequence[Any] | Mapping[Index, Any]
+    ) -> bool:
         """Whether a call is about the same objects, so that nothing about them needs another look."""
         return (
             self.indices == indices
             and all(map(operator.is_, weights, self.weights))
-            and all(map(operator.is_, states, self.states))
+            and self._has_states(states)
             and self.is_current(self.optimizer)
         )
+
+    def _has_states(self, states: Sequence[Any] | Mapping[Index, Any]) -> bool:
+        if isinstance(states, Watched):
+            if states is self._found_in and states.changes == self._found_at:
+                return True
+            self._found_in, self._found_at = states, states.changes
+        if isinstance(states, dict):
+            states = list(map(states.get, self.indices))
+        if all(map(operator.is_, states, self.states)):
+            return True
+        self._found_in = None
+        return False
 
     def is_current(self, optimizer: Optimizer) -> bool:
         """Whether nothing has been assigned to the optimizer that this step cannot take over."""

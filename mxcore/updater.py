@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.checks import check_call, in_lists
 from mxcore.step import Step
+from mxcore.watched import Watched
 
 if TYPE_CHECKING:
     from mxcore.optimizer import Index, Optimizer, Worker
@@ -32,7 +33,7 @@ class Updater:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.states: dict[Index, Any] = {}
+        self.states: dict[Index, Any] = Watched()
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, dict[Worker, Any]] = {}
         from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
@@ -124,7 +125,7 @@ class Updater:
         """The step of the last call about the same parameters, if nothing but its gradients has changed."""
         if not self.optimizer.runs_rule():
             return None
-        step = self.optimizer.recall(indices, weights, list(map(self.states.get, indices)))
+        step = self.optimizer.recall(indices, weights, self.states)
         if step is not None:
             step.set_grads(grads)
         return step

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -75,6 +76,12 @@ class _OnHost(Executor):
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         self.plan = plan
         self.norms = Norms(plan.chunks, len(members), len(plan.traced.norms), plan.dtype)
+        self.elements = int(plan.sizes.sum())
+
+    @property
+    def threads(self) -> int:
+        """How many threads are worth their cost."""
+        return 1 if self.elements < PARALLEL_FROM else threads.get_num_threads()
 
     def finish(self, norms: range) -> None:
         self.norms.finish(norms)
@@ -87,7 +94,6 @@ class _Native(_OnHost):
         super().__init__(plan, members)
         self.stages = _compiled(plan.traced, plan.dtype.name, plan.half)
         self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
-        self.elements = int(plan.sizes.sum())
         self.gather = gather.Gather(members, plan.grad, self.addresses) if plan.grad is not None else None
         self.moved()
 
@@ -109,11 +115,10 @@ class _Native(_OnHost):
 
     def run(self, stage: int) -> None:
         whole, part = self.stages[stage]
-        if self.elements < PARALLEL_FROM or threads.get_num_threads() == 1:
+        if (count := self.threads) == 1:
             whole(self.at)
         else:
-            parts = _parts(len(self.plan.chunks), threads.get_num_threads())
-            threads.run_parts(functools.partial(part, self.at), parts)
+            threads.run_parts(functools.partial(part, self.at), _parts(len(self.plan.chunks), count))
 
 
 class _Python(_OnHost):
@@ -122,14 +127,9 @@ class _Python(_OnHost):
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         super().__init__(plan, members)
         self.stages = _blocked(plan.traced)
-        self.chunks = [
-            (chunk, tensor, slice(begin, end)) for chunk, (tensor, begin, end) in enumerate(plan.chunks.tolist())
-        ]
+        self.chunks = [(tensor, slice(begin, end)) for tensor, begin, end in plan.chunks.tolist()]
         self.views: list[list[Host] | None] = [None] * len(self.chunks)
-        longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))
-        self.scratch = [blocked.Scratch(stage, plan.dtype, longest) for stage in self.stages]
-        self.half = np.empty(longest, plan.dtype) if plan.half else None
-        self.noise = np.empty(longest, plan.dtype) if plan.traced.noisy else None
+        self.own = threading.local()
 
     def moved(self) -> None:
         """Nothing here depends on addresses."""
@@ -142,30 +142,51 @@ class _Python(_OnHost):
             self.views[chunk] = None
 
     def run(self, stage: int) -> None:
-        plan, block, scratch = self.plan, self.stages[stage].block, self.scratch[stage]
-        uniforms = [plan.uniforms.row(row) for row in range(plan.uniforms.rows)]
-        plain = self.half is None and self.noise is None
+        uniforms = [self.plan.uniforms.row(row) for row in range(self.plan.uniforms.rows)]
+        threads.run_parts(functools.partial(self._part, stage, uniforms), _parts(len(self.chunks), self.threads))
+
+    def _part(self, stage: int, uniforms: list[list[Any]], first: int, last: int) -> None:
+        """Go through the chunks ``first`` ≤ i < ``last``, in the scratch blocks of this thread."""
+        plan, block, blocks = self.plan, self.stages[stage].block, self._blocks()
+        scratch, plain = blocks.scratch[stage], blocks.half is None and blocks.noise is None
         with np.errstate(all="ignore"):
-            for chunk, tensor, where in self.chunks:
+            for chunk in range(first, last):
+                tensor, where = self.chunks[chunk]
                 views = self.views[chunk]
                 if views is None:
                     views = self.views[chunk] = [flat.data[where] for flat in plan.flats[tensor]]
-                arrays = views if plain else self._converted(tensor, where, views)
+                arrays = views if plain else self._converted(blocks, tensor, where, views)
                 numbers = uniforms[plan.rows[tensor]], self.norms.values[tensor], self.norms.partials[chunk]
                 block(arrays, *scratch.of(where.stop - where.start), *numbers)
-                if self.half is not None and plan.traced.stages[stage].written:
+                if blocks.half is not None and plan.traced.stages[stage].written:
                     views[-1][...] = views[plan.columns.index("weight")]
 
-    def _converted(self, tensor: int, where: slice, views: list[Host]) -> list[Host]:
+    def _blocks(self) -> _Blocks:
+        found: _Blocks | None = getattr(self.own, "blocks", None)
+        if found is None:
+            found = self.own.blocks = _Blocks(self.plan, self.stages)
+        return found
+
+    def _converted(self, blocks: _Blocks, tensor: int, where: slice, views: list[Host]) -> list[Host]:
         """The arrays of a chunk: with a gradient of half precision as float32, and with noise."""
         size, arrays = where.stop - where.start, views[: len(self.plan.traced.arrays)]
-        if self.half is not None and self.plan.grad is not None:
-            self.half[:size] = views[self.plan.grad]
-            arrays[self.plan.grad] = self.half[:size]
-        if self.noise is not None:
-            fill_normal(self.noise[:size], self.plan.keys.key(tensor), offset=where.start)
-            arrays.append(self.noise[:size])
+        if blocks.half is not None and self.plan.grad is not None:
+            blocks.half[:size] = views[self.plan.grad]
+            arrays[self.plan.grad] = blocks.half[:size]
+        if blocks.noise is not None:
+            fill_normal(blocks.noise[:size], self.plan.keys.key(tensor), offset=where.start)
+            arrays.append(blocks.noise[:size])
         return arrays
+
+
+class _Blocks:
+    """The memory, as long as a chunk, that one thread computes in."""
+
+    def __init__(self, plan: FusedPlan, stages: Sequence[blocked.Blocked]) -> None:
+        longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))
+        self.scratch = [blocked.Scratch(stage, plan.dtype, longest) for stage in stages]
+        self.half = np.empty(longest, plan.dtype) if plan.half else None
+        self.noise = np.empty(longest, plan.dtype) if plan.traced.noisy else None
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:

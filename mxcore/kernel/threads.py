@@ -46,6 +46,8 @@ def get_num_threads() -> int:
 
 def run_parts(function: Callable[[int, int], None], parts: Sequence[Part]) -> None:
     """Call ``function(first, last)`` for every part: the last one here, the others on threads of the pool."""
+    if not parts:
+        return
     _start(len(parts) - 1)
     done: SimpleQueue[BaseException | None] = SimpleQueue()
     for part in parts[:-1]:

@@ -26,9 +26,10 @@ from typing import TYPE_CHECKING
 
 from mxcore import hooks, random
 from mxcore.backend import Array
+from mxcore.files import write_atomically
 from mxcore.manifest import FORMAT, describe, pack_state
 from mxcore.restore import restore
-from mxcore.tensorfile import Host, Packer, load_arrays, map_arrays, save_arrays, serialize, write_atomically
+from mxcore.tensorfile import Host, Packer, load_arrays, map_arrays, save_arrays, serialize
 
 if TYPE_CHECKING:
     from mxcore.updater import Updater

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from mxcore.backend import Array, backend_of
+from mxcore.files import write_atomically
 
-__all__ = ["Packer", "load_arrays", "map_arrays", "parse", "save_arrays", "serialize", "unpack", "write_atomically"]
+__all__ = ["Packer", "load_arrays", "map_arrays", "parse", "save_arrays", "serialize", "unpack"]
 
 Host = npt.NDArray[Any]
 _PLAIN = (bool, int, float, str, type(None))
@@ -140,20 +140,6 @@ def parse(data: bytes, source: str) -> tuple[dict[str, Host], Any]:
         return arrays, json.loads(header["__metadata__"][_MANIFEST])
     except (SafetensorError, KeyError, ValueError) as error:
         raise ValueError(f"{source} is not a file of mxcore, or it is damaged ({error})") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under another name beside it first, then renamed."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Any = None) -> None:

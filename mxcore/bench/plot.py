@@ -9,22 +9,15 @@ from typing import TYPE_CHECKING, Any
 from mxcore.bench import machine as machines
 from mxcore.bench.results import Result, Row
 from mxcore.bench.table import duration
+from mxcore.plotting.style import COLOURS, GREY, new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["draw"]
 
-_STYLE: Any = {
-    "font.size": 9,
-    "svg.fonttype": "none",  # text stays text
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.spines.left": False,
-    "axes.edgecolor": "#555555",
-}
 # By a word in a contestant's name.
-_COLOURS = {"limit": "#9a9a9a", "mxcore": "#2f6db3", "torch": "#d4622a", "optax": "#3f8750", "NumPy": "#8a5aa8"}
+_COLOURS = {"limit": "#9a9a9a", **dict(zip(("mxcore", "torch", "optax", "NumPy"), COLOURS, strict=False))}
 _ROW, _FRAME, _WIDTH = 0.19, 0.85, 6.4  # inches: a contestant, what surrounds a panel, and a panel
 _COLUMNS = 2
 
@@ -37,15 +30,12 @@ def draw(path: Path, results: Sequence[Result], machine: Mapping[str, Any]) -> N
         results: the experiments; those without a reference that took part are not drawn.
         machine: what :func:`mxcore.bench.machine.describe` says.
     """
-    import matplotlib
-    from matplotlib.figure import Figure  # no pyplot: nothing global, no display
-
     drawn = [result for result in results if result.plotted]
     columns = min(_COLUMNS, max(1, len(drawn)))
     lines = [drawn[at : at + columns] for at in range(0, len(drawn), columns)]
     heights = [_FRAME + _ROW * max(len(result.rows) for result in line) for line in lines] or [_FRAME]
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(_WIDTH * columns, sum(heights) + 0.7), dpi=130, layout="constrained")
+    with style({"font.size": 9, "axes.spines.left": False, "axes.grid": False}):
+        figure = new_figure(_WIDTH * columns, sum(heights) + 0.7)
         figure.suptitle(_headline(machine), x=0.01, ha="left", fontsize=10)
         grid = figure.subplots(len(heights), columns, squeeze=False, height_ratios=heights)
         panels = [*grid.flat]
@@ -55,7 +45,7 @@ def draw(path: Path, results: Sequence[Result], machine: Mapping[str, Any]) -> N
         for result, axes in zip(drawn, panels, strict=False):
             axes.set_visible(True)
             _panel(axes, result, limits)
-        figure.savefig(path, format=path.suffix[1:].lower())
+    save(figure, path)
 
 
 def _headline(machine: Mapping[str, Any]) -> str:
@@ -115,4 +105,4 @@ def _ticks(axes: Axes) -> None:
 
 
 def _colour(row: Row) -> str:
-    return next((colour for word, colour in _COLOURS.items() if word.lower() in row.contestant.lower()), "#555555")
+    return next((colour for word, colour in _COLOURS.items() if word.lower() in row.contestant.lower()), GREY)

@@ -2,63 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import attrs
 import numpy as np
 
-from mxcore.testing.check import Array, check, expect
+from mxcore.functions import FUNCTIONS, Function
+from mxcore.testing.check import check, expect
 from mxcore.testing.steps import start
 from mxcore.testing.subject import Subject
 
 STEPS = 500
 
 
-@attrs.frozen
-class Problem:
-    """A function to go down: its value, its gradient, and where to begin."""
-
-    name: str
-    value: Callable[[Array], float]
-    gradient: Callable[[Array], Array]
-    begin: Array
-
-
-def _quadratic() -> Problem:
+def _quadratic() -> Function:
     curvatures, lowest = np.linspace(0.5, 5, 10), np.linspace(-1, 1, 10)
-    return Problem(
+    return Function(
         "a quadratic",
         lambda x: float(0.5 * (curvatures * (x - lowest) ** 2).sum()),
         lambda x: curvatures * (x - lowest),
         np.full(10, 1.5),
+        lowest,
     )
 
 
-def _least_squares() -> Problem:
+def _least_squares() -> Function:
     rng = np.random.default_rng(1)
     table, truth = rng.normal(size=(40, 5)), np.array([1.0, -0.5, 0.25, -1.0, 0.75])
     observed = table @ truth
-    return Problem(
+    return Function(
         "least squares",
         lambda x: float(0.5 * ((table @ x - observed) ** 2).mean()),
         lambda x: table.T @ (table @ x - observed) / 40,
         np.full(5, 0.1),
+        truth,
     )
 
 
-def _rosenbrock() -> Problem:
-    """Rosenbrock's valley, 1/100 as high, so that one rate suits all three problems."""
-    return Problem(
-        "Rosenbrock's function",
-        lambda x: float(0.01 * (1 - x[0]) ** 2 + (x[1] - x[0] ** 2) ** 2),
-        lambda x: np.array(
-            [-0.02 * (1 - x[0]) - 4 * x[0] * (x[1] - x[0] ** 2), 2 * (x[1] - x[0] ** 2)],
-        ),
-        np.array([-1.2, 1.0]),
-    )
-
-
-PROBLEMS = (_quadratic(), _least_squares(), _rosenbrock())
+PROBLEMS = (_quadratic(), _least_squares(), FUNCTIONS["rosenbrock"])
 
 
 @check("optimizer")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from mxcore.plotting import COLOURS, new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,23 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_curves"]
 
-TRAINING, VALIDATION, RATE = "#2f6db3", "#d4622a", "#3f8750"
-STYLE: Any = {
-    "font.size": 11,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#555555",
-    "legend.frameon": False,
-}
+TRAINING, VALIDATION, RATE = COLOURS[:3]
 
 Floats = npt.NDArray[np.float64]
 
 
 def draw_curves(path: Path, history: Sequence[Update], title: str, score_name: str = "accuracy") -> None:
-    """Write a PNG of three panels.
+    """Write a picture of three panels, as PNG or SVG by the end of the name.
 
     Args:
         path: the file.
@@ -40,11 +32,8 @@ def draw_curves(path: Path, history: Sequence[Update], title: str, score_name: s
         title: a line above the panels.
         score_name: what the score is called.
     """
-    import matplotlib
-    from matplotlib.figure import Figure  # no pyplot: nothing global, no display
-
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(11.5, 3.7), dpi=150, layout="constrained")
+    with style({"font.size": 11}):
+        figure = new_figure(11.5, 3.7)
         figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr, call-arg]  # a constrained layout
         figure.suptitle(title, x=0.012, ha="left", fontsize=12.5, fontweight="bold")
         loss, score, rate = figure.subplots(1, 3, sharex=True)
@@ -58,7 +47,7 @@ def draw_curves(path: Path, history: Sequence[Update], title: str, score_name: s
             axes.set(xlabel="update", ylabel=label)
         for handle in score.legend(loc="best", fontsize=10).legend_handles[:1]:
             handle.set(alpha=0.5, linewidth=1.2)  # a line as faint as the batches is no key
-        figure.savefig(path, format="png")
+    save(figure, path)
 
 
 def _draw_measure(axes: Axes, history: Sequence[Update], which: str) -> None:

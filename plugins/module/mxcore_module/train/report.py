@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from mxcore.files import write_atomically
 from mxcore_module.train.errors import InputError
 from mxcore_module.train.plot import draw_curves
 from mxcore_module.train.recipe import describe
@@ -81,12 +81,12 @@ class RunFolder:
     def write_config(self, config: dict[str, Any]) -> None:
         """Write ``config.json``."""
         text = json.dumps(config, indent=2, default=str, ensure_ascii=False) + "\n"
-        self._replace(CONFIG, lambda file: file.write_text(text, encoding="utf-8"))
+        write_atomically(self.path / CONFIG, text.encode())
 
     def draw(self, title: str) -> None:
         """Write ``curves.png``, if there is anything to draw."""
         if self.history:
-            self._replace(CURVES, lambda file: draw_curves(file, self.history, title, self.score_name))
+            draw_curves(self.path / CURVES, self.history, title, self.score_name)
 
     def save_model(self, training: Training) -> None:
         """Write the network, its parameters and the optimizer's state, under the number of the last epoch."""
@@ -95,15 +95,6 @@ class RunFolder:
     def files(self) -> list[Path]:
         """What the run has written."""
         return sorted(file for pattern in OWN_FILES for file in self.path.glob(pattern))
-
-    def _replace(self, name: str, write: Any) -> None:
-        """Write a file under another name and rename it: it is there whole or not at all."""
-        temporary = self.path / f".{name}.{os.getpid()}.tmp"
-        try:
-            write(temporary)
-            temporary.replace(self.path / name)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def _cells(measure: Measure | None) -> tuple[str, str]:

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -68,6 +69,14 @@ class LRScheduler:
     def __attrs_post_init__(self) -> None:
         if self.base_lr is not None and self.warmup_begin_lr > self.base_lr:
             raise ValueError(f"warmup_begin_lr must be at most base_lr={self.base_lr}, got {self.warmup_begin_lr}")
+
+    @classmethod
+    def arguments_for(cls, updates: int) -> Mapping[str, Any]:
+        """Arguments that fit the schedule to a run of so many updates, for whoever gives it none.
+
+        ``max_update``, where the class takes it; a class that knows better says so.
+        """
+        return {"max_update": updates} if "max_update" in inspect.signature(cls).parameters else {}
 
     @overload
     def __call__(self, num_update: int) -> float: ...

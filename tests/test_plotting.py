@@ -184,7 +184,7 @@ def test_what_cannot_be_drawn_is_refused(call: Any, message: str) -> None:
 
 
 def test_another_suffix_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"must end in \.png or \.svg, got .*path\.pdf"):
+    with pytest.raises(ValueError, match=r"path\.pdf' must end in \.png or \.svg"):
         plotting.save(plotting.paths({"adam": adam()}, steps=5), tmp_path / "path.pdf")
     assert not list(tmp_path.iterdir())
 

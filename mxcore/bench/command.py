@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from mxcore.bench.experiment import Entrant, Experiment
 from mxcore.bench.problem import ALGORITHMS, DTYPES
 from mxcore.bench.results import Result, run
 from mxcore.bench.suite import GROUPS, names, suite
+from mxcore.commands import OneLineCommand, RefusedError, picture, writable
 
 __all__ = ["bench"]
 
@@ -29,39 +29,10 @@ Examples:
   mxcore bench --check"""
 
 
-class _Error(click.ClickException):
-    """Something that was asked for cannot be done; one line, with the status of bad usage."""
-
-    exit_code = 2
-
-
-class _Command(click.Command):
-    """A command that states bad usage in one line, without repeating how it is used."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            raise _Error(error.format_message()) from error
-
-
-def _writable(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """A file that can be written to, found out before minutes are spent."""
-    if path is None:
-        return None
-    if path.is_dir() or not path.parent.is_dir():
-        raise click.BadParameter(f"{str(path)!r} is {'a folder' if path.is_dir() else 'in a folder that is not there'}")
-    if parameter.name == "plot" and path.suffix.lower() not in (".png", ".svg"):
-        raise click.BadParameter(f"{str(path)!r} must end in .png or .svg")
-    if parameter.name == "plot" and not importlib.util.find_spec("matplotlib"):
-        raise click.BadParameter("matplotlib is not installed: pip install 'mxcore[plot]'")
-    return path
-
-
 _FILE = click.Path(path_type=Path)
 
 
-@click.command(cls=_Command, epilog=EPILOG)
+@click.command(cls=OneLineCommand, epilog=EPILOG)
 @click.option(
     "--workload",
     "workloads",
@@ -98,8 +69,8 @@ _FILE = click.Path(path_type=Path)
     metavar="CONTESTANT",
     help="Run those whose name contains this text, such as 'llvm 1T' or torch; may be repeated.",
 )
-@click.option("--json", "json_file", type=_FILE, callback=_writable, metavar="FILE", help="Write every figure there.")
-@click.option("--plot", type=_FILE, callback=_writable, metavar="FILE.png|.svg", help="Draw the ratios there.")
+@click.option("--json", "json_file", type=_FILE, callback=writable, metavar="FILE", help="Write every figure there.")
+@click.option("--plot", type=_FILE, callback=picture, metavar="FILE.png|.svg", help="Draw the ratios there.")
 @click.option("--check", is_flag=True, help="Say of each target whether this machine meets it; status 1 if one is not.")
 @click.pass_context
 def bench(ctx: click.Context, /, **options: Any) -> None:
@@ -157,7 +128,7 @@ def _filter(experiments: Sequence[Experiment], only: Sequence[str]) -> Callable[
     known = dict.fromkeys(entrant.name for experiment in experiments for entrant in experiment.entrants)
     for text in only:
         if not any(text.lower() in name.lower() for name in known):
-            raise _Error(f"no contestant's name contains {text!r}: there are {', '.join(known)}")
+            raise RefusedError(f"no contestant's name contains {text!r}: there are {', '.join(known)}")
     return wanted
 
 
@@ -188,4 +159,4 @@ def _write(path: Path, write: Callable[[], object]) -> None:
     try:
         write()
     except OSError as error:
-        raise _Error(f"cannot write to {str(path)!r}: {error.strerror or error}") from None
+        raise RefusedError(f"cannot write to {str(path)!r}: {error.strerror or error}") from None

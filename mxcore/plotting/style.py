@@ -82,7 +82,7 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
     """
     suffix = Path(path).suffix[1:].lower()
     if suffix not in _METADATA:
-        raise ValueError(f"a picture's name must end in .png or .svg, got {os.fspath(path)!r}")
+        raise ValueError(f"{os.fspath(path)!r} must end in .png or .svg")
     return suffix
 
 

@@ -1,6 +1,6 @@
 """A learning rate that is multiplied by a factor after given updates, for mxcore."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -58,6 +58,11 @@ class MultiFactorScheduler(LRScheduler):
 
     step: Sequence[int] = hyperparameter(increasing)
     factor: float = hyperparameter(1, in_range(0, 1))
+
+    @classmethod
+    def arguments_for(cls, updates: int) -> Mapping[str, Any]:
+        """Down to a fifth, at a half and at three quarters."""
+        return {"step": [max(updates // 2, 1), max(updates * 3 // 4, 2)], "factor": 0.2}
 
     def rate(self, t: Any) -> Any:
         return self.base_lr * self.factor ** np.searchsorted(self.step, t)

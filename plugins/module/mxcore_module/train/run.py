@@ -110,7 +110,8 @@ class Training:
         settings: how to train.
 
     Raises:
-        InputError: if the algorithms refuse their arguments, or the network cannot be made as asked.
+        InputError: if the network cannot be made as asked.
+        mxcore.choice.ChoiceError: if the algorithms refuse their arguments.
         mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
     """
 

@@ -13,9 +13,11 @@ import click
 import mxcore.catalogue
 import mxcore.random
 from mxcore.backend import BackendError
+from mxcore.choice import Choice, ChoiceError
+from mxcore.commands import RefusedError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
-from mxcore_module.train.recipe import NO_SCHEDULER, Choice, Recipe
+from mxcore_module.train.recipe import NO_SCHEDULER, Recipe
 from mxcore_module.train.report import RunFolder, configuration, free_folder
 from mxcore_module.train.run import Measure, Settings, Training, Update, context
 
@@ -24,12 +26,6 @@ __all__ = ["run"]
 FAILED, INTERRUPTED = 1, 130
 
 Show = Callable[[Update], None]
-
-
-class RefusedError(click.ClickException):
-    """What was asked for cannot be done: one line, and the status of a usage error."""
-
-    exit_code = 2
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -48,7 +44,7 @@ def run(options: Mapping[str, Any]) -> int:
         training = Training(dataset, _settings(options))
         path = options["out"] or free_folder(f"{dataset.name}-{training.recipe.optimizer.canonical_name}")
         folder = RunFolder(path, training.score_name)
-    except (InputError, BackendError, mxcore.catalogue.PluginError) as error:
+    except (InputError, ChoiceError, BackendError, mxcore.catalogue.PluginError) as error:
         raise RefusedError(str(error)) from error
     if folder.replaced:
         click.echo(f"Replacing the earlier run in {path}.", err=True)

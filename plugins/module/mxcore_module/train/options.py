@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
 from typing import Any
 
 import click
 
-__all__ = ["DEVICE", "KEY_VALUE", "SIZES", "Device", "KeyValue", "Sizes", "collect"]
+__all__ = ["DEVICE", "KEY_VALUE", "RATES", "SIZES", "Device", "KeyValue", "Rates", "Sizes", "collect"]
 
 
 class KeyValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
@@ -54,6 +55,28 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]
         return tuple(int(word) for word in words)
 
 
+class Rates(click.ParamType):  # type: ignore[type-arg]
+    """Learning rates, separated by commas.
+
+    >>> RATES.convert("0.1,1e-3", None, None)
+    (0.001, 0.1)
+    """
+
+    name = "RATE,RATE,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The rates, the lowest first."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            rates = {float(word) for word in str(value).split(",")}
+        except ValueError:
+            self.fail(f"expected numbers such as 0.001,0.01,0.1, got {value!r}", param, ctx)
+        if not all(0 < rate < math.inf for rate in rates):
+            self.fail(f"a learning rate must be a number above 0, got {value!r}", param, ctx)
+        return tuple(sorted(rates))
+
+
 class Device(click.ParamType):  # type: ignore[type-arg]
     """``cpu``, ``gpu`` or ``gpu:N``, in lower case.
 
@@ -73,6 +96,7 @@ class Device(click.ParamType):  # type: ignore[type-arg]
 
 DEVICE = Device()
 KEY_VALUE = KeyValue()
+RATES = Rates()
 SIZES = Sizes()
 
 

@@ -1,0 +1,59 @@
+"""The command ``mxcore compare``: train one network with several optimizers, over learning rates and seeds.
+
+Importing this imports click and nothing else; :mod:`mxcore_module.compare.session` does the work.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxcore_module.train.options import RATES, SIZES
+
+__all__ = ["compare"]
+
+EPILOG = """\b
+Examples:
+  mxcore compare sgd adam lamb
+  mxcore compare sgd:momentum=0.9 adam:beta1=0.8 --rates 0.001,0.01,0.1 --seeds 5
+  mxcore compare adam lion --data wine.csv --label quality --hidden 32 --epochs 50"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("optimizers", nargs=-1, required=True, metavar="NAME[:ARGUMENT=VALUE,...]...")
+@click.option(
+    "--rates",
+    type=RATES,
+    help="Learning rates for every optimizer.  [default: five from 1/10 to 10 times the optimizer's own default]",
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs at each rate.")
+@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the data.")
+@click.option("--data", default="digits", show_default=True, metavar="digits|FILE.csv|FILE.npz", help="What to learn.")
+@click.option("--label", metavar="COLUMN", help="The label's column, by name or number from 0.  [default: the last]")
+@click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="How weights begin.")
+@click.option(
+    "--lr-scheduler", default="none", show_default=True, metavar="NAME", help="How rates change; 'none' keeps them."
+)
+@click.option("--hidden", type=SIZES, default="128,64", show_default=True, help="Widths of the hidden layers.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update.  [default: 32, or all if fewer]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Processes; the results do not depend on it.  [default: one per core]"
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the results go; an earlier comparison there is replaced.  [default: a new folder in mxcore-runs]",
+)
+@click.pass_context
+def compare(ctx: click.Context, /, **options: Any) -> None:
+    """Train the same network with several optimizers and say which does best, and how much its rate matters.
+
+    Arguments may follow each NAME, and each initializer's and scheduler's; a learning_rate among an optimizer's is the
+    middle of its rates. Each seed is another split, order of rows and beginning, the same ones for all. The folder
+    holds report.html, compare.svg, and the figures as summary.csv, runs.csv and epochs.csv.
+    """
+    from mxcore_module.compare.session import run
+
+    ctx.exit(run(options))

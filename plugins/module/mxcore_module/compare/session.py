@@ -1,0 +1,220 @@
+"""One call of ``mxcore compare``: from options to files, with progress on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+
+import mxcore.catalogue
+from mxcore.backend import BackendError
+from mxcore.choice import Choice, ChoiceError, parse
+from mxcore.commands import RefusedError
+from mxcore_module.compare import report
+from mxcore_module.compare.summary import Contestant, summarise
+from mxcore_module.compare.trials import Outcome, Trial, prepare, run_all
+from mxcore_module.train.errors import InputError
+from mxcore_module.train.recipe import NO_SCHEDULER, Recipe
+from mxcore_module.train.report import configuration, free_folder
+from mxcore_module.train.run import Settings, Training
+
+__all__ = ["run"]
+
+INTERRUPTED = 130
+SPAN = (0.1, 10**-0.5, 1, 10**0.5, 10)
+"""The learning rates unless they are given, in units of an optimizer's default."""
+
+Show = Callable[[Outcome], None]
+Key = tuple[str, float, int]
+
+
+def run(options: Mapping[str, Any]) -> int:
+    """Compare as the options say and return the exit status: 0, or 130 if it was interrupted.
+
+    Raises:
+        mxcore.commands.RefusedError: something that was asked for cannot be done; nothing has been written.
+        click.ClickException: the results cannot be written.
+    """
+    try:
+        trials = _trials(options)
+        trainings = {trial.label: prepare(trial) for trial in reversed(trials)}  # every optimizer is checked
+        folder = options["out"] or free_folder("compare")
+        folder.mkdir(parents=True, exist_ok=True)
+    except (InputError, ChoiceError, BackendError, mxcore.catalogue.PluginError) as error:
+        raise RefusedError(str(error)) from error
+    except OSError as error:
+        raise RefusedError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from error
+    training = trainings[trials[0].label]
+    outcomes, interrupted = _run(trials, options["workers"] or os.cpu_count() or 1, training.score_name)
+    if outcomes:
+        contestants = summarise(outcomes, training.score_name == "accuracy")
+        _print(contestants, training.score_name)
+        note = f"Interrupted: {len(outcomes)} of {len(trials)} runs were finished." if interrupted else ""
+        _write(folder, contestants, training.score_name, _texts(options, trials, trainings, note))
+    return INTERRUPTED if interrupted else 0
+
+
+def _trials(options: Mapping[str, Any]) -> list[Trial]:
+    """Every run, optimizer by optimizer, rate by rate, seed by seed."""
+    texts = options["optimizers"]
+    if repeated := [text for text in texts if texts.count(text) > 1]:
+        raise ChoiceError(f"{repeated[0]!r} is given twice")
+    choices = {text: Choice("optimizer", *parse(text.removeprefix("optimizer:"))) for text in texts}
+    scheduler = options["lr_scheduler"]
+    others = (
+        Choice("initializer", *parse(options["initializer"])),
+        None if scheduler.lower() == NO_SCHEDULER else Choice("lr_scheduler", *parse(scheduler)),
+    )
+    fixed = (options["hidden"], options["epochs"], options["batch_size"])
+    return [
+        Trial(label, rate, seed, (options["data"], options["label"]), Settings(Recipe(chosen, *others), *fixed))
+        for label, choice in choices.items()
+        for rate in options["rates"] or _rates(choice)
+        for chosen in [attrs.evolve(choice, arguments={**choice.arguments, "learning_rate": rate})]
+        for seed in range(1, options["seeds"] + 1)
+    ]
+
+
+def _rates(choice: Choice) -> list[float]:
+    middle = choice.arguments.get("learning_rate", getattr(choice.load(), "default_learning_rate", 0.01))
+    choice.create()  # the rate in the middle is a good one, and so are the other arguments
+    return [float(f"{middle * factor:.3g}") for factor in SPAN]
+
+
+def _run(trials: Sequence[Trial], workers: int, score_name: str) -> tuple[list[Outcome], bool]:
+    """What was finished, in the order of the trials, and whether somebody interrupted it."""
+    finished: dict[Key, Outcome] = {}
+    click.echo(f"{len(trials)} runs of {trials[0].settings.epochs} epochs, in {min(workers, len(trials))} processes")
+    interrupted = False
+    with _progress(len(trials), score_name) as show, contextlib.closing(run_all(trials, workers)) as running:
+        try:
+            for outcome in running:
+                finished[_key(outcome.trial)] = outcome
+                show(outcome)
+        except KeyboardInterrupt:
+            interrupted = True
+    if interrupted:
+        click.echo(f"Interrupted after {len(finished)} of {len(trials)} runs: they are kept.", err=True)
+    return [finished[_key(trial)] for trial in trials if _key(trial) in finished], interrupted
+
+
+def _key(trial: Trial) -> Key:
+    return trial.label, trial.rate, trial.seed
+
+
+def _describe(outcome: Outcome, score_name: str) -> str:
+    trial, last = outcome.trial, outcome.last
+    who = f"{trial.label} at {trial.rate:g}, seed {trial.seed}"
+    if last is None:
+        return f"{who}: diverged"
+    score = f"{last.score:.1%}" if score_name == "accuracy" else f"{last.score:.4g}"
+    return f"{who}: {score_name} {score}, loss {last.loss:.4f}"
+
+
+@contextlib.contextmanager
+def _progress(total: int, score_name: str) -> Iterator[Show]:
+    """A live bar on a terminal, a line per run elsewhere."""
+    done = 0
+    if not sys.stderr.isatty():
+
+        def line(outcome: Outcome) -> None:
+            nonlocal done
+            done += 1
+            click.echo(f"{done}/{total} {_describe(outcome, score_name)}", err=True)
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (MofNCompleteColumn(), BarColumn(None), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda outcome: bar.update(task, advance=1, description=_describe(outcome, score_name))
+
+
+def _print(contestants: Sequence[Contestant], score_name: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in report.COLUMNS:
+        table.add_column(name.format(score=score_name), no_wrap=True)
+    for contestant in contestants:
+        table.add_row(*report.row(contestant))
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
+
+
+def _write(folder: Path, contestants: Sequence[Contestant], score_name: str, texts: Mapping[str, Any]) -> None:
+    try:
+        report.write(folder, contestants, score_name, texts)
+    except OSError as error:
+        raise click.ClickException(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from error
+    click.echo(f"Results in {folder}: {', '.join(report.FILES)}")
+
+
+def _texts(
+    options: Mapping[str, Any], trials: Sequence[Trial], trainings: Mapping[str, Training], note: str
+) -> dict[str, Any]:
+    """What the page says beside figures."""
+    training = trainings[trials[0].label]
+    data, layers = training.dataset, "–".join(map(str, training.hidden)) or "none"
+    versions: dict[str, str | None] = {}
+    for one in trainings.values():
+        versions |= configuration(one, {}, 0)["versions"]
+    introduction = (
+        f"{data.name}: {len(data.train)} rows to train on, {len(data.validation)} held out. Hidden layers {layers}, "
+        f"{training.parameters:,} parameters, {training.epochs} epochs of {training.updates_per_epoch} updates, "
+        f"{options['seeds']} seeds at each rate."
+    )
+    return {
+        "title": f"{_list(options['optimizers'])} on {data.name}",
+        "introduction": introduction,
+        "note": note,
+        "command": _command(options),
+        "single": _single(trials[0], options),
+        "versions": versions,
+    }
+
+
+def _list(labels: Sequence[str]) -> str:
+    *first, last = labels
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _command(options: Mapping[str, Any]) -> str:
+    """The command that makes the same comparison, in another folder."""
+    words = ["mxcore", "compare", *options["optimizers"], *_given(options, ("seeds", "initializer", "lr_scheduler"))]
+    if options["rates"]:
+        words += ["--rates", ",".join(f"{rate:g}" for rate in options["rates"])]
+    return shlex.join(words)
+
+
+def _given(options: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
+    words = []
+    for name in ("data", "label", "epochs", "batch_size", *more):
+        if options[name] is not None:
+            words += [f"--{name.replace('_', '-')}", str(options[name])]
+    return [*words, "--hidden", ",".join(map(str, options["hidden"]))]
+
+
+def _single(trial: Trial, options: Mapping[str, Any]) -> str:
+    """The command that makes one of the runs alone."""
+    recipe = trial.settings.recipe
+    words = ["mxcore", "train", "--seed", str(trial.seed), *_given(options)]
+    for flag, choice in (
+        ("optimizer", recipe.optimizer),
+        ("initializer", recipe.initializer),
+        ("lr-scheduler", recipe.lr_scheduler),
+    ):
+        words += [f"--{flag}", choice.name if choice else NO_SCHEDULER]
+        for name, value in (choice.arguments if choice else {}).items():
+            words += [f"--{flag}-arg", f"{name}={value}"]
+    return shlex.join(words)

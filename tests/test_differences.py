@@ -295,7 +295,7 @@ def test_messages_are_not_printed(capfd: pytest.CaptureFixture[str], caplog: pyt
 
 def page() -> list[list[str]]:
     """The cells of every row of the page's tables."""
-    text = (ROOT / "docs/differences.md").read_text("utf-8")
+    text = (ROOT / "docs/guides/mxnet.md").read_text("utf-8")
     rows = [re.split(r" *\| *", line)[1:-1] for line in text.splitlines() if line.startswith("| ")]
     return [row for row in rows if row[0]]
 

@@ -456,7 +456,7 @@ def test_a_failure_says_what_was_claimed_and_seen_and_how_to_see_it_again() -> N
     assert "a quadratic is at" in lines[2]
     assert lines[3] == "  with      HeavyBall()"
     assert lines[4] == "  again     mxcore check HeavyBall --only it_descends"
-    assert "docs/conformance.md" in lines[5]
+    assert "docs/guides/conformance.md" in lines[5]
 
 
 def test_unknown_checks_and_classes_are_refused() -> None:

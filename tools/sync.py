@@ -5,7 +5,7 @@ From the folders below ``plugins`` it derives
 * ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
-* the tables of algorithms in ``README.md``, and of checks in ``docs/conformance.md``;
+* the tables of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
 * the version number of every plugin, which is the core's;
 * what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
 """
@@ -85,7 +85,7 @@ def tables(text: str) -> str:
 
 
 def checks(text: str) -> str:
-    """The ``docs/conformance.md`` with every check under its kind."""
+    """The ``docs/guides/conformance.md`` with every check under its kind."""
     kinds = {
         "optimizer": "Optimizers",
         "initializer": "Initializers",
@@ -118,7 +118,7 @@ def wanted() -> dict[Path, str]:
         is_algorithm = file.parent.parent.parent.name == "plugins"
         files |= boilerplate(file.parent, version()) if is_algorithm else {file: numbered(file.read_text("utf-8"))}
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
-    readme, conformance = ROOT / "README.md", ROOT / "docs/conformance.md"
+    readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
     licence = (ROOT / "LICENSE").read_text("utf-8")
     copies = "plugins/all/LICENSE", "plugins/module/LICENSE", "cookiecutter-template/templates/licenses/Apache-2.0.txt"
     return {

@@ -18,7 +18,7 @@ From the command line, ``mxcore check swift`` or ``pytest --mxcore-check swift``
 >>> report.broken
 []
 
-What a class can do, and what it cannot, it declares itself (see ``docs/conformance.md``): ``examples`` and
+What a class can do, and what it cannot, it declares itself (see ``docs/guides/conformance.md``): ``examples`` and
 ``bad_examples``, arguments to try it with and to see it refuse; ``expected_failures``, checks that it does not pass,
 at all or with some argument, each with the reason; and for an optimizer ``elementwise``, ``moves_at_rate_zero`` and
 ``descent``.

@@ -29,7 +29,7 @@ class Check:
 
     Args:
         kind: optimizer, initializer, lr_scheduler or package.
-        name: the name of the function, which is also its heading in ``docs/conformance.md``.
+        name: the name of the function, which is also its heading in ``docs/guides/conformance.md``.
         claim: what must hold, in one sentence.
         why: what goes wrong where it does not.
         refute: raises :class:`Broken` if the claim does not hold for its argument.

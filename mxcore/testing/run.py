@@ -60,7 +60,7 @@ class Outcome:
                 f"  seen      {self.seen}",
                 *([f"  with      {self.settings}"] if self.settings else []),
                 f"  again     mxcore check {self.target} --only {self.check.name}",
-                f"  more      mxcore check --explain {self.check.name}; docs/conformance.md",
+                f"  more      mxcore check --explain {self.check.name}; docs/guides/conformance.md",
             ]
         )
 

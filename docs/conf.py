@@ -1,0 +1,73 @@
+"""How Sphinx builds the site: `uv run --group docs sphinx-build -W --keep-going -n docs docs/_build/html`."""
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import Any
+
+import mxcore
+
+project = "mxcore"
+author = "The mxcore developers"
+version = release = mxcore.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_click",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
+]
+exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "gallery/*.md5"]
+
+html_theme = "furo"
+html_title = f"mxcore {release}"
+html_static_path = ["_static"]
+html_css_files = ["mxcore.css"]
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
+myst_heading_anchors = 3
+
+bibtex_bibfiles = ["references.bib"]
+
+# No network: the inventories are in the repository.
+intersphinx_mapping = {
+    "python": ("https://docs.python.org/3/", "_inventories/python.inv"),
+}
+
+# The prompts of doctests, and what they print, are not copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "download_all_examples": False,
+    "min_reported_time": 1e9,
+    "show_memory": False,
+    "show_signature": False,
+}
+
+mathjax_path = "mathjax/tex-chtml.js"
+
+
+def copy_mathjax(app: Any, error: Exception | None) -> None:
+    """Let the site serve MathJax and its fonts itself."""
+    found = importlib.util.find_spec("sphinx-mathjax-offline")
+    if error or app.builder.format != "html" or found is None or found.origin is None:
+        return
+    source, target = Path(found.origin).parent / "static/mathjax", Path(app.outdir) / "_static/mathjax"
+    fonts = "output/chtml/fonts/woff-v2"
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(source / "tex-chtml.js", target)
+    shutil.copytree(source / fonts, target / fonts, dirs_exist_ok=True)
+
+
+def setup(app: Any) -> None:
+    """Take part in the build."""
+    app.connect("build-finished", copy_mathjax)

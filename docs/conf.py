@@ -2,16 +2,21 @@
 
 import importlib.util
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import mxcore
 
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+
 project = "mxcore"
-author = "The mxcore developers"
+author = copyright = "The mxcore developers"
 version = release = mxcore.__version__
 
 extensions = [
+    "bench_tables",
+    "mxcore.sphinxext",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
@@ -25,6 +30,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "gallery/*.md5"]
 
+mxcore_pages = "reference"
+
 html_theme = "furo"
 html_title = f"mxcore {release}"
 html_static_path = ["_static"]
@@ -33,12 +40,24 @@ html_css_files = ["mxcore.css"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3
 
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+maximum_signature_line_length = 100
+
 bibtex_bibfiles = ["references.bib"]
 
 # No network: the inventories are in the repository.
 intersphinx_mapping = {
     "python": ("https://docs.python.org/3/", "_inventories/python.inv"),
+    "numpy": ("https://numpy.org/doc/stable/", "_inventories/numpy.inv"),
 }
+# Names in annotations that are nobody's to call.
+nitpick_ignore_regex = [
+    ("py:class", r"numpy\._typing\..*"),
+    ("py:class", r"(.*\.)?(T|C|Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Path)"),
+    ("py:class", r"pluggy\..*|numpy\.random\._generator\.Generator"),
+]
 
 # The prompts of doctests, and what they print, are not copied.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -48,6 +67,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
     "download_all_examples": False,
+    "write_computation_times": False,
     "min_reported_time": 1e9,
     "show_memory": False,
     "show_signature": False,

@@ -29,7 +29,7 @@ _CREATE: Mapping[str, Callable[..., Any]] = {
     "lr_scheduler": lr_scheduler.create,
 }
 RESERVED = ("lr_scheduler", "sym", "param_idx2name", "param_dict")
-"""Arguments of optimizers that no text can give: whoever runs the optimizer supplies them."""
+"""Arguments of optimizers that no text can give, because whoever runs the optimizer supplies them."""
 
 
 class ChoiceError(ValueError):

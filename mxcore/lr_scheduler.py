@@ -105,7 +105,7 @@ class LRScheduler:
 
     @property
     def warmup_final_lr(self) -> float:
-        """The rate that a linear warm-up ends at: ``base_lr``."""
+        """The rate that a linear warm-up ends at, which is ``base_lr``."""
         return self.base_lr
 
     def get_warmup_lr(self, num_update: Any) -> Any:

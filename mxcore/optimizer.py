@@ -108,7 +108,7 @@ class Optimizer:
     default_learning_rate: ClassVar[float] = 0.01
     decay: ClassVar[Decay] = "after_clip"
     slots: ClassVar[Any] = ()
-    """The state of a rule: a tuple of names and :class:`Slot`, or a method that returns one."""
+    """The state of a rule, as a tuple of names and :class:`~mxcore.kernel.Slot`, or a method that returns one."""
     rule: ClassVar[Callable[..., Any] | None] = None
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
     """How the names of those parameters end that weight decay applies to."""
@@ -120,13 +120,13 @@ class Optimizer:
     """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
     by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
     elementwise: ClassVar[bool] = True
-    """Whether each element of a weight is updated by itself: no norms, no matrices, no noise by position."""
+    """Whether each element of a weight is updated by itself, without norms, matrices or noise by position."""
     moves_at_rate_zero: ClassVar[bool] = False
     """Whether weights move at a learning rate of 0."""
     descent: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.05}
-    """Arguments with which 500 steps go down the test functions of :mod:`mxcore.testing.descent`."""
+    """Arguments with which 500 steps go down the test functions of ``mxcore.testing``."""
     trajectory: ClassVar[Sequence[float]] = ()
-    """Where a weight of 1 goes, at a rate of 0.1, by the gradients 1, -0.5, 0.25 and 0.001: numbers from elsewhere."""
+    """Where a weight of 1 goes, at a rate of 0.1, by the gradients 1, -0.5, 0.25 and 0.001, as found elsewhere."""
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)
     idx2name: Watched[Index, str] = hyperparameter(

@@ -85,13 +85,18 @@ class Registry(Generic[T]):
             return self.classes[name.lower()]
         if self.kind not in catalogue.GROUPS:
             raise catalogue.UnknownNameError(f"cannot find {self.kind} {name!r}: known are {', '.join(self.classes)}")
-        return self._load(catalogue.find(self.kind, name))
+        return self.load(catalogue.find(self.kind, name))
 
     def _installed(self) -> tuple[catalogue.Record, ...]:
         """What is installed of this kind; nothing of a kind that an author has made up."""
         return catalogue.records(self.kind) if self.kind in catalogue.GROUPS else ()
 
-    def _load(self, record: catalogue.Record) -> type[T]:
+    def load(self, record: catalogue.Record) -> type[T]:
+        """Import and return the class of a record.
+
+        Raises:
+            mxcore.catalogue.BrokenPluginError: it cannot be imported, or is no class of this kind.
+        """
         loaded = catalogue.load_record(record)
         if not (isinstance(loaded, type) and issubclass(loaded, self.base)):
             raise catalogue.broken(record, f"it is not a subclass of mxcore's {self.base.__name__}")
@@ -151,7 +156,7 @@ class Registry(Generic[T]):
             return registered[-1]
         records = [record for record in self._installed() if record.class_name == class_name]
         if records:
-            return self._load(catalogue.find(self.kind, records[0].name))
+            return self.load(catalogue.find(self.kind, records[0].name))
         distribution = catalogue.known_names(self.kind).get(class_name.lower())
         hint = f": {catalogue.how_to_install(distribution)}" if distribution and not class_name.islower() else ""
         raise AttributeError(f"module {module!r} has no attribute {class_name!r}{hint}")

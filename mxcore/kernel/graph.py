@@ -2,7 +2,7 @@
 
 A node is an *array* (one value per element), a *mask* (one truth value per element) or a *number* (one value per
 parameter, computed on the host in double precision). An array or mask is *single* if it is one value for all elements
-of a parameter: a norm, or what follows from norms and numbers. Nodes are made through :class:`Graph`, which shares
+of a parameter: a norm, or what follows from norms and numbers. Nodes are made through ``Graph``, which shares
 equal ones.
 """
 

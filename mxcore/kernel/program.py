@@ -116,7 +116,7 @@ class Program:
 
     @property
     def all_numbers(self) -> tuple[str, ...]:
-        """The numbers of a step by name: those that the rule takes, and those that are applied before it."""
+        """The numbers of a step by name, those that the rule takes, and those that are applied before it."""
         before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
         return tuple(dict.fromkeys([*self.numbers, *before]))
@@ -176,10 +176,10 @@ class Member:
 
     @property
     def computed(self) -> Array:
-        """What the rule is applied to: the master, or else the weight."""
+        """What the rule is applied to, the master, or else the weight."""
         return self.weight if self.master is None else self.master
 
     @property
     def computes_in_place(self) -> bool:
-        """Whether compiled code can compute it: half precision needs a master for that."""
+        """Whether compiled code can compute it; half precision needs a master for that."""
         return self.computed.dtype.name in ("float32", "float64")

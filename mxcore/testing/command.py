@@ -42,7 +42,15 @@ def everything() -> list[Any]:
     return [*dict.fromkeys(catalogue.load_record(record) for record in records), *distributions]
 
 
-@click.command()
+EPILOG = """\b
+Examples:
+  mxcore check adam mxcore-optimizer-adam
+  mxcore check --all --json
+  mxcore check adam --only resuming_is_exact
+  mxcore check --explain resuming_is_exact"""
+
+
+@click.command(epilog=EPILOG)
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--all", "all_", is_flag=True, help="Check everything that is installed.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check; may be repeated.")
@@ -52,17 +60,10 @@ def everything() -> list[Any]:
 def check(
     context: click.Context, names: tuple[str, ...], all_: bool, only: tuple[str, ...], as_json: bool, explain: bool
 ) -> None:
-    r"""Check whether algorithms do what every user of mxcore relies on.
+    """Check whether algorithms do what every user of mxcore relies on.
 
     NAME is an algorithm (adam, optimizer:adam, Adam) or a distribution (mxcore-optimizer-adam). The status is 1 if a
     claim does not hold.
-
-    \b
-    Examples:
-      mxcore check adam mxcore-optimizer-adam
-      mxcore check --all --json
-      mxcore check adam --only resuming_is_exact
-      mxcore check --explain resuming_is_exact
     """
     if explain:
         click.echo("\n\n".join(_explained(names)))

@@ -2,5 +2,5 @@
 
 project = "{{ cookiecutter.__distribution }}"
 author = "{{ cookiecutter.author }}"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+extensions = ["mxcore.sphinxext", "myst_parser"]
 html_theme = "furo"

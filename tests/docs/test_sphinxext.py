@@ -1,0 +1,174 @@
+"""The extension documents whatever is installed: a scaffolded plugin by its page, a faulty one by its cause."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sites import ROOT, Site, built, sphinx
+
+from mxcore import cli
+
+KINDS = ("optimizer", "initializer", "lr_scheduler")
+RIVAL = (
+    """
+from mxcore.optimizer import Optimizer
+
+class Swift(Optimizer):
+    """
+    + '"""Another Adam."""\n'
+)
+FAULTY = """
+class Swift:
+    pass
+"""
+
+
+def plugin(folder: Path, distribution: str, name: str, code: str, requires: str = "mxcore") -> None:
+    """A distribution with one optimizer, installed in a folder."""
+    module = distribution.replace("-", "_")
+    (folder / f"{module}.py").write_text(code)
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\nSummary: of {module}\nRequires-Dist: {requires}\n"
+    )
+    (info / "entry_points.txt").write_text(f"[mxcore.optimizers]\n{name} = {module}:Swift\n")
+
+
+def scaffold(folder: Path, kind: str) -> Path:
+    """A new project of that kind."""
+    result = CliRunner().invoke(cli.main, ["new", kind, "swift", "--out", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder / f"mxcore-{kind.replace('_', '-')}-swift"
+
+
+def install(project: Path, folder: Path) -> None:
+    subprocess.run(["uv", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(project)], check=True)
+
+
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """This project's site, built with a scaffolded plugin and with faulty ones installed beside the others."""
+    folder = tmp_path_factory.mktemp("crowded")
+    installed, copy = folder / "installed", folder / "checkout"
+    install(scaffold(folder, "optimizer"), installed)
+    plugin(installed, "broken-gull", "gull", "import a_module_that_is_nowhere")
+    plugin(installed, "no-optimizer", "tern", FAULTY)
+    plugin(installed, "rival-adam", "adam", RIVAL)
+    plugin(installed, "from-the-future", "future", "raise SystemExit('imported')", "mxcore>=7")
+    shutil.copytree(ROOT / "docs", copy / "docs", ignore=shutil.ignore_patterns("_build", "gallery"))
+    shutil.copy(ROOT / "CHANGELOG.md", copy)
+    # The gallery is built, and not run again.
+    return built(copy / "docs", folder / "html", "-D", "plot_gallery=False", path=installed)
+
+
+def test_a_scaffolded_plugin_that_is_installed_has_its_page(crowded: Site) -> None:
+    text = crowded.text("reference/optimizers/swift.html")
+    assert "mxcore-optimizer-swift 0.1.0" in text
+    assert "Hyper-parameters" in text
+    assert crowded.page("reference/optimizers/swift.html").select("img.mxcore-picture")
+    (link,) = [one for one in crowded.page("reference/optimizers.html").select("article a") if one.text == "swift"]
+    assert link["href"].startswith("optimizers/swift.html")
+
+
+@pytest.mark.parametrize(
+    ("page", "distribution", "cause"),
+    [
+        ("gull", "broken-gull", "No module named 'a_module_that_is_nowhere'"),
+        ("tern", "no-optimizer", "it is not a subclass of mxcore's Optimizer"),
+        ("future", "from-the-future", "requires mxcore>=7, this is mxcore"),
+        ("rival-adam-adam", "rival-adam", "also offered by mxcore-optimizer-adam"),
+    ],
+)
+def test_a_plugin_that_cannot_be_used_appears_with_the_cause(
+    crowded: Site, page: str, distribution: str, cause: str
+) -> None:
+    rows = crowded.page("reference/optimizers.html").select("table.mxcore-catalogue tbody tr")
+    (row,) = [row for row in rows if row.find_all("td")[-1].text.strip() == f"{distribution} 1.0"]
+    quotes = str.maketrans("‘’", "''")
+    assert cause in row.text.translate(quotes)
+    text = crowded.text(f"reference/optimizers/{page}.html").translate(quotes)
+    assert cause in text or "Hyper-parameters" in text  # of two that offer a name, each can be shown
+
+
+def test_a_catalogue_imports_nothing(tmp_path: Path, small_site: Callable[..., Site]) -> None:
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    plugin(installed, "loud-gull", "gull", "raise SystemExit('imported')")
+    listing = "# All\n\n```{mxcore-catalogue} optimizers\n```\n"
+    seen = small_site(installed, index=listing, conf=SEE_WHAT_IS_IMPORTED)
+    assert "loud-gull 1.0" in seen.page("index.html").text
+    assert (tmp_path / "html/imported.txt").read_text() == ""
+
+
+SEE_WHAT_IS_IMPORTED = """
+import sys
+from pathlib import Path
+
+def tell(app, error):
+    plugins = [name for name in sys.modules if name.startswith(("mxcore_", "loud_"))]
+    Path(app.outdir, "imported.txt").write_text(" ".join(plugins))
+
+def setup(app):
+    app.connect("build-finished", tell)
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_documentation_of_a_scaffolded_project_builds(kind: str, tmp_path: Path) -> None:
+    project, installed = scaffold(tmp_path, kind), tmp_path / "installed"
+    install(project, installed)
+    site = built(project / "docs", tmp_path / "html", path=installed)
+    assert "Hyper-parameters" in site.text("index.html")
+    assert bool(site.page("index.html").select("img.mxcore-picture")) == (kind != "initializer")
+
+
+def test_pictures_are_drawn_once_and_again_when_something_changes(
+    tmp_path: Path, small_site: Callable[..., Site]
+) -> None:
+    def pictures(arguments: str) -> dict[str, int]:
+        schedule = f"```{{mxcore-schedule}}\nfactor:{arguments}\n```"
+        small_site(index=f"# One\n\n{schedule}\n\n```{{mxcore-path}}\n:steps: 20\n\nsgd\n```\n")
+        return {file.name: file.stat().st_mtime_ns for file in (tmp_path / "html/.doctrees/mxcore").iterdir()}
+
+    first = pictures("step=10,factor=0.5")
+    (tmp_path / "source/index.md").touch()
+    assert pictures("step=10,factor=0.5") == first
+    assert len(first) == 2
+    changed = pictures("step=10,factor=0.25")
+    assert len(changed) == 3
+    assert first.items() <= changed.items()
+
+
+def test_pictures_have_the_same_bytes_in_each_build(tmp_path: Path, small_site: Callable[..., Site]) -> None:
+    page = "# One\n\n```{mxcore-path} beale\n:steps: 20\n:alt: Two paths.\n\nadam\nsgd:momentum=0.5\n```\n"
+    drawn = []
+    for _ in range(2):
+        site = small_site(index=page)
+        (image,) = site.page("index.html").select("img")
+        assert image["alt"] == "Two paths."
+        drawn.append((tmp_path / "html" / image["src"]).read_bytes())
+        shutil.rmtree(tmp_path / "html")
+    assert drawn[0] == drawn[1]
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("```{mxcore-catalogue} optimisers\n```", "there is no catalogue of 'optimisers': choose from optimizers"),
+        ("```{mxcore-schedule}\ncosin\n```", "cannot find lr_scheduler 'cosin': did you mean 'cosine'"),
+        ("```{mxcore-path} rosen\nsgd\n```", "there is no function 'rosen': choose from"),
+        ("```{mxcore-path}\nsgd:momentun=1\n```", "has no argument 'momentun' (did you mean 'momentum'?)"),
+        ("{mxcore:algorithm}`optimizer:adm`", "optimizer:adm"),
+    ],
+)
+def test_a_mistake_of_the_author_is_a_warning_that_says_so(page: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "conf.py").write_text("extensions = ['mxcore.sphinxext', 'myst_parser']\n")
+    (tmp_path / "index.md").write_text(f"# One\n\n{page}\n")
+    status, printed = sphinx(tmp_path, tmp_path / "html")
+    assert status == 1
+    assert said in re.sub(r"\s+", " ", printed)

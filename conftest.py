@@ -16,7 +16,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """What a plain run does not collect."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return None
-    return "not collected: tests/docs, the site (CONTRIBUTING.md), and tests/device_free and tests/gpu (docs/guides/gpu.md)"
+    return "not collected: tests/{docs,device_free,gpu}; CONTRIBUTING.md and docs/guides/gpu.md have their commands"
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ intersphinx_mapping = {
 # Names in annotations that are nobody's to call.
 nitpick_ignore_regex = [
     ("py:class", r"numpy\._typing\..*"),
-    ("py:class", r"(.*\.)?(T|C|Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Path)"),
+    ("py:class", r"(.*\.)?(T|C|Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Path|_Symbol)"),
     ("py:class", r"pluggy\..*|numpy\.random\._generator\.Generator"),
 ]
 

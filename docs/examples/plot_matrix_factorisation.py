@@ -40,7 +40,7 @@ print(f"{picture.shape[0]} × {picture.shape[1]} pixels, {known.sum()} of them k
 mean = picture[known].mean()
 
 
-def complete(rank, decay, mask=known, steps=300):
+def complete(rank, decay, mask=known, steps=200):
     """The picture that a factorisation of this rank makes of the pixels in ``mask``."""
     schedule = mx.lr_scheduler.create("cosine", max_update=steps, base_lr=0.05)
     update = mx.optimizer.get_updater(mx.optimizer.create("adam", lr_scheduler=schedule, wd=decay))
@@ -71,7 +71,7 @@ def rms(candidate, where):
     return np.sqrt(((candidate - picture)[where] ** 2).mean())
 
 
-found = complete(rank, decay=0, mask=everything, steps=1000)
+found = complete(rank, decay=0, mask=everything, steps=600)
 print(f"rank {rank}, all pixels known: {rms(found, everything):.6f}, Eckart and Young {rms(closest, everything):.6f}")
 
 # %%

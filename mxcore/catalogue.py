@@ -42,6 +42,7 @@ __all__ = [
     "UnknownNameError",
     "algorithms",
     "canonical",
+    "fault",
     "find",
     "find_all",
     "load",
@@ -50,6 +51,7 @@ __all__ = [
     "records",
     "refresh",
     "strict",
+    "survey",
 ]
 
 GROUPS: Mapping[str, str] = {
@@ -67,7 +69,7 @@ GROUPS: Mapping[str, str] = {
 ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
 """The kinds that are algorithms."""
 
-Status = Literal["ok", "blocked", "incompatible", "duplicate"]
+Status = Literal["ok", "blocked", "incompatible", "duplicate", "broken"]
 
 
 class PluginError(Exception):
@@ -95,7 +97,9 @@ class IncompatiblePluginError(PluginError, ImportError):
 
 
 class BrokenPluginError(PluginError, ImportError):
-    """The plugin cannot be imported, or is not what its entry point says."""
+    """The plugin cannot be imported, or is not what its entry point says; ``cause`` is why, within the message."""
+
+    cause: str
 
 
 @attrs.frozen
@@ -145,13 +149,18 @@ def records(kind: str | None = None) -> tuple[Record, ...]:
     """
     if kind is not None and kind not in GROUPS:
         raise ValueError(f"kind must be one of {', '.join(GROUPS)}, got {kind!r}")
-    switches = tuple(os.environ.get(f"MXCORE_{name}") for name in ("PLUGINS", "BLOCK", "PREFER"))
-    found = _judged(switches, tuple(_preferred))
+    found = survey()
     if strict():
         for record in found:
-            if record.status != "blocked":
-                _raise_unless_usable(record, found)
+            if record.status != "blocked" and (error := fault(record, found)):
+                raise error
     return tuple(record for record in found if kind in (None, record.kind))
+
+
+def survey() -> tuple[Record, ...]:
+    """What is installed, sorted by kind and name, whatever ``MXCORE_STRICT_PLUGINS`` says; nothing is imported."""
+    switches = tuple(os.environ.get(f"MXCORE_{name}") for name in ("PLUGINS", "BLOCK", "PREFER"))
+    return _judged(switches, tuple(_preferred))
 
 
 def refresh() -> None:
@@ -185,23 +194,31 @@ def _installed() -> tuple[Record, ...]:
 def _record(kind: str, point: EntryPoint) -> Record:
     name, version, summary, reason = _distribution_facts(cast("Distribution", point.dist))
     status: Status = "incompatible" if reason else "ok"
+    if not name or not version:  # a folder that an uninstallation left behind, with nothing but its entry points
+        name, version = canonical(point.module.partition(".")[0]), "unknown"
+        status, reason = "broken", "its metadata say neither name nor version"
     return Record(kind, point.name.lower(), point.value, name, version, summary, status, reason)
 
 
 @functools.cache
 def _distribution_facts(distribution: Distribution) -> tuple[str, str, str, str]:
     metadata = distribution.metadata
-    summary = metadata["Summary"] if "Summary" in metadata else ""  # noqa: SIM401 - PackageMetadata has no get()
-    return canonical(metadata["Name"]), metadata["Version"], summary, _incompatibility(distribution.requires or ())
+    fields = ("Name", "Version", "Summary")
+    name, version, summary = (metadata[key] if key in metadata else "" for key in fields)  # noqa: SIM401 - has no get()
+    return canonical(name), version, summary, _incompatibility(distribution.requires or ())
 
 
 def _incompatibility(requirements: Iterable[str]) -> str:
     """What a distribution's requirements say against this version of the core; empty if nothing."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     from mxcore import __version__
 
-    for requirement in map(Requirement, requirements):
+    for text in requirements:
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            continue  # it is the installer that this concerns; the other plugins it does not
         wanted = requirement.specifier
         if (
             canonical(requirement.name) == "mxcore"
@@ -266,9 +283,7 @@ def find(kind: str, name: str) -> Record:
         return usable[0]
     if distribution and found and found[0].status == "duplicate":
         return found[0]
-    if found:
-        _raise_unless_usable(found[0], found)
-    raise _missing(kind, name)
+    raise (fault(found[0], found) if found else None) or _missing(kind, name)
 
 
 def _of_class(known: list[Record], wanted: str) -> list[Record]:
@@ -329,11 +344,13 @@ def load_record(record: Record) -> Any:
 
 def broken(record: Record, cause: str, remedy: str = "") -> BrokenPluginError:
     """The error for a plugin that is installed and cannot be used."""
-    return BrokenPluginError(
+    error = BrokenPluginError(
         f"{record.kind} {record.name!r} is installed but broken: {record.distribution} {record.version} "
         f"({record.target}): {cause}. "
         + (remedy or f"Update or uninstall it, or set MXCORE_BLOCK={record.distribution}")
     )
+    error.cause = cause
+    return error
 
 
 def _remedy(record: Record, error: BaseException) -> str:
@@ -344,20 +361,30 @@ def _remedy(record: Record, error: BaseException) -> str:
     return f"Try: pip install --force-reinstall {record.distribution}; or set MXCORE_BLOCK={record.distribution}"
 
 
-def _raise_unless_usable(record: Record, rivals: Iterable[Record]) -> None:
+def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
+    """The error of asking for a record by its name, which says what to do; None where nothing is wrong with that.
+
+    Args:
+        record: the record.
+        rivals: records among which are all of the same kind and name.
+    """
     who = f"{record.kind} {record.name!r}"
     if record.status == "incompatible":
         plugin = f"{record.distribution} {record.version}"
-        raise IncompatiblePluginError(f"{who}: {plugin} {record.reason}: pip install --upgrade {record.distribution}")
+        return IncompatiblePluginError(f"{who}: {plugin} {record.reason}: pip install --upgrade {record.distribution}")
     if record.status == "blocked":
-        raise BlockedPluginError(f"{who} is switched off: {record.distribution} is {record.reason}")
+        return BlockedPluginError(f"{who} is switched off: {record.distribution} is {record.reason}")
+    if record.status == "broken":
+        return broken(record, record.reason)
     same = [other for other in rivals if (other.kind, other.name) == (record.kind, record.name)]
     if record.status == "duplicate" and all(other.status != "ok" for other in same):
-        names = [other.qualified_name for other in same if other.status == "duplicate"]
-        raise DuplicateNameError(
-            f"{who} is offered by {len(names)} distributions: say which, as in {' or '.join(map(repr, names))}, "
-            f"or prefer one: MXCORE_PREFER={record.distribution}"
+        offered = [other for other in same if other.status == "duplicate"]
+        names = " or ".join(repr(other.qualified_name) for other in offered)
+        return DuplicateNameError(
+            f"{who} is offered by {len(offered)} distributions: say which, as in {names}, "
+            f"or prefer one: MXCORE_PREFER={offered[0].distribution}"
         )
+    return None
 
 
 def _missing(kind: str, name: str) -> PluginError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +20,9 @@ __all__ = ["main"]
 _LATE = {
     "bench": ("mxcore.bench.command", "Time the optimizers against other libraries and against what memory allows."),
     "check": ("mxcore.testing.command", "Check whether algorithms do what every user of mxcore relies on."),
-    "plot": ("mxcore.plotting.command", "Draw schedules, or the paths of optimizers on a test function."),
+    "doctor": ("mxcore.doctor.command", "Say what is installed and in use, what is wrong with it, and what to do."),
     "new": ("mxcore.new", "Scaffold an optimizer, an initializer or a scheduler: a project with tests and CI."),
+    "plot": ("mxcore.plotting.command", "Draw schedules, or the paths of optimizers on a test function."),
 }
 
 
@@ -95,17 +95,17 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
 
 
 def _print_table(records: Sequence[catalogue.Record]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from mxcore.tables import print_table
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("name", "kind", "distribution", "version", "status", "summary"):
-        table.add_column(column, no_wrap=column != "summary")
-    for record in records:
-        status = record.status + (f" ({record.reason})" if record.reason else "")
-        table.add_row(record.name, record.kind, record.distribution, record.version, status, record.summary)
-    # A pipe has no width: let every line be as long as it is, so that it can be searched.
-    Console(width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
+    rows = [
+        (record.name, record.kind, record.distribution, record.version, _status(record), record.summary)
+        for record in records
+    ]
+    print_table(("name", "kind", "distribution", "version", "status", "summary"), rows)
+
+
+def _status(record: catalogue.Record) -> str:
+    return record.status + (f" ({record.reason})" if record.reason else "")
 
 
 @main.command("show")

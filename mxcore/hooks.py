@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from mxcore.initializer import InitDesc, Initializer
     from mxcore.updater import Updater
 
-__all__ = ["call", "hookimpl", "manager", "register", "unregister"]
+__all__ = ["call", "hookimpl", "implemented", "manager", "register", "unregister"]
 
 hookspec = pluggy.HookspecMarker("mxcore")
 hookimpl = pluggy.HookimplMarker("mxcore")
@@ -74,22 +74,43 @@ def mxcore_loaded(path: Path, updater: Updater) -> None:
 @functools.cache
 def manager() -> pluggy.PluginManager:
     """The plugin manager, with every installed and usable hook plugin registered."""
-    hooks = pluggy.PluginManager("mxcore")
-    hooks.add_hookspecs(sys.modules[__name__])
+    hooks = _no_plugins()
     for record in catalogue.records("hook"):
         if record.status != "blocked":
             _register_installed(hooks, record)
     return hooks
 
 
+def _no_plugins() -> pluggy.PluginManager:
+    hooks = pluggy.PluginManager("mxcore")
+    hooks.add_hookspecs(sys.modules[__name__])
+    return hooks
+
+
 def _register_installed(hooks: pluggy.PluginManager, record: catalogue.Record) -> None:
     try:
-        plugin = catalogue.load("hook", record.qualified_name)
-        _add(hooks, plugin() if isinstance(plugin, type) else plugin, record.qualified_name)
+        _add_loaded(hooks, catalogue.load("hook", record.qualified_name), record)
     except Exception as error:  # whatever a stranger's code raises concerns that plugin alone
         if catalogue.strict():
             raise
         warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)
+
+
+def _add_loaded(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Record) -> None:
+    _add(hooks, plugin() if isinstance(plugin, type) else plugin, record.qualified_name)
+
+
+def implemented(record: catalogue.Record) -> list[str]:
+    """The hooks that an installed plugin implements.
+
+    Raises:
+        mxcore.catalogue.BrokenPluginError: it cannot be imported.
+        ValueError: one of its hooks is unknown or asks for an unknown argument.
+    """
+    alone = _no_plugins()
+    _add_loaded(alone, catalogue.load_record(record), record)
+    plugin = alone.get_plugin(record.qualified_name)
+    return sorted(caller.name for caller in alone.get_hookcallers(plugin) or ())
 
 
 def _add(hooks: pluggy.PluginManager, plugin: object, name: str | None) -> None:

@@ -92,7 +92,7 @@ class Registry(Generic[T]):
         return catalogue.records(self.kind) if self.kind in catalogue.GROUPS else ()
 
     def load(self, record: catalogue.Record) -> type[T]:
-        """Import and return the class of a record.
+        """The class of an installed record.
 
         Raises:
             mxcore.catalogue.BrokenPluginError: it cannot be imported, or is no class of this kind.

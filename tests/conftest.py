@@ -1,6 +1,7 @@
 """What the tests of the core share."""
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from environments import build_wheels
 
 import mxcore as mx
 
@@ -30,6 +32,19 @@ def run_python() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a wheel of every distribution, built once for all workers of pytest."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheels"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            build_wheels(made := folder.with_suffix(".unfinished"))
+            made.rename(folder)
+    return folder
 
 
 @pytest.fixture

@@ -1,62 +1,9 @@
 """Real wheels in a bare environment: what is found, and that each faulty plugin fails alone and clearly."""
 
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parent.parent
-UV = os.environ.get("UV") or shutil.which("uv") or "uv"
-
-
-def uv(*arguments: str | Path) -> None:
-    done = subprocess.run([UV, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="session")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a wheel of every distribution of the workspace, and of those that tests are made of."""
-    folder = tmp_path_factory.mktemp("wheels")
-    uv("build", "--all-packages", "--wheel", "--quiet", "--out-dir", folder)
-    for project in sorted((ROOT / "tests/distributions").iterdir()):
-        uv("build", project, "--wheel", "--quiet", "--out-dir", folder)
-    return folder
-
-
-class Environment:
-    """A virtual environment with nothing in it but what a test installs."""
-
-    def __init__(self, folder: Path, wheels: Path) -> None:
-        self.folder, self.wheels = folder, wheels
-        uv("venv", "--quiet", folder)
-
-    def install(self, *distributions: str) -> None:
-        """Install from the wheels; requirements of ours that these do not fulfil are not looked at."""
-        options = ["--no-deps"] if "from-the-future" in distributions else []
-        uv("pip", "install", "-q", *options, "--python", self.folder, "--find-links", self.wheels, *distributions)
-
-    def run(self, *command: str, **environment: str) -> tuple[int, str]:
-        """The exit status of a command of the environment, and what it printed."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MXCORE", "PYTHON"))}
-        done = subprocess.run(
-            [self.folder / "bin" / command[0], *command[1:]],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**inherited, "COLUMNS": "500", **environment},
-        )
-        return done.returncode, done.stdout + done.stderr
-
-    def python(self, program: str, **environment: str) -> str:
-        """What a program printed; an exception's last line counts as printed."""
-        guarded = f"import mxcore as mx\ntry:\n    {program}\nexcept Exception as e:\n    print(type(e).__name__, e)"
-        status, printed = self.run("python", "-W", "error", "-c", guarded, **environment)
-        assert status == 0, printed
-        return printed.strip()
-
+from environments import Environment
 
 CREATE = "print(type(mx.optimizer.create('{}')).__module__)"
 
@@ -162,3 +109,18 @@ def test_a_command_of_a_faulty_environment_ends_with_one_line_and_status_2(fault
     assert status == 2
     assert "Error: optimizer 'swift' is installed but broken" in printed
     assert "Traceback" not in printed
+
+
+def test_metadata_that_cannot_be_read_concern_their_own_plugin_alone(faulty: Environment, tmp_path: Path) -> None:
+    for name, metadata in (("half", ""), ("odd", "Name: odd\nVersion: 1.0\nRequires-Dist: numpy>=1.*.*\n")):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\n{metadata}")
+        (folder / "entry_points.txt").write_text(f"[mxcore.optimizers]\n{name} = {name}:Swift\n")
+        (tmp_path / f"{name}.py").write_text("from mxcore.optimizer import Optimizer\nclass Swift(Optimizer): pass\n")
+    path = str(tmp_path)
+    assert faulty.python(CREATE.format("sgd"), PYTHONPATH=path) == "mxcore_optimizer_sgd"
+    assert faulty.python(CREATE.format("odd"), PYTHONPATH=path) == "odd"
+    said = faulty.python(CREATE.format("half"), PYTHONPATH=path)
+    assert said.startswith("BrokenPluginError optimizer 'half' is installed but broken: half unknown (half:Swift): its")
+    assert "its metadata say neither name nor version" in faulty.run("mxcore", "list", PYTHONPATH=path)[1]

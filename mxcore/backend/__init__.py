@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mxcore.kernel import Member, Plan, Program
 
 __all__ = [
+    "LIBRARIES",
     "Array",
     "Backend",
     "BackendError",
@@ -40,7 +41,8 @@ __all__ = [
 Array: TypeAlias = Any
 """A NumPy or CuPy array. Both are duck-typed alike, and neither is imported to say so."""
 
-_BUILT_IN = {"numpy": "mxcore.backend.numpy:NumpyBackend", "cupy": "mxcore.backend.cupy:CupyBackend"}
+LIBRARIES = {"numpy": "mxcore.backend.numpy:NumpyBackend", "cupy": "mxcore.backend.cupy:CupyBackend"}
+"""The array libraries that the core knows, and the backend of each."""
 
 
 class BackendError(RuntimeError):
@@ -91,11 +93,11 @@ def get_backend(name: str) -> Backend:
     Raises:
         mxcore.catalogue.PluginError: no backend of that name is built in or installed.
     """
-    if name not in _BUILT_IN:
+    if name not in LIBRARIES:
         from mxcore import catalogue
 
         return cast("Backend", catalogue.load("backend", name)())
-    module, _, attribute = _BUILT_IN[name].partition(":")
+    module, _, attribute = LIBRARIES[name].partition(":")
     return cast("Backend", getattr(importlib.import_module(module), attribute)())
 
 
@@ -119,7 +121,7 @@ def on_device_of(array: Array) -> AbstractContextManager[Any]:
 def _backend_of_type(kind: type) -> Backend:
     for parent in kind.__mro__:
         library = parent.__module__.partition(".")[0]
-        if parent.__name__ == "ndarray" and library in _BUILT_IN:
+        if parent.__name__ == "ndarray" and library in LIBRARIES:
             return get_backend(library)
     return _installed_backend(kind)
 

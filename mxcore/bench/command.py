@@ -99,11 +99,12 @@ def _run(
 ) -> bool:
     """Run, print and write; whether no target was missed."""
     from mxcore.bench import machine, ours, table, targets
+    from mxcore.tables import console
 
     experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)))
     wanted = _filter(experiments, only)
     described = machine.describe()
-    table.console().print(machine.line(described))
+    console().print(machine.line(described))
     with ours.restored():
         results = _run_all([one for one in experiments if any(map(wanted, one.entrants))], seconds, wanted)
     verdicts = targets.check(results) if check else []

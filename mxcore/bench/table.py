@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from mxcore.bench.results import Result, Row
 from mxcore.bench.targets import Verdict
+from mxcore.tables import console
 
-__all__ = ["console", "duration", "print_result", "print_verdicts"]
-
-
-def console() -> Console:
-    """The terminal; a pipe has no width, so that every line is as long as it is and can be searched."""
-    return Console(width=None if sys.stdout.isatty() else 10_000, highlight=False)
+__all__ = ["duration", "print_result", "print_verdicts"]
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,5 @@
+"""Reads from where there is nothing."""
+
+import ctypes
+
+ctypes.string_at(0)

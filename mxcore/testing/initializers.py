@@ -159,7 +159,7 @@ def text_makes_an_equal_one(subject: Subject) -> None:
         same([values(again, shape)], [wanted], f"after {how}, values")
     mx.random.seed(1)
     array = np.empty(shape, np.float32)
-    mx.init.One()(InitDesc("fc_weight", {"__init__": initializer.dumps()}), array)
+    mx.init.Initializer()(InitDesc("fc_weight", {"__init__": initializer.dumps()}), array)
     same([array], [wanted], "as the parameter's own, values")
 
 

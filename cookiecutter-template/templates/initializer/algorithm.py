@@ -13,9 +13,12 @@ __all__ = ["{{ cookiecutter.__class }}"]
 class {{ cookiecutter.__class }}(mx.initializer.Initializer):
     r"""{{ cookiecutter.summary }}.
 
-    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and is drawn from
-    :math:`N(0, scale^2)` with :math:`scale = gain / \sqrt{fan_{in}}`, so that a layer keeps the variance of its inputs
-    where the gain is 1.
+    .. math::
+
+        w \sim N(0, scale^2), \qquad scale = gain / \sqrt{fan\_in}
+
+    A weight of shape (out, in, k1, k2, …) has a fan-in of :math:`in \cdot k_1 k_2 \cdots`. A layer keeps the variance of
+    its inputs where the gain is 1.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((50, 400))

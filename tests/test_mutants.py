@@ -4,7 +4,9 @@ Each mutant differs in one line from an algorithm that passes everything, and mu
 that line.
 """
 
+import importlib
 import math
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from mxcore.initializer import Initializer
 from mxcore.kernel import plan
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
-from mxcore.testing import cases
+from mxcore.testing import CHECKS, cases
 from mxcore.testing.subject import Subject
 
 DOC = """What it does.
@@ -123,6 +125,17 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
             else:
                 weight += velocity
 
+        def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+            if is_("rounds its master") and isinstance(state, tuple):
+                state[0][...] = state[0].astype(np.float16)
+            super().update_multi_precision(index, weight, grad, state)
+
+    if is_("accepts workers and ignores them"):
+
+        def from_worker(self: Any, worker: Any, indices: Any, weights: Any, grads: Any, states: Any, kept: Any) -> None:
+            self.update_multi_precision(indices, weights, grads, states)
+
+        HeavyBall.update_from_worker = from_worker  # type: ignore[method-assign]
     return mx.hyperparameters(HeavyBall)
 
 
@@ -147,6 +160,9 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
         ("depends on its neighbours", "order_makes_no_difference"),
         ("leaks", "memory_is_bounded"),
         ("keeps its velocity outside of the state", "resuming_is_exact"),
+        ("keeps its velocity outside of the state", "resuming_finds_parameters_by_name"),
+        ("rounds its master", "half_precision_follows_its_master"),
+        ("accepts workers and ignores them", "workers_are_told_apart_or_refused"),
         ("shares its state between instances", "instances_share_nothing"),
         ("keeps float64 whatever the weight", "dtypes_are_kept"),
         ("climbs", "it_descends"),
@@ -201,7 +217,7 @@ def adam(mutation: str = "") -> type[Optimizer]:
 
         @staticmethod
         def rule(weight, grad, mean, variance, *, lr, t, beta):  # type: ignore[no-untyped-def]
-            mean = beta * mean + (1 - beta) * grad
+            mean = beta * mean + (1 if mutation == "adds up instead of averaging" else 1 - beta) * grad
             variance = 0.999 * variance + 0.001 * grad * grad
             corrected = variance / (1 - 0.999 ** (t + late))
             if mutation == "adds epsilon inside of the root":
@@ -216,6 +232,7 @@ def adam(mutation: str = "") -> type[Optimizer]:
     [
         ("corrects the bias for one step too many", "it_follows_its_trajectory"),
         ("adds epsilon inside of the root", "it_follows_its_trajectory"),
+        ("adds up instead of averaging", "it_follows_its_trajectory"),
         ("takes decay upon itself and forgets it", "decay_enters_where_it_is_declared"),
     ],
 )
@@ -269,6 +286,19 @@ def test_a_state_that_two_updaters_share_is_killed(monkeypatch: pytest.MonkeyPat
     assert said.startswith("broken: updater 1 shares memory")
 
 
+def test_a_list_that_is_not_updated_as_its_members_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = mx.optimizer.Updater.__call__
+
+    def twice(self: Any, index: Any, grad: Any, weight: Any) -> None:
+        right(self, index, grad, weight)
+        if isinstance(index, list):
+            right(self, index[-1], grad[-1], weight[-1])
+
+    monkeypatch.setattr(mx.optimizer.Updater, "__call__", twice)
+    said = verdicts(heavy_ball(), "lists_equal_single_calls")["lists_equal_single_calls"]
+    assert said.startswith("broken: in lists, weights and states")
+
+
 # --- schedules -------------------------------------------------------------------------------------------------------
 
 
@@ -278,11 +308,16 @@ def cosine(mutation: str = "") -> type[LRScheduler]:
     class Cosine(LRScheduler):
         __doc__ = DOC
         period: int = mx.hyperparameter(50, mx.integer(at_least=1))
+        examples = ({}, {"period": 20})
         seen = 0.0
 
         def __attrs_post_init__(self) -> None:
-            super().__attrs_post_init__()
+            if mutation != "checks no warm-up":
+                super().__attrs_post_init__()
             self.first = self.base_lr
+
+        def dumps(self) -> str:
+            return '["cosine-of-a-mutant", {}]' if mutation == "forgets its arguments" else super().dumps()
 
         def rate(self, t: Any) -> Any:
             if mutation == "remembers the last call":
@@ -320,6 +355,8 @@ def registered() -> Iterator[None]:
         ("keeps the first base rate", "the_base_rate_can_be_assigned"),
         ("warms up one step early", "warm_ups_are_the_base_classs"),
         ("rounds arrays", "arrays_have_the_bits_of_scalars"),
+        ("forgets its arguments", "text_makes_an_equal_schedule"),
+        ("checks no warm-up", "wrong_warm_ups_are_refused"),
     ],
 )
 def test_a_wrong_schedule_is_killed(mutation: str, killer: str) -> None:
@@ -333,13 +370,20 @@ def test_the_right_schedule_passes() -> None:
 # --- initializers ----------------------------------------------------------------------------------------------------
 
 
-def fans(mutation: str = "") -> type[Initializer]:
+def fans(mutation: str = "") -> type[Initializer]:  # noqa: C901 - each branch is a mutation
     """Weights scaled by their fans, with one thing wrong."""
     calls: list[str] = []
 
     class Fans(Initializer):
         __doc__ = DOC
         scale: float = mx.hyperparameter(1.0, mx.non_negative)
+
+        def _init_weight(self, desc: Any, array: Any) -> None:
+            if mutation == "fills a copy":
+                array = array.astype(np.float64)
+            super()._init_weight(desc, array)
+            if mutation == "tells of each piece":
+                mx.hooks.call("mxcore_initialized", initializer=self, desc=desc, array=array)
 
         def values(self, desc: str, shape: tuple[int, ...], rng: Any) -> Any:
             if mutation == "draws from NumPy's global generator":
@@ -375,6 +419,8 @@ def fans(mutation: str = "") -> type[Initializer]:
         ("adds the fans", "moments_are_as_stated"),
         ("draws from NumPy's global generator", "the_seed_and_the_name_decide"),
         ("counts its parameters", "values_depend_on_seed_and_name_alone"),
+        ("fills a copy", "arrays_are_filled_in_place"),
+        ("tells of each piece", "hooks_are_told_once"),
         ("gives biases a one", "names_decide"),
         ("forgets its arguments", "text_makes_an_equal_one"),
     ],
@@ -385,6 +431,55 @@ def test_a_wrong_initializer_is_killed(mutation: str, killer: str) -> None:
 
 def test_the_right_initializer_passes() -> None:
     assert {name: said for name, said in verdicts(fans()).items() if said.startswith("broken")} == {}
+
+
+# --- what only another process shows ---------------------------------------------------------------------------------
+
+PROCESSES = """
+import mxcore as mx
+import numpy as np
+
+velocities = {}
+
+
+class Remembers(mx.optimizer.Optimizer):
+    def create_state(self, index, weight):
+        return None
+
+    def update(self, index, weight, grad, state):
+        self._update_count(index)
+        velocity = velocities.setdefault(self.idx2name.get(index, index), np.zeros_like(weight))
+        velocity -= self._get_lr(index) * grad
+        weight += velocity
+
+
+class Hashes(mx.init.Initializer):
+    def values(self, desc, shape, rng):
+        return np.full(shape, hash(str(desc)) % 1000)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cls", "killer"), [("Remembers", "resuming_works_in_a_new_process"), ("Hashes", "processes_agree")]
+)
+def test_what_stays_in_its_process_is_killed(
+    cls: str, killer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mutant_of_processes.py").write_text(PROCESSES)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    module = importlib.import_module("mutant_of_processes")
+    try:
+        assert verdicts(getattr(module, cls), killer)[killer].startswith("broken")
+    finally:
+        del sys.modules["mutant_of_processes"]
+
+
+def test_every_check_has_a_mutant() -> None:
+    source = Path(__file__).read_text("utf-8")
+    unproven = {one.name for one in CHECKS if f'"{one.name}"' not in source}
+    assert unproven == {"gpus_agree_with_the" + "_cpu"}, "that one needs a GPU"
 
 
 # --- packages --------------------------------------------------------------------------------------------------------

@@ -53,9 +53,14 @@ def arrays_are_filled_in_place(subject: Subject) -> None:
         expected = values(initializer, shape)
         every_other: Any = (*[slice(None, None, 2)] * len(shape), ...)
         scattered = np.full([2 * size for size in shape], 7, np.float32)[every_other]
-        for array in (np.full(shape, 7, np.float32, order="F"), scattered):
+        layouts = {
+            "in another layout": np.full(shape, 7, np.float32, order="F"),
+            "in every other place": scattered,
+            "over other values": np.full(shape, 5, np.float32),  # what is not filled stays
+        }
+        for where, array in layouts.items():
             initializer(InitDesc("fc_weight"), array)
-            same([array], [expected], f"in another layout, shape {shape}")
+            same([array], [expected], f"{where}, shape {shape}")
         half, double = (values(initializer, shape, dtype=dtype) for dtype in ("float16", "float64"))
         expect(np.isfinite(double).all(), f"shape {shape} gets {double}")
         rounded = (expected.astype(np.float16).tobytes(), double.astype(np.float16).tobytes())

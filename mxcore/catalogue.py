@@ -410,11 +410,11 @@ def known_names(kind: str) -> Mapping[str, str]:
 
 
 def how_to_install(distribution: str) -> str:
-    """What to type to install one of this project's own plugins."""
-    return (
-        f"pip install {distribution} (not on a public index yet: until it is, "
-        f"uv pip install ./{_published()[distribution]['folder']} in a checkout)"
-    )
+    """What to type to install one of this project's own distributions, or the core with an extra, ``mxcore[jit]``."""
+    name, bracket, extra = distribution.partition("[")
+    folder = f"./{_published()[name]['folder']}" if name in _published() else "."
+    typed, here = (f"'{what}'" if bracket else what for what in (distribution, f"{folder}{bracket}{extra}"))
+    return f"pip install {typed} (not on a public index yet: until it is, uv pip install {here} in a checkout)"
 
 
 @functools.cache

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from mxcore import catalogue
+
 __all__ = ["OneLineCommand", "RefusedError", "picture", "writable"]
 
 
@@ -44,5 +46,5 @@ def picture(context: click.Context, parameter: click.Parameter, path: Path | Non
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
         if not importlib.util.find_spec("matplotlib"):
-            raise click.BadParameter("matplotlib is not installed: pip install 'mxcore[plot]'")
+            raise click.BadParameter(f"matplotlib is not installed: {catalogue.how_to_install('mxcore[plot]')}")
     return writable(context, parameter, path)

@@ -94,7 +94,7 @@ def _new(out: Path, **answers: str | None) -> None:
     become yours. What is not given is asked for on a terminal, and else has the default of the template.
     """
     if not importlib.util.find_spec("cookiecutter"):
-        raise click.UsageError("mxcore new needs cookiecutter: pip install 'mxcore[new]'")
+        raise click.UsageError(f"mxcore new needs cookiecutter: {catalogue.how_to_install('mxcore[new]')}")
     given = {question: answer for question, answer in answers.items() if answer is not None}
     if sys.stdin.isatty():
         _ask(given)

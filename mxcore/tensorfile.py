@@ -18,6 +18,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
+from mxcore import catalogue
 from mxcore.backend import Array, backend_of
 from mxcore.files import write_atomically
 
@@ -105,7 +106,8 @@ def _bfloat16() -> np.dtype[Any]:
     try:
         import ml_dtypes
     except ImportError as error:
-        raise ImportError("the file holds bfloat16 arrays, which need ml_dtypes: pip install 'mxcore[bf16]'") from error
+        how = catalogue.how_to_install("mxcore[bf16]")
+        raise ImportError(f"the file holds bfloat16 arrays, which need ml_dtypes: {how}") from error
     dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
     return dtype
 

@@ -58,7 +58,8 @@ def no_cupy_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
 
 def test_a_gpu_without_cupy_says_what_to_install(no_cupy_yet: pytest.MonkeyPatch) -> None:
     no_cupy_yet.setitem(sys.modules, "cupy", None)
-    with pytest.raises(BackendError, match=r"a GPU needs CuPy.*pip install 'mxcore\[cupy13\]'"):
+    installing = r"a GPU needs CuPy.*pip install 'mxcore\[cupy13\]'.*uv pip install '\.\[cupy13\]'"
+    with pytest.raises(BackendError, match=installing):
         mx.gpu().array([1.0])
 
 

@@ -64,7 +64,7 @@ def test_in_a_bare_environment_there_is_nothing_to_be_done(bare: Environment) ->
     assert rows[0][0] == "python"
     assert rows[0][2].startswith(str(bare.folder))
     assert ["numpy", "ok", "numpy"] in [row[:3] for row in rows]
-    assert "No module named 'cupy'): pip install 'mxcore[cupy13]'" in printed
+    assert "No module named 'cupy'): for CUDA 13 pip install 'mxcore[cupy13]' (not on a public index yet" in printed
     assert ["sgd", "optimizer", "mxcore-optimizer-sgd", mx.__version__, "ok"] in rows
     assert printed.endswith("2 plugins, and nothing to be done.\n")
 
@@ -72,7 +72,10 @@ def test_in_a_bare_environment_there_is_nothing_to_be_done(bare: Environment) ->
 def test_the_kernel_in_use_and_why(bare: Environment, wheels: Path, tmp_path: Path) -> None:
     kernel = diagnosed(bare)["kernel"]
     assert (kernel["name"], kernel["threads"]) == ("numpy", len(os.sched_getaffinity(0)))
-    assert kernel["reason"] == "llvmlite is not installed; with it updates are faster: pip install 'mxcore[jit]'"
+    assert kernel["reason"] == (
+        "llvmlite is not installed; with it updates are faster: pip install 'mxcore[jit]' "
+        "(not on a public index yet: until it is, uv pip install '.[jit]' in a checkout)"
+    )
     assert diagnosed(bare, MXCORE_KERNEL="numpy")["kernel"]["reason"] == "MXCORE_KERNEL=numpy"
     for value, cause in (("llvm", "needs llvmlite: pip install 'mxcore[jit]'"), ("cuda", "must be 'llvm' or 'numpy'")):
         found = diagnosed(bare, MXCORE_KERNEL=value)

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxcore import catalogue
 from mxcore.backend import Array, BackendError
 from mxcore.backend.cuda import Cuda
 from mxcore.kernel import Member, Plan, Program
 from mxcore.kernel.direct import DirectPlan
-
-_INSTALL = "pip install 'mxcore[cupy13]' (CUDA 13) or 'mxcore[cupy12]' (CUDA 12)"
 
 
 class CupyBackend:
@@ -33,7 +32,9 @@ class CupyBackend:
         try:
             return importlib.import_module("cupy")
         except ImportError as error:
-            raise BackendError(f"a GPU needs CuPy, which cannot be imported ({error}): {_INSTALL}") from error
+            how = catalogue.how_to_install("mxcore[cupy13]")
+            what = f"a GPU needs CuPy, which cannot be imported ({error})"
+            raise BackendError(f"{what}: for CUDA 13 {how}; for CUDA 12 the same with cupy12") from error
 
     @functools.cached_property
     def cuda(self) -> Cuda:

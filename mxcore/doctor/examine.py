@@ -83,4 +83,4 @@ def _reason() -> str:
         return f"MXCORE_KERNEL={chosen}"
     if "llvm" in choice.available():
         return f"llvmlite {version('llvmlite')} is installed"
-    return "llvmlite is not installed; with it updates are faster: pip install 'mxcore[jit]'"
+    return f"llvmlite is not installed; with it updates are faster: {catalogue.how_to_install('mxcore[jit]')}"

@@ -20,7 +20,9 @@ def use(emitter: str | None) -> None:
     if emitter not in (None, "llvm", "numpy"):
         raise ValueError(f"the kernel must be 'llvm' or 'numpy', got {emitter!r}")
     if emitter == "llvm" and not _has_llvm():
-        raise ImportError("the kernel 'llvm' needs llvmlite: pip install 'mxcore[jit]'")
+        from mxcore import catalogue
+
+        raise ImportError(f"the kernel 'llvm' needs llvmlite: {catalogue.how_to_install('mxcore[jit]')}")
     _chosen[:] = [emitter] if emitter else []
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mxcore import catalogue
 from mxcore.files import write_atomically
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
     try:
         import matplotlib
     except ModuleNotFoundError as error:
-        raise ImportError("matplotlib, which draws the pictures, is missing: pip install 'mxcore[plot]'") from error
+        how = catalogue.how_to_install("mxcore[plot]")
+        raise ImportError(f"matplotlib, which draws the pictures, is missing: {how}") from error
     from cycler import cycler
 
     lines = cycler(linestyle=_DASHES) * cycler(color=COLOURS)

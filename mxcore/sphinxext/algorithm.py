@@ -6,6 +6,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
@@ -69,8 +70,10 @@ class AlgorithmDirective(SphinxDirective):
         return admonition("This plugin cannot be used", cause)
 
     def _depend_on(self, cls: type) -> None:
-        for one in cls.__mro__[:-1]:
-            self.env.note_dependency(inspect.getfile(one))
+        """Read the page again when the class changes, or what makes pages of classes."""
+        classes = [inspect.getfile(one) for one in cls.__mro__[:-1]]
+        for file in (*map(Path, classes), *Path(__file__).parent.glob("*.py")):
+            self.env.note_dependency(file)
 
 
 def _original(record: catalogue.Record, cls: type) -> str:

@@ -15,7 +15,7 @@ def pytest_xdist_auto_num_workers() -> int:
 @pytest.fixture(scope="session")
 def site() -> Site:
     """The site of this project."""
-    return built(ROOT / "docs", ROOT / "docs/_build/html", "-E")  # the extension may have changed
+    return built(ROOT / "docs", ROOT / "docs/_build/html")
 
 
 @pytest.fixture

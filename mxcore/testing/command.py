@@ -15,6 +15,13 @@ from mxcore.testing.run import Case, Outcome, cases
 
 __all__ = ["check", "everything", "targets"]
 
+EPILOG = """\b
+Examples:
+  mxcore check adam mxcore-optimizer-adam
+  mxcore check --all --json
+  mxcore check adam --only resuming_is_exact
+  mxcore check --explain resuming_is_exact"""
+
 
 def targets(names: Sequence[str]) -> list[Any]:
     """What is to be checked: classes and names of distributions, each once.

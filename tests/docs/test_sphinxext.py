@@ -1,5 +1,7 @@
 """The extension documents whatever is installed: a scaffolded plugin by its page, a faulty one by its cause."""
 
+import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -10,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sites import ROOT, Site, built, sphinx
 
-from mxcore import cli
+from mxcore import cli, sphinxext
 
 KINDS = ("optimizer", "initializer", "lr_scheduler")
 RIVAL = (
@@ -48,6 +50,15 @@ def scaffold(folder: Path, kind: str) -> Path:
 
 def install(project: Path, folder: Path) -> None:
     subprocess.run(["uv", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(project)], check=True)
+
+
+def test_every_public_name_of_the_extension_exists_and_is_documented() -> None:
+    modules = [
+        importlib.import_module(f"mxcore.sphinxext.{one.name}") for one in pkgutil.iter_modules(sphinxext.__path__)
+    ]
+    for module in (sphinxext, *modules):
+        assert module.__doc__
+        assert all(getattr(module, name).__doc__ for name in module.__all__)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -129,7 +128,7 @@ class _Python(_OnHost):
         self.stages = _blocked(plan.traced)
         self.chunks = [(tensor, slice(begin, end)) for tensor, begin, end in plan.chunks.tolist()]
         self.views: list[list[Host] | None] = [None] * len(self.chunks)
-        self.own = threading.local()
+        self.blocks = list[_Blocks]()
 
     def moved(self) -> None:
         """Nothing here depends on addresses."""
@@ -143,14 +142,20 @@ class _Python(_OnHost):
 
     def run(self, stage: int) -> None:
         uniforms = [self.plan.uniforms.row(row) for row in range(self.plan.uniforms.rows)]
-        threads.run_parts(functools.partial(self._part, stage, uniforms), _parts(len(self.chunks), self.threads))
+        parts = _parts(len(self.chunks), self.threads)
+        self.blocks += [_Blocks(self.plan, self.stages) for _ in parts[len(self.blocks) :]]
+        blocks = {first: own for (first, _), own in zip(parts, self.blocks, strict=False)}
 
-    def _part(self, stage: int, uniforms: list[list[Any]], first: int, last: int) -> None:
-        """Go through the chunks ``first`` ≤ i < ``last``, in the scratch blocks of this thread."""
-        plan, block, blocks = self.plan, self.stages[stage].block, self._blocks()
+        def run_part(first: int, last: int) -> None:
+            self._go_through(stage, range(first, last), blocks[first], uniforms)
+
+        threads.run_parts(run_part, parts)
+
+    def _go_through(self, stage: int, chunks: range, blocks: _Blocks, uniforms: list[list[Any]]) -> None:
+        plan, block = self.plan, self.stages[stage].block
         scratch, plain = blocks.scratch[stage], blocks.half is None and blocks.noise is None
         with np.errstate(all="ignore"):
-            for chunk in range(first, last):
+            for chunk in chunks:
                 tensor, where = self.chunks[chunk]
                 views = self.views[chunk]
                 if views is None:
@@ -160,12 +165,6 @@ class _Python(_OnHost):
                 block(arrays, *scratch.of(where.stop - where.start), *numbers)
                 if blocks.half is not None and plan.traced.stages[stage].written:
                     views[-1][...] = views[plan.columns.index("weight")]
-
-    def _blocks(self) -> _Blocks:
-        found: _Blocks | None = getattr(self.own, "blocks", None)
-        if found is None:
-            found = self.own.blocks = _Blocks(self.plan, self.stages)
-        return found
 
     def _converted(self, blocks: _Blocks, tensor: int, where: slice, views: list[Host]) -> list[Host]:
         """The arrays of a chunk: with a gradient of half precision as float32, and with noise."""
@@ -180,7 +179,7 @@ class _Python(_OnHost):
 
 
 class _Blocks:
-    """The memory, as long as a chunk, that one thread computes in."""
+    """The memory, as long as a chunk, that one part of the work computes in."""
 
     def __init__(self, plan: FusedPlan, stages: Sequence[blocked.Blocked]) -> None:
         longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))

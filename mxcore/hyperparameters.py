@@ -43,6 +43,16 @@ class Check:
     """A condition on one hyper-parameter; ``requirement`` completes the sentence "beta1 must be …".
 
     Raises ValueError when a value that is given, or later assigned, does not meet it.
+
+    >>> import mxcore as mx
+    >>> even = mx.Check("an even number", lambda value: isinstance(value, int) and value % 2 == 0)
+    >>> @mx.hyperparameters
+    ... class Pairs(mx.optimizer.Optimizer):
+    ...     width: int = mx.hyperparameter(2, even)
+    >>> Pairs(width=3)
+    Traceback (most recent call last):
+        ...
+    ValueError: width must be an even number, got 3
     """
 
     requirement: str
@@ -70,7 +80,11 @@ text = Check("text", lambda value: isinstance(value, str))
 
 
 def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Check:
-    """A number between ``low`` and ``high``, ends included unless they are said to be open."""
+    """A number between ``low`` and ``high``, ends included unless they are said to be open.
+
+    >>> in_range(0, 1, right_open=True).requirement
+    'in [0, 1)'
+    """
 
     def accepts(value: Any) -> bool:
         if not _is_number(value):
@@ -82,17 +96,29 @@ def in_range(low: float, high: float, *, left_open: bool = False, right_open: bo
 
 
 def integer(at_least: int) -> Check:
-    """A whole number that is not smaller than ``at_least``."""
+    """A whole number that is not smaller than ``at_least``.
+
+    >>> integer(at_least=1).accepts(2), integer(at_least=1).accepts(2.0)
+    (True, False)
+    """
     return Check(f"an integer of at least {at_least}", lambda value: _is_integer(value) and value >= at_least)
 
 
 def one_of(*choices: str) -> Check:
-    """One of the given words."""
+    """One of the given words.
+
+    >>> one_of("linear", "constant").requirement
+    "one of 'linear', 'constant'"
+    """
     return Check(f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices)
 
 
 def optional(check: Check) -> Check:
-    """None, or what ``check`` asks for."""
+    """None, or what ``check`` asks for.
+
+    >>> optional(positive).requirement, optional(positive).accepts(None)
+    ('None or a number above 0', True)
+    """
     return Check(f"None or {check.requirement}", lambda value: value is None or check.accepts(value))
 
 
@@ -119,6 +145,19 @@ def hyperparameter(
     converter: Callable[[Any], Any] = _plain,
 ) -> Any:
     """Declare one hyper-parameter of a class decorated with :func:`hyperparameters`.
+
+    >>> import mxcore as mx
+    >>> @mx.hyperparameters
+    ... class Swift(mx.optimizer.Optimizer):
+    ...     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
+    ...     nesterov: bool = mx.hyperparameter(False)
+    >>> swift = Swift(beta=0.5)
+    >>> swift.beta, swift.nesterov
+    (0.5, False)
+    >>> swift.nesterov = 1
+    Traceback (most recent call last):
+        ...
+    ValueError: nesterov must be True or False, got 1
 
     Args:
         default: its value unless given. Left out, with the checks or nothing in its place, it is required.
@@ -195,6 +234,14 @@ def hyperparameters(cls: type[T]) -> type[T]:
 
     This is ``attrs.define`` without ``__slots__`` and without generated equality, so that instances keep the
     freedom of plain Python objects. Values are checked when they are given and whenever they are assigned.
+
+    >>> import mxcore as mx
+    >>> @mx.hyperparameters
+    ... class Swift(mx.optimizer.Optimizer):
+    ...     beta: float = mx.hyperparameter(0.9)
+    >>> swift = Swift(learning_rate=0.1)
+    >>> swift.beta, swift.learning_rate
+    (0.9, 0.1)
     """
     defined = attrs.define(slots=False, eq=False, field_transformer=_arrange)(cls)
     _tidy_signature(defined)

@@ -40,6 +40,13 @@ _at_work: ContextVar[bool] = ContextVar("at_work", default=False)
 class InitDesc(str):
     """A parameter's name, with what is known about it.
 
+    >>> import numpy as np, mxcore as mx
+    >>> desc = mx.init.InitDesc("fc_bias", {"__init__": mx.init.One().dumps()})
+    >>> bias = np.zeros(2)
+    >>> mx.init.Xavier()(desc, bias)
+    >>> bias
+    array([1., 1.])
+
     Args:
         name: the parameter's name.
         attrs: its attributes, text by name; ``__init__`` holds the text of an initializer of its own.

@@ -39,6 +39,15 @@ class LRScheduler:
 
     With ``rate``, calls in any order and any number give the same rates, and ``base_lr`` may be assigned at any time.
 
+    >>> import numpy as np, mxcore as mx
+    >>> @mx.hyperparameters
+    ... class InverseRoot(mx.lr_scheduler.LRScheduler):
+    ...     def rate(self, t):
+    ...         return self.base_lr / np.sqrt(t + 1)
+    >>> schedule = InverseRoot(base_lr=0.6)
+    >>> schedule(0), schedule(3), schedule(np.array([0, 3]))
+    (0.6, 0.3, array([0.6, 0.3]))
+
     Args:
         base_lr: the rate that the schedule starts from.
         warmup_steps: for updates before this one the rate is the warm-up's.
@@ -130,7 +139,11 @@ class LRScheduler:
 
 
 def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> Rates:
-    """The rates of an array of updates, for plots; a scheduler that only takes numbers is called for each in turn."""
+    """The rates of an array of updates, for plots; a scheduler that only takes numbers is called for each in turn.
+
+    >>> evaluate(lambda update: 0.1 / (1 + update), [0, 1, 4])
+    array([0.1 , 0.05, 0.02])
+    """
     numbers = np.asarray(updates)
     if isinstance(scheduler, LRScheduler) and type(scheduler).__call__ is LRScheduler.__call__:
         return np.asarray(scheduler(numbers), np.float64)

@@ -36,6 +36,14 @@ class Registry(Generic[T]):
 
         The newest registration wins, over an installed plugin too, and a warning names both.
 
+        >>> import mxcore as mx
+        >>> @mx.init.register
+        ... class Half(mx.init.Initializer):
+        ...     def _init_weight(self, name, array):
+        ...         array[:] = 0.5
+        >>> mx.init.create("half")
+        Half()
+
         Raises:
             TypeError: ``cls`` is not a subclass of this kind's base class.
             ValueError: ``MXCORE_STRICT_PLUGINS`` is set and the name is taken.
@@ -53,7 +61,16 @@ class Registry(Generic[T]):
         return cls
 
     def alias(self, *names: str) -> Callable[[C], C]:
-        """A class decorator that registers further names."""
+        """A class decorator that registers further names.
+
+        >>> import mxcore as mx
+        >>> @mx.init.alias("half", "fifty")
+        ... class Half(mx.init.Initializer):
+        ...     def _init_weight(self, name, array):
+        ...         array[:] = 0.5
+        >>> mx.init.create("fifty")
+        Half()
+        """
 
         def decorate(cls: C) -> C:
             for name in names:

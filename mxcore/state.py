@@ -40,6 +40,14 @@ __all__ = ["dump", "load_arrays", "load_state", "map_arrays", "restore", "save_a
 def save_state(path: str | os.PathLike[str], updater: Updater, params: Mapping[str, Array] | None = None) -> None:
     """Write everything that ``updater`` needs to go on, and ``params`` beside it, to one file.
 
+    >>> import numpy as np, mxcore as mx, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
+    >>> updater, weight = mx.optimizer.get_updater(mx.optimizer.Adam()), np.ones(2)
+    >>> updater("w", np.ones(2), weight)
+    >>> mx.save_state(path, updater, {"w": weight})
+    >>> os.listdir(os.path.dirname(path))
+    ['run.safetensors']
+
     Args:
         path: the file; it is written under another name first, then renamed.
         updater: the updater; what it keeps may be nested tuples, lists, dicts, numbers, text, None and arrays.
@@ -59,6 +67,16 @@ def load_state(
 
     Parameters are recognised by name, where both updaters have ``param_idx2name``, else by index. Hyper-parameters
     are those of the file; where the updater had others, a warning lists them.
+
+    >>> import numpy as np, mxcore as mx, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
+    >>> updater, weight = mx.optimizer.get_updater(mx.optimizer.Adam()), np.ones(2)
+    >>> updater("w", np.ones(2), weight)
+    >>> mx.save_state(path, updater, {"w": weight})
+    >>> resumed = mx.optimizer.get_updater(mx.optimizer.Adam())
+    >>> weight = mx.load_state(path, resumed)["w"]
+    >>> resumed.optimizer.num_update
+    1
 
     Args:
         path: a file of :func:`save_state`.

@@ -113,7 +113,12 @@ def _bfloat16() -> np.dtype[Any]:
 
 
 def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
-    """A nested value with ``function`` applied to each of its arrays."""
+    """A nested value with ``function`` applied to each of its arrays.
+
+    >>> import numpy as np, mxcore as mx
+    >>> mx.state.map_arrays({"mean": np.ones(2), "steps": (3, None)}, lambda array: array + 1)
+    {'mean': array([2., 2.]), 'steps': (3, None)}
+    """
     if isinstance(value, (tuple, list)):
         return type(value)(map_arrays(item, function) for item in value)
     if isinstance(value, dict):
@@ -147,6 +152,13 @@ def parse(data: bytes, source: str) -> tuple[dict[str, Host], Any]:
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Any = None) -> None:
     """Write named arrays, and any JSON value beside them, as one safetensors file.
 
+    >>> import numpy as np, mxcore as mx, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+    >>> mx.state.save_arrays(path, {"fc_weight": np.ones((2, 3), np.float16)}, metadata={"epoch": 4})
+    >>> arrays, metadata = mx.state.load_arrays(path)
+    >>> arrays["fc_weight"].dtype, metadata
+    (dtype('float16'), {'epoch': 4})
+
     Raises:
         TypeError: a value is no array; nothing has been written.
     """
@@ -157,6 +169,12 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], metad
 
 def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Host], Any]:
     """The arrays that :func:`save_arrays` wrote, on the host, and the value beside them.
+
+    >>> import numpy as np, mxcore as mx, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+    >>> mx.state.save_arrays(path, {"bias": np.array([1.0, 2.0])})
+    >>> mx.state.load_arrays(path)
+    ({'bias': array([1., 2.])}, None)
 
     Raises:
         ValueError: the file holds something else.

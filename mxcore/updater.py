@@ -27,6 +27,15 @@ class Updater:
     ``updater(index, grad, weight, worker=k)`` says whose gradient it is. What is kept for each of them stands in
     ``worker_states``, by index and worker, and is saved with the states.
 
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.Updater(mx.optimizer.SGD(learning_rate=0.5, momentum=0.9))
+    >>> weight, bias = np.array([1.0, 2.0]), np.array([0.5])
+    >>> update(["weight", "bias"], [np.ones(2), np.ones(1)], [weight, bias])
+    >>> weight, bias
+    (array([0.5, 1.5]), array([0.]))
+    >>> update.states["bias"]
+    array([-0.5])
+
     Args:
         optimizer: the optimizer; it can be exchanged for another one later.
     """
@@ -202,6 +211,13 @@ class Updater:
 
 def get_updater(optimizer: Optimizer) -> Updater:
     """An updater for ``optimizer``, with no state yet.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
+    >>> weight = np.array([1.0, 2.0])
+    >>> update("weight", np.ones(2), weight)
+    >>> weight
+    array([0.5, 1.5])
 
     Raises:
         TypeError: ``optimizer`` is no optimizer.

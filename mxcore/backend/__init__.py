@@ -50,7 +50,13 @@ class BackendError(RuntimeError):
 
 
 class Backend(Protocol):
-    """What the core needs of an array library."""
+    """What the core needs of an array library.
+
+    >>> import mxcore as mx
+    >>> numpy = mx.backend.get_backend("numpy")
+    >>> numpy.full_like(numpy.xp.zeros(2), 7.0)
+    array([7., 7.])
+    """
 
     name: str
 
@@ -90,6 +96,10 @@ class Backend(Protocol):
 def get_backend(name: str) -> Backend:
     """The backend of an array library, by the library's import name.
 
+    >>> import mxcore as mx
+    >>> mx.backend.get_backend("numpy").xp.__name__
+    'numpy'
+
     Raises:
         mxcore.catalogue.PluginError: no backend of that name is built in or installed.
     """
@@ -104,6 +114,14 @@ def get_backend(name: str) -> Backend:
 def backend_of(array: Array) -> Backend:
     """The backend that owns ``array``.
 
+    >>> import numpy as np, mxcore as mx
+    >>> mx.backend.backend_of(np.zeros(3)).name
+    'numpy'
+    >>> mx.backend.backend_of([0.0, 0.0])
+    Traceback (most recent call last):
+        ...
+    TypeError: expected an array of NumPy or CuPy, got builtins.list
+
     Raises:
         TypeError: ``array`` is not an array of NumPy, CuPy or a library with an installed backend.
     """
@@ -112,7 +130,15 @@ def backend_of(array: Array) -> Backend:
 
 
 def on_device_of(array: Array) -> AbstractContextManager[Any]:
-    """Make the device that holds ``array`` the current one for a block, as CuPy wants it for array expressions."""
+    """Make the device that holds ``array`` the current one for a block, as CuPy wants it for array expressions.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.ones(2)
+    >>> with mx.backend.on_device_of(weight):
+    ...     weight += 1
+    >>> weight
+    array([2., 2.])
+    """
     backend = backend_of(array)
     return backend.on(backend.device_of(array))
 
@@ -138,6 +164,14 @@ def _installed_backend(kind: type) -> Backend:
 def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
     """The one backend of all named arrays.
 
+    >>> import numpy as np, mxcore as mx
+    >>> mx.backend.shared_backend([("the weight", np.ones(2)), ("the gradient", np.ones(2))]).name
+    'numpy'
+    >>> mx.backend.shared_backend([("the weight", np.ones(2)), ("the gradient", 1.0)])
+    Traceback (most recent call last):
+        ...
+    TypeError: the gradient: expected an array of NumPy or CuPy, got builtins.float
+
     Raises:
         TypeError: one is no array, or they belong to different libraries; the message names both.
     """
@@ -160,7 +194,13 @@ def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
 
 @attrs.frozen(repr=False)
 class Context:
-    """A device, as MXNet names it: ``cpu(0)``, ``gpu(1)``."""
+    """A device, as MXNet names it: ``cpu(0)``, ``gpu(1)``.
+
+    >>> import mxcore as mx
+    >>> device = mx.cpu()
+    >>> device, device.device_type, device.array([1, 2])
+    (cpu(0), 'cpu', array([1, 2]))
+    """
 
     device_type: str
     device_id: int = 0
@@ -179,10 +219,20 @@ class Context:
 
 
 def cpu(device_id: int = 0) -> Context:
-    """The host: NumPy arrays. The number is accepted for MXNet's sake and has no effect."""
+    """The host: NumPy arrays. The number is accepted for MXNet's sake and has no effect.
+
+    >>> import mxcore as mx
+    >>> mx.cpu()
+    cpu(0)
+    """
     return Context("cpu", device_id)
 
 
 def gpu(device_id: int = 0) -> Context:
-    """The CUDA device of that number: CuPy arrays. Nothing is imported or asked for until it is used."""
+    """The CUDA device of that number: CuPy arrays. Nothing is imported or asked for until it is used.
+
+    >>> import mxcore as mx
+    >>> mx.gpu(1)
+    gpu(1)
+    """
     return Context("gpu", device_id)

@@ -25,7 +25,19 @@ __all__ = ["Decay", "Member", "Plan", "Program", "Row", "Slot", "in_use", "use"]
 
 
 class Plan(Protocol):
-    """A rule over parameters whose arrays stay where they are."""
+    """A rule over parameters whose arrays stay where they are.
+
+    >>> import numpy as np, mxcore as mx
+    >>> def rule(weight, grad, *, lr):
+    ...     return weight - lr * grad
+    >>> weight, grad = np.ones(2), np.array([1.0, 2.0])
+    >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
+    >>> plan = mx.backend.get_backend("numpy").plan(program, {}, [Member("parameter 'w'", weight, grad, None, {})])
+    >>> plan.prepare({}, rows=[(0.5, 0.0, 1, 1)], row_of=[0])
+    >>> _ = plan.commit()
+    >>> weight
+    array([0.5, 0. ])
+    """
 
     def set_grad(self, position: int, grad: Array) -> None:
         """Let a parameter have another array as its gradient, of the same shape and dtype."""

@@ -13,6 +13,12 @@ _chosen: list[str] = []
 def use(emitter: str | None) -> None:
     """Choose the emitter, ``"llvm"`` or ``"numpy"``, of plans that are made from now on; None: the default one.
 
+    >>> import mxcore as mx
+    >>> mx.kernel.use("numpy")
+    >>> mx.kernel.in_use()
+    'numpy'
+    >>> mx.kernel.use(None)
+
     Raises:
         ValueError: there is no such emitter.
         ImportError: ``"llvm"`` without llvmlite.
@@ -28,6 +34,10 @@ def use(emitter: str | None) -> None:
 
 def in_use() -> str:
     """The emitter of plans that are made now: the chosen one, ``MXCORE_KERNEL``, or llvm where there is llvmlite.
+
+    >>> import mxcore as mx
+    >>> mx.kernel.in_use() in ("llvm", "numpy")
+    True
 
     Raises:
         ValueError, ImportError: ``MXCORE_KERNEL`` names no emitter, or llvm without llvmlite.

@@ -24,6 +24,10 @@ Row = tuple[Any, ...]
 class Slot:
     """One piece of state that a rule keeps per parameter.
 
+    >>> import mxcore as mx
+    >>> mx.Slot("slow", init="weight"), mx.Slot("product", init=1.0, shape=()).on_host
+    (Slot(name='slow', init='weight', shape='weight'), True)
+
     Args:
         name: how the rule, state files and documentation call it.
         init: its first value: a number, or ``"weight"`` for a copy of the weight.
@@ -64,6 +68,13 @@ def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
 @attrs.frozen
 class Program:
     """A rule with everything about it that is the same for all parameters, numbers aside.
+
+    >>> import numpy as np
+    >>> def rule(weight, grad, *, lr):
+    ...     return weight - lr * grad
+    >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
+    >>> program.apply(np, {"weight": np.ones(2), "grad": np.ones(2)}, {"lr": 0.5})
+    array([0.5, 0.5])
 
     Args:
         owner: the optimizer's class name, for messages.
@@ -155,6 +166,11 @@ class Program:
 @attrs.frozen(eq=False)
 class Member:
     """One parameter in a plan: its arrays, which stay the same from step to step.
+
+    >>> import numpy as np
+    >>> weight, master = np.ones(2, np.float16), np.ones(2, np.float32)
+    >>> Member("parameter 'w'", weight, np.ones(2, np.float16), master, {}).computed.dtype
+    dtype('float32')
 
     Args:
         label: what to call the parameter in messages.

@@ -30,6 +30,13 @@ def set_num_threads(count: int) -> None:
 
     Results do not depend on it.
 
+    >>> import mxcore as mx
+    >>> before = mx.get_num_threads()
+    >>> mx.set_num_threads(1)
+    >>> mx.get_num_threads()
+    1
+    >>> mx.set_num_threads(before)
+
     Raises:
         ValueError: ``count`` is not an integer of at least 1.
     """
@@ -40,7 +47,12 @@ def set_num_threads(count: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads that updates of many elements run on."""
+    """The number of threads that updates of many elements run on.
+
+    >>> import mxcore as mx
+    >>> mx.get_num_threads() >= 1
+    True
+    """
     return _threads
 
 

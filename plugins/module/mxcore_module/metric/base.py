@@ -47,7 +47,15 @@ def register(klass: Metric) -> Metric:
 
 
 def alias(*names: str) -> Callable[[Metric], Metric]:
-    """Give a metric class further names for :func:`create`, as a decorator."""
+    """Give a metric class further names for :func:`create`, as a decorator.
+
+    >>> import mxcore as mx
+    >>> @mx.metric.alias("l2", "squared")
+    ... class SquaredError(mx.metric.MSE):
+    ...     pass
+    >>> [type(mx.metric.create(name)).__name__ for name in ("l2", "Squared", "squarederror")]
+    ['SquaredError', 'SquaredError', 'SquaredError']
+    """
 
     def add(klass: Metric) -> Metric:
         registry.update((name.lower(), klass) for name in names)
@@ -58,6 +66,16 @@ def alias(*names: str) -> Callable[[Metric], Metric]:
 
 def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool = False) -> tuple[Any, Any]:
     """Labels and predictions, found to be equally many.
+
+    >>> import numpy as np, mxcore as mx
+    >>> label, pred = np.zeros(4), np.zeros((4, 1))
+    >>> labels, preds = mx.metric.check_label_shapes(label, pred, wrap=True)
+    >>> len(labels), labels[0] is label
+    (1, True)
+    >>> mx.metric.check_label_shapes(label, pred, shape=True)
+    Traceback (most recent call last):
+        ...
+    ValueError: labels and predictions must match, got (4,) and (4, 1)
 
     Args:
         labels: a list of arrays, or an array.
@@ -103,6 +121,26 @@ class EvalMetric:
     """The base of all metrics: a sum and how many things were summed.
 
     A subclass defines :meth:`update`, which adds to ``sum_metric`` and ``num_inst``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> class Bias(mx.metric.EvalMetric):
+    ...     def __init__(self, name="bias", **kwargs):
+    ...         super().__init__(name, **kwargs)
+    ...     def update(self, labels, preds):
+    ...         for label, pred in zip(labels, preds):
+    ...             self.sum_metric += float((pred - label).sum())
+    ...             self.num_inst += label.size
+    >>> bias = Bias()
+    >>> bias.update([np.array([1.0, 2.0])], [np.array([1.5, 3.5])])
+    >>> bias.get()
+    ('bias', 1.0)
+
+    Two averages run side by side: :meth:`reset_local` starts that of :meth:`get` anew, and only that.
+
+    >>> bias.reset_local()
+    >>> bias.update([np.array([1.0, 2.0])], [np.array([1.0, 2.0])])
+    >>> bias.get(), bias.get_global()
+    (('bias', 0.0), ('bias', 0.5))
 
     Args:
         name: the name it is reported under.

@@ -26,6 +26,13 @@ __all__ = ["F1", "Accuracy", "CrossEntropy", "TopKAccuracy"]
 class Accuracy(EvalMetric):
     """The share of samples whose most probable class is the label.
 
+    >>> import numpy as np, mxcore as mx
+    >>> accuracy = mx.metric.Accuracy()
+    >>> accuracy.update([np.array([0, 1, 1])], [np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])])
+    >>> accuracy.update([np.array([1])], [np.array([[0.4, 0.6]])])
+    >>> accuracy.get(), accuracy.num_inst
+    (('accuracy', 0.75), 4)
+
     Args:
         axis: the axis of the predictions that counts the classes. Predictions shaped like the labels are classes.
         name: the name it is reported under.
@@ -47,6 +54,12 @@ class Accuracy(EvalMetric):
 @alias("top_k_accuracy", "top_k_acc")
 class TopKAccuracy(EvalMetric):
     """The share of samples whose label is among the ``top_k`` most probable classes.
+
+    >>> import numpy as np, mxcore as mx
+    >>> top2 = mx.metric.TopKAccuracy(top_k=2)
+    >>> top2.update([np.array([0, 2])], [np.array([[0.3, 0.6, 0.1], [0.3, 0.6, 0.1]])])
+    >>> top2.get()  # class 0 is the second of its row, class 2 the third
+    ('top_k_accuracy_2', 0.5)
 
     Args:
         top_k: how many classes count, at least 2: for one there is :class:`Accuracy`.
@@ -75,6 +88,13 @@ class TopKAccuracy(EvalMetric):
 class CrossEntropy(EvalMetric):
     """The mean of ``-log(p + eps)``, p being the probability that was given to the label.
 
+    >>> import numpy as np, mxcore as mx
+    >>> entropy = mx.metric.CrossEntropy()
+    >>> entropy.update([np.array([0, 1])], [np.array([[0.5, 0.5], [0.75, 0.25]])])
+    >>> name, value = entropy.get()
+    >>> name, round(value, 4), round(float(np.log(2) + np.log(4)) / 2, 4)
+    ('cross-entropy', 1.0397, 1.0397)
+
     Args:
         eps: keeps the logarithm finite.
         name: the name it is reported under.
@@ -101,6 +121,17 @@ def _f1(counts: Host) -> float:
 @register
 class F1(EvalMetric):
     """The harmonic mean of precision and recall of class 1 against class 0.
+
+    >>> import numpy as np, mxcore as mx
+    >>> sure_of_0, sure_of_1 = [0.9, 0.1], [0.1, 0.9]
+    >>> macro, micro = mx.metric.F1(), mx.metric.F1(average="micro")
+    >>> for metric in macro, micro:
+    ...     metric.update([np.array([1, 1])], [np.array([sure_of_1, sure_of_1])])
+    ...     metric.update([np.array([1, 0])], [np.array([sure_of_0, sure_of_1])])
+    >>> macro.get()  # the mean of the batches' scores, 1 and 0
+    ('f1', 0.5)
+    >>> micro.get()  # one score: two hits, one false positive, one false negative
+    ('f1', 0.6666666666666666)
 
     Args:
         name: the name it is reported under.

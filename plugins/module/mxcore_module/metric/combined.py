@@ -133,6 +133,14 @@ class CompositeEvalMetric(EvalMetric):
 class CustomMetric(EvalMetric):
     """A metric from a function.
 
+    >>> import numpy as np, mxcore as mx
+    >>> def within_one(label, pred):
+    ...     return int((abs(label - pred) <= 1).sum()), label.size
+    >>> metric = mx.metric.CustomMetric(within_one)
+    >>> metric.update([np.array([1.0, 2.0, 3.0, 4.0])], [np.array([1.5, 2.0, 9.0, 4.0])])
+    >>> metric.get()
+    ('within_one', 0.75)
+
     Args:
         feval: called with the label and the prediction as NumPy arrays; returns the value for the batch, or a sum and
             how many things were summed.

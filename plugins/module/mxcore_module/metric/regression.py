@@ -34,7 +34,15 @@ class _BatchMean(EvalMetric):
 
 @register
 class MSE(_BatchMean):
-    """The mean squared error, averaged over batches."""
+    """The mean squared error, averaged over batches.
+
+    >>> import numpy as np, mxcore as mx
+    >>> mse = mx.metric.MSE()
+    >>> mse.update([np.array([1.0, 2.0])], [np.array([[2.0], [5.0]])])  # (1 + 9) / 2
+    >>> mse.update([np.array([1.0])], [np.array([[2.0]])])  # a short batch counts like a full one
+    >>> mse.get()
+    ('mse', 3.0)
+    """
 
     @staticmethod
     def mean(difference: Host) -> float:
@@ -44,7 +52,14 @@ class MSE(_BatchMean):
 
 @register
 class MAE(_BatchMean):
-    """The mean absolute error, averaged over batches."""
+    """The mean absolute error, averaged over batches.
+
+    >>> import numpy as np, mxcore as mx
+    >>> mae = mx.metric.MAE()
+    >>> mae.update([np.array([1.0, 2.0])], [np.array([[2.0], [5.0]])])  # (1 + 3) / 2
+    >>> mae.get()
+    ('mae', 2.0)
+    """
 
     @staticmethod
     def mean(difference: Host) -> float:
@@ -54,7 +69,15 @@ class MAE(_BatchMean):
 
 @register
 class RMSE(_BatchMean):
-    """The root of the mean squared error of each batch, averaged over batches."""
+    """The root of the mean squared error of each batch, averaged over batches.
+
+    >>> import numpy as np, mxcore as mx
+    >>> rmse = mx.metric.RMSE()
+    >>> rmse.update([np.array([1.0, 2.0])], [np.array([[2.0], [9.0]])])  # the root of (1 + 49) / 2
+    >>> rmse.update([np.array([1.0])], [np.array([[4.0]])])
+    >>> rmse.get()  # the mean of the two roots, not the root of all
+    ('rmse', 4.0)
+    """
 
     @staticmethod
     def mean(difference: Host) -> float:
@@ -65,6 +88,12 @@ class RMSE(_BatchMean):
 @register
 class Loss(EvalMetric):
     """The mean of the outputs themselves, for a network whose output is its loss. Labels are ignored.
+
+    >>> import numpy as np, mxcore as mx
+    >>> loss = mx.metric.Loss()
+    >>> loss.update(None, [np.array([0.5, 1.5, 4.0])])
+    >>> loss.get()
+    ('loss', 2.0)
 
     Args:
         name: the name it is reported under.

@@ -39,6 +39,22 @@ def _call(callbacks: Callbacks, *args: Any) -> None:
 class BaseModule:
     """The loops over batches; a subclass defines what happens with each.
 
+    >>> import numpy as np, mxcore as mx
+    >>> class Doubler(mx.mod.BaseModule):
+    ...     binded = params_initialized = True
+    ...     def forward(self, data_batch, is_train=None):
+    ...         self.outputs = [2 * array for array in data_batch.data]
+    ...     def get_outputs(self):
+    ...         return self.outputs
+    ...     def update_metric(self, eval_metric, labels):
+    ...         eval_metric.update(labels, self.outputs)
+    >>> x = np.arange(4.0)
+    >>> batches = mx.io.NDArrayIter(x, 2 * x + 1, batch_size=2)
+    >>> Doubler().score(batches, "mae")
+    [('mae', 1.0)]
+    >>> [outputs[0].tolist() for outputs, _, _ in Doubler().iter_predict(batches)]
+    [[0.0, 2.0], [4.0, 6.0]]
+
     Attributes:
         binded: whether the arrays exist.
         params_initialized: whether the parameters have values.

@@ -56,6 +56,14 @@ def save_checkpoint(
 ) -> None:
     """Write ``prefix-symbol.json`` and ``prefix-NNNN.params``.
 
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2, name="fc")
+    >>> values = {"fc_weight": np.ones((2, 3)), "fc_bias": np.zeros(2)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mx.model.save_checkpoint(os.path.join(folder, "net"), 5, net, values, {})
+    ...     sorted(os.listdir(folder))
+    ['net-0005.params', 'net-symbol.json']
+
     Args:
         prefix: where the files go, and how their names begin.
         epoch: the number in the name.
@@ -70,6 +78,16 @@ def save_checkpoint(
 
 def load_checkpoint(prefix: str, epoch: int) -> tuple[Symbol, Arrays, Arrays]:
     """The network, parameters and auxiliary states that :func:`save_checkpoint` wrote.
+
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2, name="fc")
+    >>> values = {"fc_weight": np.ones((2, 3)), "fc_bias": np.zeros(2)}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     prefix = os.path.join(folder, "net")
+    ...     mx.model.save_checkpoint(prefix, 5, net, values, {})
+    ...     net, arg_params, aux_params = mx.model.load_checkpoint(prefix, 5)
+    >>> net.list_outputs(), arg_params["fc_bias"], aux_params
+    (['fc_output'], array([0., 0.]), {})
 
     Raises:
         ValueError: a file holds something else.

@@ -34,6 +34,33 @@ _KVSTORES = (None, "local", "device")  # with one device there is nothing to exc
 class Module(Network):
     """A network that can be trained, scored and asked for predictions.
 
+    >>> import numpy as np, mxcore as mx
+    >>> layer = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2, name="fc")
+    >>> mod = mx.mod.Module(mx.symbol.SoftmaxOutput(layer, name="softmax"))
+    >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    >>> batches = mx.io.NDArrayIter(x, x[:, 0] > 0, batch_size=2)
+
+    :meth:`fit` does all the steps, and :meth:`score` and :meth:`predict` say what came of it:
+
+    >>> mod.fit(batches, optimizer="adam", optimizer_params={"learning_rate": 0.1}, num_epoch=5)
+    >>> mod.score(batches, "acc")
+    [('accuracy', 1.0)]
+    >>> mod.predict(batches).argmax(axis=1)
+    array([0, 0, 1, 1])
+
+    The same steps one by one, for a loop of one's own:
+
+    >>> mod = mx.mod.Module(mod.symbol)
+    >>> mod.bind(batches.provide_data, batches.provide_label)
+    >>> mod.init_params("xavier")
+    >>> mod.init_optimizer(optimizer="sgd", optimizer_params={"learning_rate": 0.1})
+    >>> batches.reset()
+    >>> for batch in batches:
+    ...     mod.forward_backward(batch)
+    ...     mod.update()
+    >>> mod.optimizer.num_update
+    2
+
     Args:
         symbol: the network.
         data_names: the arguments that are data.

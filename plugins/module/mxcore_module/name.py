@@ -18,6 +18,13 @@ class NameManager:
     """Counts the nodes made of each operator. In a ``with`` block, the block's names count from 0.
 
     Outside of any block one manager serves the whole process, so names depend on what was made before.
+
+    >>> import mxcore as mx
+    >>> with mx.name.NameManager():
+    ...     hidden = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=8)
+    ...     net = mx.symbol.FullyConnected(hidden, num_hidden=2)
+    >>> net.list_arguments()[1:]
+    ['fullyconnected0_weight', 'fullyconnected0_bias', 'fullyconnected1_weight', 'fullyconnected1_bias']
     """
 
     def __init__(self) -> None:
@@ -65,5 +72,11 @@ _current: ContextVar[NameManager] = ContextVar("names", default=NameManager())  
 
 
 def current() -> NameManager:
-    """The manager of the innermost ``with`` block, or the process's."""
+    """The manager of the innermost ``with`` block, or the process's.
+
+    >>> import mxcore as mx
+    >>> with mx.name.Prefix("encoder_") as names:
+    ...     mx.name.current() is names
+    True
+    """
     return _current.get()

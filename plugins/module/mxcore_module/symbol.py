@@ -99,6 +99,11 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
 def load_json(json_str: str) -> Symbol:
     """The symbol that :meth:`Symbol.tojson` described; MXNet's own text too, if it holds only operators known here.
 
+    >>> import mxcore as mx
+    >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=10, name="fc")
+    >>> mx.symbol.load_json(net.tojson()).list_arguments()
+    ['data', 'fc_weight', 'fc_bias']
+
     Raises:
         ValueError: the text is not such, or holds an operator or option that does not exist here.
     """
@@ -107,6 +112,15 @@ def load_json(json_str: str) -> Symbol:
 
 def load(fname: str | os.PathLike[str]) -> Symbol:
     """The symbol in a file of :meth:`Symbol.save`.
+
+    >>> import mxcore as mx, tempfile, os
+    >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=10, name="fc")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "net-symbol.json")
+    ...     net.save(path)
+    ...     again = mx.symbol.load(path)
+    >>> again.infer_shape(data=(32, 784))[0]
+    [(32, 784), (10, 784), (10,)]
 
     Raises:
         ValueError: the file does not hold a symbol.

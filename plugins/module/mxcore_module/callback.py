@@ -35,6 +35,18 @@ EpochCallback = Callable[..., None]
 class BatchEndParam(NamedTuple):
     """Where a training loop is when it calls back.
 
+    >>> import numpy as np, mxcore as mx
+    >>> def stop_if_nan(param):
+    ...     name, value = param.eval_metric.get()
+    ...     if np.isnan(value):
+    ...         raise FloatingPointError(f"{name} is nan in batch {param.nbatch} of epoch {param.epoch}")
+    >>> metric = mx.metric.create("loss")
+    >>> metric.update(None, [np.array([1.0, np.nan])])
+    >>> stop_if_nan(mx.callback.BatchEndParam(epoch=2, nbatch=7, eval_metric=metric, locals=None))
+    Traceback (most recent call last):
+        ...
+    FloatingPointError: loss is nan in batch 7 of epoch 2
+
     Attributes:
         epoch: the epoch's number, from 0.
         nbatch: the batch's number within the epoch, from 0.
@@ -61,6 +73,16 @@ def _check_period(name: str, period: int) -> int:
 def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
     """An epoch callback that saves network and parameters, as ``prefix-symbol.json`` and ``prefix-NNNN.params``.
 
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> layer = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2)
+    >>> mod = mx.mod.Module(mx.symbol.SoftmaxOutput(layer, name="softmax"))
+    >>> batches = mx.io.NDArrayIter(np.eye(4), np.array([0, 1, 0, 1]), batch_size=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save = mx.callback.do_checkpoint(os.path.join(folder, "net"), period=2)
+    ...     mod.fit(batches, num_epoch=4, epoch_end_callback=save)
+    ...     sorted(os.listdir(folder))
+    ['net-0002.params', 'net-0004.params', 'net-symbol.json']
+
     Args:
         prefix: where the files go, and how their names begin.
         period: saves after every so many epochs. The number in the name counts completed epochs.
@@ -81,6 +103,21 @@ def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
 
 def module_checkpoint(mod: Module, prefix: str, period: int = 1, save_optimizer_states: bool = False) -> EpochCallback:
     """An epoch callback that calls ``mod.save_checkpoint``, which can save the optimizer's state too.
+
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> layer = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2)
+    >>> mod = mx.mod.Module(mx.symbol.SoftmaxOutput(layer, name="softmax"))
+    >>> batches = mx.io.NDArrayIter(np.eye(4), np.array([0, 1, 0, 1]), batch_size=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     prefix = os.path.join(folder, "net")
+    ...     save = mx.callback.module_checkpoint(mod, prefix, period=2, save_optimizer_states=True)
+    ...     mod.fit(batches, num_epoch=2, epoch_end_callback=save)
+    ...     sorted(os.listdir(folder))
+    ...     mod = mx.mod.Module.load(prefix, 2, load_optimizer_states=True)
+    ...     mod.fit(batches, num_epoch=4, begin_epoch=2)
+    ['net-0002.params', 'net-0002.states', 'net-symbol.json']
+    >>> mod.optimizer.num_update  # two batches in each of four epochs
+    8
 
     Args:
         mod: the module that is being trained.
@@ -103,6 +140,20 @@ def module_checkpoint(mod: Module, prefix: str, period: int = 1, save_optimizer_
 def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEndParam], None]:
     """A batch callback that logs the training metric.
 
+    >>> import logging, sys, numpy as np, mxcore as mx
+    >>> logger, handler = logging.getLogger("mxcore_module.callback"), logging.StreamHandler(sys.stdout)
+    >>> logger.addHandler(handler)
+    >>> logger.setLevel(logging.INFO)
+    >>> metric = mx.metric.create("loss")
+    >>> report = mx.callback.log_train_metric(period=2)
+    >>> for nbatch in range(4):
+    ...     metric.update(None, [np.array([float(nbatch)])])
+    ...     report(mx.callback.BatchEndParam(0, nbatch, metric, None))
+    Iter[0] Batch[0] Train loss=0.000000
+    Iter[0] Batch[2] Train loss=1.000000
+    >>> logger.removeHandler(handler)
+    >>> logger.setLevel(logging.NOTSET)
+
     Args:
         period: logs at every so many batches.
         auto_reset: whether the metric starts anew after each line.
@@ -124,6 +175,22 @@ def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEn
 
 class Speedometer:
     """A batch callback that logs samples per second and the training metric.
+
+    >>> import logging, sys, numpy as np, mxcore as mx
+    >>> logger, handler = logging.getLogger("mxcore_module.callback"), logging.StreamHandler(sys.stdout)
+    >>> logger.addHandler(handler)
+    >>> logger.setLevel(logging.INFO)
+    >>> metric = mx.metric.create("loss")
+    >>> speed = mx.callback.Speedometer(batch_size=32, frequent=2)
+    >>> for nbatch in range(5):
+    ...     metric.update(None, [np.array([float(nbatch)])])
+    ...     speed(mx.callback.BatchEndParam(0, nbatch, metric, None))
+    Epoch[0] Batch [0-2] Speed: ... samples/sec loss=1.000000
+    Epoch[0] Batch [2-4] Speed: ... samples/sec loss=3.500000
+    >>> metric.get_global()  # of the whole epoch
+    ('loss', 2.0)
+    >>> logger.removeHandler(handler)
+    >>> logger.setLevel(logging.NOTSET)
 
     Args:
         batch_size: the number of samples in a batch.
@@ -169,6 +236,14 @@ class ProgressBar:
     """A batch callback that draws a bar for each epoch, with the training metric beside it.
 
     A bar ends with its last batch. Where an epoch may stop earlier, use it in a ``with`` block or call :meth:`close`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> metric = mx.metric.create("loss")
+    >>> with mx.callback.ProgressBar(total=3, length=10) as bar:
+    ...     for nbatch in range(3):
+    ...         metric.update(None, [np.array([float(nbatch)])])
+    ...         bar(mx.callback.BatchEndParam(0, nbatch, metric, None))
+    Epoch 0 ━━━━━━━━━━ 3/3 loss=1.000000
 
     Args:
         total: the number of batches in an epoch.

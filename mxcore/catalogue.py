@@ -104,7 +104,15 @@ class BrokenPluginError(PluginError, ImportError):
 
 @attrs.frozen
 class Record:
-    """One name that one installed distribution offers."""
+    """One name that one installed distribution offers.
+
+    >>> import mxcore as mx
+    >>> xavier = mx.catalogue.find("initializer", "xavier")
+    >>> xavier.target, xavier.status
+    ('mxcore_initializer_xavier:Xavier', 'ok')
+    >>> xavier.class_name, xavier.qualified_name
+    ('Xavier', 'mxcore-initializer-xavier:xavier')
+    """
 
     kind: str
     name: str
@@ -129,7 +137,12 @@ class Record:
 
 
 def canonical(distribution: str) -> str:
-    """A distribution's name as comparisons need it: ``Mxcore_Optimizer.Adam`` is ``mxcore-optimizer-adam``."""
+    """A distribution's name as comparisons need it: in lower case, with one hyphen between its words.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.canonical("Mxcore_Optimizer.Adam")
+    'mxcore-optimizer-adam'
+    """
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(distribution.strip())
@@ -142,6 +155,15 @@ _preferred: list[str] = []
 
 def records(kind: str | None = None) -> tuple[Record, ...]:
     """What is installed of one kind, or of all, sorted by kind and name; nothing is imported.
+
+    >>> import mxcore as mx
+    >>> names = [record.name for record in mx.catalogue.records("lr_scheduler")]
+    >>> {"cosine", "factor", "multifactor", "poly"} <= set(names)
+    True
+    >>> mx.catalogue.records("loss")
+    Traceback (most recent call last):
+        ...
+    ValueError: kind must be one of optimizer, initializer, lr_scheduler, backend, ..., got 'loss'
 
     Raises:
         ValueError: there is no such kind.
@@ -158,25 +180,61 @@ def records(kind: str | None = None) -> tuple[Record, ...]:
 
 
 def survey() -> tuple[Record, ...]:
-    """What is installed, sorted by kind and name, whatever ``MXCORE_STRICT_PLUGINS`` says; nothing is imported."""
+    """What is installed, sorted by kind and name, whatever ``MXCORE_STRICT_PLUGINS`` says; nothing is imported.
+
+    What is switched off is among it, and its record says by what:
+
+    >>> import os, mxcore as mx
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, MXCORE_BLOCK="mxcore-optimizer-lion"):
+    ...     (lion,) = [record for record in mx.catalogue.survey() if record.distribution == "mxcore-optimizer-lion"]
+    >>> lion.name, lion.status, lion.reason
+    ('lion', 'blocked', 'named in MXCORE_BLOCK')
+    """
     switches = tuple(os.environ.get(f"MXCORE_{name}") for name in ("PLUGINS", "BLOCK", "PREFER"))
     return _judged(switches, tuple(_preferred))
 
 
 def refresh() -> None:
-    """Forget what was read, so that distributions installed since then are seen."""
+    """Forget what was read, so that distributions installed since then are seen.
+
+    >>> import mxcore as mx
+    >>> before = mx.catalogue.survey()
+    >>> mx.catalogue.survey() is before  # the metadata are read once
+    True
+    >>> mx.catalogue.refresh()  # such as after a `%pip install` in a notebook
+    >>> mx.catalogue.survey() is before
+    False
+    """
     importlib.invalidate_caches()
     _installed.cache_clear()
     _judged.cache_clear()
 
 
 def prefer(*distributions: str) -> None:
-    """Use these distributions, the first one first, wherever several offer one name; replaces earlier preferences."""
+    """Use these distributions, the first one first, wherever several offer one name; replaces earlier preferences.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.prefer("mxcore-optimizer-adam")
+    >>> mx.catalogue.find("optimizer", "adam").distribution  # whoever else offers it
+    'mxcore-optimizer-adam'
+    >>> mx.catalogue.prefer()  # nothing is preferred any more
+    """
     _preferred[:] = [canonical(name) for name in distributions]
 
 
 def strict() -> bool:
-    """Whether ``MXCORE_STRICT_PLUGINS`` is set."""
+    """Whether ``MXCORE_STRICT_PLUGINS`` is set.
+
+    >>> import os, mxcore as mx
+    >>> from unittest import mock
+    >>> with mock.patch.dict(os.environ, MXCORE_STRICT_PLUGINS="1"):
+    ...     mx.catalogue.strict()
+    True
+    >>> with mock.patch.dict(os.environ, MXCORE_STRICT_PLUGINS="0"):
+    ...     mx.catalogue.strict()
+    False
+    """
     return os.environ.get("MXCORE_STRICT_PLUGINS", "") not in ("", "0")
 
 
@@ -272,6 +330,16 @@ def _compared(record: Record, rivals: list[Record], order: list[str]) -> Record:
 def find(kind: str, name: str) -> Record:
     """The usable record of a name, an alias, a class name or a qualified name; case does not matter.
 
+    >>> import mxcore as mx
+    >>> mx.catalogue.find("lr_scheduler", "CosineScheduler").name
+    'cosine'
+    >>> mx.catalogue.find("optimizer", "mxcore-optimizer-adam:adam").target
+    'mxcore_optimizer_adam:Adam'
+    >>> mx.catalogue.find("initializer", "xavir")
+    Traceback (most recent call last):
+        ...
+    mxcore.catalogue.UnknownNameError: cannot find initializer 'xavir': did you mean 'xavier'...?
+
     Raises:
         PluginError: the name is unknown, not installed, blocked, offered twice or for another version of the core.
     """
@@ -294,6 +362,12 @@ def _of_class(known: list[Record], wanted: str) -> list[Record]:
 def find_all(name: str) -> list[Record]:
     """The usable algorithms of a name, which may be one of each kind; ``kind:name`` is the one of that kind.
 
+    >>> import mxcore as mx
+    >>> [record.kind for record in mx.catalogue.find_all("lr_scheduler:cosine")]
+    ['lr_scheduler']
+    >>> "optimizer" in [record.kind for record in mx.catalogue.find_all("adam")]
+    True
+
     Raises:
         PluginError: see :func:`find`; no kind has such a name.
     """
@@ -313,12 +387,21 @@ def find_all(name: str) -> list[Record]:
 
 
 def algorithms() -> list[Record]:
-    """Every record of an optimizer, an initializer or a scheduler, usable or not."""
+    """Every record of an optimizer, an initializer or a scheduler, usable or not.
+
+    >>> import mxcore as mx
+    >>> sorted({record.kind for record in mx.catalogue.algorithms()})
+    ['initializer', 'lr_scheduler', 'optimizer']
+    """
     return [record for kind in ALGORITHMS for record in records(kind)]
 
 
 def load(kind: str, name: str) -> Any:
     """Import and return what a name stands for.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.load("optimizer", "adam") is mx.optimizer.Adam
+    True
 
     Raises:
         PluginError: see :func:`find`; or the import fails, and the message says how and what to do.
@@ -328,6 +411,11 @@ def load(kind: str, name: str) -> Any:
 
 def load_record(record: Record) -> Any:
     """Import and return the target of a record.
+
+    >>> import mxcore as mx
+    >>> record = mx.catalogue.find("lr_scheduler", "poly")
+    >>> mx.catalogue.load_record(record) is mx.lr_scheduler.PolyScheduler
+    True
 
     Raises:
         BrokenPluginError: it cannot be imported.
@@ -363,6 +451,14 @@ def _remedy(record: Record, error: BaseException) -> str:
 
 def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
     """The error of asking for a record by its name, which says what to do; None where nothing is wrong with that.
+
+    >>> import attrs, mxcore as mx
+    >>> adam = mx.catalogue.find("optimizer", "adam")
+    >>> mx.catalogue.fault(adam, mx.catalogue.survey()) is None
+    True
+    >>> old = attrs.evolve(adam, version="0.0.1", status="incompatible", reason="requires mxcore<0.1")
+    >>> print(mx.catalogue.fault(old, [old]))
+    optimizer 'adam': mxcore-optimizer-adam 0.0.1 requires mxcore<0.1: pip install --upgrade mxcore-optimizer-adam
 
     Args:
         record: the record.
@@ -410,7 +506,14 @@ def known_names(kind: str) -> Mapping[str, str]:
 
 
 def how_to_install(distribution: str) -> str:
-    """What to type to install one of this project's own distributions, or the core with an extra, ``mxcore[jit]``."""
+    """What to type to install one of this project's own distributions, or the core with an extra.
+
+    >>> import mxcore as mx
+    >>> print(mx.catalogue.how_to_install("mxcore-optimizer-adam"))
+    pip install mxcore-optimizer-adam ...
+    >>> print(mx.catalogue.how_to_install("mxcore[jit]"))
+    pip install 'mxcore[jit]' ...
+    """
     name, bracket, extra = distribution.partition("[")
     folder = f"./{_published()[name]['folder']}" if name in _published() else "."
     typed, here = (f"'{what}'" if bracket else what for what in (distribution, f"{folder}{bracket}{extra}"))

@@ -1,16 +1,19 @@
 """Who else takes part in a run: pluggy hooks.
 
 A hook plugin is any object or module whose functions are marked with :data:`hookimpl`. It is installed as an entry
-point of the group ``mxcore.hooks``, or registered by hand::
+point of the group ``mxcore.hooks``, or registered by hand:
 
-    import mxcore as mx
-
-    class Watch:
-        @mx.hooks.hookimpl
-        def mxcore_after_step(self, updater, indices, weights):
-            ...
-
-    mx.hooks.register(Watch())
+>>> import numpy as np, mxcore as mx
+>>> class Watch:
+...     @mx.hooks.hookimpl
+...     def mxcore_after_step(self, updater, indices, weights):
+...         print("updated", *indices)
+>>> watch = Watch()
+>>> mx.hooks.register(watch)
+>>> updater = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
+>>> updater(["weight", "bias"], [np.ones(2), np.ones(1)], [np.zeros(2), np.zeros(1)])
+updated weight bias
+>>> mx.hooks.unregister(watch)
 
 Installed hook plugins are loaded once, when the first updater is made or the first parameter initialised. Each is
 loaded on its own: one that fails is reported as a warning and leaves the others alone. A hook that nobody implements
@@ -73,7 +76,20 @@ def mxcore_loaded(path: Path, updater: Updater) -> None:
 
 @functools.cache
 def manager() -> pluggy.PluginManager:
-    """The plugin manager, with every installed and usable hook plugin registered."""
+    """The plugin manager, with every installed and usable hook plugin registered.
+
+    It is pluggy's, and can be asked who takes part:
+
+    >>> import mxcore as mx
+    >>> class Watch:
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_saved(self, path, updater): ...
+    >>> watch = Watch()
+    >>> mx.hooks.register(watch, "my-watch")
+    >>> "my-watch" in [one.plugin_name for one in mx.hooks.manager().hook.mxcore_saved.get_hookimpls()]
+    True
+    >>> mx.hooks.unregister(watch)
+    """
     hooks = _no_plugins()
     for record in catalogue.records("hook"):
         if record.status != "blocked":
@@ -103,6 +119,19 @@ def _add_loaded(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Reco
 def implemented(record: catalogue.Record) -> list[str]:
     """The hooks that an installed plugin implements.
 
+    >>> import sys, types, mxcore as mx
+    >>> from unittest import mock
+    >>> class Watch:
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_saved(self, path, updater): ...
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_loaded(self, path, updater): ...
+    >>> record = mx.catalogue.Record("hook", "watch", "my_watch:Watch", "my-watch", "1.0", "Says what was written.")
+    >>> installed = types.SimpleNamespace(Watch=Watch)  # stands for the package my_watch
+    >>> with mock.patch.dict(sys.modules, my_watch=installed):
+    ...     mx.hooks.implemented(record)
+    ['mxcore_loaded', 'mxcore_saved']
+
     Raises:
         mxcore.catalogue.BrokenPluginError: it cannot be imported.
         ValueError: one of its hooks is unknown or asks for an unknown argument.
@@ -126,6 +155,24 @@ def _add(hooks: pluggy.PluginManager, plugin: object, name: str | None) -> None:
 def register(plugin: object, name: str | None = None) -> None:
     """Let a plugin of this process take part.
 
+    >>> import numpy as np, mxcore as mx
+    >>> class Audit:
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_initialized(self, initializer, desc, array):
+    ...         print(desc, "has the mean", array.mean())
+    >>> audit = Audit()
+    >>> mx.hooks.register(audit)
+    >>> mx.initializer.create("constant", value=0.5)("fc_weight", np.zeros(3))
+    fc_weight has the mean 0.5
+    >>> mx.hooks.unregister(audit)
+    >>> class Typo:
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_after_stp(self, updater): ...
+    >>> mx.hooks.register(Typo())
+    Traceback (most recent call last):
+        ...
+    ValueError: unknown hook 'mxcore_after_stp' in plugin ...
+
     Raises:
         ValueError: it is registered already, or one of its hooks is unknown or asks for an unknown argument.
     """
@@ -133,12 +180,35 @@ def register(plugin: object, name: str | None = None) -> None:
 
 
 def unregister(plugin: object) -> None:
-    """Let a plugin that was registered no longer take part."""
+    """Let a plugin that was registered no longer take part.
+
+    >>> import mxcore as mx
+    >>> class Watch:
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_after_step(self, updater, indices, weights): ...
+    >>> watch = Watch()
+    >>> mx.hooks.register(watch)
+    >>> mx.hooks.unregister(watch)
+    >>> mx.hooks.manager().is_registered(watch)
+    False
+    """
     manager().unregister(plugin)
 
 
 def call(hook: str, **arguments: Any) -> None:
-    """Call every implementation of a hook; nothing happens when there is none."""
+    """Call every implementation of a hook; nothing happens when there is none.
+
+    >>> import mxcore as mx
+    >>> class Watch:
+    ...     @mx.hooks.hookimpl
+    ...     def mxcore_saved(self, path):  # the arguments that it needs, by name
+    ...         print("saved", path)
+    >>> watch = Watch()
+    >>> mx.hooks.register(watch)
+    >>> mx.hooks.call("mxcore_saved", path="sgd.state", updater=None)
+    saved sgd.state
+    >>> mx.hooks.unregister(watch)
+    """
     found = caller(hook)
     if found.get_hookimpls():
         found(**arguments)

@@ -27,6 +27,15 @@ class NotRun(Exception):
 class Check:
     """One thing that users rely on.
 
+    >>> from mxcore.testing import CHECKS
+    >>> (check,) = [check for check in CHECKS if check.name == "schedules_are_pure"]
+    >>> check.kind
+    'lr_scheduler'
+    >>> print(check.claim)
+    Calls in any order and any number give the same rates, and change nothing.
+    >>> print(check.why)
+    Plots, two optimizers with one schedule, and resuming ask in an order of their own.
+
     Args:
         kind: optimizer, initializer, lr_scheduler or package.
         name: the name of the function, which is also its heading in ``docs/guides/conformance.md``.

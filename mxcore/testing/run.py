@@ -42,7 +42,29 @@ Status = Literal["passed", "broken", "expected", "not run"]
 
 @attrs.frozen
 class Outcome:
-    """What came of a check: passed, broken, broken as the class expects, or not run; and what there is to say."""
+    """What came of a check: passed, broken, broken as the class expects, or not run; and what there is to say.
+
+    As text, one that is broken says all that is needed to see it again:
+
+    >>> import mxcore as mx
+    >>> from mxcore.testing import cases
+    >>> class Counting(mx.lr_scheduler.LRScheduler):
+    ...     asked = 0
+    ...     def __call__(self, num_update):
+    ...         self.asked += 1
+    ...         return 1 / self.asked
+    >>> (case,) = cases(Counting, only=["schedules_are_pure"])
+    >>> outcome = case.run()
+    >>> outcome.status
+    'broken'
+    >>> print(outcome)
+    Counting breaks a claim: schedules_are_pure
+      claimed   Calls in any order and any number give the same rates, and change nothing.
+      seen      update 0 has the rate ..., and had 1.0
+      with      Counting()
+      again     mxcore check Counting --only schedules_are_pure
+      more      mxcore check --explain schedules_are_pure; docs/guides/conformance.md
+    """
 
     target: str
     check: Check = attrs.field(repr=False)
@@ -67,7 +89,17 @@ class Outcome:
 
 @attrs.frozen
 class Case:
-    """One check of one class or distribution."""
+    """One check of one class or distribution.
+
+    >>> import mxcore as mx
+    >>> from mxcore.testing import cases
+    >>> (case,) = cases(mx.lr_scheduler.PolyScheduler, only=["schedules_are_pure"])
+    >>> case.label
+    'PolyScheduler-schedules_are_pure'
+    >>> case.run().status
+    'passed'
+    >>> case()  # as a test of pytest's: fails if the claim does not hold
+    """
 
     target: str
     check: Check
@@ -133,7 +165,27 @@ class Case:
 
 @attrs.frozen
 class Report:
-    """What came of all checks of a class or a distribution."""
+    """What came of all checks of a class or a distribution.
+
+    >>> import mxcore as mx
+    >>> from mxcore.testing import Report, cases
+    >>> class Root(mx.lr_scheduler.LRScheduler):
+    ...     def rate(self, t):
+    ...         return self.base_lr / (1 + t) ** 0.5
+    >>> some = ["schedules_are_pure", "documentation_is_complete"]
+    >>> report = Report([case.run() for case in cases(Root, only=some)])
+    >>> [outcome.status for outcome in report.outcomes]
+    ['passed', 'broken']
+    >>> [outcome.check.name for outcome in report.broken]
+    ['documentation_is_complete']
+    >>> report.raise_if_broken()
+    Traceback (most recent call last):
+        ...
+    AssertionError: Root breaks a claim: documentation_is_complete
+      claimed   The docstring has the formula, an example, each hyper-parameter, and the source.
+      seen      the docstring lacks a formula (.. math::), an example (>>>), the source (References:)
+    ...
+    """
 
     outcomes: Sequence[Outcome]
 
@@ -155,6 +207,15 @@ class Report:
 
 def cases(target: Any, only: Sequence[str] = ()) -> Iterator[Case]:
     """The checks of an algorithm's class, or of a distribution by its name.
+
+    >>> import mxcore as mx
+    >>> from mxcore.testing import cases
+    >>> for case in cases(mx.optimizer.SGD, only=["gradients_are_left_alone", "bad_examples_are_refused"]):
+    ...     print(case.run())
+    SGD: gradients_are_left_alone: passed
+    SGD: bad_examples_are_refused: passed
+    >>> {case.check.kind for case in cases("mxcore-optimizer-sgd")}
+    {'package'}
 
     Args:
         target: a class, or the name of a distribution.
@@ -192,6 +253,22 @@ def _checked(target: Any, only: Sequence[str]) -> Report:
 def check_optimizer(cls: type[Any], only: Sequence[str] = ()) -> Report:
     """Try all checks of an optimizer's class.
 
+    >>> import mxcore as mx
+    >>> from mxcore.testing import check_optimizer
+    >>> report = check_optimizer(mx.optimizer.SGD, only=["gradients_are_left_alone"])
+    >>> [str(outcome) for outcome in report.outcomes]
+    ['SGD: gradients_are_left_alone: passed']
+    >>> class Careless(mx.optimizer.Optimizer):
+    ...     def update(self, index, weight, grad, state):
+    ...         grad *= self.learning_rate
+    ...         weight -= grad
+    >>> check_optimizer(Careless, only=["gradients_are_left_alone"])
+    Traceback (most recent call last):
+        ...
+    AssertionError: Careless breaks a claim: gradients_are_left_alone
+      claimed   An update does not write to the gradient.
+      seen      after the update the gradient: array 0 is ...
+
     Args:
         cls: the class.
         only: the names of the checks that are wanted; none stands for all.
@@ -205,17 +282,38 @@ def check_optimizer(cls: type[Any], only: Sequence[str] = ()) -> Report:
 
 
 def check_initializer(cls: type[Any], only: Sequence[str] = ()) -> Report:
-    """Try all checks of an initializer's class; see :func:`check_optimizer`."""
+    """Try all checks of an initializer's class; see :func:`check_optimizer`.
+
+    >>> import mxcore as mx
+    >>> from mxcore.testing import check_initializer
+    >>> check_initializer(mx.initializer.Xavier, only=["arrays_are_filled_in_place"]).broken
+    []
+    """
     return _checked(_of_kind(cls, "initializer"), only)
 
 
 def check_lr_scheduler(cls: type[Any], only: Sequence[str] = ()) -> Report:
-    """Try all checks of a scheduler's class; see :func:`check_optimizer`."""
+    """Try all checks of a scheduler's class; see :func:`check_optimizer`.
+
+    >>> import mxcore as mx
+    >>> from mxcore.testing import check_lr_scheduler
+    >>> report = check_lr_scheduler(mx.lr_scheduler.CosineScheduler)
+    >>> {outcome.status for outcome in report.outcomes}
+    {'passed'}
+    """
     return _checked(_of_kind(cls, "lr_scheduler"), only)
 
 
 def check_package(distribution: str, only: Sequence[str] = ()) -> Report:
-    """Try all checks of an installed distribution, by its name; see :func:`check_optimizer`."""
+    """Try all checks of an installed distribution, by its name; see :func:`check_optimizer`.
+
+    >>> from mxcore.testing import check_package
+    >>> for outcome in check_package("mxcore-optimizer-sgd").outcomes:
+    ...     print(outcome)
+    mxcore-optimizer-sgd: entry_points_lead_to_classes: passed
+    mxcore-optimizer-sgd: metadata_is_complete: passed
+    ...
+    """
     return _checked(distribution, only)
 
 

@@ -39,6 +39,16 @@ class ChoiceError(ValueError):
 def parse(text: str) -> tuple[str, dict[str, Any]]:
     """The name and the arguments of ``NAME`` or ``NAME:ARGUMENT=VALUE,…``.
 
+    >>> from mxcore.choice import parse
+    >>> parse("multifactor:step=[200,400],factor=0.3")
+    ('multifactor', {'step': [200, 400], 'factor': 0.3})
+    >>> parse("mxcore-optimizer-adam:adam")
+    ('mxcore-optimizer-adam:adam', {})
+    >>> parse("adam=0.8")
+    Traceback (most recent call last):
+        ...
+    mxcore.choice.ChoiceError: expected NAME or NAME:ARGUMENT=VALUE,…, such as ..., got 'adam=0.8'
+
     A value is a Python literal, else text; the name may be a qualified one, ``distribution:name``.
 
     Raises:
@@ -69,7 +79,16 @@ def _value(node: ast.expr, source: str) -> Any:
 
 @attrs.frozen
 class Choice:
-    """An algorithm by name, with the arguments that were given for it."""
+    """An algorithm by name, with the arguments that were given for it.
+
+    >>> from mxcore.choice import Choice
+    >>> choice = Choice("lr_scheduler", "CosineScheduler", {"base_lr": 0.5})
+    >>> choice.canonical_name, choice.accepts("warmup_steps"), choice.missing()
+    ('cosine', True, ['max_update'])
+    >>> schedule = choice.with_defaults(max_update=100, base_lr=0.1).create()
+    >>> schedule.max_update, schedule.base_lr
+    (100, 0.5)
+    """
 
     kind: str
     name: str

@@ -24,6 +24,15 @@ Array = npt.NDArray[Any]
 class Function:
     """A function of several numbers whose lowest value is 0.
 
+    >>> import numpy as np, mxcore as mx
+    >>> bowl = Function("A bowl", lambda at: (at**2).sum(axis=0), lambda at: 2 * at, np.array([1.0, -2.0]), np.zeros(2))
+    >>> place = bowl.begin.copy()
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.25))
+    >>> for _ in range(3):
+    ...     update("place", bowl.gradient(place), place)
+    >>> place, float(bowl.value(place))
+    (array([ 0.125, -0.25 ]), 0.078125)
+
     Args:
         name: what people call it.
         value: its value at places of shape ``(n,)`` or, for maps, ``(n, rows, columns)``.

@@ -26,6 +26,13 @@ _SETTLED = 0.002  # of the height of a curve
 def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> Figure:
     """The rates of one schedule, or of several, against updates.
 
+    >>> import mxcore as mx
+    >>> from mxcore import plotting
+    >>> cosine = mx.lr_scheduler.create("cosine", max_update=500)
+    >>> figure = plotting.schedules({"cosine": cosine, "root": lambda update: 0.01 * update**-0.5}, updates=600)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['cosine', 'root']
+
     Args:
         schedules: each schedule by what the picture calls it; they are not changed.
         updates: how many updates are shown. Not given: as many as it takes until none of the schedules changes any

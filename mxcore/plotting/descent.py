@@ -32,6 +32,14 @@ _GRID = 241
 def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", steps: int = 500) -> Figure:
     """The paths of one optimizer, or of several, on the contour lines of a test function, and its value at each step.
 
+    >>> import mxcore as mx
+    >>> from mxcore import plotting
+    >>> steady, hasty = mx.optimizer.SGD(learning_rate=0.1), mx.optimizer.SGD(learning_rate=10)
+    >>> figure = plotting.paths({"steady": steady, "hasty": hasty}, "beale", steps=50)
+    >>> plane, values = figure.axes
+    >>> [line.get_label() for line in values.lines]
+    ['steady', 'hasty (diverges)']
+
     The functions stand in :data:`mxcore.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's class has
     arguments that suit them.
 

@@ -50,6 +50,13 @@ _METADATA: Any = {"png": {"Software": None}, "svg": {"Date": None, "Creator": No
 def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
     """Whatever is drawn in the block looks like the pictures of this project.
 
+    >>> from mxcore import plotting
+    >>> with plotting.style({"lines.linewidth": 3.0}):
+    ...     axes = plotting.new_figure(4, 3).subplots()
+    ...     (line,) = axes.plot([0.5, 0.1])
+    >>> line.get_color() == plotting.COLOURS[0], line.get_linewidth()
+    (True, 3.0)
+
     Args:
         changes: parameters of matplotlib that one picture needs otherwise.
 
@@ -70,7 +77,14 @@ def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches that arranges itself; made without pyplot: nothing global, no display."""
+    """An empty figure of so many inches that arranges itself; made without pyplot: nothing global, no display.
+
+    >>> from mxcore import plotting
+    >>> figure = plotting.new_figure(6.0, 3.5)
+    >>> figure.get_size_inches()
+    array([6. , 3.5])
+    >>> left, right = figure.subplots(1, 2)
+    """
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
@@ -89,7 +103,15 @@ def suffix_of(path: str | os.PathLike[str]) -> str:
 
 
 def render(figure: Figure, format: str) -> bytes:
-    """A figure as the bytes of a PNG or SVG file: the same ones each time, with no date and no random names."""
+    r"""A figure as the bytes of a PNG or SVG file: the same ones each time, with no date and no random names.
+
+    >>> from mxcore import plotting
+    >>> figure = plotting.new_figure(4, 3)
+    >>> plotting.render(figure, "png")[:4]
+    b'\x89PNG'
+    >>> plotting.render(figure, "svg") == plotting.render(figure, "svg")
+    True
+    """
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=format, metadata=_METADATA[format])
@@ -98,6 +120,17 @@ def render(figure: Figure, format: str) -> bytes:
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a figure, as PNG or SVG by the end of the name; a file there is replaced whole or not at all.
+
+    >>> import pathlib, tempfile
+    >>> from mxcore import plotting
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     plotting.save(plotting.new_figure(4, 3), pathlib.Path(folder, "empty.svg"))
+    ...     [path.name for path in pathlib.Path(folder).iterdir()]
+    ['empty.svg']
+    >>> plotting.save(plotting.new_figure(4, 3), "picture.pdf")
+    Traceback (most recent call last):
+        ...
+    ValueError: 'picture.pdf' must end in .png or .svg
 
     Raises:
         ValueError: the name ends in something else; nothing has been written.

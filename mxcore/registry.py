@@ -19,6 +19,21 @@ _registries: dict[type, Registry[Any]] = {}
 class Registry(Generic[T]):
     """The algorithms of one kind: registered in this process, or found among what is installed.
 
+    >>> import attrs, mxcore as mx
+    >>> class Loss: ...
+    >>> losses = mx.registry.Registry("loss", Loss)
+    >>> @losses.alias("l1")
+    ... @losses.register
+    ... @attrs.define
+    ... class Absolute(Loss):
+    ...     scale: float = 1.0
+    >>> losses.create("absolute"), losses.create("l1", scale=0.5)
+    (Absolute(scale=1.0), Absolute(scale=0.5))
+    >>> losses.create("hinge")
+    Traceback (most recent call last):
+        ...
+    mxcore.catalogue.UnknownNameError: cannot find loss 'hinge': known are absolute, l1
+
     Args:
         kind: ``"optimizer"``, ``"initializer"`` or ``"lr_scheduler"``; or the nickname of a kind of one's own, of which
             nothing can be installed.
@@ -204,22 +219,63 @@ def _is_target(record: catalogue.Record, cls: type) -> bool:
 
 
 def get_registry(base_class: type) -> dict[str, type]:
-    """A copy of the classes that were registered under a base class, by name."""
+    """A copy of the classes that were registered under a base class, by name.
+
+    >>> import mxcore as mx
+    >>> @mx.optimizer.register
+    ... class Swift(mx.optimizer.SGD): ...
+    >>> mx.registry.get_registry(mx.optimizer.Optimizer)["swift"] is Swift
+    True
+    >>> mx.registry.get_registry(dict)  # nothing was ever registered under it
+    {}
+    """
     return dict(_registries[base_class].classes) if base_class in _registries else {}
 
 
 def get_register_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """The :meth:`Registry.register` of a base class; ``nickname`` is what its subclasses are called in messages."""
+    """The :meth:`Registry.register` of a base class; ``nickname`` is what its subclasses are called in messages.
+
+    >>> import mxcore as mx
+    >>> class Loss: ...
+    >>> register = mx.registry.get_register_func(Loss, "loss")
+    >>> @register
+    ... class Hinge(Loss): ...
+    >>> sorted(mx.registry.get_registry(Loss))
+    ['hinge']
+    >>> register(dict)
+    Traceback (most recent call last):
+        ...
+    TypeError: can only register subclasses of Loss, got <class 'dict'>
+    """
     return _registry_of(base_class, nickname).register
 
 
 def get_alias_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """The :meth:`Registry.alias` of a base class."""
+    """The :meth:`Registry.alias` of a base class.
+
+    >>> import mxcore as mx
+    >>> class Loss: ...
+    >>> @mx.registry.get_alias_func(Loss, "loss")("l2", "euclidean")
+    ... class Squared(Loss): ...
+    >>> sorted(mx.registry.get_registry(Loss))
+    ['euclidean', 'l2']
+    """
     return _registry_of(base_class, nickname).alias
 
 
 def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """The :meth:`Registry.create` of a base class."""
+    """The :meth:`Registry.create` of a base class.
+
+    >>> import attrs, mxcore as mx
+    >>> class Loss: ...
+    >>> @mx.registry.get_register_func(Loss, "loss")
+    ... @attrs.define
+    ... class Huber(Loss):
+    ...     delta: float = 1.0
+    >>> create = mx.registry.get_create_func(Loss, "loss")
+    >>> create("huber", delta=0.5), create('["huber", {"delta": 2.0}]')
+    (Huber(delta=0.5), Huber(delta=2.0))
+    """
     return _registry_of(base_class, nickname).create
 
 

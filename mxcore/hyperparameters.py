@@ -73,10 +73,15 @@ def _is_number(value: object) -> bool:
 
 
 number = Check("a finite number", _is_number)
+"""An integer or a float that is neither infinite nor NaN."""
 positive = Check("a number above 0", lambda value: _is_number(value) and value > 0)
+"""A finite number above 0."""
 non_negative = Check("a number of at least 0", lambda value: _is_number(value) and value >= 0)
+"""A finite number that is 0 or above."""
 boolean = Check("True or False", lambda value: isinstance(value, bool))
+"""A truth value, and not 0 or 1."""
 text = Check("text", lambda value: isinstance(value, str))
+"""Any text."""
 
 
 def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Check:

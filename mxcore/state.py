@@ -34,7 +34,7 @@ from mxcore.tensorfile import Host, Packer, load_arrays, map_arrays, save_arrays
 if TYPE_CHECKING:
     from mxcore.updater import Updater
 
-__all__ = ["dump", "load_arrays", "load_state", "map_arrays", "restore", "save_arrays", "save_state"]
+__all__ = ["load_arrays", "load_state", "map_arrays", "save_arrays", "save_state"]
 
 
 def save_state(path: str | os.PathLike[str], updater: Updater, params: Mapping[str, Array] | None = None) -> None:

@@ -204,9 +204,9 @@ class Updater:
         Raises:
             ValueError: it does not fit this updater; the message lists all that does not, and nothing has changed.
         """
-        from mxcore import state
+        from mxcore.restore import restore
 
-        state.restore(self, states)
+        restore(self, states)
 
 
 def get_updater(optimizer: Optimizer) -> Updater:

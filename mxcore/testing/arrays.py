@@ -139,10 +139,8 @@ def memory_is_bounded(subject: Subject) -> None:
 
     Models fill the memory; what is allocated in every step fills it twice.
     """
-    weight, grad = (
-        np.ones(1 << 21),
-        np.ones(1 << 21),
-    )  # beside which the blocks that NumPy's kernel computes in are small
+    # So large that the blocks which NumPy's kernel computes in are small beside it.
+    weight, grad = np.ones(1 << 22), np.ones(1 << 22)
     updater = start(subject)
     for _ in range(2):
         updater(0, grad, weight)

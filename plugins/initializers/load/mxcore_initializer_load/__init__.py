@@ -44,7 +44,7 @@ class Load(Initializer):
 
     Args:
         param: the path of a file, or a dict of arrays (NumPy, CuPy, lists of numbers), which are not copied. Files:
-            safetensors, by :func:`mxcore.tensorfile.save_arrays` or anyone else, and npz. They are read at once.
+            safetensors, by :func:`mxcore.state.save_arrays` or anyone else, and npz. They are read at once.
         default_init: for parameters that were not saved: an initializer, its name, or the text of its ``dumps()``.
         verbose: whether to log how each parameter is initialised.
 

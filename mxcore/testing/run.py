@@ -183,7 +183,7 @@ class Report:
         ...
     AssertionError: Root breaks a claim: documentation_is_complete
       claimed   The docstring has the formula, an example, each hyper-parameter, and the source.
-      seen      the docstring lacks a formula (.. math::), an example (>>>), the source (References:)
+      seen      the docstring lacks a formula (.. math::), the source (References:)
     ...
     """
 

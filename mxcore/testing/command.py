@@ -49,14 +49,6 @@ def everything() -> list[Any]:
     return [*dict.fromkeys(catalogue.load_record(record) for record in records), *distributions]
 
 
-EPILOG = """\b
-Examples:
-  mxcore check adam mxcore-optimizer-adam
-  mxcore check --all --json
-  mxcore check adam --only resuming_is_exact
-  mxcore check --explain resuming_is_exact"""
-
-
 @click.command(epilog=EPILOG)
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--all", "all_", is_flag=True, help="Check everything that is installed.")

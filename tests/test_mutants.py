@@ -111,7 +111,7 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
             if not is_("accepts decay and ignores it"):
                 grad = grad + wd * weight
             if is_("keeps its velocity outside of the state"):
-                velocity = kept.setdefault((id(self), index), velocity)
+                velocity = kept.setdefault((self, index), velocity.copy())
             if is_("does not keep its velocity"):
                 velocity = velocity.copy()
             velocity *= self.momentum

@@ -21,7 +21,7 @@ from mxcore.optimizer import Optimizer
 
 class Swift(Optimizer):
     """
-    + '"""Another Adam."""\n'
+    + '"""Another FTML."""\n'
 )
 FAULTY = """
 class Swift:
@@ -69,7 +69,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Site:
     install(scaffold(folder, "optimizer"), installed)
     plugin(installed, "broken-gull", "gull", "import a_module_that_is_nowhere")
     plugin(installed, "no-optimizer", "tern", FAULTY)
-    plugin(installed, "rival-adam", "adam", RIVAL)
+    plugin(installed, "rival-ftml", "ftml", RIVAL)
     plugin(installed, "from-the-future", "future", "raise SystemExit('imported')", "mxcore>=7")
     shutil.copytree(ROOT / "docs", copy / "docs", ignore=shutil.ignore_patterns("_build", "gallery"))
     shutil.copy(ROOT / "CHANGELOG.md", copy)
@@ -92,7 +92,7 @@ def test_a_scaffolded_plugin_that_is_installed_has_its_page(crowded: Site) -> No
         ("gull", "broken-gull", "No module named 'a_module_that_is_nowhere'"),
         ("tern", "no-optimizer", "it is not a subclass of mxcore's Optimizer"),
         ("future", "from-the-future", "requires mxcore>=7, this is mxcore"),
-        ("rival-adam-adam", "rival-adam", "also offered by mxcore-optimizer-adam"),
+        ("rival-ftml-ftml", "rival-ftml", "also offered by mxcore-optimizer-ftml"),
     ],
 )
 def test_a_plugin_that_cannot_be_used_appears_with_the_cause(

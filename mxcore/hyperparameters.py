@@ -234,6 +234,13 @@ def _tidy_signature(cls: Any) -> None:
     cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
+def _count(instance: Any, _: attrs.Attribute[Any], value: Any) -> Any:
+    """Count an assignment where the instance keeps count: an optimizer does, for what it has worked out from them."""
+    if hasattr(instance, "_assignments"):
+        instance._assignments += 1
+    return value
+
+
 def hyperparameters(cls: type[T]) -> type[T]:
     """Give a class a constructor, checks and a ``repr`` from the hyper-parameters it declares.
 
@@ -248,6 +255,7 @@ def hyperparameters(cls: type[T]) -> type[T]:
     >>> swift.beta, swift.learning_rate
     (0.9, 0.1)
     """
-    defined = attrs.define(slots=False, eq=False, field_transformer=_arrange)(cls)
+    assigned: list[Any] = [attrs.setters.convert, attrs.setters.validate, _count]
+    defined = attrs.define(slots=False, eq=False, field_transformer=_arrange, on_setattr=assigned)(cls)
     _tidy_signature(defined)
     return defined

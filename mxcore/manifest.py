@@ -23,7 +23,7 @@ FORMAT = 1
 # Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
 _ELSEWHERE = {
     "idx2name", "sym_info", "param_dict", "lr_scheduler", "num_update", "host_numbers",
-    "_index_update_count", "_all_index_update_counts", "lr_mult", "wd_mult",
+    "_index_update_count", "_all_index_update_counts", "lr_mult", "wd_mult", "_assignments",
 }  # fmt: skip
 
 

@@ -154,6 +154,7 @@ class Optimizer:
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def __attrs_post_init__(self) -> None:
+        self._assignments = 0
         self.num_update = self.begin_num_update
         self._all_index_update_counts: dict[int, Counts] = {0: Counts()}
         self._index_update_count = self._all_index_update_counts[0]

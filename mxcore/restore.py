@@ -206,7 +206,7 @@ def _commit(
     else:
         updater.optimizer = optimizer
     _set_tables(updater.optimizer, manifest["optimizer"], moved)
-    updater.states = states
+    updater.states = Watched(states)
     updater.states_synced = dict.fromkeys(states, False)
     random.set_state(manifest["random"])
 

@@ -110,7 +110,9 @@ class Step:
 
     def is_current(self, optimizer: Optimizer) -> bool:
         """Whether nothing has been assigned to the optimizer that this step cannot take over."""
-        return optimizer is self.optimizer and self.settings.current(optimizer)
+        return optimizer is self.optimizer and (
+            optimizer._assignments == self.settings.seen or self.settings.current(optimizer)
+        )
 
     def set_grads(self, grads: Sequence[Array]) -> None:
         """Let the parameters have other arrays as their gradients, where they are others.
@@ -142,24 +144,26 @@ class Step:
 
     def __call__(self) -> None:
         """Update every parameter, and count; a failure leaves everything as it was."""
-        optimizer, counts, table = self.optimizer, self.optimizer._index_update_count, self.table
+        optimizer, table = self.optimizer, self.table
+        counts = optimizer._index_update_count
         if self.one_by_one or not isinstance(counts, Counts):
             self._run_one_by_one()
             return
-        if table is None or not counts.follows(self.indices) or not table.current(optimizer):
-            table = self.table = _Table(optimizer, self.indices)
+        if table is None or not table.current(optimizer) or not counts.follows(self.indices):
+            table = self.table = _Table(optimizer, self.indices, self.groups)
         ahead = table.done + 1
         highest, update = table.highest + ahead, optimizer.num_update
         if highest > update:
             update = highest
-        rate, wd, rows = self.rates.at(optimizer, update), optimizer.wd, []
+        scheduler, wd, rows = optimizer.lr_scheduler, optimizer.wd, []
+        rate: Any = optimizer.lr if scheduler is None else self.rates.at(scheduler, update)
         for lr_mult, wd_mult, count in table.distinct:
             rows.append((rate * lr_mult, wd * wd_mult, count + ahead, update))
-        for group in self.groups:
-            group.plan.prepare(self.settings.numbers, rows, group.rows(table.row_of))
-        for group in self.groups:
-            group.plan.commit()
-        vars(optimizer)["num_update"] = update  # past the checks of hyper-parameters
+        for plan, row_of in table.plans:
+            plan.prepare(self.settings.numbers, rows, row_of)
+        for plan, _ in table.plans:
+            plan.commit()
+        optimizer.__dict__["num_update"] = update  # past the checks of hyper-parameters
         counts.advance()
         table.done = ahead
 
@@ -177,7 +181,7 @@ class Step:
             distinct: dict[tuple[Any, ...], int] = {}
             row_of = [distinct.setdefault(self._row(index), len(distinct)) for index in self.indices]
             for group in self.groups:
-                group.plan.prepare(self.settings.numbers, list(distinct), group.rows(row_of))
+                group.plan.prepare(self.settings.numbers, list(distinct), group.chosen(row_of))
         except BaseException:
             counts.clear()
             counts.update(before)
@@ -204,22 +208,13 @@ class _Group:
 
     def __init__(self, backend: Backend, step: Step, positions: list[int], members: Sequence[Member]) -> None:
         self.positions = positions
-        self.places = {position: place for place, position in enumerate(positions)}
         self.whole = len(positions) == len(members)
         own = [members[position] for position in positions]
         self.plan = backend.plan(step.program, own[0].static, own)
-        self._seen: Sequence[int] | None = None
-        self._rows: Sequence[int] = ()
 
     def chosen(self, values: Sequence[Any]) -> Sequence[Any]:
         """What of a step's values is this group's."""
         return values if self.whole else [values[position] for position in self.positions]
-
-    def rows(self, row_of: Sequence[int]) -> Sequence[int]:
-        """The same for the rows of numbers, which mostly are those of the step before."""
-        if row_of is not self._seen:
-            self._seen, self._rows = row_of, self.chosen(row_of)
-        return self._rows
 
 
 def _grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
@@ -243,6 +238,9 @@ class _Settings:
         self.names = list(dict.fromkeys([*(field.name for field in fields if field.name not in heavy), *own]))
         self.get = operator.attrgetter(*self.names)
         self.values = self.get(optimizer)
+        # Assignments to declared hyper-parameters are counted, those to other attributes are not.
+        self.counted = {field.name for field in fields}.issuperset(own)
+        self.note(optimizer)
         self.static = {name: value for name, value in self._of_rule(optimizer).items() if isinstance(value, _STATIC)}
         self.numbers = {name: value for name, value in self._of_rule(optimizer).items() if name not in self.static}
 
@@ -250,45 +248,55 @@ class _Settings:
         names = [name for name in self.program.all_numbers if name not in _COUNTED and hasattr(optimizer, name)]
         return {name: getattr(optimizer, name) for name in names}
 
+    def note(self, optimizer: Optimizer) -> None:
+        """Remember how many assignments have been seen, if that tells whether there are others."""
+        self.seen = optimizer._assignments if self.counted else None
+
     def current(self, optimizer: Optimizer) -> bool:
         """Whether a step made before still does what the optimizer now says; new numbers are taken over."""
         if self.get(optimizer) == self.values:
+            self.note(optimizer)
             return True
         now = _Settings(optimizer, program_of(optimizer))
         if now.program != self.program or now.static != self.static:
             return False
-        self.values, self.numbers = now.values, now.numbers
+        self.values, self.numbers, self.seen = now.values, now.numbers, now.seen
         return True
 
 
 class _Table:
     """The multipliers and counts of a step's parameters, with each distinct combination once."""
 
-    def __init__(self, optimizer: Optimizer, indices: Sequence[Index]) -> None:
-        self.lr_mult, self.wd_mult, self.names = optimizer.lr_mult, optimizer.wd_mult, optimizer.idx2name
-        self.changes = self.lr_mult.changes + self.wd_mult.changes + self.names.changes
+    def __init__(self, optimizer: Optimizer, indices: Sequence[Index], groups: Sequence[_Group]) -> None:
+        self.lr_mult, self.wd_mult, self.names = lr, wd, names = _tables(optimizer)
+        self.changes = lr.changes + wd.changes + names.changes
+        self.seen = optimizer._assignments
         self.given = _given(optimizer)
-        lr, wd = optimizer.lr_mult, optimizer.wd_mult
         counts, start = dict(optimizer._index_update_count), optimizer.begin_num_update
         distinct: dict[tuple[float, float, int], int] = {}
-        self.row_of = []
+        row_of = []
         for index in indices:
             multipliers = optimizer.multiplier(index, lr, "lr_mult"), optimizer.multiplier(index, wd, "wd_mult")
-            self.row_of.append(distinct.setdefault((*multipliers, counts.get(index, start)), len(distinct)))
+            row_of.append(distinct.setdefault((*multipliers, counts.get(index, start)), len(distinct)))
         self.distinct = list(distinct)
+        self.plans = [(group.plan, group.chosen(row_of)) for group in groups]
         self.highest = max((count for _, _, count in distinct), default=0)
         self.done = 0
         optimizer._index_update_count.follow(indices, start)
 
     def current(self, optimizer: Optimizer) -> bool:
         """Whether everything that multipliers follow from is as it was, in place too."""
-        return (
-            self.lr_mult is optimizer.lr_mult
-            and self.wd_mult is optimizer.wd_mult
-            and self.names is optimizer.idx2name
-            and self.changes == self.lr_mult.changes + self.wd_mult.changes + self.names.changes
-            and (not optimizer.param_dict or self.given == _given(optimizer))
+        if optimizer._assignments != self.seen:
+            if not all(map(operator.is_, _tables(optimizer), (self.lr_mult, self.wd_mult, self.names))):
+                return False
+            self.seen = optimizer._assignments
+        return self.changes == self.lr_mult.changes + self.wd_mult.changes + self.names.changes and (
+            not optimizer.param_dict or self.given == _given(optimizer)
         )
+
+
+def _tables(optimizer: Optimizer) -> tuple[Watched[Index, float], Watched[Index, float], Watched[Index, str]]:
+    return optimizer.lr_mult, optimizer.wd_mult, optimizer.idx2name
 
 
 def _given(optimizer: Optimizer) -> dict[Any, tuple[float, float]]:
@@ -303,11 +311,8 @@ class _Rates:
         self.scheduler: Any = None
         self.attributes: Mapping[str, Any] = {}
 
-    def at(self, optimizer: Optimizer, update: int) -> float:
+    def at(self, scheduler: Any, update: int) -> float:
         """The learning rate of an update, before multipliers."""
-        scheduler = optimizer.lr_scheduler
-        if scheduler is None:
-            return float(optimizer.lr)  # type: ignore[arg-type]  # not None without a scheduler
         # A schedule that defines `rate` is a pure function of the update and of its own attributes.
         if not isinstance(scheduler, LRScheduler) or type(scheduler).__call__ is not LRScheduler.__call__:
             return float(scheduler(update))

@@ -90,11 +90,12 @@ def test_a_gpu_without_a_driver_or_a_device_says_so(status: int, message: str, n
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_copies_keep_the_order_in_memory(order: Any) -> None:
+def test_new_arrays_keep_the_order_in_memory_and_begin_where_a_cache_line_does(order: Any) -> None:
     backend, array = mx.cpu().backend, np.ones((2, 3), np.float16, order=order)
     for made in (backend.copy(array), backend.full_like(array, 2), backend.from_host(array)):
         assert made.strides == array.strides
         assert made.dtype == np.float16
+        assert made.ctypes.data % 64 == 0
         assert not np.shares_memory(made, array)
     assert backend.copy(array, np.float32).dtype == np.float32
 

@@ -331,6 +331,26 @@ def test_whatever_is_assigned_between_steps_takes_effect(emitter: str) -> None:
     assert run("called") == run("bound") == run("anew")
 
 
+def test_what_is_assigned_to_an_attribute_that_is_not_declared_takes_effect_too(emitter: str) -> None:
+    class Plain(mx.optimizer.Optimizer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.factor = 0.5
+
+        @staticmethod
+        def rule(weight, grad, *, lr, factor):  # type: ignore[no-untyped-def]
+            return weight - lr * factor * grad
+
+    weights, grads = [np.ones(1), np.ones(1)], [np.ones(1), np.ones(1)]
+    update = mx.optimizer.get_updater(Plain(learning_rate=1.0))
+    step = update.bind(weights[:1], grads[:1])
+    for factor in (0.5, 2.0, 0.25):
+        update.optimizer.factor = factor  # type: ignore[attr-defined]
+        step()
+        update([1], grads[1:], weights[1:])
+    assert weights == [1 - 2.75, 1 - 2.75]
+
+
 def test_counts_are_there_when_somebody_looks() -> None:
     update = mx.optimizer.get_updater(mx.optimizer.SGD(begin_num_update=2))
     step = update.bind([np.ones(1), np.ones(1)], [np.ones(1), np.ones(1)], indices=["a", 7])

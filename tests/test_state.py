@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 import mxcore as mx
 from mxcore.tensorfile import Packer, load_arrays, parse, save_arrays, serialize, unpack
+from mxcore.watched import Watched
 
 
 def trained(optimizer: Any, steps: int = 2, **names: Any) -> mx.optimizer.Updater:
@@ -195,6 +196,12 @@ def test_parameters_are_found_by_name_where_their_order_has_changed() -> None:
     np.testing.assert_array_equal(again.states[1], first.states[0])
     np.testing.assert_array_equal(again.states[0], first.states[1])
     assert again.optimizer._index_update_count == {1: 3, 0: 2}
+
+
+def test_states_are_looked_through_after_loading_as_seldom_as_before() -> None:
+    update = trained(mx.optimizer.Adam())
+    update.set_states(update.get_states())
+    assert isinstance(update.states, Watched)
 
 
 def test_loaded_arrays_are_nobody_elses() -> None:

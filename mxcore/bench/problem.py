@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import numpy as np
 
-from mxcore.backend import Array
+from mxcore.backend import Array, get_backend
 from mxcore.bench.experiment import peer
 from mxcore.bench.traffic import AdamTraffic, LambTraffic, MomentumTraffic
 from mxcore.bench.workloads import Workload
@@ -96,7 +97,9 @@ class Problem:
         if dtype == "bfloat16":
             bfloat16 = peer("ml_dtypes").bfloat16
             weights, grads = ([array.astype(bfloat16) for array in arrays] for arrays in (masters, full_grads))
-        slots = [[np.zeros(shape, np.float32) for shape in workload.shapes] for _ in range(algorithm.slots)]
+        # They begin where cache lines do, as torch's own do, JAX's and ours.
+        zeros = functools.partial(get_backend("numpy").full_like, value=0.0)
+        slots = [[*map(zeros, masters)] for _ in range(algorithm.slots)]
         return cls(weights, grads, masters, full_grads, slots)
 
     @property

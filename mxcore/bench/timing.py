@@ -53,8 +53,8 @@ def measure(
 
 
 def _repetitions(sampler: Sampler) -> int:
-    """How many steps make a sample long enough; the first sample, which may compile, does not count."""
-    sampler(1)
+    """How many steps make a sample long enough; the first steps, which may compile, do not count."""
+    sampler(2)  # the second may be the first with another gradient, which takes code of its own
     repetitions = 1
     enough = 1.25 * SHORTEST_SAMPLE  # for the machine may be slower now than later
     while (took := sampler(repetitions) * repetitions) < enough:

@@ -75,12 +75,12 @@ class _OnHost(Executor):
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         self.plan = plan
         self.norms = Norms(plan.chunks, len(members), len(plan.traced.norms), plan.dtype)
-        self.elements = int(plan.sizes.sum())
+        self.small = int(plan.sizes.sum()) < PARALLEL_FROM
 
     @property
     def threads(self) -> int:
         """How many threads are worth their cost."""
-        return 1 if self.elements < PARALLEL_FROM else threads.get_num_threads()
+        return 1 if self.small else threads.get_num_threads()
 
     def finish(self, norms: range) -> None:
         self.norms.finish(norms)
@@ -114,10 +114,10 @@ class _Native(_OnHost):
 
     def run(self, stage: int) -> None:
         whole, part = self.stages[stage]
-        if (count := self.threads) == 1:
+        if self.small:
             whole(self.at)
         else:
-            threads.run_parts(functools.partial(part, self.at), _parts(len(self.plan.chunks), count))
+            threads.run_parts(functools.partial(part, self.at), _parts(len(self.plan.chunks), self.threads))
 
 
 class _Python(_OnHost):

@@ -104,22 +104,20 @@ class FusedPlan:
         if numbers is not self.numbers:
             shared, self.prologue = self.traced.prologue(numbers)
             self.numbers, self.uniforms.memory[: len(shared)] = numbers, shared
-        host: list[dict[str, float]] = []
-        uniforms: list[float] = []
-        for row in rows:
-            values, slots = self.prologue(*row)
-            uniforms += values
-            host.append(slots)
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
-        self.host = host
+        uniforms = self.uniforms
+        if len(rows) != uniforms.rows:
+            uniforms.resize(len(rows))
+            self.executor.moved()
+        values, at, width = uniforms.memory, uniforms.shared, uniforms.width
+        self.host = []
+        for row in rows:
+            self.host.append(self.prologue(values, at, row))
+            at += width
         if self.traced.noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
-        if len(rows) != self.uniforms.rows:
-            self.uniforms.resize(len(rows))
-            self.executor.moved()
-        self.uniforms.memory[self.traced.shared :] = uniforms
 
     def commit(self) -> list[dict[str, float]]:
         """Update everything; the new host numbers of each row."""

@@ -10,8 +10,8 @@ from mxcore.kernel.graph import Node, needed
 
 __all__ = ["Bind", "Prologue", "host_function", "varying"]
 
-Prologue = Callable[..., tuple[tuple[float, ...], dict[str, float]]]
-"""From the numbers of a row to what varies with them, and to the new host slots."""
+Prologue = Callable[..., dict[str, float]]
+"""``prologue(values, at, row)``: writes what varies with a row's numbers to ``values[at:]``; the new host slots."""
 Bind = Callable[[Mapping[str, Any]], tuple[tuple[float, ...], Prologue]]
 """From the numbers that all rows share to what follows from them alone, and to the prologue of each row."""
 
@@ -48,10 +48,11 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     once = [_line(node, row) for node in needed(nodes) if node.number not in varies]
     each = [f"    {_line(node, row)}" for node in needed(nodes) if node.number in varies]
     shared = "".join(f"n{node.number}, " for node in uniforms if node.number not in varies)
-    values = "".join(f"n{node.number}, " for node in uniforms if node.number in varies)
+    values = [node for node in uniforms if node.number in varies]
+    write = [f"    values[at + {place}] = n{node.number}" for place, node in enumerate(values)]
     slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
-    head = f"def prologue({', '.join(f'row_{name}' for name in row)}):"
-    body = [*once, head, *each, f"    return ({values}), {{{slots}}}", f"return ({shared}), prologue"]
+    head = ["def prologue(values, at, row):", f"    {''.join(f'row_{name}, ' for name in row)} = row"]
+    body = [*once, *head, *each, *write, f"    return {{{slots}}}", f"return ({shared}), prologue"]
     source = "\n    ".join(["def bind(shared):", *body])
     namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
     exec(compile(source, "<prologue>", "exec"), namespace)

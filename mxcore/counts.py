@@ -14,18 +14,15 @@ class Counts(MutableMapping[Index, int]):
 
     def __init__(self) -> None:
         self._counts: dict[Index, int] = {}
-        self._advancing: Sequence[Index] = ()
+        self.followed: Sequence[Index] = ()
+        """The indices of :meth:`follow`; others as soon as somebody has changed a count since."""
         self._start = 0
         self._pending = 0
 
     def follow(self, indices: Sequence[Index], start: int) -> None:
         """Prepare for :meth:`advance` of these indices; one that has no count yet has ``start``."""
         self._settle()
-        self._advancing, self._start = indices, start
-
-    def follows(self, indices: Sequence[Index]) -> bool:
-        """Whether nobody has changed a count since ``follow(indices, …)`` with this very list."""
-        return indices is self._advancing
+        self.followed, self._start = indices, start
 
     def advance(self) -> None:
         """Count one update of each of the indices that are followed."""
@@ -34,7 +31,7 @@ class Counts(MutableMapping[Index, int]):
     def _settle(self) -> None:
         pending, self._pending = self._pending, 0
         if pending:
-            for index in self._advancing:
+            for index in self.followed:
                 self._counts[index] = self._counts.get(index, self._start) + pending
 
     def __getitem__(self, index: Index) -> int:
@@ -43,12 +40,12 @@ class Counts(MutableMapping[Index, int]):
 
     def __setitem__(self, index: Index, count: int) -> None:
         self._settle()
-        self._advancing = ()
+        self.followed = ()
         self._counts[index] = count
 
     def __delitem__(self, index: Index) -> None:
         self._settle()
-        self._advancing = ()
+        self.followed = ()
         del self._counts[index]
 
     def __iter__(self) -> Iterator[Index]:

@@ -74,8 +74,52 @@ def mxcore_loaded(path: Path, updater: Updater) -> None:
     """Called after the state of an updater has been read from ``path``."""
 
 
+class Caller:
+    """Calls the implementations of a hook.
+
+    Whether there are any is known before anybody asks: to ask pluggy would take a tenth of the time of a small step.
+    """
+
+    def __init__(self, hook: pluggy.HookCaller) -> None:
+        self._hook = hook
+        self.look()
+
+    def look(self) -> None:
+        """Note whether there are implementations."""
+        self.implemented = bool(self._hook.get_hookimpls())
+
+    def __call__(self, **arguments: Any) -> None:
+        self._hook(**arguments)
+
+
+class _Manager(pluggy.PluginManager):
+    """A plugin manager that knows the hooks of this module, and of each whether it is implemented."""
+
+    def __init__(self) -> None:
+        super().__init__("mxcore")
+        self.callers: dict[str, Caller] = {}
+        self.add_hookspecs(sys.modules[__name__])
+        self.callers |= {name: Caller(hook) for name, hook in vars(self.hook).items()}
+
+    def register(self, plugin: object, name: str | None = None) -> str | None:
+        try:
+            return super().register(plugin, name)
+        finally:
+            self._look()
+
+    def unregister(self, plugin: object = None, name: str | None = None) -> Any:
+        try:
+            return super().unregister(plugin, name)
+        finally:
+            self._look()
+
+    def _look(self) -> None:
+        for caller in self.callers.values():
+            caller.look()
+
+
 @functools.cache
-def manager() -> pluggy.PluginManager:
+def manager() -> _Manager:
     """The plugin manager, with every installed and usable hook plugin registered.
 
     It is pluggy's, and can be asked who takes part:
@@ -90,16 +134,10 @@ def manager() -> pluggy.PluginManager:
     True
     >>> mx.hooks.unregister(watch)
     """
-    hooks = _no_plugins()
+    hooks = _Manager()
     for record in catalogue.records("hook"):
         if record.status != "blocked":
             _register_installed(hooks, record)
-    return hooks
-
-
-def _no_plugins() -> pluggy.PluginManager:
-    hooks = pluggy.PluginManager("mxcore")
-    hooks.add_hookspecs(sys.modules[__name__])
     return hooks
 
 
@@ -136,7 +174,7 @@ def implemented(record: catalogue.Record) -> list[str]:
         mxcore.catalogue.BrokenPluginError: it cannot be imported.
         ValueError: one of its hooks is unknown or asks for an unknown argument.
     """
-    alone = _no_plugins()
+    alone = _Manager()
     _add_loaded(alone, catalogue.load_record(record), record)
     plugin = alone.get_plugin(record.qualified_name)
     return sorted(caller.name for caller in alone.get_hookcallers(plugin) or ())
@@ -210,10 +248,10 @@ def call(hook: str, **arguments: Any) -> None:
     >>> mx.hooks.unregister(watch)
     """
     found = caller(hook)
-    if found.get_hookimpls():
+    if found.implemented:
         found(**arguments)
 
 
-def caller(hook: str) -> Any:
+def caller(hook: str) -> Caller:
     """What calls the implementations of a hook, for places where even looking it up takes too long."""
-    return getattr(manager().hook, hook)
+    return manager().callers[hook]

@@ -349,7 +349,7 @@ class Optimizer:
         states: Sequence[Any],
         masters: bool = True,
     ) -> Step:
-        """One update of these parameters by the rule, ready to be called; the one of the last time where it still fits.
+        """One update of these parameters by the rule, ready to run; the one of the last time where it still fits.
 
         Args:
             indices: the parameters.
@@ -403,7 +403,7 @@ class Optimizer:
         self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], *, masters: bool
     ) -> None:
         if indices:
-            self.step(indices, weights, grads, states, masters)()
+            self.step(indices, weights, grads, states, masters).run()
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Facts that follow from a parameter's name, for rules that treat some parameters differently."""

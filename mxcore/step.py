@@ -56,19 +56,27 @@ class Step:
     ) -> None:
         self.optimizer, self.masters = optimizer, masters
         self.indices, self.weights, self.grads, self.states = list(indices), list(weights), list(grads), list(states)
-        self.program = program_of(optimizer)
-        self.settings = _Settings(optimizer, self.program)
-        self.host = [slot for slot in self.program.slots if slot.on_host]
-        self.one_by_one = _overrides(optimizer) or bool(self.host)
-        members = [self._member(*one) for one in zip(self.indices, self.weights, self.grads, self.states, strict=True)]
-        backend = shared_backend((member.label, member.weight) for member in members)
-        self.groups = [_Group(backend, self, positions, members) for positions in _grouped(backend, members)]
-        self.table: _Table | None = None
         self.rates = _Rates()
         self._found_in: Watched[Index, Any] | None = None  # where its states were found, after so many changes
         self._found_at = 0
+        self._plan()
+        self._note_changes()
 
-    def _member(self, index: Index, weight: Array, grad: Array, state: Any) -> Member:
+    def _plan(self) -> None:
+        """Work out what stays the same from step to step, until something is assigned that cannot be taken over."""
+        optimizer = self.optimizer
+        settings = _Settings(optimizer, program_of(optimizer))
+        arrays = zip(self.indices, self.weights, self.grads, self.states, strict=True)
+        members = [self._member(settings, *one) for one in arrays]
+        backend = shared_backend((member.label, member.weight) for member in members)
+        kinds = _grouped(backend, members)
+        self.groups = [_Group(backend, settings.program, positions, members) for positions in kinds]
+        self.settings = settings
+        self.host = [slot for slot in settings.program.slots if slot.on_host]
+        self.one_by_one = _overrides(optimizer) or bool(self.host)
+        self.table: _Table | None = None
+
+    def _member(self, settings: _Settings, index: Index, weight: Array, grad: Array, state: Any) -> Member:
         optimizer = self.optimizer
         check_pair(optimizer.describe(index), weight, grad)
         master, inner = state if self.masters and optimizer.has_master(weight) else (None, state)
@@ -78,8 +86,8 @@ class Step:
             weight=weight,
             grad=grad,
             master=master,
-            arrays=slot_arrays(optimizer, self.program, index, weight if master is None else master, inner),
-            static={**self.settings.static, **optimizer.flags(str(index) if name is None else name)},
+            arrays=slot_arrays(optimizer, settings.program, index, weight if master is None else master, inner),
+            static={**settings.static, **optimizer.flags(str(index) if name is None else name)},
             noise_key=index if name is None else name,
         )
 
@@ -89,12 +97,7 @@ class Step:
         self, indices: Sequence[Index], weights: Sequence[Array], states: Sequence[Any] | Mapping[Index, Any]
     ) -> bool:
         """Whether a call is about the same objects, so that nothing about them needs another look."""
-        return (
-            self.indices == indices
-            and all(map(operator.is_, weights, self.weights))
-            and self._has_states(states)
-            and self.is_current(self.optimizer)
-        )
+        return self.indices == indices and all(map(operator.is_, weights, self.weights)) and self._has_states(states)
 
     def _has_states(self, states: Sequence[Any] | Mapping[Index, Any]) -> bool:
         if isinstance(states, Watched):
@@ -107,12 +110,6 @@ class Step:
             return True
         self._found_in = None
         return False
-
-    def is_current(self, optimizer: Optimizer) -> bool:
-        """Whether nothing has been assigned to the optimizer that this step cannot take over."""
-        return optimizer is self.optimizer and (
-            optimizer._assignments == self.settings.seen or self.settings.current(optimizer)
-        )
 
     def set_grads(self, grads: Sequence[Array]) -> None:
         """Let the parameters have other arrays as their gradients, where they are others.
@@ -140,16 +137,34 @@ class Step:
             check_pair(label, weight, grad)
             group.plan.set_grad(place, self.grads[at])
 
+    def _catch_up(self) -> None:
+        """Take over what has been assigned, or work out anew what follows from it."""
+        if not self.settings.current(self.optimizer):
+            self._plan()
+        elif self.table is not None and not self.table.current(self.optimizer):
+            self.table = None
+        self._note_changes()
+
+    def _note_changes(self) -> None:
+        """Remember how many changes there have been: as long as there are no others, everything is as it was."""
+        optimizer = self.optimizer
+        self.lr_mult, self.wd_mult, self.names = lr, wd, names = _tables(optimizer)
+        changes = optimizer._assignments + lr.changes + wd.changes + names.changes
+        self.seen = changes if self.settings.counted else None
+
     # --- running -----------------------------------------------------------------------------------------------------
 
-    def __call__(self) -> None:
+    def run(self) -> None:
         """Update every parameter, and count; a failure leaves everything as it was."""
-        optimizer, table = self.optimizer, self.table
-        counts = optimizer._index_update_count
+        optimizer = self.optimizer
+        changes = optimizer._assignments + self.lr_mult.changes + self.wd_mult.changes + self.names.changes
+        if changes != self.seen or optimizer.param_dict:
+            self._catch_up()
+        table, counts = self.table, optimizer._index_update_count
         if self.one_by_one or not isinstance(counts, Counts):
             self._run_one_by_one()
             return
-        if table is None or not table.current(optimizer) or not counts.follows(self.indices):
+        if table is None or counts.followed is not self.indices:
             table = self.table = _Table(optimizer, self.indices, self.groups)
         ahead = table.done + 1
         highest, update = table.highest + ahead, optimizer.num_update
@@ -206,11 +221,11 @@ class Step:
 class _Group:
     """Those parameters of a step that run in one pass: on one device, of one dtype, with the same static numbers."""
 
-    def __init__(self, backend: Backend, step: Step, positions: list[int], members: Sequence[Member]) -> None:
+    def __init__(self, backend: Backend, program: Program, positions: Sequence[int], members: Sequence[Member]) -> None:
         self.positions = positions
         self.whole = len(positions) == len(members)
         own = [members[position] for position in positions]
-        self.plan = backend.plan(step.program, own[0].static, own)
+        self.plan = backend.plan(program, own[0].static, own)
 
     def chosen(self, values: Sequence[Any]) -> Sequence[Any]:
         """What of a step's values is this group's."""
@@ -227,20 +242,18 @@ def _grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
 
 
 class _Settings:
-    """The hyper-parameters of a rule, and whether anything has been assigned since."""
+    """The hyper-parameters of a rule, and the names that flags follow from; and whether they have changed since."""
 
     def __init__(self, optimizer: Optimizer, program: Program) -> None:
         cls: Any = type(optimizer)
-        fields = attrs.fields(cls) if attrs.has(cls) else ()
+        fields = {field.name for field in attrs.fields(cls)} if attrs.has(cls) else set()
         heavy = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
-        own = [name for name in program.all_numbers if name in vars(optimizer)]
-        self.program = program
-        self.names = list(dict.fromkeys([*(field.name for field in fields if field.name not in heavy), *own]))
-        self.get = operator.attrgetter(*self.names)
+        own = {name for name in program.all_numbers if name in vars(optimizer)}
+        self.program, self.names = program, optimizer.idx2name
+        self.named = self.names.changes
+        self.get = operator.attrgetter(*sorted((fields - heavy) | own))
         self.values = self.get(optimizer)
-        # Assignments to declared hyper-parameters are counted, those to other attributes are not.
-        self.counted = {field.name for field in fields}.issuperset(own)
-        self.note(optimizer)
+        self.counted = fields >= own  # assignments to attributes that are not declared are not
         self.static = {name: value for name, value in self._of_rule(optimizer).items() if isinstance(value, _STATIC)}
         self.numbers = {name: value for name, value in self._of_rule(optimizer).items() if name not in self.static}
 
@@ -248,19 +261,15 @@ class _Settings:
         names = [name for name in self.program.all_numbers if name not in _COUNTED and hasattr(optimizer, name)]
         return {name: getattr(optimizer, name) for name in names}
 
-    def note(self, optimizer: Optimizer) -> None:
-        """Remember how many assignments have been seen, if that tells whether there are others."""
-        self.seen = optimizer._assignments if self.counted else None
-
     def current(self, optimizer: Optimizer) -> bool:
         """Whether a step made before still does what the optimizer now says; new numbers are taken over."""
-        if self.get(optimizer) == self.values:
-            self.note(optimizer)
-            return True
-        now = _Settings(optimizer, program_of(optimizer))
-        if now.program != self.program or now.static != self.static:
+        if optimizer.idx2name is not self.names or self.names.changes != self.named:
             return False
-        self.values, self.numbers, self.seen = now.values, now.numbers, now.seen
+        if self.get(optimizer) != self.values:
+            now = _Settings(optimizer, program_of(optimizer))
+            if now.program != self.program or now.static != self.static:
+                return False
+            self.values, self.numbers = now.values, now.numbers
         return True
 
 
@@ -268,9 +277,8 @@ class _Table:
     """The multipliers and counts of a step's parameters, with each distinct combination once."""
 
     def __init__(self, optimizer: Optimizer, indices: Sequence[Index], groups: Sequence[_Group]) -> None:
-        self.lr_mult, self.wd_mult, self.names = lr, wd, names = _tables(optimizer)
-        self.changes = lr.changes + wd.changes + names.changes
-        self.seen = optimizer._assignments
+        self.tables = lr, wd, _ = _tables(optimizer)
+        self.changes = [table.changes for table in self.tables]
         self.given = _given(optimizer)
         counts, start = dict(optimizer._index_update_count), optimizer.begin_num_update
         distinct: dict[tuple[float, float, int], int] = {}
@@ -286,12 +294,10 @@ class _Table:
 
     def current(self, optimizer: Optimizer) -> bool:
         """Whether everything that multipliers follow from is as it was, in place too."""
-        if optimizer._assignments != self.seen:
-            if not all(map(operator.is_, _tables(optimizer), (self.lr_mult, self.wd_mult, self.names))):
-                return False
-            self.seen = optimizer._assignments
-        return self.changes == self.lr_mult.changes + self.wd_mult.changes + self.names.changes and (
-            not optimizer.param_dict or self.given == _given(optimizer)
+        return (
+            all(map(operator.is_, self.tables, _tables(optimizer)))
+            and self.changes == [table.changes for table in self.tables]
+            and self.given == _given(optimizer)
         )
 
 

@@ -77,14 +77,14 @@ class Updater:
             check_call([self._label(index) for index in indices], indices, weights, grads)
             if worker is not None:
                 self._check_worker(worker)
-        if self._before.get_hookimpls():
+        if self._before.implemented:
             self._before(updater=self, indices=indices, weights=weights, grads=grads)
         if step is None:
             states = [self._state(one, array) for one, array in zip(indices, weights, strict=True)]
             self._update(indices, weights, grads, states, worker)
         else:
-            step()
-        if self._after.get_hookimpls():
+            step.run()
+        if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
 
     def bind(
@@ -120,12 +120,12 @@ class Updater:
 
         def bound() -> None:
             nonlocal step, seen
-            if seen is not self.states or not step.is_current(self.optimizer):
+            if seen is not self.states or step.optimizer is not self.optimizer:
                 step, seen = ready(), self.states
-            if before.get_hookimpls():
+            if before.implemented:
                 before(**arguments)
-            step()
-            if after.get_hookimpls():
+            step.run()
+            if after.implemented:
                 after(**arguments)
 
         return bound

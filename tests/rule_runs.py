@@ -57,7 +57,27 @@ class WholeLanguage(mx.optimizer.Optimizer):
         return np.where(step != step, np.nan, weight - lr * step), kept
 
 
+@mx.hyperparameters
+class Functions(mx.optimizer.Optimizer):
+    """A rule of the functions that every library rounds in its own way, a slot for each."""
+
+    slots = ("exponential", "logarithm", "tangent", "power", "root", "base")
+
+    @staticmethod
+    def rule(weight, grad, exponential, logarithm, tangent, power, root, base):  # type: ignore[no-untyped-def]
+        size = abs(weight)
+        return weight, np.exp(grad), np.log(grad), np.tanh(grad), size**grad, size**0.3, 1.7**grad
+
+    @staticmethod
+    def wanted(weight: Any, grad: Any) -> list[Any]:
+        """What NumPy gives for the slots."""
+        with np.errstate(all="ignore"):
+            _, *slots = Functions.rule(weight, grad, *[None] * 6)
+        return slots
+
+
 CLASSES["the-whole-language"] = WholeLanguage
+CLASSES["functions"] = Functions
 every_rule = pytest.mark.parametrize(
     ("name", "arguments"),
     [*(branch for name in RULES for branch in _branches(name)), *_branches("the-whole-language")],
@@ -81,6 +101,17 @@ def assert_same_bits(got: Sequence[Any], wanted: Sequence[Any]) -> None:
         np.testing.assert_array_equal(one.astype(np.float64), other.astype(np.float64))
 
 
+def assert_functions_agree(dtype: Any, place: Place) -> None:
+    """See that what the functions of rules give is within 4 units in the last place of what NumPy gives."""
+    run, grads = Run("functions", {}, values(dtype), place), values(dtype, seed=2)
+    run.step(grads)
+    for weight, grad, state in zip(values(dtype), grads, run.states, strict=True):
+        for slot, got, wanted in zip(Functions.slots, state, Functions.wanted(weight, grad), strict=True):
+            assert got.dtype == wanted.dtype == dtype
+            assert np.array_equal(np.isnan(got), np.isnan(wanted)), slot
+            np.testing.assert_array_max_ulp(got, wanted, maxulp=4)
+
+
 class Run:
     """An updater with its arrays: on the host, and where ``place(array, number of the parameter)`` puts them."""
 
@@ -92,6 +123,7 @@ class Run:
         self.host: list[Any] = []
         self.update = mx.optimizer.get_updater(self.optimizer)
         self.weights = [self._keep(array, number) for number, array in enumerate(weights)]
+        self.states = states
         self.update.states = {number: self._keep(state, number) for number, state in enumerate(states)}
 
     def _keep(self, state: Any, number: int) -> Any:

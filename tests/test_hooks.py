@@ -56,6 +56,23 @@ def test_hooks_are_called_around_what_they_are_named_after(hooks: Register, tmp_
     ]
 
 
+@pytest.mark.parametrize("way", ["called", "bound"])
+def test_what_a_hook_assigns_before_a_step_takes_effect_in_that_step(way: str, hooks: Register) -> None:
+    class Halve:
+        @mx.hooks.hookimpl
+        def mxcore_before_step(self, updater: Any) -> None:
+            updater.optimizer.rescale_grad /= 2
+            updater.optimizer.clip_gradient = updater.optimizer.rescale_grad or None
+
+    hooks(Halve())
+    weights, grads = [np.zeros(1)], [np.ones(1)]
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0))
+    step = update.bind(weights, grads) if way == "bound" else lambda: update([0], grads, weights)
+    for wanted in (-0.5, -0.75, -0.875):
+        step()
+        assert weights[0] == [wanted]
+
+
 def test_an_exception_in_a_hook_before_a_step_stops_the_step(hooks: Register) -> None:
     class Refusing:
         @mx.hooks.hookimpl

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from rule_runs import CLASSES, every_rule
+from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
@@ -79,6 +79,11 @@ def test_every_way_to_run_a_rule_gives_the_same_bits(
     for way in ("llvm", "numpy"):
         for got, array in zip(trajectory(way, name, weight, grads, layouts, **arguments), wanted, strict=True):
             np.testing.assert_array_equal(got, array, err_msg=way)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_functions_agree_with_numpys_to_the_last_places(dtype: str, emitter: str) -> None:
+    assert_functions_agree(np.dtype(dtype), on_host)
 
 
 @pytest.mark.parametrize("layout", ["C", "F", "strided"])
@@ -349,6 +354,29 @@ def test_what_is_assigned_to_an_attribute_that_is_not_declared_takes_effect_too(
         step()
         update([1], grads[1:], weights[1:])
     assert weights == [1 - 2.75, 1 - 2.75]
+
+
+def test_flags_follow_names_that_change(emitter: str) -> None:
+    class Biased(mx.optimizer.Optimizer):
+        def flags(self, name: str) -> dict[str, bool]:
+            return {"is_bias": name.endswith("_bias")}
+
+        @staticmethod
+        def rule(weight, grad, *, lr, is_bias):  # type: ignore[no-untyped-def]
+            return weight - lr * grad if is_bias else weight
+
+    weight, grad = np.zeros(1), np.ones(1)
+    update = mx.optimizer.get_updater(Biased(learning_rate=1.0, param_idx2name={0: "a_weight"}))
+    step = update.bind([weight], [grad])
+    for change, wanted in (
+        (lambda names: None, 0),
+        (lambda names: names.update({0: "a_bias"}), -1),
+        (lambda names: names.update({0: "a_weight"}), -1),
+        (lambda names: setattr(update.optimizer, "idx2name", {0: "a_bias"}), -2),
+    ):
+        change(update.optimizer.idx2name)
+        step()
+        assert weight == [wanted]
 
 
 def test_counts_are_there_when_somebody_looks() -> None:

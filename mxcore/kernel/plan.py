@@ -56,7 +56,7 @@ class FusedPlan:
         self.grad = self.columns.index("grad") if "grad" in self.columns else None
         self.sizes = np.array([member.computed.size for member in members], np.int64)
         self.chunks = divided(self.sizes, CHUNK)
-        self.measuring = range(len(self.traced.stages) - 1)
+        self.measuring = list(range(len(self.traced.stages) - 1))
         self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
         self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
@@ -110,17 +110,13 @@ class FusedPlan:
         if len(rows) != uniforms.rows:
             uniforms.resize(len(rows))
             self.executor.moved()
-        values, at, width = uniforms.memory, uniforms.shared, uniforms.width
-        self.host = []
-        for row in rows:
-            self.host.append(self.prologue(values, at, row))
-            at += width
+        self.host = self.prologue(uniforms.memory, uniforms.shared, rows)
         if self.traced.noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
 
     def commit(self) -> list[dict[str, float]]:
-        """Update everything; the new host numbers of each row."""
+        """Update everything; the new host numbers of each row, if there are any."""
         for flat in self.staged:
             flat.read()
         for stage in self.measuring:

@@ -10,10 +10,11 @@ from mxcore.kernel.graph import Node, needed
 
 __all__ = ["Bind", "Prologue", "host_function", "varying"]
 
-Prologue = Callable[..., dict[str, float]]
-"""``prologue(values, at, row)``: writes what varies with a row's numbers to ``values[at:]``; the new host slots."""
+Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]]]
+"""``prologue(values, at, rows)``: writes what varies with the numbers of the rows, one row's after the other's, to
+``values[at:]``; the new host slots of each, if there are any."""
 Bind = Callable[[Mapping[str, Any]], tuple[tuple[float, ...], Prologue]]
-"""From the numbers that all rows share to what follows from them alone, and to the prologue of each row."""
+"""From the numbers that all rows share to what follows from them alone, and to the prologue of the rows."""
 
 _PYTHON = {
     "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
@@ -46,14 +47,16 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     nodes = [*uniforms, *host.values()]
     varies = varying(row, nodes)
     once = [_line(node, row) for node in needed(nodes) if node.number not in varies]
-    each = [f"    {_line(node, row)}" for node in needed(nodes) if node.number in varies]
+    each = [_line(node, row) for node in needed(nodes) if node.number in varies]
     shared = "".join(f"n{node.number}, " for node in uniforms if node.number not in varies)
     values = [node for node in uniforms if node.number in varies]
-    write = [f"    values[at + {place}] = n{node.number}" for place, node in enumerate(values)]
+    write = [f"values[at + {place}] = n{node.number}" for place, node in enumerate(values)]
     slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
-    head = ["def prologue(values, at, row):", f"    {''.join(f'row_{name}, ' for name in row)} = row"]
-    body = [*once, *head, *each, *write, f"    return {{{slots}}}", f"return ({shared}), prologue"]
-    source = "\n    ".join(["def bind(shared):", *body])
+    keep = [f"slots.append({{{slots}}})"] if host else []
+    loop = [f"    for {''.join(f'row_{name}, ' for name in row)} in rows:"]
+    loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
+    prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
+    source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
     namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
     exec(compile(source, "<prologue>", "exec"), namespace)
     bind: Bind = namespace["bind"]

@@ -8,7 +8,16 @@ import cupy
 import numpy as np
 import pytest
 from device_free.on_cpu import CudaOnCpu, hosted, on_device
-from rule_runs import Run, after_three_steps, assert_same_bits, every_dtype, every_rule, on_host, values
+from rule_runs import (
+    Run,
+    after_three_steps,
+    assert_functions_agree,
+    assert_same_bits,
+    every_dtype,
+    every_rule,
+    on_host,
+    values,
+)
 
 import mxcore as mx
 from mxcore.kernel.device import PIECE, DevicePlan
@@ -23,6 +32,11 @@ def test_a_rule_gives_the_bits_of_the_numpy_backend(name: str, arguments: Any, d
     assert {type(plan) for plan in device.plans} == {DevicePlan}
     assert {type(array) for array in device.placed} == {cupy.ndarray}
     assert_same_bits(device.host, host.host)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_functions_agree_with_numpys_to_the_last_places(dtype: str, cuda: CudaOnCpu) -> None:
+    assert_functions_agree(np.dtype(dtype), on_device)
 
 
 def test_a_rule_is_one_launch_for_all_parameters(cuda: CudaOnCpu) -> None:

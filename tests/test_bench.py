@@ -190,13 +190,12 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return asked
 
 
-def test_every_emitter_runs_on_every_number_of_threads_and_is_put_back(chosen: list[Any]) -> None:
+def test_compiled_code_runs_on_every_number_of_threads_and_the_emitter_is_put_back(chosen: list[Any]) -> None:
     entrants = ours.entrants(ALGORITHMS["sgd"], (1, 2), every_call=False)
-    wanted = ["mxcore llvm 1T", "mxcore llvm 2T", "mxcore numpy 1T", "mxcore numpy 2T"]
-    assert [entrant.name for entrant in entrants] == wanted
+    assert [entrant.name for entrant in entrants] == ["mxcore llvm 1T", "mxcore llvm 2T", "mxcore numpy 1T"]
     with ours.restored():
-        entrants[3].build(Problem.make(WORKLOADS["tiny-4"], ALGORITHMS["sgd"], "float32"))(1)
-    assert chosen == ["numpy", 2, "numpy", 2, "numpy", 7]
+        entrants[1].build(Problem.make(WORKLOADS["tiny-4"], ALGORITHMS["sgd"], "float32"))(1)
+    assert chosen == ["llvm", 2, "llvm", 2, "numpy", 7]
 
 
 def test_a_bound_step_is_bound_once(chosen: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,13 +80,13 @@ _CALLS: dict[str, Call] = {"": _listed, " bound": _bound, " fresh": _fresh}
 
 
 def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool) -> list[Entrant]:
-    """Every emitter on every number of threads; with ``every_call``, by every way to call it."""
+    """Every emitter on the numbers of threads that it runs on; with ``every_call``, by every way to call it."""
     calls = _CALLS if every_call else {"": _listed}
     return [
         Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
         for emitter in EMITTERS
         for name, call in calls.items()
-        for count in threads
+        for count in _runs_on(emitter, threads)
     ]
 
 
@@ -124,10 +124,17 @@ def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater:
 
 
 def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
-    """Filling an array with the initializer ``normal`` or ``uniform``, by every emitter on every number of threads."""
+    """Filling an array with the initializer ``normal`` or ``uniform``, by every emitter."""
     return [
-        Entrant(f"mxcore {emitter}", _filler(kind, emitter, count), count) for emitter in EMITTERS for count in threads
+        Entrant(f"mxcore {emitter}", _filler(kind, emitter, count), count)
+        for emitter in EMITTERS
+        for count in _runs_on(emitter, threads)
     ]
+
+
+def _runs_on(emitter: str, threads: Sequence[int]) -> Sequence[int]:
+    """Those numbers of threads that make a difference: blocked NumPy runs on one."""
+    return threads if emitter == "llvm" else (1,)
 
 
 def _filler(kind: str, emitter: str, threads: int) -> Callable[[Array], Sampler]:

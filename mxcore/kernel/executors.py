@@ -75,12 +75,6 @@ class _OnHost(Executor):
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         self.plan = plan
         self.norms = Norms(plan.chunks, len(members), len(plan.traced.norms), plan.dtype)
-        self.small = int(plan.sizes.sum()) < PARALLEL_FROM
-
-    @property
-    def threads(self) -> int:
-        """How many threads are worth their cost."""
-        return 1 if self.small else threads.get_num_threads()
 
     def finish(self, norms: range) -> None:
         self.norms.finish(norms)
@@ -91,6 +85,7 @@ class _Native(_OnHost):
 
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         super().__init__(plan, members)
+        self.small = int(plan.sizes.sum()) < PARALLEL_FROM
         self.stages = _compiled(plan.traced, plan.dtype.name, plan.half)
         self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
         self.gather = gather.Gather(members, plan.grad, self.addresses) if plan.grad is not None else None
@@ -117,18 +112,27 @@ class _Native(_OnHost):
         if self.small:
             whole(self.at)
         else:
-            threads.run_parts(functools.partial(part, self.at), _parts(len(self.plan.chunks), self.threads))
+            parts = _parts(len(self.plan.chunks), threads.get_num_threads())
+            threads.run_parts(functools.partial(part, self.at), parts)
 
 
 class _Python(_OnHost):
-    """Runs a plan as NumPy calls over chunks, whose views are made once."""
+    """Runs a plan as NumPy calls over chunks, whose views are made once.
+
+    It does so on one thread: a call over a chunk is so short that threads which hand the interpreter's lock to each
+    other between two calls may take longer than one alone.
+    """
 
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         super().__init__(plan, members)
         self.stages = _blocked(plan.traced)
+        # What is computed in, as long as a chunk.
+        longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))
+        self.scratch = [blocked.Scratch(stage, plan.dtype, longest) for stage in self.stages]
+        self.half = np.empty(longest, plan.dtype) if plan.half else None
+        self.noise = np.empty(longest, plan.dtype) if plan.traced.noisy else None
         self.chunks = [(tensor, slice(begin, end)) for tensor, begin, end in plan.chunks.tolist()]
         self.views: list[list[Host] | None] = [None] * len(self.chunks)
-        self.blocks = list[_Blocks]()
 
     def moved(self) -> None:
         """Nothing here depends on addresses."""
@@ -142,50 +146,29 @@ class _Python(_OnHost):
 
     def run(self, stage: int) -> None:
         uniforms = [self.plan.uniforms.row(row) for row in range(self.plan.uniforms.rows)]
-        parts = _parts(len(self.chunks), self.threads)
-        self.blocks += [_Blocks(self.plan, self.stages) for _ in parts[len(self.blocks) :]]
-        blocks = {first: own for (first, _), own in zip(parts, self.blocks, strict=False)}
-
-        def run_part(first: int, last: int) -> None:
-            self._go_through(stage, range(first, last), blocks[first], uniforms)
-
-        threads.run_parts(run_part, parts)
-
-    def _go_through(self, stage: int, chunks: range, blocks: _Blocks, uniforms: list[list[Any]]) -> None:
-        plan, block = self.plan, self.stages[stage].block
-        scratch, plain = blocks.scratch[stage], blocks.half is None and blocks.noise is None
+        plan, block, scratch = self.plan, self.stages[stage].block, self.scratch[stage]
+        plain = self.half is None and self.noise is None
         with np.errstate(all="ignore"):
-            for chunk in chunks:
-                tensor, where = self.chunks[chunk]
+            for chunk, (tensor, where) in enumerate(self.chunks):
                 views = self.views[chunk]
                 if views is None:
                     views = self.views[chunk] = [flat.data[where] for flat in plan.flats[tensor]]
-                arrays = views if plain else self._converted(blocks, tensor, where, views)
+                arrays = views if plain else self._converted(tensor, where, views)
                 numbers = uniforms[plan.rows[tensor]], self.norms.values[tensor], self.norms.partials[chunk]
                 block(arrays, *scratch.of(where.stop - where.start), *numbers)
-                if blocks.half is not None and plan.traced.stages[stage].written:
+                if self.half is not None and plan.traced.stages[stage].written:
                     views[-1][...] = views[plan.columns.index("weight")]
 
-    def _converted(self, blocks: _Blocks, tensor: int, where: slice, views: list[Host]) -> list[Host]:
+    def _converted(self, tensor: int, where: slice, views: list[Host]) -> list[Host]:
         """The arrays of a chunk: with a gradient of half precision as float32, and with noise."""
         size, arrays = where.stop - where.start, views[: len(self.plan.traced.arrays)]
-        if blocks.half is not None and self.plan.grad is not None:
-            blocks.half[:size] = views[self.plan.grad]
-            arrays[self.plan.grad] = blocks.half[:size]
-        if blocks.noise is not None:
-            fill_normal(blocks.noise[:size], self.plan.keys.key(tensor), offset=where.start)
-            arrays.append(blocks.noise[:size])
+        if self.half is not None and self.plan.grad is not None:
+            self.half[:size] = views[self.plan.grad]
+            arrays[self.plan.grad] = self.half[:size]
+        if self.noise is not None:
+            fill_normal(self.noise[:size], self.plan.keys.key(tensor), offset=where.start)
+            arrays.append(self.noise[:size])
         return arrays
-
-
-class _Blocks:
-    """The memory, as long as a chunk, that one part of the work computes in."""
-
-    def __init__(self, plan: FusedPlan, stages: Sequence[blocked.Blocked]) -> None:
-        longest = int((plan.chunks[:, 2] - plan.chunks[:, 1]).max(initial=0))
-        self.scratch = [blocked.Scratch(stage, plan.dtype, longest) for stage in stages]
-        self.half = np.empty(longest, plan.dtype) if plan.half else None
-        self.noise = np.empty(longest, plan.dtype) if plan.traced.noisy else None
 
 
 def _parts(count: int, parts: int) -> list[tuple[int, int]]:

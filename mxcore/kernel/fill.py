@@ -84,12 +84,14 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
         raise ValueError("the array to fill must be C-contiguous, aligned and writable")
     if not 0 <= key < 1 << 128 or not 0 <= offset < (1 << 63) - array.size:
         raise ValueError(f"key must be below 2**128 and offset below 2**63, neither negative: got {key} and {offset}")
-    flat, write = array.reshape(-1), _writer(in_use(), name)
+    emitter = in_use()
+    flat, write = array.reshape(-1), _writer(emitter, name)
 
     def run(first: int, last: int) -> None:
         write(flat[first:last], offset + first, key & _LOW, key >> 64, parameters)
 
-    pieces = max(1, min(get_num_threads(), array.size // _PER_THREAD))
+    # NumPy's calls are too short for threads that share the interpreter's lock.
+    pieces = max(1, min(get_num_threads(), array.size // _PER_THREAD)) if emitter == "llvm" else 1
     edges = [array.size * piece // pieces for piece in range(pieces + 1)]
     run_parts(run, list(pairwise(edges)))
 

@@ -28,7 +28,7 @@ _threads = _default()
 def set_num_threads(count: int) -> None:
     """Let updates of many elements run on ``count`` threads; at first, on as many as this process has cores.
 
-    Results do not depend on it.
+    Results do not depend on it. The kernel ``numpy`` runs on one thread, whatever ``count`` is.
 
     >>> import mxcore as mx
     >>> before = mx.get_num_threads()

@@ -35,6 +35,7 @@ mxcore_pages = "reference"
 html_theme = "furo"
 html_title = f"mxcore {release}"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["mxcore.css"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]

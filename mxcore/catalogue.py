@@ -15,7 +15,6 @@ another version of the core), and what is otherwise a warning (a hook that canno
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import json
@@ -489,6 +488,8 @@ def _missing(kind: str, name: str) -> PluginError:
     if name.lower() in known:
         distribution = known[name.lower()]
         return NotInstalledError(f"{kind} {name!r} is not installed: {how_to_install(distribution)}")
+    import difflib  # for errors alone
+
     names = {record.name for record in records(kind)} | set(known)
     close = difflib.get_close_matches(name.lower(), sorted(names), cutoff=0.6)
     hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""

@@ -17,8 +17,7 @@ True
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import secrets
+import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -52,7 +51,12 @@ class _Stream:
     position: int = 0
 
 
-_stream = _Stream(secrets.randbits(63))
+def _fresh_seed() -> int:
+    """63 random bits of the operating system."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+_stream = _Stream(_fresh_seed())
 # Inside a scope (one parameter being initialised) positions count from the scope's key, not from the process's start.
 _scope: ContextVar[tuple[tuple[object, ...], list[int]] | None] = ContextVar("scope", default=None)
 
@@ -73,7 +77,7 @@ def seed(value: int | None = None) -> int:
         ValueError: ``value`` is not an integer of at least 0.
     """
     if value is None:
-        value = secrets.randbits(63)
+        value = _fresh_seed()
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
         raise ValueError(f"seed must be an integer of at least 0, got {value!r}")
     _stream.seed, _stream.position = int(value), 0
@@ -128,6 +132,8 @@ def generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None
         dtype: see :class:`Generator`.
         out: see :class:`Generator`.
     """
+    import hashlib  # it loads OpenSSL: for the first draw, not for the import
+
     digest = hashlib.blake2b(repr((_stream.seed, *map(_plain, key))).encode(), digest_size=16).digest()
     return Generator(int.from_bytes(digest, "little"), dtype, out)
 

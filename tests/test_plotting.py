@@ -83,6 +83,17 @@ def test_the_length_of_a_picture_shows_the_whole_schedule(
     assert at_least <= figure.axes[0].get_xlim()[1] <= at_most
 
 
+@pytest.mark.parametrize("length", [4, 12, 20, 40, 60])
+def test_names_of_any_length_stay_within_the_picture(length: int) -> None:
+    rates = {"x" * (length - 1) + str(number): (lambda update: 0.1) for number in range(5)}
+    figure = plotting.schedules(rates, updates=10)
+    figure.canvas.draw()
+    (legend,) = figure.legends
+    names = legend.get_window_extent()
+    assert names.x0 >= 0
+    assert names.x1 <= figure.bbox.x1
+
+
 def test_a_schedule_that_never_ends_is_shown_for_a_thousand_updates() -> None:
     figure = plotting.schedules({"wave": lambda update: 1 + np.sin(update / 50)})
     assert figure.axes[0].get_xlim()[1] == 1000

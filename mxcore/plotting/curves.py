@@ -21,6 +21,7 @@ Schedule = LRScheduler | Callable[[int], float]
 _LONGEST, _USUAL = 2**20, 1000
 _POINTS = 4000
 _SETTLED = 0.002  # of the height of a curve
+_LINE, _SAMPLE = 76, 9  # of a legend: characters that fit beside each other, and the width of a sample of a line
 
 
 def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> Figure:
@@ -55,8 +56,13 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
         axes.set(xlabel="update", ylabel="learning rate", xlim=(0, length))
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-4, 5), useMathText=True)
-        figure.legend(loc="outside upper left", ncols=4)
+        figure.legend(loc="outside upper left", ncols=_columns(schedules))
     return figure
+
+
+def _columns(names: Iterable[str]) -> int:
+    """How many names of this length stand beside each other above the picture."""
+    return max(1, min(4, _LINE // (max(map(len, names)) + _SAMPLE)))
 
 
 def _rates(schedule: Schedule, updates: Rates) -> Rates:

@@ -23,12 +23,7 @@ FILES = {"report.html", "compare.svg", "summary.csv", "runs.csv", "epochs.csv"}
 QUICK = ("--epochs", "2", "--hidden", "16", "--seeds", "2", "--out", "it")
 COMMAND = (sys.executable, "-m", "mxcore", "compare")
 
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path, monkeypatch):
-    """Run each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def call(*arguments):

@@ -29,12 +29,7 @@ RUN_FILES = {
 QUICK = ("--epochs", "1", "--hidden", "16", "--seed", "3")
 COMMAND = (sys.executable, "-c", "from mxcore_module.train import train; train(prog_name='mxcore train')")
 
-
-@pytest.fixture(autouse=True)
-def workplace(tmp_path, monkeypatch):
-    """Run each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def call(*arguments):

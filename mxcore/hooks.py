@@ -27,7 +27,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pluggy
 
@@ -119,7 +119,7 @@ class _Manager(pluggy.PluginManager):
 
 
 @functools.cache
-def manager() -> _Manager:
+def manager() -> pluggy.PluginManager:
     """The plugin manager, with every installed and usable hook plugin registered.
 
     It is pluggy's, and can be asked who takes part:
@@ -254,4 +254,4 @@ def call(hook: str, **arguments: Any) -> None:
 
 def caller(hook: str) -> Caller:
     """What calls the implementations of a hook, for places where even looking it up takes too long."""
-    return manager().callers[hook]
+    return cast("_Manager", manager()).callers[hook]

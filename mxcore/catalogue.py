@@ -17,10 +17,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
@@ -523,4 +521,8 @@ def how_to_install(distribution: str) -> str:
 
 @functools.cache
 def _published() -> Any:
+    # For errors alone:
+    import json
+    from pathlib import Path
+
     return json.loads(Path(__file__).with_name("builtins.json").read_text(encoding="utf-8"))

@@ -99,7 +99,8 @@ class _Manager(pluggy.PluginManager):
         super().__init__("mxcore")
         self.callers: dict[str, Caller] = {}
         self.add_hookspecs(sys.modules[__name__])
-        self.callers |= {name: Caller(hook) for name, hook in vars(self.hook).items()}
+        names = [name for name in globals() if name.startswith("mxcore_")]
+        self.callers |= {name: Caller(getattr(self.hook, name)) for name in names}
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         try:

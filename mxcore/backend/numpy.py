@@ -21,7 +21,7 @@ def _on_a_line(array: Array, dtype: Any = None) -> Array:
     """An array like this one, without its values, that begins where a cache line does.
 
     NumPy begins an array at any multiple of 16 bytes. Every vector of 64 then lies across two lines, which costs an
-    update a fifth of its time as long as its arrays fit into the cache.
+    update up to a fifth of its time as long as its arrays fit into the cache.
     """
     like = np.empty_like(array, dtype=dtype, subok=False)
     memory = np.empty(like.nbytes + _LINE, np.uint8)

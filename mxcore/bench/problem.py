@@ -93,7 +93,7 @@ class Problem:
             return [backend.copy(array * np.float32(0.02)) for array in drawn]
 
         # All begin where cache lines do, as arrays of torch, of JAX and of our backends do. NumPy's begin anywhere,
-        # which takes up to a tenth of the time of small models, in every process another one.
+        # which takes up to a fifth of the time of small models, in every process another share.
         masters, full_grads = arrays(), arrays()
         weights, grads = masters, full_grads
         if dtype == "bfloat16":

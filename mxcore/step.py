@@ -164,7 +164,7 @@ class Step:
         if self.one_by_one or not isinstance(counts, Counts):
             self._run_one_by_one()
             return
-        if table is None or counts.followed is not self.indices:
+        if table is None or counts.followed is not table.indices:
             table = self.table = _Table(optimizer, self.indices, self.groups)
         ahead = table.done + 1
         highest, update = table.highest + ahead, optimizer.num_update
@@ -290,7 +290,8 @@ class _Table:
         self.plans = [(group.plan, group.chosen(row_of)) for group in groups]
         self.highest = max((count for _, _, count in distinct), default=0)
         self.done = 0
-        optimizer._index_update_count.follow(indices, start)
+        self.indices = list(indices)  # a list of its own: other counts, of another device, do not follow it
+        optimizer._index_update_count.follow(self.indices, start)
 
     def current(self, optimizer: Optimizer) -> bool:
         """Whether everything that multipliers follow from is as it was, in place too."""

@@ -393,6 +393,22 @@ def test_counts_are_there_when_somebody_looks() -> None:
     assert update.optimizer.num_update == 7
 
 
+def test_a_step_counts_for_the_device_that_is_set() -> None:
+    def run(*, anew: bool) -> float:
+        optimizer, weight, grad = mx.optimizer.Adam(learning_rate=0.1), np.zeros(1), np.ones(1)
+        update = mx.optimizer.get_updater(optimizer)
+        for device in (0, 0, 0, 1, 0):
+            optimizer._set_current_context(device)
+            if anew:
+                optimizer.forget_steps()
+            grad[:] = device + 0.5
+            update([0], [grad], [weight])
+        assert optimizer._all_index_update_counts == {0: {0: 4}, 1: {0: 1}}
+        return float(weight[0])
+
+    assert run(anew=False) == run(anew=True)
+
+
 def test_a_bound_step_goes_on_with_a_state_that_was_loaded(emitter: str) -> None:
     weights, grads = [np.ones(3)], [np.ones(3)]
     update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0, momentum=0.5))

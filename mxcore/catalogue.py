@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -521,8 +522,6 @@ def how_to_install(distribution: str) -> str:
 
 @functools.cache
 def _published() -> Any:
-    # For errors alone:
-    import json
-    from pathlib import Path
+    from pathlib import Path  # for errors alone
 
     return json.loads(Path(__file__).with_name("builtins.json").read_text(encoding="utf-8"))

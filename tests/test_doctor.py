@@ -71,7 +71,7 @@ def test_in_a_bare_environment_there_is_nothing_to_be_done(bare: Environment) ->
 
 def test_the_kernel_in_use_and_why(bare: Environment, wheels: Path, tmp_path: Path) -> None:
     kernel = diagnosed(bare)["kernel"]
-    assert (kernel["name"], kernel["threads"]) == ("numpy", len(os.sched_getaffinity(0)))
+    assert (kernel["name"], kernel["threads"]) == ("numpy", 1)  # whatever the number of cores
     assert kernel["reason"] == (
         "llvmlite is not installed; with it updates are faster: pip install 'mxcore[jit]' "
         "(not on a public index yet: until it is, uv pip install '.[jit]' in a checkout)"

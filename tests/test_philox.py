@@ -93,7 +93,7 @@ def test_threads_change_nothing(write: Any, dtype: Any, emitter: str, monkeypatc
     monkeypatch.setenv("MXCORE_KERNEL", emitter)
     arrays = []
     for threads in (1, 2, 5):
-        monkeypatch.setattr(fill, "get_num_threads", lambda count=threads: count)
+        monkeypatch.setattr(fill, "threads_of", lambda emitter, count=threads: count)
         array = np.empty((7, 100_003), dtype)
         write(array, KEY, offset=11)
         arrays.append(array.tobytes())

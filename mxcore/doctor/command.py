@@ -80,7 +80,8 @@ def _environment(report: Report) -> Iterator[tuple[str, str, str]]:
     yield "mxcore", report.core["version"], report.core["folder"]
     kernel = report.kernel
     status = "" if kernel["status"] == "ok" else f"{kernel['status']}; "
-    yield "kernel", kernel["name"], f"{status}{kernel['reason']}; {kernel['threads']} threads"
+    threads = f"{kernel['threads']} thread{'s' * (kernel['threads'] != 1)}"
+    yield "kernel", kernel["name"], f"{status}{kernel['reason']}; {threads}"
     for backend in report.backends:
         yield backend["name"], backend["status"], backend["reason"]
     for hook, plugins in report.hooks.items():

@@ -13,9 +13,10 @@ from typing import Any
 
 import attrs
 
-from mxcore import __version__, catalogue, get_num_threads
+from mxcore import __version__, catalogue
 from mxcore.backend import LIBRARIES
 from mxcore.doctor.processes import Answer, Task
+from mxcore.kernel.threads import threads_of
 
 __all__ = ["Report", "tasks"]
 
@@ -81,14 +82,13 @@ class Report:
 
 
 def _kernel(answer: Answer | None) -> dict[str, Any]:
-    threads = get_num_threads()
     if answer is None:
         name = os.environ.get("MXCORE_KERNEL") or ("llvm" if importlib.util.find_spec("llvmlite") else "numpy")
-        return {"name": name, "status": "not tried", "reason": "", "threads": threads}
+        return {"name": name, "status": "not tried", "reason": "", "threads": threads_of(name)}
     found = answer.value or {"name": "none", "status": "broken", "reason": answer.failure}
     if found["status"] == "broken":
         found["problem"] = f"there is no kernel: {found['reason']}. MXCORE_KERNEL=numpy needs nothing but NumPy"
-    return {**found, "threads": threads}
+    return {**found, "threads": threads_of(found["name"])}
 
 
 def _backend(name: str, answer: Answer | None) -> dict[str, Any]:

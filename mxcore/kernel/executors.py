@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -112,16 +111,12 @@ class _Native(_OnHost):
         if self.small:
             whole(self.at)
         else:
-            parts = _parts(len(self.plan.chunks), threads.get_num_threads())
+            parts = threads.parts_of(len(self.plan.chunks), threads.get_num_threads())
             threads.run_parts(functools.partial(part, self.at), parts)
 
 
 class _Python(_OnHost):
-    """Runs a plan as NumPy calls over chunks, whose views are made once.
-
-    It does so on one thread: a call over a chunk is so short that threads which hand the interpreter's lock to each
-    other between two calls may take longer than one alone.
-    """
+    """Runs a plan as NumPy calls over chunks, whose views are made once; on one thread, see ``threads_of``."""
 
     def __init__(self, plan: FusedPlan, members: Sequence[Member]) -> None:
         super().__init__(plan, members)
@@ -169,8 +164,3 @@ class _Python(_OnHost):
             fill_normal(self.noise[:size], self.plan.keys.key(tensor), offset=where.start)
             arrays.append(self.noise[:size])
         return arrays
-
-
-def _parts(count: int, parts: int) -> list[tuple[int, int]]:
-    edges = [count * part // parts for part in range(parts + 1)]
-    return [(first, last) for first, last in itertools.pairwise(edges) if first < last]

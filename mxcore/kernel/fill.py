@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mxcore.kernel.choice import in_use
-from mxcore.kernel.threads import get_num_threads, run_parts
+from mxcore.kernel.threads import parts_of, run_parts, threads_of
 
 __all__ = ["fill_normal", "fill_uniform", "fill_words"]
 
@@ -90,10 +89,7 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
     def run(first: int, last: int) -> None:
         write(flat[first:last], offset + first, key & _LOW, key >> 64, parameters)
 
-    # NumPy's calls are too short for threads that share the interpreter's lock.
-    pieces = max(1, min(get_num_threads(), array.size // _PER_THREAD)) if emitter == "llvm" else 1
-    edges = [array.size * piece // pieces for piece in range(pieces + 1)]
-    run_parts(run, list(pairwise(edges)))
+    run_parts(run, parts_of(array.size, max(1, min(threads_of(emitter), array.size // _PER_THREAD))))
 
 
 @functools.cache

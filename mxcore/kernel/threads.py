@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
-__all__ = ["get_num_threads", "run_parts", "set_num_threads"]
+__all__ = ["get_num_threads", "parts_of", "run_parts", "set_num_threads", "threads_of"]
 
 Part = tuple[int, int]
 _Job = tuple[Callable[[int, int], None], Part, "SimpleQueue[BaseException | None]"]
@@ -54,6 +55,25 @@ def get_num_threads() -> int:
     True
     """
     return _threads
+
+
+def threads_of(emitter: str) -> int:
+    """The number of threads that updates and fills of an emitter run on.
+
+    A call of NumPy over a chunk is so short that threads which hand the interpreter's lock to each other between two
+    calls may take longer than one alone.
+    """
+    return get_num_threads() if emitter == "llvm" else 1
+
+
+def parts_of(length: int, parts: int) -> list[Part]:
+    """A length in so many parts of about the same size, as (first, last); none of them is empty.
+
+    >>> parts_of(10, 3)
+    [(0, 3), (3, 6), (6, 10)]
+    """
+    edges = [length * part // parts for part in range(parts + 1)]
+    return [(first, last) for first, last in itertools.pairwise(edges) if first < last]
 
 
 def run_parts(function: Callable[[int, int], None], parts: Sequence[Part]) -> None:

@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
+from mxcore.watched import Watched
+
 __all__ = [
     "Check",
     "boolean",
@@ -137,8 +139,13 @@ def _check_for(default: object) -> list[Check]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars as Python numbers: a ``numpy.float64`` in a rule would turn float32 weights into float64."""
-    return value.item() if isinstance(value, np.generic) else value
+    """NumPy scalars as Python numbers, and lists as tuples.
+
+    A ``numpy.float64`` in a rule would turn float32 weights into float64; a list could change behind the checks.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    return tuple(map(_plain, value)) if isinstance(value, list) else value
 
 
 def hyperparameter(
@@ -234,10 +241,17 @@ def _tidy_signature(cls: Any) -> None:
     cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
-def _count(instance: Any, _: attrs.Attribute[Any], value: Any) -> Any:
-    """Count an assignment where the instance keeps count: an optimizer does, for what it has worked out from them."""
-    if hasattr(instance, "_assignments"):
-        instance._assignments += 1
+def _note(instance: Any, _: attrs.Attribute[Any], value: Any) -> Any:
+    """Note an assignment where the instance has a version: an optimizer has, for what is worked out from its settings.
+
+    A table that notes its own changes is one of several that share a version.
+    """
+    if isinstance(value, Watched):
+        if (tables := getattr(instance, "_tables_version", None)) is not None:
+            tables.number += 1
+            value.version = tables
+    elif (settings := getattr(instance, "_settings_version", None)) is not None:
+        settings.number += 1
     return value
 
 
@@ -255,7 +269,7 @@ def hyperparameters(cls: type[T]) -> type[T]:
     >>> swift.beta, swift.learning_rate
     (0.9, 0.1)
     """
-    assigned: list[Any] = [attrs.setters.convert, attrs.setters.validate, _count]
+    assigned: list[Any] = [attrs.setters.convert, attrs.setters.validate, _note]
     defined = attrs.define(slots=False, eq=False, field_transformer=_arrange, on_setattr=assigned)(cls)
     _tidy_signature(defined)
     return defined

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mxcore import catalogue
+from mxcore.step.codec import by_slot
 from mxcore.tensorfile import Packer
 
 if TYPE_CHECKING:
@@ -22,8 +23,7 @@ __all__ = ["FORMAT", "describe", "describe_schedule", "pack_state", "provenance"
 FORMAT = 1
 # Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
 _ELSEWHERE = {
-    "idx2name", "sym_info", "param_dict", "lr_scheduler", "num_update", "host_numbers",
-    "_index_update_count", "_all_index_update_counts", "lr_mult", "wd_mult", "_assignments",
+    "idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult",
 }  # fmt: skip
 
 
@@ -31,26 +31,15 @@ def pack_state(packer: Packer, updater: Updater, index: Index) -> dict[str, Any]
     """What is kept for one parameter, slot by slot where the optimizer names them."""
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
-    named = _by_slot(updater.optimizer, updater.states[index])
+    names = slot_names(updater.optimizer)
+    # None where an author's own `create_state` made it without declaring any slots.
+    named = None if names is None else by_slot(updater.states[index], names)
     entry: dict[str, Any] = {"index": index, "name": name}
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
     if named is None:
         return {**entry, "state": packer.pack(updater.states[index], label)}
     return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}
-
-
-def _by_slot(optimizer: Optimizer, state: Any) -> dict[str, Any] | None:
-    """A state by the names of its slots; None where an author's own ``create_state`` made it without declaring any."""
-    names = slot_names(optimizer)
-    if names is None:
-        return None
-    has_master = isinstance(state, tuple) and len(state) == 2 and (len(names) < 2 or isinstance(state[1], tuple))
-    master, inner = state if has_master else (None, state)
-    arrays = () if inner is None else inner if isinstance(inner, tuple) else (inner,)
-    if len(arrays) != len(names):
-        return None
-    return {**({"master": master} if has_master else {}), **dict(zip(names, arrays, strict=True))}
 
 
 def slot_names(optimizer: Optimizer) -> list[str] | None:

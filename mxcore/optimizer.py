@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -21,7 +21,6 @@ import numpy as np
 from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.checks import in_lists
-from mxcore.counts import Counts
 from mxcore.hyperparameters import (
     boolean,
     hyperparameter,
@@ -33,9 +32,10 @@ from mxcore.hyperparameters import (
 )
 from mxcore.kernel import Decay, Slot
 from mxcore.registry import Registry
-from mxcore.step import Step
+from mxcore.step import Counting, Runner, Tally, traits_of
+from mxcore.step.codec import packed
 from mxcore.updater import Updater, get_updater
-from mxcore.watched import Watched
+from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
@@ -44,6 +44,14 @@ _logger = logging.getLogger(__name__)
 Index = int | str
 Worker = int | str
 _HALF = ("float16", "bfloat16")
+
+
+@attrs.frozen
+class _Multipliers:
+    """What an optimizer reads of an object in ``param_dict``."""
+
+    lr_mult: float
+    wd_mult: float
 
 
 def _name_table(names: Any) -> Watched[Index, str]:
@@ -154,20 +162,19 @@ class Optimizer:
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def __attrs_post_init__(self) -> None:
-        self._assignments = 0
-        self.num_update = self.begin_num_update
-        self._all_index_update_counts: dict[int, Counts] = {0: Counts()}
-        self._index_update_count = self._all_index_update_counts[0]
-        self.host_numbers: dict[Index, dict[str, float]] = {}
-        self._steps: dict[Any, Step] = {}
+        self._settings_version, self._tables_version = Version(), Version()
+        self.idx2name.version = self._tables_version
+        self._counting = Counting(Tally(self.begin_num_update))
+        self._direct = Runner()
         self.aggregate_num = 0
         self._settle_learning_rate()
         self.set_lr_mult({})
         self.set_wd_mult({})
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but what can be worked out again, and MXNet's ``param_dict``."""
-        return {**vars(self), "_steps": {}, "param_dict": {}}
+        """Everything, but of MXNet's ``param_dict`` the multipliers alone: what else it holds is the program's."""
+        given = {index: _Multipliers(one.lr_mult, one.wd_mult) for index, one in self.param_dict.items()}
+        return {**vars(self), "param_dict": given}
 
     # --- the learning rate -------------------------------------------------------------------------------------------
 
@@ -245,16 +252,52 @@ class Optimizer:
 
     # --- counting ----------------------------------------------------------------------------------------------------
 
+    # All of it belongs to the updater that is running or ran last, and to this optimizer where there is none.
+
+    @property
+    def num_update(self) -> int:
+        """The highest count of updates."""
+        return int(self._counting.tally.highest.value)
+
+    @num_update.setter
+    def num_update(self, count: int) -> None:
+        if "_counting" not in vars(self) and getattr(self, "_counting", None) is None:
+            self._counting = Counting(Tally())  # assigned before the base class's constructor has been called
+        self._counting.tally.highest.value = count
+
+    @property
+    def _index_update_count(self) -> MutableMapping[Index, int]:
+        """How often each parameter has been updated."""
+        return self._counting.tally.table
+
+    @_index_update_count.setter
+    def _index_update_count(self, counts: MutableMapping[Index, int]) -> None:
+        self._counting.tally.assign(counts)
+
+    @property
+    def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]:
+        """The same for each device."""
+        return self._counting.tally.tables
+
+    @property
+    def host_numbers(self) -> dict[Index, dict[str, float]]:
+        """The numbers that the rule keeps for each parameter."""
+        return self._counting.tally.host_numbers
+
+    @host_numbers.setter
+    def host_numbers(self, numbers: Mapping[Index, dict[str, float]]) -> None:
+        self._counting.tally.host_numbers = Watched(numbers)
+
     def _update_count(self, index: Index | Sequence[Index]) -> None:
         """Count an update of a parameter, or of several."""
+        counts = self._index_update_count
         for one in index if isinstance(index, (list, tuple)) else (index,):
-            count = self._index_update_count.get(one, self.begin_num_update) + 1
-            self._index_update_count[one] = count
+            count = counts[one] = counts.get(one, self.begin_num_update) + 1
             self.num_update = max(count, self.num_update)
 
     def _set_current_context(self, device_id: int) -> None:
         """Count for one device, so that several which share an optimizer do not count double."""
-        self._index_update_count = self._all_index_update_counts.setdefault(device_id, Counts())
+        self._counting.tally.select(device_id)
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -266,7 +309,7 @@ class Optimizer:
     def create_state(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update: None, one array, or a tuple of arrays as in ``slots``."""
         arrays = [_first_value(slot, weight) for slot in self.state_slots() if not slot.on_host]
-        return tuple(arrays) if len(arrays) > 1 else arrays[0] if arrays else None
+        return packed(arrays)
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter; for a half-precision weight with ``multi_precision``, ``(master, state)``."""
@@ -295,7 +338,7 @@ class Optimizer:
         """
         if type(self).rule is None:
             raise NotImplementedError(f"{type(self).__name__} must define a rule, or create_state and update")
-        self._apply_rule(*in_lists(index, weight, grad, state), masters=False)
+        self._run_rule(*in_lists(index, weight, grad, state), masters=False)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight, or lists of them, where the state may be ``(master, state)``.
@@ -304,10 +347,25 @@ class Optimizer:
         """
         lists = in_lists(index, weight, grad, state)
         if type(self).rule is not None and type(self).update is Optimizer.update:
-            self._apply_rule(*lists, masters=True)
+            self._run_rule(*lists, masters=True)
             return
         for one in zip(*lists, strict=True):
             self._update_one(*one)
+
+    def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
+        """Update all weights of a call of an updater at once, in place.
+
+        To be overridden by a class that looks at several parameters together. The updater calls it once for each call,
+        after it has counted the update. In place of half-precision weights it hands over their masters, and their
+        gradients as float32.
+
+        Args:
+            indices: the parameters.
+            weights: their weights.
+            grads: their gradients.
+            states: their states, as ``create_state`` made them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not update all weights at once")
 
     def update_from_worker(
         self,
@@ -341,69 +399,16 @@ class Optimizer:
             self.update(index, master, backend_of(grad).copy(grad, np.float32), inner)
             backend_of(weight).fill(weight, master)
 
-    def step(
-        self,
-        indices: Sequence[Index],
-        weights: Sequence[Array],
-        grads: Sequence[Array],
-        states: Sequence[Any],
-        masters: bool = True,
-    ) -> Step:
-        """One update of these parameters by the rule, ready to run; the one of the last time where it still fits.
-
-        Args:
-            indices: the parameters.
-            weights: their weights.
-            grads: their gradients, shaped and typed like the weights.
-            states: their states.
-            masters: whether the states of half-precision weights are ``(master, state)``.
-
-        Raises:
-            TypeError, ValueError: an array does not fit, or cannot be updated in place.
-        """
-        step = self.recall(indices, weights, states, masters)
-        if step is None:
-            step = Step(self, indices, weights, grads, states, masters)
-            self._steps[masters, len(indices), indices[0]] = step
-        step.set_grads(grads)
-        return step
-
-    def recall(
-        self,
-        indices: Sequence[Index],
-        weights: Sequence[Array],
-        states: Sequence[Any] | Mapping[Index, Any],
-        masters: bool = True,
-    ) -> Step | None:
-        """The step of the last time, if it was about the same objects; its gradients are those of that time.
-
-        Args:
-            indices: the parameters.
-            weights: their weights.
-            states: their states, in a list, or in a dict by index.
-            masters: as for :meth:`step`.
-        """
-        step = self._steps.get((masters, len(indices), indices[0]))
-        return step if step is not None and step.fits(indices, weights, states) else None
-
     @classmethod
     def runs_rule(cls) -> bool:
         """Whether an update is the rule and nothing else: no subclass has an ``update`` of its own."""
-        return (
-            cls.rule is not None
-            and cls.update is Optimizer.update
-            and cls.update_multi_precision is Optimizer.update_multi_precision
-        )
+        return traits_of(cls).runs_rule
 
-    def forget_steps(self) -> None:
-        """Work everything out anew for the next update."""
-        self._steps.clear()
-
-    def _apply_rule(
+    def _run_rule(
         self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], *, masters: bool
     ) -> None:
         if indices:
-            self.step(indices, weights, grads, states, masters).run()
+            self._direct.run(self, self._counting.tally, indices, weights, grads, states, masters=masters)
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Facts that follow from a parameter's name, for rules that treat some parameters differently."""

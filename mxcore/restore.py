@@ -11,8 +11,9 @@ import attrs
 
 from mxcore import random
 from mxcore.backend import Array, backend_of
-from mxcore.counts import Counts
 from mxcore.manifest import FORMAT, describe_schedule, provenance, settings_of, slot_names
+from mxcore.step import Counts, count_in
+from mxcore.step.codec import packed
 from mxcore.tensorfile import Host, map_arrays, parse, unpack
 from mxcore.watched import Watched
 
@@ -138,8 +139,7 @@ def _unpack_state(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
     slots = {name: unpack(packed, arrays) for name, packed in entry["slots"].items()}
     has_master, master = "master" in slots, slots.pop("master", None)
     values = list(slots.values())
-    state = tuple(values) if len(values) > 1 else values[0] if values else None
-    return (master, state) if has_master else state
+    return (master, packed(values)) if has_master else packed(values)
 
 
 def _differences(
@@ -205,8 +205,9 @@ def _commit(
         _overwrite(updater.optimizer, optimizer)
     else:
         updater.optimizer = optimizer
+    count_in(updater.optimizer, updater.tally)
     _set_tables(updater.optimizer, manifest["optimizer"], moved)
-    updater.states = Watched(states)
+    updater.states = states
     updater.states_synced = dict.fromkeys(states, False)
     random.set_state(manifest["random"])
 
@@ -232,7 +233,7 @@ def _set_tables(optimizer: Optimizer, saved: Mapping[str, Any], moved: Mapping[I
         return Watched({moved.get(key, key): value for key, value in pairs})
 
     own = vars(optimizer)
-    if "num_update" in own:
+    if "_counting" in own:
         optimizer.num_update = saved["num_update"]
         optimizer.lr_mult, optimizer.wd_mult = map(table, saved["multipliers"])
         optimizer.host_numbers = table(saved["host_numbers"])

@@ -29,6 +29,7 @@ from mxcore.backend import Array
 from mxcore.files import write_atomically
 from mxcore.manifest import FORMAT, describe, pack_state
 from mxcore.restore import restore
+from mxcore.step import viewed
 from mxcore.tensorfile import Host, Packer, load_arrays, map_arrays, save_arrays, serialize
 
 if TYPE_CHECKING:
@@ -97,9 +98,11 @@ def load_state(
 def dump(updater: Updater, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> bytes:
     """The bytes of the file that :func:`save_state` writes."""
     packer = Packer()
+    with viewed(updater.optimizer, updater.tally):
+        described = describe(updater.optimizer)
     manifest = {
         "format": FORMAT,
-        "optimizer": describe(updater.optimizer),
+        "optimizer": described,
         "restore_optimizer": dump_optimizer,
         "random": random.get_state(),
         "states": [pack_state(packer, updater, index) for index in updater.states],

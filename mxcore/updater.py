@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.checks import check_call, in_lists
-from mxcore.step import Step
+from mxcore.step import Bound, Runner, adopted, count_in, traits_of
+from mxcore.step.codec import split_master
 from mxcore.watched import Watched
 
 if TYPE_CHECKING:
@@ -41,13 +45,50 @@ class Updater:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        self._runner = Runner()
         self.optimizer = optimizer
-        self.states: dict[Index, Any] = Watched()
+        self.tally = adopted(optimizer)
+        self.states = {}
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, dict[Worker, Any]] = {}
+        self._listen()
+
+    def _listen(self) -> None:
         from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
 
         self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; it can be exchanged for another one, which goes on with the counts."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        self._optimizer, self._traits = optimizer, traits_of(type(optimizer))
+        self._runner.forget()
+
+    @property
+    def states(self) -> dict[Index, Any]:
+        """What the optimizer keeps for each parameter, by index."""
+        return self._states
+
+    @states.setter
+    def states(self, states: Mapping[Index, Any]) -> None:
+        self._states = states if isinstance(states, Watched) else Watched(states)
+
+    def __repr__(self) -> str:
+        updates = self.tally.highest.value
+        parameters = f"{len(self.states)} parameter{'' if len(self.states) == 1 else 's'}"
+        return f"Updater({self.optimizer!r}, {parameters}, num_update={updates})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the hooks, which are those of a process."""
+        return {name: value for name, value in vars(self).items() if name not in ("_before", "_after")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._listen()
 
     @property
     def aggregate_updates(self) -> bool:
@@ -68,22 +109,27 @@ class Updater:
             ValueError: shapes differ, a weight is read-only, an index or an array is given twice, or ``worker`` is
                 given and the optimizer has no use for it.
         """
-        indices, grads, weights = in_lists(index, grad, weight)
-        if not indices:
+        if isinstance(index, (list, tuple)):
+            indices, grads, weights = in_lists(index, grad, weight)
+            if not indices:
+                return
+        else:
+            indices, grads, weights = [index], [grad], [weight]
+        optimizer, tally = self._optimizer, self.tally
+        count_in(optimizer, tally)
+        again = self._traits.runs_rule and worker is None and not self._before.implemented
+        if again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states):
+            if self._after.implemented:
+                self._after(updater=self, indices=indices, weights=weights, grads=grads)
             return
-        step = None if worker is not None else self._same_step(indices, weights, grads)
-        if step is None:
-            indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
-            check_call([self._label(index) for index in indices], indices, weights, grads)
-            if worker is not None:
-                self._check_worker(worker)
+        indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
+        check_call([self._label(index) for index in indices], indices, weights, grads)
+        if worker is not None:
+            self._check_worker(worker)
         if self._before.implemented:
             self._before(updater=self, indices=indices, weights=weights, grads=grads)
-        if step is None:
-            states = [self._state(one, array) for one, array in zip(indices, weights, strict=True)]
+        with self._states_of(indices, weights) as states:
             self._update(indices, weights, grads, states, worker)
-        else:
-            step.run()
         if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
 
@@ -105,56 +151,83 @@ class Updater:
         """
         names = list(range(len(weights)) if indices is None else indices)
         check_call([self._label(index) for index in names], names, weights, grads)
-        if not self.optimizer.runs_rule():
+        if not self._traits.runs_rule:
             return lambda: self(names, list(grads), list(weights))
         return self._bound(names, list(weights), list(grads))
 
     def _bound(self, indices: list[Index], weights: list[Array], grads: list[Array]) -> Callable[[], None]:
         arguments = {"updater": self, "indices": indices, "weights": weights, "grads": grads}
 
-        def ready() -> Step:
+        def ready() -> Bound:
             states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
-            return Step(self.optimizer, indices, weights, grads, states)
+            return self._runner.bind(self._optimizer, indices, weights, grads, states)
 
-        step, seen, before, after = ready(), self.states, self._before, self._after
+        step, before, after = ready(), self._before, self._after
+        seen: Any = (self._states, self._optimizer)
 
         def bound() -> None:
             nonlocal step, seen
-            if seen is not self.states or step.optimizer is not self.optimizer:
-                step, seen = ready(), self.states
+            if seen[0] is not self._states or seen[1] is not self._optimizer:
+                step, seen = ready(), (self._states, self._optimizer)
+            count_in(self._optimizer, self.tally)
             if before.implemented:
                 before(**arguments)
-            step.run()
+            if not step.run(self._optimizer, self.tally):
+                step = ready()
+                step.run(self._optimizer, self.tally)
             if after.implemented:
                 after(**arguments)
 
         return bound
 
-    def _same_step(self, indices: list[Index], weights: list[Array], grads: list[Array]) -> Step | None:
-        """The step of the last call about the same parameters, if nothing but its gradients has changed."""
-        if not self.optimizer.runs_rule():
-            return None
-        step = self.optimizer.recall(indices, weights, self.states)
-        if step is not None:
-            step.set_grads(grads)
-        return step
-
     def _update(
         self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], worker: Worker | None
     ) -> None:
-        from mxcore.optimizer import Optimizer
-
+        optimizer = self._optimizer
         if worker is not None:
             kept = [self.worker_states.setdefault(index, {}) for index in indices]
-            self.optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
-            return
-        # A class with an update_multi_precision of its own was written for MXNet, which calls it one by one.
-        if type(self.optimizer).update_multi_precision is Optimizer.update_multi_precision:
-            self.optimizer.update_multi_precision(indices, weights, grads, states)
-            return
-        for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
-            with on_device_of(weight):
-                self.optimizer.update_multi_precision(index, weight, grad, state)
+            optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
+        elif self._traits.runs_rule:
+            self._runner.run(optimizer, self.tally, indices, weights, grads, self._states)
+        elif self._traits.updates_all:
+            self._update_all(indices, weights, grads, states)
+        elif self._traits.splits_lists:
+            optimizer.update_multi_precision(indices, weights, grads, states)
+        else:
+            # A class with an update_multi_precision of its own was written for MXNet, which calls it one by one.
+            for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
+                with on_device_of(weight):
+                    optimizer.update_multi_precision(index, weight, grad, state)
+
+    def _update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
+        """Count, and let the optimizer update all weights at once, through their masters where they have some."""
+        optimizer = self._optimizer
+        masters = [optimizer.has_master(weight) for weight in weights]
+        pairs = [split_master(state, has) for state, has in zip(states, masters, strict=True)]
+        computed = [weight if master is None else master for weight, (master, _) in zip(weights, pairs, strict=True)]
+        full = [
+            backend_of(grad).copy(grad, np.float32) if has else grad for grad, has in zip(grads, masters, strict=True)
+        ]
+        with self.tally.taken_back_on_failure():
+            optimizer._update_count(indices)
+            with on_device_of(weights[0]):
+                optimizer.update_all(indices, computed, full, [inner for _, inner in pairs])
+        for weight, (master, _) in zip(weights, pairs, strict=True):
+            if master is not None:
+                backend_of(weight).fill(weight, master)
+
+    @contextmanager
+    def _states_of(self, indices: list[Index], weights: list[Array]) -> Iterator[list[Any]]:
+        """The states of parameters; those that are new are dropped where their first update fails."""
+        new = [index for index in indices if index not in self._states]
+        try:
+            yield [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
+        except BaseException:
+            if not any(map(self.tally.table.__contains__, new)):  # else the update had been made by then
+                for index in new:
+                    self._states.pop(index, None)
+                self.tally.forget_fresh(new)
+            raise
 
     def _state(self, index: Index, weight: Array) -> Any:
         if index not in self.states:
@@ -176,9 +249,7 @@ class Updater:
         return map_arrays(state, lambda array: backend.from_host(array, backend.device_of(weight)))
 
     def _check_worker(self, worker: Worker) -> None:
-        from mxcore.optimizer import Optimizer
-
-        if type(self.optimizer).update_from_worker is Optimizer.update_from_worker:
+        if not self._traits.knows_workers:
             raise ValueError(
                 f"{type(self.optimizer).__name__} does not tell workers apart: leave out worker={worker!r}"
             )

@@ -1,27 +1,41 @@
-"""A dict that counts its changes, so that whoever worked something out from it knows at once whether it still holds."""
+"""Dicts that note their changes, so that what was worked out from them is known to hold without another look."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-__all__ = ["Watched"]
+__all__ = ["Version", "Watched"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
+class Version:
+    """A number that goes up with every change of whatever it is the version of."""
+
+    __slots__ = ("number",)
+
+    def __init__(self) -> None:
+        self.number = 0
+
+
 class Watched(dict[K, V]):
-    """A dict whose ``changes`` is another number after every change."""
+    """A dict whose ``version`` goes up with every change; several may share one."""
 
-    changes = 0
+    # Unpickling sets items before attributes: those changes are noted here, where nobody looks.
+    version = Version()
+
+    def __init__(self, *arguments: Any, version: Version | None = None) -> None:
+        super().__init__(*arguments)
+        self.version = Version() if version is None else version
 
 
-def _counted(name: str) -> Callable[..., Any]:
+def _noted(name: str) -> Callable[..., Any]:
     method = getattr(dict, name)
 
     def changing(self: Watched[Any, Any], *arguments: Any, **keywords: Any) -> Any:
-        self.changes += 1
+        self.version.number += 1
         return method(self, *arguments, **keywords)
 
     changing.__name__, changing.__doc__ = name, method.__doc__
@@ -29,4 +43,4 @@ def _counted(name: str) -> Callable[..., Any]:
 
 
 for _name in ("__setitem__", "__delitem__", "__ior__", "clear", "pop", "popitem", "setdefault", "update"):
-    setattr(Watched, _name, _counted(_name))
+    setattr(Watched, _name, _noted(_name))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mxcore as mx
-from mxcore.rule import program_of
+from mxcore.step.program import program_of
 from mxcore.testing.subject import Subject, own_fields, subjects
 
 CLASSES = {
@@ -143,8 +143,8 @@ class Run:
     @property
     def plans(self) -> list[Any]:
         """The plans of the last call."""
-        (step,) = self.optimizer._steps.values()
-        return [group.plan for group in step.groups]
+        (step,) = self.update._runner.steps()
+        return step.plans
 
 
 def after_three_steps(name: str, arguments: Any, dtype: Any, place: Place) -> Run:

@@ -6,22 +6,25 @@ import sys
 import xml.etree.ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import mxcore as mx
 from mxcore import kernel
-from mxcore.bench import ours, results, targets, timing
+from mxcore.bench import called, calls, machine, ours, results, targets, timing
+from mxcore.bench.device import CPU, GPU, Device
 from mxcore.bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
 from mxcore.bench.problem import ALGORITHMS, Problem
 from mxcore.bench.suite import GROUPS, names, suite
 from mxcore.bench.workloads import WORKLOADS
 from mxcore.cli import main
 
-PEERS = ("torch", "jax", "optax")
+PEERS = ("torch", "jax", "optax", "thinc", "deepspeed")
 
 
 def bench(*arguments: object) -> Any:
@@ -30,8 +33,9 @@ def bench(*arguments: object) -> Any:
 
 @pytest.fixture
 def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment where neither torch nor jax is installed."""
-    for name in PEERS:
+    """An environment where no peer is installed."""
+    imported = [name for name in sys.modules if name.partition(".")[0] in PEERS]
+    for name in (*PEERS, *imported):
         monkeypatch.setitem(sys.modules, name, None)
 
 
@@ -62,7 +66,7 @@ def test_a_workload_has_the_size_of_its_model(name: str, tensors: int, parameter
 
 def test_words_choose_experiments() -> None:
     assert {one.group for one in suite()} == set(GROUPS)
-    assert {one.workload for one in suite()} == set(names())
+    assert {one.workload for one in suite(GROUPS)} == set(names())
     assert [one.label for one in suite(["mlp"], ["sgd"])] == ["MLP, sgd, float32"]
     assert {one.dtype for one in suite(["one"])} == {"float32", "bfloat16"}
     assert {one.workload for one in suite(["fills", "import"])} == {
@@ -71,8 +75,29 @@ def test_words_choose_experiments() -> None:
     }
 
 
+def test_calls_with_large_arrays_run_if_they_are_named() -> None:
+    left_out = set(names()) - {one.workload for one in suite()}
+    assert {names()[name] for name in left_out} == {"calls"}
+    assert {one.parameters for one in suite(["calls"])} == {4, 1000, 10_000, 100_000}
+    assert {one.parameters for one in suite() if one.group == "calls"} == {4, 1000}
+    assert [one.parameters for one in suite(["lists-10000"])] == [10_000]
+
+
+def test_cases_that_would_be_about_memory_are_left_out() -> None:
+    cases = {one.workload: {entrant.case for entrant in one.entrants} for one in suite(["calls"])}
+    assert "1280 in turn" in cases["one-by-one-10000"]
+    assert cases["one-by-one-100000"] == {"alone", "10 in turn", "160 in turn"}
+    assert all(one.memory < 4e9 for one in suite(["calls"]))
+
+
+def test_calls_are_about_adam_in_float32_unless_something_else_is_named() -> None:
+    assert {(one.optimizer, one.dtype) for one in suite(["calls"])} == {("adam", "float32")}
+    assert {one.optimizer for one in suite(["calls"], ["sgd", "lamb"])} == {"sgd", "lamb"}
+    assert suite(["calls"], dtypes=["bfloat16"]) == []
+
+
 def test_contestants_of_an_experiment_have_names_of_their_own() -> None:
-    for experiment in suite():
+    for experiment in (*suite(GROUPS), *suite(device=GPU)):
         found = [entrant.name for entrant in experiment.entrants]
         assert len(set(found)) == len(found), experiment.label
 
@@ -109,6 +134,191 @@ def test_fresh_gradients_are_new_arrays_with_the_same_values(monkeypatch: pytest
     assert len({id(grad) for grads in [*given, problem.grads] for grad in grads}) == 4 * (len(given) + 1)
 
 
+# --- ways to call ----------------------------------------------------------------------------------------------------
+
+CASES = {case.name: case for shape in calls.SHAPES for case in shape.cases}
+
+
+def small(case: calls.Case, device: Device = CPU) -> Problem:
+    """As many parameters of 4 numbers as a case is about."""
+    workload = attrs.evolve(WORKLOADS["tiny-4"], shapes=((4,),) * case.parameters)
+    return Problem.make(workload, ALGORITHMS["adam"], "float32", device)
+
+
+def given(case: calls.Case, samples: int = 1, **options: Any) -> tuple[Problem, list[list[tuple[Any, Any, Any]]]]:
+    """What a caller is given, sample by sample; the first call is the one that warms up."""
+    seen: list[list[tuple[Any, Any, Any]]] = []
+
+    def prepare(problem: Problem) -> calls.Prepare:
+        return lambda *arguments: lambda: seen[-1].append(arguments)
+
+    caller = calls.Caller("recorder", prepare, ready=lambda: seen.append([]), **options)
+    (entrant,) = calls.entrants([case], [caller])
+    problem = small(case)
+    sample = entrant.build(problem)
+    for _ in range(samples):
+        sample(2)
+    return problem, seen[1:]
+
+
+@pytest.mark.parametrize("count", [10, 160, 1280])
+def test_parameters_in_turn_are_called_one_after_the_other(count: int) -> None:
+    problem, (seen,) = given(CASES[f"{count} in turn"])
+    assert [index for index, _, _ in seen] == [*range(count)] * 2
+    assert all(grad is problem.grads[index] and weight is problem.weights[index] for index, grad, weight in seen)
+
+
+def test_lists_are_the_same_or_share_nothing_or_half_of_their_parameters() -> None:
+    def lists(name: str) -> tuple[set[int], set[int]]:
+        _, (seen,) = given(CASES[name])
+        (first, grads, weights), (second, *_) = seen[:2]
+        assert len(first) == len(grads) == len(weights) == len(second) == 160
+        return set(first), set(second)
+
+    assert lists("same list")[0] == lists("same list")[1]
+    assert not lists("two in turn")[0] & lists("two in turn")[1]
+    assert len(lists("overlapping")[0] & lists("overlapping")[1]) == 80
+
+
+def test_who_takes_no_lists_gets_the_same_updates_one_by_one() -> None:
+    for name in ("same list", "two in turn", "overlapping"):
+        (_, (listed,)), (_, (single,)) = given(CASES[name]), given(CASES[name], lists=False)
+        assert [index for index, _, _ in single] == [one for indices, _, _ in listed for one in indices]
+
+
+@pytest.mark.parametrize(
+    ("name", "new_grads", "new_weights", "same_memory"),
+    [
+        ("same arrays", False, False, True),
+        ("new gradient", True, False, True),
+        ("new view", False, True, True),
+        ("other weight", False, True, False),
+    ],
+)
+def test_each_call_has_new_arrays_of_the_kind_that_its_case_names(
+    name: str, *, new_grads: bool, new_weights: bool, same_memory: bool
+) -> None:
+    problem, samples = given(CASES[name], samples=2)
+    _, grads, weights = zip(*(arguments for sample in samples for arguments in sample), strict=True)
+    for arrays, own, new in ((grads, problem.grads[0], new_grads), (weights, problem.weights[0], new_weights)):
+        assert len({id(array) for array in [*arrays, own]}) == (len(arrays) + 1 if new else 1)
+        assert all((array == own).all() for array in arrays)
+    assert {np.shares_memory(weight, problem.weights[0]) for weight in weights} == {same_memory}
+    assert all(grad.base is None for grad in grads if new_grads)
+
+
+def test_new_arrays_are_made_for_few_calls_at_a_time() -> None:
+    case = CASES["new gradient"]
+    workload = attrs.evolve(WORKLOADS["tiny-4"], shapes=((100_000,),))
+    problem = Problem.make(workload, ALGORITHMS["adam"], "float32")
+    alive: list[int] = []
+    grads: dict[int, Any] = {}
+
+    def prepare(_: Problem) -> calls.Prepare:
+        return lambda index, grad, weight: lambda: grads.setdefault(id(grad), grad) is None
+
+    (entrant,) = calls.entrants(
+        [case], [calls.Caller("r", prepare, ready=lambda: (alive.append(len(grads)), grads.clear()))]
+    )
+    entrant.build(problem)(10 * len(case.updates))
+    assert max(alive) <= 2 * len(case.updates)
+
+
+@pytest.mark.parametrize("shape", calls.SHAPES, ids=lambda one: one.name)
+def test_every_caller_updates_every_parameter_of_its_case(shape: calls.Shape) -> None:
+    (experiment,) = suite([f"{shape.name}-4"])
+    built = set()
+    for entrant in experiment.entrants:
+        case = CASES[entrant.case]
+        problem = small(case)
+        try:
+            entrant.build(problem)(1)
+        except LeftOutError:
+            continue
+        assert all(mean.all() for mean in problem.slots[0]), entrant.name
+        built.add(entrant.family)
+    assert built >= {"mxcore llvm", "mxcore llvm direct", "mxcore numpy", "NumPy out="}
+
+
+def test_all_callers_come_to_the_same_weights() -> None:
+    case = calls.Case("some", ((0, 1), (1, 2), 0), grad=np.copy)  # thinc zeroes those that it is given
+    weights = {}
+    for caller in (*ours.callers(ALGORITHMS["adam"], 1), *called.callers(ALGORITHMS["adam"], 1)):
+        problem = small(case)
+        for array in problem.weights:
+            array[...] = 0
+        try:
+            calls.entrants([case], [caller])[0].build(problem)(1)
+        except LeftOutError:
+            continue
+        weights[caller.family] = np.stack(problem.weights)
+    assert len(weights) >= 3
+    for found in weights.values():
+        # They differ in where epsilon is added, which shows where a gradient is small.
+        assert np.allclose(found, weights["mxcore llvm"], rtol=0.02, atol=0)
+
+
+def test_thinc_gets_a_gradient_with_values_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    class Adam:
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            self.mom1: dict[Any, Any] = {}
+            self.mom2: dict[Any, Any] = {}
+
+        def __call__(self, key: Any, weights: Any, gradient: Any) -> None:
+            seen.append(bool(gradient.any()))
+            gradient *= 0
+
+    monkeypatch.setitem(sys.modules, "thinc.api", SimpleNamespace(Adam=Adam))
+    case = CASES["same arrays"]
+    thinc, plain, *_ = called.callers(ALGORITHMS["adam"], 1)
+    assert (thinc.family, plain.family) == ("thinc", "thinc plain")
+    problem = small(case)
+    before = problem.grads[0].copy()
+    calls.entrants([case], [thinc])[0].build(problem)(2000)
+    assert (problem.grads[0] == before).all()
+    assert max(len(run) for run in "".join("x" if has else "." for has in seen).split("x")) < 800
+    with pytest.raises(LeftOutError, match="thinc has no LAMB"):
+        called.callers(ALGORITHMS["lamb"], 1)[0].prepare(problem)
+
+
+# --- a GPU -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_gpu_has_its_own_contestants_and_neither_fills_nor_a_start() -> None:
+    experiments = suite(device=GPU)
+    assert {one.group for one in experiments} == {"steps", "overhead", "calls"}
+    assert {one.dtype for one in experiments} == {"float32"}
+    (arrays,) = suite(["arrays-4"], device=GPU)
+    assert {one.family for one in arrays.entrants} == {
+        *("mxcore cuda", "mxcore cuda direct"),
+        *("torch fused", "torch foreach", "CuPy out="),
+    }
+    assert {one.threads for experiment in experiments for one in experiment.entrants} == {None}
+    assert {one.name for one in arrays.references} == {"CuPy out=", "same arrays", "torch"}
+
+
+@pytest.mark.parametrize("name", ["mlp", "tiny-4", "arrays-4", "lists-4"])
+def test_contestants_of_a_gpu_wait_for_it_before_and_after_each_sample(name: str) -> None:
+    """On arrays of the host, as those of a GPU need one."""
+    waited: list[str] = []
+
+    @attrs.frozen
+    class Recorder(Device):
+        def wait(self) -> None:
+            waited.append(self.name)
+
+    device = Recorder("gpu", mx.cpu(), "NumPy", (), ())
+    (experiment,) = suite([name], ["adam"], device=GPU)
+    workload = attrs.evolve(WORKLOADS["tiny-4"], shapes=((4,),) * 320)
+    for entrant in experiment.entrants:
+        if not entrant.family.startswith("torch"):
+            waited.clear()
+            entrant.build(Problem.make(workload, ALGORITHMS["adam"], "float32", device))(1)
+            assert waited == ["gpu", "gpu"], entrant.name
+
+
 # --- timing ----------------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +343,19 @@ def test_a_reference_has_as_many_threads_or_is_the_fastest() -> None:
     assert equal.pick(Entrant("mxcore", timed, 4), medians) is None
     assert best.pick(Entrant("mxcore", timed, 2), medians) == torch(1)
     assert Reference("limit", "limit").pick(torch(1), medians) is None
+
+
+def test_a_case_is_compared_with_the_same_case_or_with_the_first_one_of_its_family() -> None:
+    def entrant(family: str, case: str) -> Entrant:
+        return Entrant(family, timed, 1, case)
+
+    medians = {entrant(family, case): 1.0 for family in ("mxcore", "thinc") for case in ("alone", "in turn")}
+    assert Reference("thinc", "thinc").pick(entrant("mxcore", "in turn"), medians) == entrant("thinc", "in turn")
+    assert Reference("alone", None, case="alone").pick(entrant("thinc", "in turn"), medians) == entrant(
+        "thinc", "alone"
+    )
+    assert Reference("thinc", "thinc").pick(entrant("mxcore", "overlapping"), medians) is None
+    assert entrant("mxcore", "in turn").name == "mxcore 1T, in turn"
 
 
 def test_every_round_samples_everyone_without_garbage_collection() -> None:
@@ -166,6 +389,32 @@ def test_the_setup_of_a_step_is_told_how_often_it_is_called() -> None:
     timed(setup)(5)
     assert told == [6]
     assert len(stepped) == 6
+
+
+def test_a_sample_is_made_in_parts_if_a_setup_serves_few_calls() -> None:
+    told: list[int] = []
+    stepped: list[int] = []
+    timed(lambda calls: told.append(calls) or (lambda: stepped.append(1)), at_most=4)(10)
+    assert told == [5, 5, 3]
+    assert len(stepped) == 13
+
+
+def test_the_time_of_a_step_is_shared_among_its_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def setup(calls: int) -> Callable[[], None]:
+        clock[0] += 1000  # preparing takes long, and does not count
+        return lambda: clock.__setitem__(0, clock[0] + 20)
+
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+    assert timed(setup, updates=10, at_most=2)(25) == 2.0
+    assert timed(setup)(25) == 20.0
+
+
+def test_work_that_was_started_earlier_is_not_timed() -> None:
+    done: list[str] = []
+    timed(lambda _: lambda: done.append("step"), wait=lambda: done.append("wait"))(2)
+    assert done == ["step", "wait", "step", "step", "wait"]
 
 
 def test_a_process_that_fails_is_left_out_with_its_last_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +489,43 @@ def test_a_short_run_writes_its_figures_and_a_picture(tmp_path: Path) -> None:
         assert row["contestant"] in run.output
     assert {row["contestant"] for row in experiment["results"]} >= {"limit 1T", "NumPy naive 1T", "NumPy out= 1T"}
     limit = next(row for row in experiment["results"] if row["family"] == "limit")
-    assert limit["ratios"] == {"limit": 1.0}
+    assert limit["ratios"].keys() == {"limit", "NumPy out="}
+    assert limit["ratios"]["limit"] == 1.0
+
+
+@pytest.mark.usefixtures("_no_peers")
+def test_a_short_run_of_calls_says_what_each_contestant_was_called_with(tmp_path: Path) -> None:
+    file = tmp_path / "arrays.json"
+    run = bench("--workload", "arrays-4", "--only", "mxcore", "--only", "NumPy", "--seconds", 0.001, "--json", file)
+    assert run.exit_code == 0, run.output
+    (experiment,) = json.loads(file.read_text("utf-8"))["experiments"]
+    assert (experiment["group"], experiment["tensors"], experiment["parameters"]) == ("calls", 1, 4)
+    rows = {(row["family"], row["case"]): row for row in experiment["results"]}
+    assert {case for _, case in rows} == {"same arrays", "new gradient", "new view", "other weight"}
+    for (family, case), row in rows.items():
+        assert row["contestant"] == f"{family} 1T, {case}"
+        assert row["contestant"] in run.output
+        assert row["ratios"].keys() == {"NumPy out=", "same arrays"}
+        assert case != "same arrays" or row["ratios"]["same arrays"] == 1.0
+
+
+@pytest.mark.parametrize("library", ["thinc", "deepspeed", "torch"])
+@pytest.mark.usefixtures("_no_peers")
+def test_calls_go_on_without_a_peer(library: str) -> None:
+    for caller in called.callers(ALGORITHMS["adam"], 1):
+        if caller.family.lower().startswith(library):
+            with pytest.raises(LeftOutError, match=f"{library} is not installed"):
+                caller.prepare(small(CASES["alone"]))
+
+
+def test_a_gpu_that_cannot_be_used_is_one_line_that_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    for name in ("xp", "cuda"):
+        monkeypatch.delitem(mx.gpu().backend.__dict__, name, raising=False)
+    run = bench("--device", "gpu", "--seconds", 0.001)
+    assert run.exit_code == 2
+    assert run.output.startswith("Error: a GPU needs CuPy")
+    assert run.output.count("\n") == 1
 
 
 @pytest.mark.usefixtures("_no_peers")
@@ -264,7 +549,7 @@ def test_a_picture_may_be_an_svg(tmp_path: Path) -> None:
 
 
 def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "available_memory", lambda: 10**9)
+    monkeypatch.setattr(machine, "available_memory", lambda: 10**9)
     (experiment,) = suite(["gpt2"], ["adam"], ["float32"])
     result = results.run(experiment, seconds=0.001)
     assert result.skipped == "needs about 6.0 GB of memory, 1.0 GB are available"
@@ -279,6 +564,9 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
         (["--seconds", "0"], "0.0 is not in the range x>0"),
         (["--threads", "none"], "'none' is not a valid integer"),
         (["--only", "nobody"], "no contestant's name contains 'nobody'"),
+        (["--device", "tpu"], "'tpu' is not one of 'cpu', 'gpu'"),
+        (["--device", "gpu", "--check"], "the targets are about the CPU"),
+        (["--workload", "calls", "--dtype", "bfloat16"], "nothing is left to time"),
         (["--json", "no/such/folder.json"], "'no/such/folder.json' is in a folder that is not there"),
         (["--plot", "speed.pdf"], "'speed.pdf' must end in .png or .svg"),
         (["--fast"], "No such option"),
@@ -321,6 +609,17 @@ def test_a_target_is_about_something_that_is_timed() -> None:
     for target in targets.TARGETS:
         experiment = experiments[target.workload, target.optimizer, target.dtype]
         assert target.figure in {"seconds", *(one.name for one in experiment.references)}
+        assert (target.family, target.case) in {(one.family, one.case) for one in experiment.entrants}
+
+
+def test_a_target_for_a_case_is_about_no_other_case() -> None:
+    (experiment,) = suite(["arrays-4"])
+    rows = tuple(
+        attrs.evolve(made_up_row(1, thinc=ratio), case=case)
+        for case, ratio in (("same arrays", 0.1), ("new view", 0.9))
+    )
+    target = targets.Target("arrays-4", "mxcore llvm", "thinc", 0.5, "adam", "float32", "new view")
+    assert target.measured([results.Result(experiment, 3, rows)]) == 0.9
 
 
 def test_at_equal_threads_each_must_meet_the_bound_and_else_the_one_with_most() -> None:

@@ -15,10 +15,10 @@ from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
-from mxcore.kernel import executors
+from mxcore.kernel import host
 from mxcore.kernel.direct import DirectPlan
 from mxcore.kernel.norm import CHUNK
-from mxcore.kernel.threads import get_num_threads, run_parts, set_num_threads
+from mxcore.kernel.threads import get_num_threads, set_num_threads
 
 
 @pytest.fixture(params=["llvm", "numpy"])
@@ -117,7 +117,7 @@ def test_half_precision_is_rounded_as_numpy_rounds_it(dtype: str) -> None:
 
 def test_results_do_not_depend_on_the_number_of_threads(threads: None, emitter: str) -> None:
     rng = np.random.default_rng(1)
-    sizes = (executors.PARALLEL_FROM, 3, CHUNK + 1)
+    sizes = (host.PARALLEL_FROM, 3, CHUNK + 1)
     results = []
     for count in (1, 2, 5):
         set_num_threads(count)
@@ -130,17 +130,7 @@ def test_results_do_not_depend_on_the_number_of_threads(threads: None, emitter: 
     assert results[0] == results[1] == results[2]
 
 
-def test_a_failure_in_a_part_reaches_the_caller(threads: None) -> None:
-    done: list[int] = []
-
-    def part(first: int, last: int) -> None:
-        if first == 1:
-            raise ArithmeticError("part")
-        done.append(first)
-
-    with pytest.raises(ArithmeticError, match="part"):
-        run_parts(part, [(0, 1), (1, 2), (2, 3)])
-    assert sorted(done) == [0, 2]
+def test_a_number_of_threads_is_at_least_1() -> None:
     with pytest.raises(ValueError, match="the number of threads must be an integer of at least 1, got 0"):
         set_num_threads(0)
 
@@ -237,7 +227,7 @@ def test_two_optimizers_run_in_two_threads(emitter: str) -> None:
 
 
 def test_a_failure_while_compiling_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(source: str, *names: str) -> list[int]:
+    def broken(source: str) -> Any:
         raise RuntimeError("no such instruction")
 
     monkeypatch.setattr("mxcore.kernel.machine.compile_ir", broken)
@@ -330,7 +320,7 @@ def test_whatever_is_assigned_between_steps_takes_effect(emitter: str) -> None:
         step = update.bind(weights, grads) if way == "bound" else lambda: update([0, 1, 2], grads, weights)
         for _ in changes(update, parameter):
             for _ in range(2):
-                step() if way != "anew" else (optimizer.forget_steps(), step())
+                step() if way != "anew" else (update._runner.forget(), step())
         return b"".join(weight.tobytes() for weight in weights)
 
     assert run("called") == run("bound") == run("anew")
@@ -400,7 +390,7 @@ def test_a_step_counts_for_the_device_that_is_set() -> None:
         for device in (0, 0, 0, 1, 0):
             optimizer._set_current_context(device)
             if anew:
-                optimizer.forget_steps()
+                update._runner.forget()
             grad[:] = device + 0.5
             update([0], [grad], [weight])
         assert optimizer._all_index_update_counts == {0: {0: 4}, 1: {0: 1}}

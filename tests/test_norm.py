@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
-from mxcore.kernel import executors
+from mxcore.kernel import host
 from mxcore.kernel.direct import DirectPlan
 from mxcore.kernel.norm import CHUNK, LANES
 from mxcore.kernel.trace import RuleError
@@ -70,7 +70,7 @@ def test_a_norm_does_not_depend_on_the_layout() -> None:
 def test_long_arrays_have_the_bits_of_the_rule_on_any_number_of_threads(
     name: str, arguments: dict[str, Any], emitter: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(host, "PARALLEL_FROM", 1)
     rng, threads = np.random.default_rng(1), mx.get_num_threads()
     first = [rng.normal(size=size).astype("f4") for size in SIZES]
     grads = [[rng.permutation(array) for array in first] for _ in range(2)]

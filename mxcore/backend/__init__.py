@@ -85,6 +85,12 @@ class Backend(Protocol):
     def fill(self, array: Array, values: Any) -> None:
         """Write values (a number, or an array of the host or of this library) into ``array``, cast to its dtype."""
 
+    def assignment(self, array: Array, values: Array) -> list[tuple[Any, ...]]:
+        """The same for values of this library, as calls that are yet to be made.
+
+        Each is a function that is C all the way down, and its arguments. They may leave another device the current one.
+        """
+
     def is_writable(self, array: Array) -> bool:
         """Whether ``array`` may be updated in place."""
 

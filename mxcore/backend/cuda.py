@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OPTIONS", "Cuda", "Kernel"]
 
-Kernel = Callable[[int, int, Sequence[Any]], None]
-"""``kernel(blocks, threads, arguments)``: a launch into the current stream; arrays stand for their addresses."""
+Kernel = Callable[[int, int, Sequence[Any]], tuple[Any, ...]]
+"""``kernel(blocks, threads, arguments)``: the call, C all the way down, that launches it into the current stream.
+
+Arrays among the arguments stand for their addresses."""
 
 _NO_DEVICE = 100  # cudaErrorNoDevice
 OPTIONS = ("--fmad=false", "--ftz=false")
@@ -65,6 +67,10 @@ class Cuda:
         context: AbstractContextManager[Any] = self.xp.cuda.Device(device)
         return context
 
+    def use(self, device: int) -> tuple[Any, ...]:
+        """The call, C all the way down, that makes a device the current one from then on."""
+        return (self.xp.cuda.Device(device).use,)
+
     def stream(self) -> int:
         """The stream that is current on the current device."""
         return int(self.xp.cuda.get_current_stream().ptr)
@@ -81,8 +87,8 @@ class Cuda:
             self._modules[key].load(self.binary(source))
         function = self._modules[key].get_function(name)
 
-        def launch(blocks: int, threads: int, arguments: Sequence[Any]) -> None:
-            function((blocks,), (threads,), tuple(arguments))
+        def launch(blocks: int, threads: int, arguments: Sequence[Any]) -> tuple[Any, ...]:
+            return (function, (blocks,), (threads,), tuple(arguments))
 
         return launch
 

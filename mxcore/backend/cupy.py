@@ -68,6 +68,12 @@ class CupyBackend:
         with self.on(self.device_of(array)):
             array[...] = self.xp.asarray(values, dtype=array.dtype)
 
+    def assignment(self, array: Array, values: Array) -> list[tuple[Any, ...]]:
+        device = self.device_of(array)
+        with self.on(device):
+            converted = self.xp.asarray(values, dtype=array.dtype)
+        return [self.cuda.use(device), (array.__setitem__, ..., converted)]
+
     def is_writable(self, array: Array) -> bool:
         return True  # CuPy has no read-only arrays
 

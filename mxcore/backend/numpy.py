@@ -59,6 +59,9 @@ class NumpyBackend:
     def fill(self, array: Array, values: Any) -> None:
         array[...] = values
 
+    def assignment(self, array: Array, values: Array) -> list[tuple[Any, ...]]:
+        return [(array.__setitem__, ..., values)]
+
     def is_writable(self, array: Array) -> bool:
         return bool(array.flags.writeable)
 
@@ -66,6 +69,6 @@ class NumpyBackend:
         if not members[0].computes_in_place:
             return DirectPlan(self, program, static, members)
         # With their emitters: for the first update, not for the import.
-        from mxcore.kernel.plan import FusedPlan
+        from mxcore.kernel.host import on_host
 
-        return FusedPlan(program, static, members)
+        return on_host(program, static, members)

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from mxcore.backend import BackendError
+from mxcore.bench.device import DEVICES
 from mxcore.bench.experiment import Entrant, Experiment
 from mxcore.bench.problem import ALGORITHMS, DTYPES
 from mxcore.bench.results import Result, run
@@ -39,15 +41,29 @@ _FILE = click.Path(path_type=Path)
     multiple=True,
     type=click.Choice([*GROUPS, *names()]),
     metavar="NAME",
-    help="A workload, or a group of them, as listed below; may be repeated.  [default: all]",
+    help="A workload, or a group of them, as listed below; may be repeated.  [default: all, but calls with 4 and "
+    "1000 numbers only]",
 )
-@click.option("--optimizer", "optimizers", multiple=True, type=click.Choice([*ALGORITHMS]), help="[default: all]")
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    type=click.Choice([*ALGORITHMS]),
+    help="[default: adam for calls, all for the rest]",
+)
 @click.option(
     "--dtype",
     "dtypes",
     multiple=True,
     type=click.Choice(DTYPES),
     help="Of the weights; bfloat16 has float32 masters.  [default: float32, and both for the large workloads]",
+)
+@click.option(
+    "--device",
+    type=click.Choice([*DEVICES]),
+    default="cpu",
+    show_default=True,
+    help="Where the arrays are. A GPU needs CuPy, and runs steps, overhead and calls in float32.",
 )
 @click.option(
     "--threads",
@@ -77,9 +93,10 @@ def bench(ctx: click.Context, /, **options: Any) -> None:
     """Time the optimizers against other libraries and against what memory allows.
 
     Contestants of one experiment take turns in one process. Columns that begin with × are medians of the ratios round
-    by round: to a kernel with the same loads and stores and next to no arithmetic (limit), to torch's fused optimizer
-    on as many threads (torch), and to that on the number of threads where it is fastest (best torch). Libraries that
-    are not installed are left out.
+    by round: to a kernel with the same loads and stores and next to no arithmetic (limit), to NumPy as people write it
+    (NumPy out=), to torch's fused optimizer on as many threads (torch), and to that on the number of threads where it
+    is fastest (best torch). Calls are compared with thinc and with their first case, too, and their times are those for
+    one parameter. Libraries that are not installed are left out.
     """
     none_missed = _run(**options)
     ctx.exit(0 if none_missed else 1)
@@ -90,6 +107,7 @@ def _run(
     workloads: Sequence[str],
     optimizers: Sequence[str],
     dtypes: Sequence[str],
+    device: str,
     threads: Sequence[int],
     seconds: float,
     only: Sequence[str],
@@ -101,9 +119,11 @@ def _run(
     from mxcore.bench import machine, ours, table, targets
     from mxcore.tables import console
 
-    experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)))
+    described = machine.describe(_usable(device, check=check))
+    experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)), DEVICES[device])
+    if not experiments:
+        raise RefusedError("nothing is left to time: calls are in float32, and a GPU times no fills and no start")
     wanted = _filter(experiments, only)
-    described = machine.describe()
     console().print(machine.line(described))
     with ours.restored():
         results = _run_all([one for one in experiments if any(map(wanted, one.entrants))], seconds, wanted)
@@ -118,6 +138,16 @@ def _run(
 
         _write(plot, lambda: draw(plot, results, described))
     return not any(verdict.met is False for verdict in verdicts)
+
+
+def _usable(device: str, *, check: bool) -> str | None:
+    """The model of the GPU that was asked for, if one was."""
+    if device != "cpu" and check:
+        raise RefusedError("the targets are about the CPU: leave out --check or --device")
+    try:
+        return DEVICES[device].describe()
+    except BackendError as error:
+        raise RefusedError(str(error)) from error
 
 
 def _filter(experiments: Sequence[Experiment], only: Sequence[str]) -> Callable[[Entrant], bool]:

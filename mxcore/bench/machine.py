@@ -13,13 +13,21 @@ from mxcore import kernel
 
 __all__ = ["available_memory", "describe", "line"]
 
-_TAKING_PART = ("mxcore", "numpy", "llvmlite", "ml-dtypes", "torch", "jax", "optax")
+_TAKING_PART = (
+    *("mxcore", "numpy", "llvmlite", "ml-dtypes", "cupy-cuda12x", "cupy-cuda13x"),
+    *("torch", "jax", "optax", "thinc", "deepspeed"),
+)
 
 
-def describe() -> dict[str, Any]:
-    """The processor, the system, the versions of everything that takes part, the kernel in use, and the date."""
+def describe(gpu: str | None = None) -> dict[str, Any]:
+    """The processor, the system, the versions of everything that takes part, the kernel in use, and the date.
+
+    Args:
+        gpu: the model of the GPU, where the arrays are on one.
+    """
     return {
         "cpu": _cpu(),
+        "gpu": gpu,
         "cores": os.cpu_count(),
         "memory_available_bytes": available_memory(),
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -35,7 +43,8 @@ def line(machine: dict[str, Any]) -> str:
     """The same in a line, for tables and plots."""
     versions = [f"{name} {found}" for name, found in machine["versions"].items() if found]
     cores = f"{machine['cores']} core{'' if machine['cores'] == 1 else 's'}"
-    return f"{machine['cpu']}, {cores}, Python {machine['python']}, {', '.join(versions)}; {machine['date'][:10]}"
+    gpu = f", {machine['gpu']}" if machine.get("gpu") else ""
+    return f"{machine['cpu']}, {cores}{gpu}, Python {machine['python']}, {', '.join(versions)}; {machine['date'][:10]}"
 
 
 def _cpu() -> str:

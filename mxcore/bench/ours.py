@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,17 +11,20 @@ from typing import Any
 import mxcore as mx
 from mxcore import kernel
 from mxcore.backend import Array
-from mxcore.bench.experiment import Entrant, LeftOutError, Sampler, Setup, timed
+from mxcore.bench.calls import Caller, Prepare
+from mxcore.bench.device import CPU, Device
+from mxcore.bench.experiment import Entrant, LeftOutError, Sampler, Setup, Step, timed
 from mxcore.bench.problem import LEARNING_RATE, Algorithm, Problem
 from mxcore.optimizer import Optimizer, Updater
 
-__all__ = ["EMITTERS", "choose", "entrants", "fills", "limits", "missing", "restored"]
+__all__ = ["EMITTERS", "callers", "choose", "entrants", "fills", "limits", "missing", "restored"]
 
 Call = Callable[[Updater, Problem], Setup]
 
 
 EMITTERS = ("llvm", "numpy")
-"""The emitters, the fastest first."""
+"""The emitters for the host, the fastest first."""
+_GPU_EMITTER = "cuda"
 
 
 def missing(emitter: str) -> str | None:
@@ -30,12 +34,16 @@ def missing(emitter: str) -> str | None:
     return None
 
 
-def choose(emitter: str, threads: int) -> None:
+def choose(emitter: str, threads: int | None) -> None:
     """Let what is compiled from now on use an emitter, and every step that many threads.
 
+    Arrays on a GPU leave no choice: with their emitter, or without a number of threads, nothing changes.
+
     Raises:
-        LeftOutError: the emitter is not to be had here.
+        LeftOutError: the emitter is not available here.
     """
+    if emitter == _GPU_EMITTER or threads is None:
+        return
     if why := missing(emitter):
         raise LeftOutError(why)
     kernel.use(emitter)
@@ -79,25 +87,62 @@ def _fresh(updater: Updater, problem: Problem) -> Setup:
 _CALLS: dict[str, Call] = {"": _listed, " bound": _bound, " fresh": _fresh}
 
 
-def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool) -> list[Entrant]:
+def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool, device: Device = CPU) -> list[Entrant]:
     """Every emitter on the numbers of threads that it runs on; with ``every_call``, by every way to call it."""
     calls = _CALLS if every_call else {"": _listed}
     return [
         Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
-        for emitter in EMITTERS
+        for emitter in _emitters(device)
         for name, call in calls.items()
         for count in _runs_on(emitter, threads)
     ]
 
 
-def limits(algorithm: Algorithm, threads: Sequence[int]) -> list[Entrant]:
+def limits(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
     """The same traffic with next to no arithmetic, by the best emitter there is and the shortest way to call it."""
-    emitter = next(one for one in EMITTERS if not missing(one))
-    return [Entrant("limit", _sampler(algorithm, _bound, emitter, count, limit=True), count) for count in threads]
+    emitter = next(one for one in _emitters(device) if not missing(one))
+    return [
+        Entrant("limit", _sampler(algorithm, _bound, emitter, count, limit=True), count)
+        for count in _runs_on(emitter, threads)
+    ]
+
+
+def callers(algorithm: Algorithm, threads: int, device: Device = CPU) -> list[Caller]:
+    """Every emitter through an updater, and the fastest through the optimizer itself as well."""
+    first, *rest = _emitters(device)
+    ways = (("", first, _through_updater), (" direct", first, _direct), *(("", one, _through_updater) for one in rest))
+    return [
+        Caller(f"mxcore {emitter}{name}", functools.partial(way, algorithm), count, _chooses(emitter, count))
+        for name, emitter, way in ways
+        for count in _runs_on(emitter, (threads,))
+    ]
+
+
+def _chooses(emitter: str, threads: int | None) -> Callable[[], None]:
+    return lambda: choose(emitter, threads)
+
+
+def _through_updater(algorithm: Algorithm, problem: Problem) -> Prepare:
+    """``updater(index, grad, weight)``, where each may be a list."""
+    updater = _updater(algorithm, problem, limit=False)
+    return lambda index, grad, weight: functools.partial(updater, index, grad, weight)
+
+
+def _direct(algorithm: Algorithm, problem: Problem) -> Prepare:
+    """``optimizer.update(index, weight, grad, state)``, and ``update_multi_precision`` with lists."""
+    optimizer, states = _updater(algorithm, problem, limit=False).optimizer, problem.states()
+
+    def prepare(index: Any, grad: Any, weight: Any) -> Step:
+        if isinstance(index, list):
+            listed = [states[one] for one in index]
+            return functools.partial(optimizer.update_multi_precision, index, weight, grad, listed)
+        return functools.partial(optimizer.update, index, weight, grad, states[index])
+
+    return prepare
 
 
 def _sampler(
-    algorithm: Algorithm, call: Call, emitter: str, threads: int, *, limit: bool = False
+    algorithm: Algorithm, call: Call, emitter: str, threads: int | None, *, limit: bool = False
 ) -> Callable[[Problem], Sampler]:
     def build(problem: Problem) -> Sampler:
         choose(emitter, threads)
@@ -107,7 +152,7 @@ def _sampler(
             choose(emitter, threads)
             return setup(calls)
 
-        return timed(chosen)
+        return timed(chosen, wait=problem.device.wait)
 
     return build
 
@@ -132,12 +177,16 @@ def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
     ]
 
 
-def _runs_on(emitter: str, threads: Sequence[int]) -> Sequence[int]:
-    """Those numbers of threads that make a difference: blocked NumPy runs on one."""
-    return threads if emitter == "llvm" else (1,)
+def _emitters(device: Device) -> Sequence[str]:
+    return (_GPU_EMITTER,) if device.on_gpu else EMITTERS
 
 
-def _filler(kind: str, emitter: str, threads: int) -> Callable[[Array], Sampler]:
+def _runs_on(emitter: str, threads: Sequence[int]) -> Sequence[int | None]:
+    """Those numbers of threads that make a difference: blocked NumPy runs on one, and a GPU decides for itself."""
+    return {"llvm": threads, _GPU_EMITTER: (None,)}.get(emitter, (1,))
+
+
+def _filler(kind: str, emitter: str, threads: int | None) -> Callable[[Array], Sampler]:
     def build(array: Array) -> Sampler:
         initializer = mx.init.create(kind)
 

@@ -1,4 +1,7 @@
-"""The contestants of other libraries: torch, and jax with optax. Neither is a dependency of this project."""
+"""The contestants of other libraries: torch, and jax with optax. Neither is a dependency of this project.
+
+Those that are called parameter by parameter are in :mod:`mxcore.bench.called`.
+"""
 
 from __future__ import annotations
 
@@ -9,62 +12,84 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import Array
+from mxcore.bench.device import CPU, Device
 from mxcore.bench.experiment import Entrant, LeftOutError, Sampler, Step, peer, timed
 from mxcore.bench.problem import LEARNING_RATE, Algorithm, Problem
 
-__all__ = ["entrants", "torch_fill", "torch_fused"]
+__all__ = ["entrants", "on_threads", "tensor", "torch_fill", "torch_fused", "torch_optimizer"]
 
 
-def entrants(algorithm: Algorithm, threads: Sequence[int]) -> list[Entrant]:
-    """Every peer; jax settles the number of its threads when it starts."""
-    foreach = [Entrant("torch foreach", _torch(algorithm, "foreach", count), count) for count in threads]
-    return [*torch_fused(algorithm, threads), *foreach, Entrant("optax jit", _optax(algorithm))]
+def entrants(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
+    """Every peer; jax settles the number of its threads when it starts, and takes part on the host."""
+    fused = torch_fused(algorithm, threads, device)
+    foreach = _torch_entrants(algorithm, "foreach", threads, device)
+    return [*fused, *foreach, *([] if device.on_gpu else [Entrant("optax jit", _optax(algorithm))])]
 
 
-def torch_fused(algorithm: Algorithm, threads: Sequence[int]) -> list[Entrant]:
+def torch_fused(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
     """What most people use, and the fastest of torch's implementations."""
-    return [Entrant("torch fused", _torch(algorithm, "fused", count), count) for count in threads]
+    return _torch_entrants(algorithm, "fused", threads, device)
+
+
+def _torch_entrants(algorithm: Algorithm, kind: str, threads: Sequence[int], device: Device) -> list[Entrant]:
+    counts = (None,) if device.on_gpu else threads
+    return [Entrant(f"torch {kind}", _torch(algorithm, kind, count), count) for count in counts]
 
 
 # --- torch -----------------------------------------------------------------------------------------------------------
 
 
-def _torch(algorithm: Algorithm, kind: str, threads: int) -> Callable[[Problem], Sampler]:
+def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Callable[[Problem], Sampler]:
     def build(problem: Problem) -> Sampler:
         torch = peer("torch")
-        parameters = [torch.nn.Parameter(_tensor(torch, array)) for array in problem.masters]
+        parameters = [torch.nn.Parameter(tensor(torch, array)) for array in problem.masters]
         for parameter, grad in zip(parameters, problem.full_grads, strict=True):
-            parameter.grad = _tensor(torch, grad)
-        optimizer = _torch_optimizer(torch, algorithm, parameters, kind)
-        for index, parameter in enumerate(parameters):
-            slots = [_tensor(torch, slot[index]) for slot in problem.slots]
-            optimizer.state[parameter].update(_torch_state(torch, algorithm, slots))
+            parameter.grad = tensor(torch, grad)
+        slots = [[tensor(torch, array) for array in arrays] for arrays in zip(*problem.slots, strict=True)]
+        optimizer = torch_optimizer(torch, algorithm, kind, parameters, slots)
         step = _three_passes(torch, problem, parameters, optimizer.step) if problem.mixed else optimizer.step
-        return timed(_on_threads(torch, threads, step))
+        return timed(_on_threads(threads, step), wait=problem.device.wait)
 
     return build
 
 
-def _torch_optimizer(torch: ModuleType, algorithm: Algorithm, parameters: list[Any], kind: str) -> Any:
+def torch_optimizer(
+    torch: ModuleType, algorithm: Algorithm, kind: str, parameters: list[Any], slots: list[list[Any]]
+) -> Any:
+    """One of torch's optimizers, which keeps its state in the given tensors.
+
+    Args:
+        torch: the module.
+        algorithm: which optimizer.
+        kind: which implementation, fused or foreach.
+        parameters: what it updates.
+        slots: for each of them, its state.
+
+    Raises:
+        LeftOutError: torch has no such optimizer.
+    """
     known = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
     if algorithm.name not in known:
         raise LeftOutError(f"torch has no {algorithm.title}")
-    cls = known[algorithm.name]
-    return cls(parameters, lr=LEARNING_RATE, **algorithm.options, **{kind: True})
+    optimizer = known[algorithm.name](parameters, lr=LEARNING_RATE, **algorithm.options, **{kind: True})
+    for parameter, arrays in zip(parameters, slots, strict=True):
+        count = torch.zeros((), dtype=torch.float32, device=parameter.device if kind == "fused" else "cpu")
+        optimizer.state[parameter].update(_torch_state(algorithm, count, arrays))
+    return optimizer
 
 
-def _torch_state(torch: ModuleType, algorithm: Algorithm, slots: list[Any]) -> dict[str, Any]:
+def _torch_state(algorithm: Algorithm, count: Any, slots: list[Any]) -> dict[str, Any]:
     """The state as torch names it, so that it need not make its own."""
     if algorithm.name == "adam":
         mean, variance = slots
-        return {"step": torch.zeros((), dtype=torch.float32), "exp_avg": mean, "exp_avg_sq": variance}
+        return {"step": count, "exp_avg": mean, "exp_avg_sq": variance}
     return {"momentum_buffer": slots[0]}
 
 
 def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step: Step) -> Step:
     """The usual recipe for half precision: gradients to float32, a step on the masters, and back to the weights."""
-    weights = [_tensor(torch, array) for array in problem.weights]
-    grads = [_tensor(torch, array) for array in problem.grads]
+    weights = [tensor(torch, array) for array in problem.weights]
+    grads = [tensor(torch, array) for array in problem.grads]
 
     def whole() -> None:
         for master, grad in zip(masters, grads, strict=True):
@@ -77,16 +102,24 @@ def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step:
     return whole
 
 
-def _tensor(torch: ModuleType, array: Array) -> Any:
+def tensor(torch: ModuleType, array: Array) -> Any:
     """The same memory as a tensor; torch knows NumPy's bfloat16 by its bits only."""
+    if not isinstance(array, np.ndarray):
+        return torch.from_dlpack(array)
     if array.dtype.name == "bfloat16":
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)
 
 
-def _on_threads(torch: ModuleType, threads: int, step: Step) -> Callable[[int], Step]:
+def on_threads(threads: int | None) -> None:
+    """Let torch compute on so many threads; None leaves it as it is."""
+    if threads is not None:
+        peer("torch").set_num_threads(threads)
+
+
+def _on_threads(threads: int | None, step: Step) -> Callable[[int], Step]:
     def setup(_: int) -> Step:
-        torch.set_num_threads(threads)
+        on_threads(threads)
         return step
 
     return setup
@@ -98,7 +131,7 @@ def torch_fill(kind: str, threads: int, low: float, high: float) -> Callable[[Ar
     def build(array: Array) -> Sampler:
         torch = peer("torch")
         fill = getattr(torch.from_numpy(array), f"{kind}_")
-        return timed(_on_threads(torch, threads, lambda: fill(low, high)))
+        return timed(_on_threads(threads, lambda: fill(low, high)))
 
     return build
 

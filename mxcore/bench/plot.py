@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["draw"]
 
 # By a word in a contestant's name.
-_COLOURS = {"limit": "#9a9a9a", **dict(zip(("mxcore", "torch", "optax", "NumPy"), COLOURS, strict=False))}
+_COLOURS = {
+    "limit": "#9a9a9a",
+    **dict(zip(("mxcore", "torch", "optax", "NumPy", "thinc", "DeepSpeed"), COLOURS, strict=False)),
+}
 _ROW, _FRAME, _WIDTH = 0.19, 0.85, 6.4  # inches: a contestant, what surrounds a panel, and a panel
 _COLUMNS = 2
 

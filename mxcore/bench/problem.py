@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from mxcore.backend import Array, get_backend
+from mxcore.backend import Array
+from mxcore.bench.device import CPU, Device
 from mxcore.bench.experiment import peer
 from mxcore.bench.traffic import AdamTraffic, LambTraffic, MomentumTraffic
 from mxcore.bench.workloads import Workload
@@ -16,7 +17,7 @@ from mxcore.optimizer import Optimizer
 
 __all__ = ["ALGORITHMS", "DTYPES", "LEARNING_RATE", "Algorithm", "Problem", "memory_needed"]
 
-DTYPES = ("float32", "bfloat16")
+DTYPES = CPU.dtypes
 # So small that a million steps on one and the same gradient leave every number an ordinary one.
 LEARNING_RATE = 1e-8
 
@@ -71,6 +72,7 @@ class Problem:
         masters: the float32 weights that are stepped: ``weights`` themselves, or their master copies.
         full_grads: the gradients for whoever steps in float32 only: ``grads``, or buffers to convert them into.
         slots: the state: for each slot, an array for each weight.
+        device: where they are.
     """
 
     weights: list[Array]
@@ -78,19 +80,20 @@ class Problem:
     masters: list[Array]
     full_grads: list[Array]
     slots: list[list[Array]]
+    device: Device = CPU
 
     @classmethod
-    def make(cls, workload: Workload, algorithm: Algorithm, dtype: str) -> Problem:
+    def make(cls, workload: Workload, algorithm: Algorithm, dtype: str, device: Device = CPU) -> Problem:
         """Arrays filled with random numbers of a plausible size.
 
         Raises:
             LeftOutError: ``dtype`` is bfloat16 and ml_dtypes is not installed.
         """
-        rng, backend = np.random.default_rng(0), get_backend("numpy")
+        rng = np.random.default_rng(0)
 
         def arrays() -> list[Array]:
             drawn = (rng.standard_normal(shape, np.float32) for shape in workload.shapes)
-            return [backend.copy(array * np.float32(0.02)) for array in drawn]
+            return [device.array(array * np.float32(0.02)) for array in drawn]
 
         # All begin where cache lines do, as arrays of torch, of JAX and of our backends do. NumPy's begin anywhere,
         # which takes up to a fifth of the time of small models, in every process another share.
@@ -99,8 +102,9 @@ class Problem:
         if dtype == "bfloat16":
             bfloat16 = peer("ml_dtypes").bfloat16
             weights, grads = ([array.astype(bfloat16) for array in arrays] for arrays in (masters, full_grads))
-        slots = [[backend.full_like(master, 0.0) for master in masters] for _ in range(algorithm.slots)]
-        return cls(weights, grads, masters, full_grads, slots)
+        zeros = device.context.backend.full_like
+        slots = [[zeros(master, 0.0) for master in masters] for _ in range(algorithm.slots)]
+        return cls(weights, grads, masters, full_grads, slots, device)
 
     @property
     def mixed(self) -> bool:

@@ -10,7 +10,6 @@ import attrs
 
 from mxcore.bench import timing
 from mxcore.bench.experiment import Entrant, Experiment, LeftOutError, Sampler
-from mxcore.bench.machine import available_memory
 from mxcore.catalogue import PluginError
 
 __all__ = ["Result", "Row", "evaluate", "run"]
@@ -22,7 +21,7 @@ class Row:
 
     Args:
         contestant: its name.
-        family: its name without the number of threads.
+        family: its name without the number of threads and the case.
         threads: how many threads it was told to use; None if it decides for itself.
         repetitions: how many steps one sample consists of.
         median_s: the median time of a step over the rounds, in seconds.
@@ -30,6 +29,7 @@ class Row:
         ns_per_parameter: the median over the number of parameters.
         gb_per_s: the bytes that a perfect step moves, over the median.
         ratios: by reference, the median of the ratios round by round; without those that did not take part.
+        case: what it was called with, where that differs within an experiment.
     """
 
     contestant: str
@@ -41,6 +41,7 @@ class Row:
     ns_per_parameter: float | None
     gb_per_s: float | None
     ratios: Mapping[str, float] = attrs.field(hash=False)
+    case: str = ""
 
 
 @attrs.frozen
@@ -93,7 +94,7 @@ def run(
         wanted: which contestants to run.
         on_round: told which share of the budget is spent.
     """
-    available = available_memory()
+    available = experiment.device.free_memory()
     if available is not None and experiment.memory > available:
         needed, there = (f"{size / 1e9:.1f} GB" for size in (experiment.memory, available))
         return Result(experiment, skipped=f"needs about {needed} of memory, {there} are available")
@@ -138,6 +139,7 @@ def evaluate(
                 ns_per_parameter=median / experiment.parameters * 1e9 if experiment.parameters else None,
                 gb_per_s=experiment.bytes_per_parameter * experiment.parameters / median / 1e9 or None,
                 ratios={name: timing.ratio(samples[entrant], samples[one]) for name, one in picked.items() if one},
+                case=entrant.case,
             )
         )
     return tuple(rows)

@@ -1,14 +1,16 @@
-"""The experiments there are, by group: whole steps, the overhead of a call, fills, and the start of a process."""
+"""The experiments by group: whole steps, the overhead of a call, ways to call, fills, and the start of a process."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
+import attrs
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.bench import by_hand, ours, peers, start
+from mxcore.bench import by_hand, called, calls, ours, peers, start
+from mxcore.bench.device import CPU, Device
 from mxcore.bench.experiment import Entrant, Experiment, Reference, Sampler, timed
 from mxcore.bench.problem import ALGORITHMS, Algorithm, Problem, memory_needed
 from mxcore.bench.workloads import WORKLOADS, Workload
@@ -21,12 +23,14 @@ _LIMIT = Reference("limit", "limit")
 # What the initializers draw by default: the parameters of torch's methods, and NumPy's way to the same numbers.
 _FILLS: dict[str, tuple[float, float]] = {"normal": (0.0, 0.01), "uniform": (-0.07, 0.07)}
 _SIZES = {"1m": 1_000_000, "25m": 25_000_000}
+_CALLS = calls.workloads()
 
 
 def names() -> dict[str, str]:
     """Every workload, with the group that it belongs to."""
     fills = {f"{kind}-{size}": "fills" for kind in _FILLS for size in _SIZES}
-    steps = {workload.name: workload.group for workload in WORKLOADS.values()}
+    stepped = (*WORKLOADS.values(), *(workload for _, workload in _CALLS.values()))
+    steps = {workload.name: workload.group for workload in stepped}
     return {**steps, **fills, "import": "start", "first-step": "start"}
 
 
@@ -38,56 +42,109 @@ def suite(
     optimizers: Sequence[str] = (),
     dtypes: Sequence[str] = (),
     threads: Sequence[int] = (1, 2),
+    device: Device = CPU,
 ) -> list[Experiment]:
-    """The experiments that these words choose; no word chooses all.
+    """The experiments that these words choose. No word chooses all but calls with large arrays.
 
     Args:
         workloads: names of workloads or groups.
-        optimizers: adam, lamb, sgd.
-        dtypes: float32, bfloat16; by default float32, and both for the large workloads.
-        threads: the numbers of threads to run on.
+        optimizers: adam, lamb, sgd; by default Adam for calls, and all for everything else.
+        dtypes: float32, bfloat16; by default float32, and both for the large workloads. Calls are in float32.
+        threads: the numbers of threads to run on; calls run on the least of them.
+        device: where the arrays are.
     """
-    chosen = [name for name, group in names().items() if not workloads or {name, group} & set(workloads)]
-    made = (_experiments(name, optimizers or tuple(ALGORITHMS), dtypes, threads) for name in chosen)
+    words = set(workloads)
+    chosen = [
+        name
+        for name, group in names().items()
+        if ({name, group} & words if words else _usual(name)) and (device.groups is None or group in device.groups)
+    ]
+    made = (_experiments(name, optimizers, dtypes, threads, device) for name in chosen)
     return [experiment for experiments in made for experiment in experiments]
 
 
+def _usual(name: str) -> bool:
+    """Whether a workload runs if none is named."""
+    return name not in _CALLS or _CALLS[name][1].shapes[0][0] in calls.USUAL
+
+
 def _experiments(
-    name: str, optimizers: Sequence[str], dtypes: Sequence[str], threads: Sequence[int]
+    name: str, optimizers: Sequence[str], dtypes: Sequence[str], threads: Sequence[int], device: Device
 ) -> Iterator[Experiment]:
     if workload := WORKLOADS.get(name):
-        for dtype in dtypes or (("float32", "bfloat16") if workload.large else ("float32",)):
-            yield from (_steps(workload, ALGORITHMS[optimizer], dtype, threads) for optimizer in optimizers)
+        usual = device.dtypes if workload.large else ("float32",)
+        for dtype in [one for one in dtypes or usual if one in device.dtypes]:
+            for optimizer in optimizers or ALGORITHMS:
+                yield _steps(workload, ALGORITHMS[optimizer], dtype, threads, device)
+    elif name in _CALLS:
+        if "float32" in (dtypes or ("float32",)):
+            yield from (_calls(name, ALGORITHMS[one], min(threads), device) for one in optimizers or ("adam",))
     elif name in ("import", "first-step"):
         yield _start(name)
     else:
         yield _fill(name, threads)
 
 
-def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequence[int]) -> Experiment:
+def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequence[int], device: Device) -> Experiment:
     overhead = workload.group == "overhead"
-    own = ours.entrants(algorithm, threads, every_call=not workload.large)
-    entrants = [*own, *peers.torch_fused(algorithm, threads)]
+    own = ours.entrants(algorithm, threads, every_call=not workload.large, device=device)
+    entrants = [*own, *peers.torch_fused(algorithm, threads, device)]
     if not overhead:
         entrants = [
-            *ours.limits(algorithm, threads),
+            *ours.limits(algorithm, threads, device),
             *own,
-            *peers.entrants(algorithm, threads),
-            *by_hand.entrants(algorithm),
+            *peers.entrants(algorithm, threads, device),
+            *by_hand.entrants(algorithm, device),
         ]
+    references = _TORCH if overhead else (_LIMIT, _by_hand(device), *_TORCH)
+    return _stepped(workload, algorithm, dtype, device, entrants, references)
+
+
+def _calls(name: str, algorithm: Algorithm, threads: int, device: Device) -> Experiment:
+    """What is timed is the time for one parameter."""
+    shape, workload = _CALLS[name]
+    callers = [
+        *ours.callers(algorithm, threads, device),
+        *called.callers(algorithm, threads, device),
+        *by_hand.callers(algorithm, device),
+    ]
+    first = shape.cases[0].name
+    references = (
+        _by_hand(device),
+        Reference(first, None, case=first),
+        Reference("torch", "torch fused"),
+        *([] if device.on_gpu else [Reference("thinc", "thinc", equal_threads=False)]),
+    )
+    whole = _stepped(workload, algorithm, "float32", device, calls.entrants(shape.cases, callers), references)
+    return attrs.evolve(whole, tensors=1, parameters=workload.parameters // workload.tensors)
+
+
+def _by_hand(device: Device) -> Reference:
+    return Reference(by_hand.with_out(device), by_hand.with_out(device), equal_threads=False)
+
+
+def _stepped(
+    workload: Workload,
+    algorithm: Algorithm,
+    dtype: str,
+    device: Device,
+    entrants: Sequence[Entrant],
+    references: Sequence[Reference],
+) -> Experiment:
     return Experiment(
         workload=workload.name,
         title=workload.title,
         group=workload.group,
-        prepare=functools.partial(Problem.make, workload, algorithm, dtype),
+        prepare=functools.partial(Problem.make, workload, algorithm, dtype, device),
         entrants=tuple(entrants),
-        references=_TORCH if overhead else (_LIMIT, *_TORCH),
+        references=tuple(references),
         optimizer=algorithm.name,
         dtype=dtype,
         tensors=workload.tensors,
         parameters=workload.parameters,
         bytes_per_parameter=algorithm.bytes_per_parameter,
         memory=memory_needed(workload, algorithm),
+        device=device,
     )
 
 

@@ -93,7 +93,7 @@ def _verdict(verdict: Verdict) -> list[str]:
         target.workload,
         target.optimizer or "",
         target.dtype or "",
-        target.family,
+        ", ".join(filter(None, (target.family, target.case))),
         figure,
         show(target.at_most),
         "" if verdict.measured is None else show(verdict.measured),

@@ -72,7 +72,7 @@ def kernel(_: object) -> dict[str, str]:
         if name == "llvm":
             from mxcore.kernel import machine
 
-            machine.compile_ir("define void @nothing() { ret void }", "nothing")
+            machine.compile_ir("define void @nothing() { ret void }")
     except Exception as error:  # of a library that is there and cannot be loaded, too
         return {"name": "none", "status": "broken", "reason": f"{type(error).__name__}: {error}"}
     return {"name": name, "status": "ok", "reason": _reason()}

@@ -15,17 +15,21 @@ of a parameter (:mod:`~mxcore.kernel.norm`), which takes a pass of its own, and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mxcore.backend import Array
+from mxcore.kernel.calls import Call, commit
 from mxcore.kernel.choice import in_use, use
 from mxcore.kernel.program import Decay, Member, Program, Row, Slot
 
-__all__ = ["Decay", "Member", "Plan", "Program", "Row", "Slot", "in_use", "use"]
+if TYPE_CHECKING:
+    from mxcore.kernel.job import Job
+
+__all__ = ["Call", "Decay", "Member", "Plan", "Program", "Row", "Slot", "commit", "in_use", "job_of", "use"]
 
 
 class Plan(Protocol):
-    """A rule over parameters whose arrays stay where they are.
+    """A rule over parameters whose arrays lie in a certain way. It holds none of them: each step hands them over.
 
     >>> import numpy as np, mxcore as mx
     >>> def rule(weight, grad, *, lr):
@@ -34,19 +38,26 @@ class Plan(Protocol):
     >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
     >>> plan = mx.backend.get_backend("numpy").plan(program, {}, [Member("parameter 'w'", weight, grad, None, {})])
     >>> plan.prepare({}, rows=[(0.5, 0.0, 1, 1)], row_of=[0])
-    >>> _ = plan.commit()
+    >>> commit(plan.calls([(weight, grad)]))
     >>> weight
     array([0.5, 0. ])
     """
 
-    def set_grad(self, position: int, grad: Array) -> None:
-        """Let a parameter have another array as its gradient, of the same shape and dtype."""
+    shared: bool
+    """Whether it does for any parameters whose arrays lie alike: it says nothing of them in its messages."""
+    host: list[dict[str, float]]
+    """The new host numbers of each row, once the calls of a step are there."""
 
-    def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
-        """Take over new gradients at once; the positions of those that must be given to :meth:`set_grad`."""
+    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
+        """Whether arrays lie as those that the plan was made for.
+
+        Args:
+            handed_over: for each parameter its weight, its gradient, its master if there is one, and its slots.
+            same: whether they are the objects of the step before, so that little about them can have changed.
+        """
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Do all of a step that may fail.
+        """Take the numbers of a step.
 
         Args:
             numbers: those that are the same for all parameters, by name.
@@ -54,5 +65,28 @@ class Plan(Protocol):
             row_of: for each parameter, its place in ``rows``.
         """
 
-    def commit(self) -> list[dict[str, float]]:
-        """Update weights and states in place; the new host numbers of each row."""
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """Do all of a step that may fail; the calls that write weights and states."""
+
+    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
+        """The arrays of a parameter that a step writes, each with what to call it."""
+
+
+def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:
+    """The native side of a step; None where its plans or arrays need another way.
+
+    Args:
+        plans: the plans of the step.
+        positions: the parameters of each, by their places in the step.
+        offsets: see :class:`mxcore.kernel.job.Job`.
+    """
+    # Imported here, as what plans need is: for the first update, not for the import of the core.
+    from mxcore.kernel.host import NativePlan
+
+    native = [plan for plan in plans if isinstance(plan, NativePlan) and not plan.staged]
+    if len(native) < len(plans):
+        return None
+    from mxcore.kernel.driver import driver
+    from mxcore.kernel.job import Job
+
+    return Job(driver(), native, positions, offsets) if driver().reads_arrays else None

@@ -14,15 +14,15 @@ import numpy.typing as npt
 
 from mxcore.backend import Array
 from mxcore.kernel import cuda as emitter
-from mxcore.kernel.executors import Executor
-from mxcore.kernel.layout import Flat, address
+from mxcore.kernel.calls import Call, commit
+from mxcore.kernel.layout import address
 from mxcore.kernel.norm import LANES
-from mxcore.kernel.plan import FusedPlan, divided
+from mxcore.kernel.plan import FusedPlan, chunks_of
 from mxcore.kernel.program import Member, Program, Row
 from mxcore.kernel.trace import Traced
 
 if TYPE_CHECKING:
-    from mxcore.backend.cuda import Cuda
+    from mxcore.backend.cuda import Cuda, Kernel
 
 __all__ = ["DevicePlan"]
 
@@ -31,7 +31,7 @@ PIECE = 8192
 """Elements that a block writes. Norms fix the chunks that are measured; writing is free to keep more blocks busy."""
 
 
-@functools.cache
+@functools.lru_cache(maxsize=128)
 def _sources(traced: Traced, dtype: str, half: str | None) -> list[str]:
     return [emitter.emit(traced, stage, dtype, half) for stage in traced.stages]
 
@@ -42,132 +42,96 @@ class DevicePlan(FusedPlan):
     Args:
         cuda: what is asked of CUDA.
         program: the rule.
-        static: those of its numbers that are None, truth values or text.
-        members: the parameters.
+        static: those of its numbers that are None, booleans or strings.
+        members: the parameters, whose arrays show the layout.
 
     Raises:
         RuleError: the rule leaves the language of rules.
-        ValueError: an array cannot be updated in place, is on another device, or shares memory with another one.
+        ValueError: an array cannot be updated in place, or is on another device.
     """
 
-    executor: _Launches
+    shared = False  # its tables on the device are those of one step
 
     def __init__(self, cuda: Cuda, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.cuda, self.device = cuda, int(members[0].weight.device.id)
         with cuda.on(self.device):
             super().__init__(program, static, members)
-
-    def _executor(self, members: Sequence[Member]) -> _Launches:
-        return _Launches(self, members)
+            name = self.dtype.name
+            self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, name, self.half)]
+            finishing = ("add_lanes", "add_chunks") if self.traced.norms else ()
+            self.finishing = [cuda.kernel(emitter.norms(name), one) for one in finishing]
+        tensors, width = len(members), len(self.traced.norms)
+        self.constant = {
+            "chunks": self.chunks,
+            "pieces": chunks_of(tuple(self.sizes.tolist()), PIECE)[1],
+            "starts": np.searchsorted(self.chunks[:, 0], np.arange(tensors + 1)),
+        }
+        self.scratch = {
+            "lanes": ((len(self.chunks), width, LANES), np.float64),
+            "partials": ((len(self.chunks), width), np.float64),
+            "norms": ((tensors, width), self.dtype),
+        }
+        self.tables = _Tables(cuda)
+        self.addresses = np.zeros((tensors, len(self.columns)), np.uint64)
 
     def _check(self, members: Sequence[Member]) -> None:
         for member in members:
             arrays = {"weight": member.computed, "gradient": member.grad, **member.arrays}
             for name, array in arrays.items():
-                self._check_device(f"the {name} of {member.label}", array)
+                if array.device.id != self.device:
+                    raise ValueError(
+                        f"the {name} of {member.label} is on gpu({array.device.id}), its weight on gpu({self.device}): "
+                        "keep all arrays of a parameter on one device"
+                    )
         super()._check(members)
 
-    def _check_device(self, label: str, array: Array) -> None:
-        if array.device.id != self.device:
-            raise ValueError(
-                f"{label} is on gpu({array.device.id}), its weight on gpu({self.device}): "
-                "keep all arrays of a parameter on one device"
-            )
-
-    def set_grad(self, position: int, grad: Array) -> None:
-        self._check_device("the gradient", grad)
-        with self.cuda.on(self.device):
-            super().set_grad(position, grad)
+    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
+        fit = super().fits(handed_over, same)
+        return fit and (same or all(array.device.id == self.device for arrays in handed_over for array in arrays))
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         super().prepare(numbers, rows, row_of)
+        self.uniforms.rows = len(rows)
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """Measure, and bring the tables on the device up to date; the launch that writes."""
         with self.cuda.on(self.device):
-            self.executor.upload()
+            found, back = self.flats(handed_over)
+            self.addresses[...] = [[address(vector) for vector in vectors] for vectors in found]
+            self._upload()
+            for stage, measured in enumerate(self.traced.stages[:-1]):
+                commit(self._launch(stage, "chunks", LANES))
+                commit(self._finish(measured.norms))
+            launch = self._launch(-1, "pieces", THREADS)
+        return [self.cuda.use(self.device), *launch, *back, (len, found)]  # the last one keeps the copies until then
 
-    def commit(self) -> list[dict[str, float]]:
-        with self.cuda.on(self.device):
-            return super().commit()
-
-
-class _Launches(Executor):
-    """Runs a plan as launches of kernels."""
-
-    def __init__(self, plan: DevicePlan, members: Sequence[Member]) -> None:
-        self.plan, traced, dtype = plan, plan.traced, plan.dtype.name
-        self.kernels = [plan.cuda.kernel(source, "kernel") for source in _sources(traced, dtype, plan.half)]
-        finishing = ("add_lanes", "add_chunks") if traced.norms else ()
-        self.finishing = [plan.cuda.kernel(emitter.norms(dtype), name) for name in finishing]
-        self.addresses = np.array([[address(flat.data) for flat in flats] for flats in plan.flats], np.uint64)
-        tensors, width = len(plan.sizes), len(traced.norms)
-        self.constant = {
-            "chunks": plan.chunks,
-            "pieces": divided(plan.sizes, PIECE),
-            "starts": np.searchsorted(plan.chunks[:, 0], np.arange(tensors + 1)),
-        }
-        self.scratch = {
-            "lanes": ((len(plan.chunks), width, LANES), np.float64),
-            "partials": ((len(plan.chunks), width), np.float64),
-            "norms": ((tensors, width), plan.dtype),
-        }
-        self.tables = _Tables(plan.cuda)
-        # Gradients that look like this are taken by their address alone.
-        self.plain = [
-            _looks(one.grad) if _looks(one.grad)[-1] and axes == sorted(axes) else None
-            for one, axes in zip(members, plan.axes, strict=True)
-        ]
-
-    def moved(self) -> None:
-        """The numbers of a step are copied to the device wherever they are."""
-
-    def set_grad(self, position: int, flat: Flat) -> None:
-        assert self.plan.grad is not None
-        self.addresses[position, self.plan.grad] = address(flat.data)
-
-    def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
-        column = self.plan.grad
-        if column is None:
-            return ()
-        for position, (grad, plain) in enumerate(zip(grads, self.plain, strict=True)):
-            flat = self.plan.flats[position][column]
-            if flat.staged or plain is None or type(grad) is not plain[0] or _looks(grad) != plain:
-                return range(position, len(grads))
-            flat.array = flat.data = grad  # and the former one is let go
-            self.set_grad(position, flat)
-        return ()
-
-    def upload(self) -> None:
-        """Bring the tables on the device up to date."""
-        plan = self.plan
+    def _upload(self) -> None:
         if self.tables.are_new():
             for name, (shape, dtype) in self.scratch.items():
                 self.tables.make(name, shape, dtype)
             for name, values in self.constant.items():
                 self.tables.follow(name, values)
-        changing = {"addresses": self.addresses, "rows": plan.rows, "keys": plan.keys.table}
-        for name, values in {**changing, "uniforms": plan.uniforms.values}.items():
+        changing = {"addresses": self.addresses, "rows": self.rows, "keys": self.keys.table}
+        for name, values in {**changing, "uniforms": self.uniforms.values}.items():
             self.tables.follow(name, values)
 
-    def run(self, stage: int) -> None:
-        measures = bool(self.plan.traced.stages[stage].norms)
-        chunks, threads = ("chunks", LANES) if measures else ("pieces", THREADS)
+    def _launch(self, stage: int, chunks: str, threads: int) -> list[Call]:
         tables = ("addresses", chunks, "uniforms", "rows", "norms", "lanes", "keys")
-        self._launch(self.kernels[stage], len(self.constant[chunks]), threads, *tables)
+        return self._launched(self.kernels[stage], len(self.constant[chunks]), threads, *tables)
 
-    def finish(self, norms: range) -> None:
+    def _finish(self, norms: range) -> list[Call]:
+        """Make norms of what the chunks have added up to."""
         add_lanes, add_chunks = self.finishing
-        sums, tensors = len(self.plan.chunks) * len(self.plan.traced.norms), len(self.plan.sizes)
-        self._launch(add_lanes, -(-sums // THREADS), THREADS, "lanes", "partials", sums)
-        numbers = (tensors, len(self.plan.traced.norms), norms.start, norms.stop)
-        self._launch(add_chunks, -(-tensors // THREADS), THREADS, "partials", "starts", "norms", *numbers)
+        width, tensors = len(self.traced.norms), len(self.sizes)
+        sums, numbers = len(self.chunks) * width, (tensors, width, norms.start, norms.stop)
+        return [
+            *self._launched(add_lanes, -(-sums // THREADS), THREADS, "lanes", "partials", sums),
+            *self._launched(add_chunks, -(-tensors // THREADS), THREADS, "partials", "starts", "norms", *numbers),
+        ]
 
-    def _launch(self, kernel: Any, blocks: int, threads: int, *arguments: str | int) -> None:
-        if blocks:  # a launch of none is an error
-            kernel(blocks, threads, [self.tables[one] if isinstance(one, str) else np.int64(one) for one in arguments])
-
-
-def _looks(array: Array) -> tuple[Any, ...]:
-    """What a gradient must have in common with the one before, and at the end whether it lies in C order."""
-    return type(array), array.dtype, array.shape, array.device.id, array.flags.c_contiguous
+    def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: str | int) -> list[Call]:
+        given = [self.tables[one] if isinstance(one, str) else np.int64(one) for one in arguments]
+        return [kernel(blocks, threads, given)] if blocks else []  # a launch of none is an error
 
 
 class _Tables:

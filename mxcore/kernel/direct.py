@@ -12,6 +12,8 @@ import numpy as np
 
 from mxcore.backend import Array
 from mxcore.generator import Generator
+from mxcore.kernel.calls import Call
+from mxcore.kernel.layout import check_written, lies_as, place_of
 from mxcore.kernel.noise import noise_key
 from mxcore.kernel.program import Member, Program, Row
 
@@ -22,50 +24,67 @@ __all__ = ["DirectPlan"]
 
 
 class DirectPlan:
-    """One rule over parameters of one library; see :class:`mxcore.kernel.plan.FusedPlan`."""
+    """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
+
+    shared = False
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
     ) -> None:
-        self.backend, self.program, self.static, self.members = backend, program, static, members
-        self.grads = [member.grad for member in members]
-        self.results: list[tuple[Array, dict[str, Any]]] = []
+        self.backend, self.program, self.static = backend, program, static
+        self.labels = [(member.label, member.noise_key) for member in members]
+        self.layouts = [member.layouts for member in members]
+        self.has_master = members[0].master is not None
+        for member in members:
+            for name, array in self.written_of(member.handed_over):
+                check_written(f"the {name} of {member.label}", place_of(array))
+        self.host: list[dict[str, float]] = []
 
-    def set_grad(self, position: int, grad: Array) -> None:
-        """Let a parameter have another array as its gradient."""
-        self.grads[position] = grad
-
-    def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
-        """Take over new gradients at once; the positions of those that need a look are returned."""
-        return range(len(grads))
+    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
+        """Whether arrays lie as those that the plan was made for."""
+        return all(
+            len(arrays) == len(layouts) and all(map(lies_as, arrays, layouts))
+            for arrays, layouts in zip(handed_over, self.layouts, strict=True)
+        )
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Compute a step; nothing is updated yet.
+        """Take the numbers of a step."""
+        self.numbers, self.rows, self.row_of = numbers, rows, row_of
+
+    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
+        """The arrays of a parameter that a step writes, each with what to call it."""
+        weight, _, *further = handed_over
+        names = (*["weight"] * self.has_master, *self.program.array_slots)
+        return [("weight", weight), *zip(names, further, strict=True)]
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """Compute a step; the calls that write what has been computed.
 
         Raises:
             TypeError: the rule returns another number of values, or another dtype or shape, than it was given.
         """
-        self.results = []
-        with np.errstate(all="ignore"):
-            for member, grad, row in zip(self.members, self.grads, row_of, strict=True):
-                with self.backend.on(self.backend.device_of(member.weight)):
-                    own = dict(zip(self.program.row, rows[row], strict=True))
-                    self.results.append(self._compute(member, grad, {**numbers, **own, **self.static}))
         host = [slot.name for slot in self.program.slots if slot.on_host]
-        self.host: list[dict[str, float]] = [{} for _ in rows]
-        for row, (_, slots) in zip(row_of, self.results, strict=True):
-            self.host[row] = {name: float(slots[name]) for name in host}
+        self.host = [{} for _ in self.rows]
+        writes: list[Call] = []
+        for place, (arrays, row) in enumerate(zip(handed_over, self.row_of, strict=True)):
+            with self.backend.on(self.backend.device_of(arrays[0])), np.errstate(all="ignore"):
+                own = dict(zip(self.program.row, self.rows[row], strict=True))
+                member = self._member(place, arrays)
+                weight, slots = self._compute(member, {**self.numbers, **own, **self.static})
+                self.host[row] = {name: float(slots[name]) for name in host}
+                writes += self._write(member, weight, slots)
+        return writes
 
-    def commit(self) -> list[dict[str, float]]:
-        """Write what has been computed; the new host numbers of each row."""
-        for member, (weight, slots) in zip(self.members, self.results, strict=True):
-            self._write(member, weight, slots)
-        self.results = []
-        return self.host
+    def _member(self, place: int, arrays: Sequence[Array]) -> Member:
+        label, noise_key = self.labels[place]
+        weight, grad, *further = arrays
+        master = further.pop(0) if self.has_master else None
+        slots = dict(zip(self.program.array_slots, further, strict=True))
+        return Member(label, weight, grad, master, slots, self.static, noise_key)
 
-    def _compute(self, member: Member, grad: Array, numbers: Mapping[str, Any]) -> tuple[Array, dict[str, Any]]:
+    def _compute(self, member: Member, numbers: Mapping[str, Any]) -> tuple[Array, dict[str, Any]]:
         """The new weight and slots of one parameter."""
-        arrays = {"weight": member.computed, "grad": grad, **member.arrays}
+        arrays = {"weight": member.computed, "grad": member.grad, **member.arrays}
         if self.program.takes("noise"):
             arrays["noise"] = self._noise(member, numbers)
         weight = self._widened(member.computed)
@@ -103,9 +122,8 @@ class DirectPlan:
                 f"{name} is {old.dtype} of shape {old.shape}: keep scalars Python floats and operate element by element"
             )
 
-    def _write(self, member: Member, weight: Array, slots: Mapping[str, Any]) -> None:
+    def _write(self, member: Member, weight: Array, slots: Mapping[str, Any]) -> list[Call]:
+        pairs = [(member.computed, weight), *((array, slots[name]) for name, array in member.arrays.items())]
         if member.master is not None:
-            self.backend.fill(member.master, weight)
-        self.backend.fill(member.weight, weight)
-        for name, array in member.arrays.items():
-            self.backend.fill(array, slots[name])
+            pairs.append((member.weight, weight))
+        return [call for array, values in pairs for call in self.backend.assignment(array, values)]

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxcore.kernel.calls import Call
 from mxcore.kernel.choice import in_use
-from mxcore.kernel.threads import parts_of, run_parts, threads_of
+from mxcore.kernel.threads import threads_of
 
-__all__ = ["fill_normal", "fill_uniform", "fill_words"]
+__all__ = ["fill_normal", "fill_uniform", "fill_words", "normal_calls"]
 
 _TYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _PER_THREAD = 1 << 17  # fewer elements are written faster than a thread is started
@@ -65,6 +66,22 @@ def fill_normal(array: npt.NDArray[Any], key: int, loc: float = 0.0, scale: floa
     _fill(f"normal_{kind}", array, key, offset, parameters)
 
 
+def normal_calls(array: npt.NDArray[Any], key: int, offset: int) -> list[Call]:
+    """The calls that draw an array from N(0, 1), in NumPy, for a step that is made of such calls.
+
+    Args:
+        array: as for :func:`fill_normal`, like the following.
+        key: 128 bits.
+        offset: the place of the array's first element in the stream.
+    """
+    from mxcore.kernel import philox_numpy
+    from mxcore.kernel.distributions import DISTRIBUTIONS
+
+    distribution = DISTRIBUTIONS[f"normal_{_type_of(array)}"]
+    one = array.dtype.type
+    return list(philox_numpy.calls(distribution, array, offset, key & _LOW, key >> 64, (one(0), one(1))))
+
+
 def fill_words(array: npt.NDArray[np.uint32], key: int, offset: int = 0) -> None:
     """Fill an array of uint32 with random bits, as :func:`fill_uniform` does with floats."""
     if array.dtype != np.uint32:
@@ -84,17 +101,13 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
     if not 0 <= key < 1 << 128 or not 0 <= offset < (1 << 63) - array.size:
         raise ValueError(f"key must be below 2**128 and offset below 2**63, neither negative: got {key} and {offset}")
     emitter = in_use()
-    flat, write = array.reshape(-1), _writer(emitter, name)
-
-    def run(first: int, last: int) -> None:
-        write(flat[first:last], offset + first, key & _LOW, key >> 64, parameters)
-
-    run_parts(run, parts_of(array.size, max(1, min(threads_of(emitter), array.size // _PER_THREAD))))
+    threads = max(1, min(threads_of(emitter), array.size // _PER_THREAD))
+    _writer(emitter, name)(array.reshape(-1), offset, key & _LOW, key >> 64, parameters, threads)
 
 
 @functools.cache
 def _writer(emitter: str, name: str) -> Callable[..., None]:
-    """What writes a stretch of a stream: ``write(out, start, key, stream, parameters)``."""
+    """What writes a stretch of a stream: ``write(out, start, key, stream, parameters, threads)``."""
     # Imported here: most processes that import the core draw nothing.
     from mxcore.kernel import philox_llvm, philox_numpy
     from mxcore.kernel.distributions import DISTRIBUTIONS

@@ -1,19 +1,85 @@
-"""Arrays as flat memory: which can be updated where they lie, which go through a copy, and which are refused."""
+"""How arrays lie in memory: which can be updated where they lie, which go through a copy, and which are refused."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array
 
-__all__ = ["Flat", "address", "axes_in_memory", "check_apart", "check_written", "place_of"]
+__all__ = [
+    "Host",
+    "Layout",
+    "address",
+    "axes_in_memory",
+    "check_apart",
+    "check_written",
+    "flat",
+    "layout_of",
+    "lies_as",
+    "place_of",
+]
 
 Host = npt.NDArray[Any]
+
+
+@attrs.frozen
+class Layout:
+    """Everything about an array but its address, and whose it is. Plans depend on nothing else about arrays.
+
+    Args:
+        kind: the array's class.
+        dtype: its dtype.
+        shape: its shape.
+        strides: its strides, in bytes.
+        flags: whether it can be written, is aligned, and lies in C order.
+    """
+
+    kind: type
+    dtype: np.dtype[Any] = attrs.field(eq=id)  # as native code compares it
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    flags: tuple[bool, ...]
+
+    @functools.cached_property
+    def _listed(self) -> npt.NDArray[np.int64]:
+        return np.array([self.shape, self.strides], np.int64)
+
+    @functools.cached_property
+    def lengths_at(self) -> int:
+        """The address of the shape, where native code reads it as long as this object lives."""
+        return address(self._listed)
+
+    @property
+    def steps_at(self) -> int:
+        """The same for the strides."""
+        return self.lengths_at + 8 * len(self.shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _shared(_: int, *fields: Any) -> Layout:
+    return Layout(*fields)
+
+
+def layout_of(array: Array) -> Layout:
+    """The layout of an array, of the host or of a device; one object for all that lie alike, as long as it is used."""
+    flags = array.flags
+    host = isinstance(array, np.ndarray)
+    own = (flags.writeable, flags.aligned) if host else (True, True)
+    dtype = array.dtype
+    kind: Any = type(array)
+    return _shared(id(dtype), kind, dtype, array.shape, array.strides, (*own, bool(flags.c_contiguous)))
+
+
+def lies_as(array: Any, layout: Layout) -> bool:
+    """Whether something is an array that lies as another one did."""
+    return type(array) is layout.kind and layout_of(array) == layout
 
 
 def axes_in_memory(array: Array) -> list[int]:
@@ -54,40 +120,32 @@ def check_written(label: str, array: Host) -> None:
         raise ValueError(f"{label} is byte-swapped or misaligned in memory: pass a copy, array.astype(dtype)")
 
 
-def check_apart(written: Sequence[tuple[str, Host]]) -> None:
+def check_apart(written: Sequence[Array], label: Callable[[int], str]) -> None:
     """Refuse arrays that share memory.
+
+    Args:
+        written: the arrays.
+        label: what to call the array of a number.
 
     Raises:
         ValueError: two of them do; the message names both.
     """
-    bounds = sorted((*np.lib.array_utils.byte_bounds(array), number) for number, (_, array) in enumerate(written))
+    places = [place_of(array) for array in written]
+    bounds = sorted(
+        (*np.lib.array_utils.byte_bounds(place), number) for number, place in enumerate(places) if place.size
+    )
     last_end, last = -1, -1
     for begin, end, number in bounds:
-        if begin < last_end and np.shares_memory(written[number][1], written[last][1], max_work=-1):
-            raise ValueError(f"{written[number][0]} and {written[last][0]} share memory: each must have its own")
+        if begin < last_end and np.shares_memory(places[number], places[last], max_work=-1):
+            raise ValueError(f"{label(number)} and {label(last)} share memory: each must have its own")
         if end > last_end:
             last_end, last = end, number
 
 
-class Flat:
-    """An array as one axis of contiguous elements: a view where there is one, else a copy that is kept in step.
-
-    Args:
-        array: the array.
-        axes: the order of axes that all arrays of one parameter are read in.
-    """
-
-    def __init__(self, array: Array, axes: Sequence[int]) -> None:
-        self.array = array.transpose(axes)
-        place = place_of(self.array)
-        self.staged = not (place.flags.c_contiguous and place.flags.aligned and place.dtype.isnative)
-        native = array.dtype.newbyteorder("=")
-        self.data: Array = (self.array.astype(native, order="C") if self.staged else self.array).reshape(-1)
-
-    def read(self) -> None:
-        """Bring the copy up to date with the array."""
-        self.data.reshape(self.array.shape)[...] = self.array
-
-    def write(self) -> None:
-        """Bring the array up to date with the copy."""
-        self.array[...] = self.data.reshape(self.array.shape)
+def flat(array: Array, axes: Sequence[int]) -> Array | None:
+    """An array as one axis of contiguous elements, in the order of these axes; None where only a copy is that."""
+    ordered = array if list(axes) == sorted(axes) else array.transpose(axes)
+    flags = ordered.flags
+    if not flags.c_contiguous or (isinstance(array, np.ndarray) and not (flags.aligned and array.dtype.isnative)):
+        return None
+    return ordered.reshape(-1)

@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["assembly", "compile_ir"]
-
-_engines: list[Any] = []  # compiled code lives as long as its engine
+__all__ = ["Code", "assembly", "compile_ir"]
 
 
-def compile_ir(source: str, *names: str) -> list[int]:
-    """Compile a module of IR; the addresses of these functions of it.
+class Code:
+    """Compiled functions, which are freed with the last one that is in use.
+
+    Args:
+        engine: what holds their memory.
+    """
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def function(self, prototype: Any, name: str) -> Any:
+        """A function of the module, called as the prototype of ctypes says."""
+        function = prototype(self._engine.get_function_address(name))
+        function.code = self  # as long as it can be called, its code is there
+        return function
+
+
+def compile_ir(source: str) -> Code:
+    """Compile a module of IR.
 
     Raises:
         ImportError: llvmlite is not installed.
@@ -21,8 +36,7 @@ def compile_ir(source: str, *names: str) -> list[int]:
     machine = _machine()
     engine = llvm.create_mcjit_compiler(_optimized(source, machine), machine)
     engine.finalize_object()
-    _engines.append(engine)
-    return [int(engine.get_function_address(name)) for name in names]
+    return Code(engine)
 
 
 def assembly(source: str) -> str:

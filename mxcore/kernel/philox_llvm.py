@@ -9,13 +9,14 @@ from __future__ import annotations
 import ctypes
 import functools
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mxcore.kernel.distributions import Distribution
 from mxcore.kernel.machine import compile_ir
 from mxcore.kernel.philox import LANES
 from mxcore.kernel.terms import Operand, Term, Type
+from mxcore.kernel.threads import run_shared
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -172,6 +173,46 @@ def _vector(type: Type) -> str:
     return f"<{LANES} x {_TYPES[type]}>"
 
 
+_CHUNK = 1 << 15
+"""Elements that a thread draws at a time."""
+
+# What the driver runs, see mxcore.kernel.driver. In the tables: out, start, stop, key, stream, the parameters, and the
+# number of chunks.
+_CHUNKS = """\
+define void @part(ptr %tables, i64 %first, i64 %last) {{
+{loads}  %skip = mul i64 %first, {chunk}
+  %from = add i64 %start, %skip
+  %ahead = mul i64 %last, {chunk}
+  %full = add i64 %start, %ahead
+  %short = icmp slt i64 %full, %stop
+  %to = select i1 %short, i64 %full, i64 %stop
+  %here = getelementptr {type}, ptr %out, i64 %skip
+  call void @{name}(ptr %here, i64 %from, i64 %to, i64 %key, i64 %stream{parameters})
+  ret void
+}}
+define void @whole(ptr %tables) {{
+  %count_p = getelementptr i64, ptr %tables, i64 {count}
+  %count = load i64, ptr %count_p
+  call void @part(ptr %tables, i64 0, i64 %count)
+  ret void
+}}
+"""
+
+
+def _chunks(distribution: Distribution) -> str:
+    kind = _TYPES[distribution.type]
+    inputs = [("out", "ptr"), *((name, "i64") for name in ("start", "stop", "key", "stream"))]
+    inputs += [(name, kind) for name in distribution.parameters]
+    loads = "".join(
+        f"  %{name}_p = getelementptr i64, ptr %tables, i64 {place}\n  %{name} = load {type}, ptr %{name}_p\n"
+        for place, (name, type) in enumerate(inputs)
+    )
+    parameters = "".join(f", {kind} %{name}" for name in distribution.parameters)
+    return _CHUNKS.format(
+        loads=loads, chunk=_CHUNK, type=kind, name=distribution.name, parameters=parameters, count=len(inputs)
+    )
+
+
 def fill(
     distribution: Distribution,
     out: npt.NDArray[Any],
@@ -179,19 +220,35 @@ def fill(
     key: int,
     stream: int,
     parameters: Sequence[float] = (),
+    threads: int = 1,
 ) -> None:
-    """See :func:`mxcore.kernel.philox_numpy.fill`."""
-    function = compiled(distribution)
-    function(out.ctypes.data, start, start + out.size, key, stream, *parameters)
+    """See :func:`mxcore.kernel.philox_numpy.fill`.
+
+    Args:
+        distribution: as there, like the following.
+        out: the vector.
+        start: the place of its first element in the stream.
+        key: the low 64 bits of the key.
+        stream: the high 64 bits of the key.
+        parameters: the distribution's parameters.
+        threads: how many threads may share the work.
+    """
+    number = _C_TYPES.get(distribution.type, ctypes.c_uint64)
+    chunks = -(-out.size // _CHUNK)
+    tables = (ctypes.c_uint64 * (6 + len(parameters)))(out.ctypes.data, start, start + out.size, key, stream)
+    for place, parameter in enumerate(parameters, 5):
+        number.from_buffer(tables, 8 * place).value = parameter
+    tables[5 + len(parameters)] = chunks
+    run_shared(compiled(distribution), ctypes.addressof(tables), chunks, threads)
 
 
 @functools.cache
-def compiled(distribution: Distribution) -> Callable[..., None]:
-    """The function that :func:`source` describes, compiled by its first use; it lets other Python threads run.
+def compiled(distribution: Distribution) -> tuple[Any, Any]:
+    """The functions over all chunks and over some, compiled by their first use; other Python threads may run.
 
     Raises:
         ImportError: llvmlite is not installed.
     """
-    parameters = [_C_TYPES[distribution.type] for _ in distribution.parameters]
-    prototype = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_int64] * 2, *[ctypes.c_uint64] * 2, *parameters)
-    return prototype(*compile_ir(DECLARATIONS + source(distribution), distribution.name))
+    code = compile_ir(DECLARATIONS + source(distribution, "internal ") + _chunks(distribution))
+    whole, part = ctypes.CFUNCTYPE(None, ctypes.c_void_p), ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)
+    return code.function(whole, "whole"), code.function(part, "part")

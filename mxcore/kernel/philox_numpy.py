@@ -1,27 +1,31 @@
 """Random fills with NumPy: always there, and the reference for the other emitters.
 
 A stream is written through scratch arrays that stay in the processor's cache: a list of calls such as
-``np.multiply(a, b, out)``, bound to them once, is run for each stretch of the stream.
+``np.multiply(a, b, out)``, bound to them once, is run for each stretch of the stream. Each thread has its own scratch,
+shared by all that it draws.
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeGuard
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
+from mxcore.kernel.calls import Call, commit
 from mxcore.kernel.distributions import Distribution
 from mxcore.kernel.philox import LANES
 from mxcore.kernel.terms import Operand, Term, Type
 
-__all__ = ["fill"]
+__all__ = ["calls", "fill"]
 
 _GROUPS = 1024  # of 8 blocks: a scratch array has 64 KiB
+_SIZE = _GROUPS * LANES
 _DTYPES: dict[Type, Any] = {
     "u64": np.uint64,
     "u32": np.uint32,
@@ -30,17 +34,6 @@ _DTYPES: dict[Type, Any] = {
     "f64": np.float64,
     "bool": np.bool_,
 }
-
-
-def _convert(x: Any, out: Any) -> None:
-    np.copyto(out, x, casting="unsafe")
-
-
-def _choose(condition: Any, a: Any, b: Any, out: Any) -> None:
-    # A copy under a mask would branch for each element, half of the time in vain: np.where does not.
-    np.copyto(out, np.where(condition, a, b))
-
-
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
@@ -53,9 +46,6 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "shr": np.right_shift,
     "lt": np.less,
     "sqrt": np.sqrt,
-    "where": _choose,
-    "word": _convert,
-    "to_float": _convert,
 }
 # What is the same for all elements is arithmetic on Python integers: none of it exceeds 64 bits.
 _ON_INTEGERS: dict[str, Callable[..., int]] = {
@@ -74,6 +64,7 @@ def fill(
     key: int,
     stream: int,
     parameters: Sequence[float] = (),
+    threads: int = 1,  # noqa: ARG001 - every emitter is called alike
 ) -> None:
     """Write elements ``start``, ``start + 1``, … of a stream into the vector ``out``.
 
@@ -84,62 +75,103 @@ def fill(
         key: the low 64 bits of the key.
         stream: the high 64 bits of the key.
         parameters: the distribution's parameters.
+        threads: ignored: NumPy draws on one thread.
+    """
+    with np.errstate(all="ignore"):  # the other emitters say nothing either
+        commit(calls(distribution, out, start, key, stream, parameters))
+
+
+def calls(
+    distribution: Distribution,
+    out: npt.NDArray[Any],
+    start: int,
+    key: int,
+    stream: int,
+    parameters: Sequence[float] = (),
+) -> Iterator[Call]:
+    """The calls that :func:`fill` makes, with the same arguments: each is C all the way, see :func:`commit`.
+
+    They may be kept, and run several times, in any order with other calls; but only in the thread that asked for them.
     """
     if not out.size:
         return
     group, stop = distribution.group, start + out.size
     first_group, end_group = start // group, -(-stop // group)
-    # Stretches of one length, so that the calls are bound once: the last runs past the end, by little.
-    stretch = _divided_up(end_group - first_group, _divided_up(end_group - first_group, _GROUPS))
+    # Stretches of one length: the last runs past the end, by little.
+    stretch = _length(_divided_up(end_group - first_group, _divided_up(end_group - first_group, _GROUPS)))
+    bound = _thread.bound(distribution, stretch * LANES)
     inputs = dict(zip(distribution.parameters, parameters, strict=True), key=key, stream=stream)
-    calls = _Calls(distribution, stretch * LANES, inputs)
+    values = bound.plan.values(inputs)
     for number in range(first_group, end_group, stretch):
-        elements, begin = calls.run(number * LANES), number * group
+        begin = number * group
         low, high = max(start, begin), min(stop, begin + stretch * group)
-        out[low - start : high - start] = elements[low - begin : high - begin]
+        yield operator.setitem, bound.numbers, (), (number * LANES, *values)
+        yield from bound.calls
+        yield operator.setitem, out, slice(low - start, high - start), bound.elements[low - begin : high - begin]
 
 
 def _divided_up(number: int, divisor: int) -> int:
     return -(-number // divisor)
 
 
-class _Calls:
-    """The calls that compute a distribution for some number of blocks, bound to scratch arrays."""
+def _length(groups: int) -> int:
+    """A little more, so that calls are bound for few lengths: eight between a power of two and the next."""
+    step = 1 << max(0, groups.bit_length() - 4)
+    return _divided_up(groups, step) * step
 
-    def __init__(self, distribution: Distribution, size: int, inputs: dict[str, Any]) -> None:
+
+class _Thread(threading.local):
+    """What one thread computes in: two threads may draw at the same time."""
+
+    def __init__(self) -> None:
+        self.bound = functools.lru_cache(maxsize=128)(self._bound)
+        self.places = np.arange(_SIZE, dtype=np.uint64)
+        self.registers: list[npt.NDArray[np.uint64]] = []
+        self.elements = np.empty(2 * _SIZE, np.uint64)  # a block makes 16 bytes
+
+    def _bound(self, distribution: Distribution, size: int) -> _Bound:
         plan = _plan(distribution)
-        values = _evaluated(plan.uniform, inputs)
-        scratch = [np.empty(size, np.uint64) for _ in range(plan.registers)]
-        cells = [
-            scratch[place].view(_DTYPES[type])[:size] if kind == "register" else
-            _DTYPES[type](values[place] if kind == "uniform" else place)
-            for kind, place, type in plan.cells
-        ]  # fmt: skip
-        self._calls = [(function, pick(cells)) for function, pick in plan.calls]
-        self._tile = np.empty((size // LANES, distribution.per_block, LANES), _DTYPES[distribution.type])
+        self.registers += (np.empty(_SIZE, np.uint64) for _ in range(plan.registers - len(self.registers)))
+        return _Bound(plan, distribution, size, self)
+
+
+class _Bound:
+    """The calls that compute a distribution for some number of blocks, bound to scratch arrays.
+
+    They start at the block ``numbers["block"]``, with what is the same for all elements beside it.
+    """
+
+    def __init__(self, plan: _Plan, distribution: Distribution, size: int, scratch: _Thread) -> None:
+        self.plan, self.numbers = plan, np.empty((), plan.numbers)
+        cells: list[Any] = []
+        for kind, place, type in plan.cells:
+            if kind == "register":
+                cells.append(scratch.registers[place].view(_DTYPES[type])[:size])
+            else:  # an array without axes: NumPy takes it faster than a scalar
+                cells.append(self.numbers[f"{place} {type}"] if kind == "uniform" else np.array(place, _DTYPES[type]))
+        self.calls: list[Call] = [(np.add, scratch.places[:size], self.numbers["block"], cells[plan.block])]
+        for operation, pick in plan.calls:
+            self.calls += _listed(operation, *pick(cells))
+        self.elements = scratch.elements.view(_DTYPES[distribution.type])[: size * distribution.per_block]
+        tile = self.elements.reshape(-1, distribution.per_block, LANES)
         for place, cell in enumerate(plan.elements):
-            self._calls.append((np.copyto, (self._tile[:, place], cells[cell].reshape(-1, LANES))))
-        self._block, self._places = cells[plan.block], np.arange(size, dtype=np.uint64)
-
-    def run(self, block: int) -> npt.NDArray[Any]:
-        """The elements of the blocks from ``block`` on, in scratch that the next run overwrites."""
-        np.add(self._places, np.uint64(block), self._block)
-        with np.errstate(all="ignore"):  # the other emitters say nothing either
-            for function, arguments in self._calls:
-                function(*arguments)
-        return self._tile.reshape(-1)
+            self.calls.append((operator.setitem, tile[:, place], ..., cells[cell].reshape(-1, LANES)))
 
 
-def _evaluated(uniform: Sequence[Term], inputs: dict[str, Any]) -> dict[int, Any]:
-    """The values of the terms that are the same for all elements, by their numbers."""
-    values: dict[int, Any] = {}
-    for term in uniform:
-        operands = [values[x.number] if isinstance(x, Term) else x for x in term.operands]
-        values[term.number] = _ON_INTEGERS[term.operation](*operands) if operands else inputs[term.operation]
-    return values
+def _listed(operation: str, *cells: Any) -> list[Call]:
+    """The calls of an operation, the last of whose cells is its result."""
+    *operands, out = cells
+    if operation in ("word", "to_float"):
+        return [(operator.setitem, out, ..., *operands)]
+    if operation != "where":
+        return [(_FUNCTIONS[operation], *operands, out)]
+    # By bits, b ^ ((a ^ b) * mask): a copy under a mask would branch for each element, half of the time in vain.
+    condition, *others = operands
+    a, b, out = (array.view(f"u{array.itemsize}") for array in (*others, out))
+    return [(np.bitwise_xor, a, b, out), (np.multiply, out, condition, out), (np.bitwise_xor, out, b, out)]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class _Plan:
     """The calls of a distribution, before they are bound.
 
@@ -148,7 +180,7 @@ class _Plan:
         registers: how many scratch arrays there are.
         cells: everything that the calls take, each a kind, a place and a type: a ``"register"`` and its number, a
             ``"uniform"`` term and its number, or a ``"constant"`` and its value.
-        calls: functions, and what picks the arguments of each from the cells.
+        calls: operations, and what picks the operands and the result of each from the cells.
         block: the cell of the blocks' numbers.
         elements: the cells of the elements of a block.
     """
@@ -156,9 +188,27 @@ class _Plan:
     uniform: list[Term]
     registers: int
     cells: list[tuple[str, Any, Type]]
-    calls: Sequence[tuple[Callable[..., Any], Callable[[Sequence[Any]], tuple[Any, ...]]]]
+    calls: Sequence[tuple[str, Callable[[Sequence[Any]], tuple[Any, ...]]]]
     block: int
     elements: list[int]
+
+    @functools.cached_property
+    def _uniform_cells(self) -> list[tuple[int, Type]]:
+        return [(place, type) for kind, place, type in self.cells if kind == "uniform"]
+
+    @functools.cached_property
+    def numbers(self) -> np.dtype[Any]:
+        """The dtype of a record of a block's number and of the uniform cells."""
+        fields = [(f"{place} {type}", _DTYPES[type]) for place, type in self._uniform_cells]
+        return np.dtype([("block", np.uint64), *fields], align=True)
+
+    def values(self, inputs: dict[str, Any]) -> list[Any]:
+        """What the uniform cells hold, in order, for these values of the uniform inputs, by name."""
+        found: dict[int, Any] = {}
+        for term in self.uniform:
+            operands = [found[x.number] if isinstance(x, Term) else x for x in term.operands]
+            found[term.number] = _ON_INTEGERS[term.operation](*operands) if operands else inputs[term.operation]
+        return [found[place] for place, _ in self._uniform_cells]
 
 
 @functools.cache
@@ -181,7 +231,7 @@ def _plan(distribution: Distribution) -> _Plan:
         if term.uniform or not term.operands or term.operation == "reinterpret":
             continue
         places = [cell(operand, term.works_in) for operand in term.operands]
-        calls.append((_FUNCTIONS[term.operation], operator.itemgetter(*places, cell(term, term.type))))
+        calls.append((term.operation, operator.itemgetter(*places, cell(term, term.type))))
     block, ends = cell(recorder.terms[0], "u64"), [cell(element, element.type) for element in elements]
     uniform = [term for term in recorder.terms if term.uniform]
     return _Plan(uniform, len(set(register_of.values())), list(cells), calls, block, ends)
@@ -213,6 +263,9 @@ def _memory(terms: Sequence[Term]) -> dict[int, int]:
         viewed = [memory[x.number] for x in term.operands if isinstance(x, Term) and term.operation == "reinterpret"]
         memory[term.number] = viewed[0] if viewed else term.number
     return memory
+
+
+_thread = _Thread()
 
 
 def _varies(operand: Operand) -> TypeGuard[Term]:

@@ -1,8 +1,9 @@
-"""A plan: one rule over many parameters whose arrays stay where they are, in one pass.
+"""A plan: one rule over many parameters of one layout, in one pass.
 
-What does not change from step to step is worked out once: the compiled rule, where every array lies, and how the
-elements are divided into chunks. A step then sets a few numbers and makes one call; a rule with norms makes one for
-each of its stages.
+What follows from the rule and from how arrays lie in memory is worked out once: the compiled rule, which arrays go
+through copies, how the elements are divided into chunks. The arrays themselves are handed over with every step; a plan
+holds none of them. A step sets a few numbers and makes one call; a rule with norms makes one more for each stage that
+measures, before anything is written.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array
-from mxcore.kernel.executors import Executor, on_host
-from mxcore.kernel.layout import Flat, axes_in_memory, check_apart, check_written, place_of
+from mxcore.kernel.calls import Call
+from mxcore.kernel.layout import Layout, axes_in_memory, check_written, flat, lies_as, place_of
 from mxcore.kernel.noise import Keys
 from mxcore.kernel.norm import CHUNK
 from mxcore.kernel.program import Member, Program, Row
 from mxcore.kernel.trace import Traced, trace
 
-__all__ = ["FusedPlan", "Uniforms", "divided"]
+__all__ = ["FusedPlan", "Uniforms", "chunks_of"]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
     return trace(program, dict(static))
 
@@ -36,68 +37,69 @@ class FusedPlan:
 
     Args:
         program: the rule.
-        static: those of its numbers that are None, truth values or text.
-        members: the parameters. Their arrays are held as long as the plan lives.
+        static: those of its numbers that are None, booleans or strings.
+        members: the parameters, whose arrays show the layout.
 
     Raises:
         RuleError: the rule leaves the language of rules.
-        ValueError: an array cannot be updated in place, or two that are written share memory.
+        ValueError: an array cannot be updated in place.
     """
+
+    shared = True
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = _traced(program, tuple(sorted(static.items())))
-        self.dtype = members[0].computed.dtype
-        self.half = members[0].weight.dtype.name if members[0].master is not None else None
-        self.columns = [*self.traced.arrays, *(["half_weight"] if self.half else [])]
+        first = members[0]
+        self.dtype = first.computed.dtype
+        self.half = first.weight.dtype.name if first.master is not None else None
+        self.columns = (*self.traced.arrays, *(["half_weight"] if self.half else []))
+        self.written = {*self.traced.written, "half_weight"}
+        # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
+        given = ("half_weight" if self.half else "weight", "grad", *["weight"] * bool(self.half), *program.array_slots)
+        self.given = given
+        self.sources = [given.index(name) for name in self.columns]
         self._check(members)
-        in_order = self.traced.in_order
-        self.axes = [list(range(one.weight.ndim)) if in_order else axes_in_memory(one.computed) for one in members]
-        self.flats = [self._flatten(member, axes) for member, axes in zip(members, self.axes, strict=True)]
-        self.grad = self.columns.index("grad") if "grad" in self.columns else None
-        self.sizes = np.array([member.computed.size for member in members], np.int64)
-        self.chunks = divided(self.sizes, CHUNK)
-        self.measuring = list(range(len(self.traced.stages) - 1))
+        self.axes = [self._axes_of(member) for member in members]
+        self.layouts = [member.layouts for member in members]
+        self.staged = any(
+            flat(member.handed_over[source], axes) is None
+            for member, axes in zip(members, self.axes, strict=True)
+            for source in self.sources
+        )
+        self.sizes, self.chunks = chunks_of(tuple(member.computed.size for member in members), CHUNK)
         self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
         self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
-        self.uniforms = Uniforms(self.dtype, self.traced.shared, len(self.traced.uniforms))
-        self._note_staged()
+        self.uniforms = Uniforms(self.dtype, self.traced.shared, len(self.traced.uniforms), len(members))
         self.row_of: Sequence[int] | None = None
         self.numbers: Mapping[str, Any] | None = None
-        self.executor = self._executor(members)
+        self.host: list[dict[str, float]] = []
 
-    def _executor(self, members: Sequence[Member]) -> Executor:
-        return on_host(self, members)
+    def _axes_of(self, member: Member) -> list[int]:
+        return list(range(member.weight.ndim)) if self.traced.in_order else axes_in_memory(member.computed)
 
     def _check(self, members: Sequence[Member]) -> None:
-        written = [
-            (f"the {name} of {member.label}", array)
-            for member in members
-            for name, array in {"weight": member.computed, **member.arrays}.items()
-            if name in self.traced.written
-        ]
-        written += [(f"the weight of {member.label}", member.weight) for member in members if member.master is not None]
-        places = [(label, place_of(array)) for label, array in written]
-        for label, place in places:
-            check_written(label, place)
-        check_apart([(label, place) for label, place in places if place.size])
+        for member in members:
+            for name, array in self.written_of(member.handed_over):
+                check_written(f"the {name} of {member.label}", place_of(array))
 
-    def _flatten(self, member: Member, axes: Sequence[int]) -> list[Flat]:
-        arrays = {"weight": member.computed, "grad": member.grad, **member.arrays, "half_weight": member.weight}
-        return [Flat(arrays[name], axes) for name in self.columns]
+    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
+        """The arrays of a parameter that a step writes, each with what to call it."""
+        pairs = zip(self.columns, self.sources, strict=True)
+        return [(name.removeprefix("half_"), handed_over[source]) for name, source in pairs if name in self.written]
 
-    def set_grad(self, position: int, grad: Array) -> None:
-        """Let a parameter have another array as its gradient."""
-        if self.grad is not None:
-            former, flat = self.flats[position][self.grad], Flat(grad, self.axes[position])
-            self.flats[position][self.grad] = flat
-            self.executor.set_grad(position, flat)
-            if former.staged or flat.staged:
-                self._note_staged()
+    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
+        """Whether the arrays of a step, those of one parameter after the other, are of the layout of this plan.
 
-    def set_grads(self, grads: Sequence[Array]) -> Sequence[int]:
-        """Take over new gradients at once; the positions of those that need a look are returned."""
-        return self.executor.set_grads(grads)
+        Args:
+            handed_over: the arrays.
+            same: whether they are the objects of the step before, of which little can have changed.
+        """
+        look = _unchanged if same else lies_as
+        return all(
+            len(arrays) == len(layouts) and all(map(look, arrays, layouts))
+            for arrays, layouts in zip(handed_over, self.layouts, strict=True)
+        )
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
@@ -106,43 +108,53 @@ class FusedPlan:
             self.numbers, self.uniforms.memory[: len(shared)] = numbers, shared
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
-        uniforms = self.uniforms
-        if len(rows) != uniforms.rows:
-            uniforms.resize(len(rows))
-            self.executor.moved()
-        self.host = self.prologue(uniforms.memory, uniforms.shared, rows)
+        self.host = self.prologue(self.uniforms.memory, self.traced.shared, rows)
         if self.traced.noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
 
-    def commit(self) -> list[dict[str, float]]:
-        """Update everything; the new host numbers of each row, if there are any."""
-        for flat in self.staged:
-            flat.read()
-        for stage in self.measuring:
-            self.executor.run(stage)
-            self.executor.finish(self.traced.stages[stage].norms)
-        self.executor.run(-1)
-        for flat in self.staged_results:
-            flat.write()
-        return self.host
+    def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
+        """The arrays of each column as vectors, copies where need be, and the calls that bring results back."""
+        found: list[list[Array]] = []
+        back: list[Call] = []
+        for arrays, axes in zip(handed_over, self.axes, strict=True):
+            found.append([self._flat(arrays[source], axes, name, back) for name, source in self._places])
+        return found, back
 
-    def _note_staged(self) -> None:
-        """Remember which arrays are worked on as copies."""
-        written = {*self.traced.written, "half_weight"}
-        places = [(name, flat) for flats in self.flats for name, flat in zip(self.columns, flats, strict=True)]
-        self.staged = [flat for _, flat in places if flat.staged]
-        self.staged_results = [flat for name, flat in places if flat.staged and name in written]
+    @functools.cached_property
+    def _places(self) -> list[tuple[str, int]]:
+        return list(zip(self.columns, self.sources, strict=True))
+
+    def _flat(self, array: Array, axes: Sequence[int], name: str, back: list[Call]) -> Array:
+        vector = flat(array, axes)
+        if vector is None:
+            ordered = array.transpose(axes)
+            vector = ordered.astype(array.dtype.newbyteorder("="), order="C").reshape(-1)
+            if name in self.written:
+                back.append((ordered.__setitem__, ..., vector.reshape(ordered.shape)))
+        return vector
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """Do all of a step that writes nothing of the program's; the calls that write the rest."""
+        raise NotImplementedError
 
 
-def divided(sizes: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
-    """(tensor, from, to) for every chunk, in order."""
-    counts = -(-sizes // length)
-    tensors = np.repeat(np.arange(len(sizes)), counts)
+def _unchanged(array: Array, layout: Layout) -> bool:
+    """Whether an array that is the same object lies as it did, as far as that can change."""
+    if array.shape != layout.shape or array.strides != layout.strides:
+        return False
+    return not isinstance(array, np.ndarray) or array.flags.writeable == layout.flags[0]
+
+
+@functools.lru_cache(maxsize=128)
+def chunks_of(sizes: tuple[int, ...], length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sizes as an array, and (tensor, from, to) for every chunk of so many elements, in order."""
+    size = np.array(sizes, np.int64)
+    counts = -(-size // length)
+    tensors = np.repeat(np.arange(len(size)), counts)
     begins = (np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)) * length
-    return np.ascontiguousarray(
-        np.stack([tensors, begins, np.minimum(begins + length, sizes[tensors])], axis=1), np.int64
-    )
+    chunks = np.stack([tensors, begins, np.minimum(begins + length, size[tensors])], axis=1)
+    return size, np.ascontiguousarray(chunks, np.int64)
 
 
 class Uniforms:
@@ -154,29 +166,24 @@ class Uniforms:
         dtype: the dtype of the arrays.
         shared: how many numbers are the same for all rows.
         width: how many numbers there are, with these.
+        rows: for how many rows there is room; and later, how many there are.
     """
 
     _NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
-    def __init__(self, dtype: np.dtype[Any], shared: int, width: int) -> None:
-        self.number, self.dtype, self.shared, self.width = self._NUMBER[dtype.name], dtype, shared, width - shared
-        self.memory: Any = (self.number * shared)()
-        self.resize(1)
-
-    def resize(self, rows: int) -> None:
-        """Make room for that many rows, somewhere else; the shared numbers stay."""
-        kept = self.memory[: self.shared]
-        self.rows = rows
-        self.memory = (self.number * (self.shared + rows * self.width))()
-        self.memory[: self.shared] = kept
+    def __init__(self, dtype: np.dtype[Any], shared: int, width: int, rows: int) -> None:
+        self.dtype, self.shared, self.width, self.rows = dtype, shared, width - shared, rows
+        self.memory: Any = (self._NUMBER[dtype.name] * (shared + rows * self.width))()
         self.address = ctypes.addressof(self.memory)
 
     @property
     def values(self) -> npt.NDArray[Any]:
-        """All of them, where they lie."""
-        return np.frombuffer(self.memory, self.dtype) if len(self.memory) else np.empty(0, self.dtype)
+        """All of them, up to the row ``rows``, where they lie."""
+        count = self.shared + self.rows * self.width
+        return np.frombuffer(self.memory, self.dtype, count) if count else np.empty(0, self.dtype)
 
     def row(self, number: int) -> list[Any]:
-        """The shared numbers and those of a row, as NumPy scalars."""
-        values, begin = self.values, self.shared + number * self.width
-        return [*values[: self.shared], *values[begin : begin + self.width]]
+        """The shared numbers and those of a row, as arrays without axes, which follow what is written."""
+        values: Any = np.frombuffer(self.memory, self.dtype) if len(self.memory) else ()
+        begin = self.shared + number * self.width
+        return [values[place, ...] for place in (*range(self.shared), *range(begin, begin + self.width))]

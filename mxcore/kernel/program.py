@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import attrs
 
 from mxcore.backend import Array
+from mxcore.kernel.layout import Layout, layout_of
 
 Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
 """Where weight decay enters. With G the rescaled gradient and C the clipping: ``before_clip`` C(G + wd·w),
@@ -50,7 +51,7 @@ class Slot:
         return declared if isinstance(declared, Slot) else cls(declared)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
     """The names that a rule takes beside ``weight`` and ``grad``, and whether it can do without each.
 
@@ -154,6 +155,31 @@ class Program:
         names = [name for name in keywords(self.rule) if name in given]
         return self.rule(weight, grad, **{name: given[name] for name in names})
 
+    def slot_arrays(self, label: str, weight: Array, arrays: Sequence[Array]) -> dict[str, Array]:
+        """The arrays of a state, keyed by slot name.
+
+        Args:
+            label: what to call the parameter in messages.
+            weight: the array that the rule is applied to.
+            arrays: those of the state, in order.
+
+        Raises:
+            ValueError: there are other arrays than the rule keeps, or they are not shaped and typed like the weight.
+        """
+        names = self.array_slots
+        if len(arrays) != len(names):
+            raise ValueError(
+                f"{label}: {self.owner} keeps {', '.join(names) or 'no state'}, got {len(arrays)} array(s): "
+                "hyper-parameters that decide which state is kept cannot change between updates"
+            )
+        for name, array in zip(names, arrays, strict=True):
+            if (array.shape, array.dtype) != (weight.shape, weight.dtype):
+                raise ValueError(
+                    f"{label}: its {name} is {array.dtype} of shape {array.shape}, the weight {weight.dtype} of shape "
+                    f"{weight.shape}"
+                )
+        return dict(zip(names, arrays, strict=True))
+
     def unpack(self, result: Any) -> tuple[Array, dict[str, Any]]:
         """A rule's return value as the new weight and the new slots by name."""
         values: Sequence[Any] = result if isinstance(result, tuple) else (result,)
@@ -194,6 +220,17 @@ class Member:
     def computed(self) -> Array:
         """What the rule is applied to, the master, or else the weight."""
         return self.weight if self.master is None else self.master
+
+    @property
+    def handed_over(self) -> tuple[Array, ...]:
+        """The arrays of a step in the order in which plans are given them: weight, gradient, master if any, slots."""
+        masters = () if self.master is None else (self.master,)
+        return (self.weight, self.grad, *masters, *self.arrays.values())
+
+    @functools.cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """How they lie."""
+        return tuple(map(layout_of, self.handed_over))
 
     @property
     def computes_in_place(self) -> bool:

@@ -1,21 +1,21 @@
-"""A small pool of threads for compiled code, which runs without the interpreter's lock."""
+"""A pool of threads for compiled code, which runs without the interpreter's lock.
+
+The threads wait in Python and work in native code, see :mod:`mxcore.kernel.driver`: a job begins and ends within one
+foreign call of whoever has it done, so that an exception never leaves while another thread still writes.
+"""
 
 from __future__ import annotations
 
-import itertools
+import ctypes
 import os
+import sys
 import threading
-from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from typing import Any
 
-__all__ = ["get_num_threads", "parts_of", "run_parts", "set_num_threads", "threads_of"]
+from mxcore.kernel.driver import JobField, PoolField, driver
 
-Part = tuple[int, int]
-_Job = tuple[Callable[[int, int], None], Part, "SimpleQueue[BaseException | None]"]
-
-_jobs: SimpleQueue[_Job] = SimpleQueue()
-_started = 0
-_lock = threading.Lock()
+__all__ = ["get_num_threads", "run_shared", "set_num_threads", "threads_of", "wake"]
 
 
 def _default() -> int:
@@ -66,56 +66,91 @@ def threads_of(emitter: str) -> int:
     return get_num_threads() if emitter == "llvm" else 1
 
 
-def parts_of(length: int, parts: int) -> list[Part]:
-    """A length in so many parts of about the same size, as (first, last); none of them is empty.
+class _Pool:
+    """Threads that help with one job at a time; a second job that comes meanwhile runs without them."""
 
-    >>> parts_of(10, 3)
-    [(0, 3), (3, 6), (6, 10)]
+    def __init__(self) -> None:
+        self.memory = (ctypes.c_uint64 * PoolField.WORDS)()
+        self.memory[PoolField.YIELD] = _yield_address()
+        self.address = ctypes.addressof(self.memory)
+        self.calls: SimpleQueue[None] = SimpleQueue()
+        self.started = 0
+        self.lock = threading.Lock()
+
+    def call(self, helpers: int) -> None:
+        """Wake so many threads, which see whether there is something to do."""
+        if self.started < helpers:
+            with self.lock:
+                for _ in range(helpers - self.started):
+                    threading.Thread(target=self._help, daemon=True, name="mxcore").start()
+                    self.started += 1
+        for _ in range(helpers):
+            self.calls.put(None)
+
+    def _help(self) -> None:
+        help, address, calls = driver().help, self.address, self.calls
+        while True:
+            calls.get()
+            help(address)
+
+
+_pool: _Pool | None = None
+_making = threading.Lock()
+
+
+def wake(job: Any, threads: int) -> None:
+    """Let threads look for a job that is about to be shared by the driver.
+
+    Args:
+        job: its words, see :class:`mxcore.kernel.driver.JobField`.
+        threads: how many are to do it, this one included.
     """
-    edges = [length * part // parts for part in range(parts + 1)]
-    return [(first, last) for first, last in itertools.pairwise(edges) if first < last]
+    pool = _the_pool()
+    chunks = job[JobField.CHUNKS]
+    job[JobField.POOL], job[JobField.GRAIN] = pool.address, max(1, chunks // (8 * threads))
+    pool.call(max(0, min(threads, chunks) - 1))
 
 
-def run_parts(function: Callable[[int, int], None], parts: Sequence[Part]) -> None:
-    """Call ``function(first, last)`` for every part: the last one here, the others on threads of the pool."""
-    if not parts:
+def run_shared(functions: tuple[Any, Any], tables: int, chunks: int, threads: int) -> None:
+    """Run a compiled function over all its chunks, on several threads if there are as many chunks.
+
+    Args:
+        functions: that for all chunks, ``whole(tables)``, and that for some, ``part(tables, first, last)``.
+        tables: the address of what both read.
+        chunks: how many chunks there are.
+        threads: how many threads may share them.
+    """
+    if min(threads, chunks) < 2:
+        functions[0](tables)
         return
-    _start(len(parts) - 1)
-    done: SimpleQueue[BaseException | None] = SimpleQueue()
-    for part in parts[:-1]:
-        _jobs.put((function, part, done))
-    try:
-        function(*parts[-1])
-    finally:
-        failures = [done.get() for _ in parts[:-1]]
-    for failure in failures:
-        if failure is not None:
-            raise failure
+    addresses = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
+    group = (ctypes.c_uint64 * 4)(*addresses, tables, chunks)
+    job = (ctypes.c_uint64 * JobField.WORDS)()
+    job[JobField.GROUPS], job[JobField.GROUP], job[JobField.CHUNKS] = 1, ctypes.addressof(group), chunks
+    wake(job, threads)
+    driver().share(ctypes.addressof(job))
 
 
-def _start(count: int) -> None:
-    global _started
-    with _lock:
-        for _ in range(count - _started):
-            threading.Thread(target=_work, daemon=True, name="mxcore").start()
-        _started = max(_started, count)
+def _the_pool() -> _Pool:
+    global _pool
+    if _pool is None:
+        with _making:
+            if _pool is None:
+                _pool = _Pool()
+    return _pool
 
 
-def _work() -> None:
-    while True:
-        function, part, done = _jobs.get()
-        try:
-            function(*part)
-        except BaseException as error:  # handed to whoever waits for the part
-            done.put(error)
-        else:
-            done.put(None)
+def _yield_address() -> int:
+    """The system's function that lets another thread run."""
+    library: Any = ctypes.CDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
+    function = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def _after_fork() -> None:
     """Threads do not survive a fork: begin anew in the child."""
-    global _jobs, _started, _lock
-    _jobs, _started, _lock = SimpleQueue(), 0, threading.Lock()
+    global _pool, _making
+    _pool, _making = None, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):

@@ -54,6 +54,9 @@ class CudaOnCpu(Cuda):
         finally:
             self.current = former
 
+    def use(self, device: int) -> tuple[Any, ...]:
+        return (setattr, self, "current", device)
+
     def stream(self) -> int:
         return self.current_stream
 
@@ -76,7 +79,7 @@ class CudaOnCpu(Cuda):
             pointers = (ctypes.c_void_p * len(values))(*(value.ctypes.data for value in values))
             entry(ctypes.c_uint(blocks), ctypes.c_uint(threads), pointers)
 
-        return launch
+        return lambda *arguments: (launch, *arguments)
 
     def _built(self, source: str, name: str) -> Any:
         text = f"""#include "cuda_on_cpu.h"

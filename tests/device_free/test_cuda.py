@@ -13,6 +13,7 @@ from device_free.on_cpu import CudaOnCpu, hosted
 import mxcore as mx
 from mxcore.backend import BackendError
 from mxcore.backend.cuda import Cuda
+from mxcore.kernel import commit
 
 REFUSALS = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError)
 
@@ -40,6 +41,7 @@ def _enter(cuda: Cuda) -> None:
 ASKED: dict[str, Callable[[Cuda], Any]] = {
     "on": _enter,
     "upload": lambda cuda: cuda.upload(np.ones(3, "f4"), hosted(np.zeros(3, "f4"))),
+    "use": lambda cuda: commit([cuda.use(0)]),
     "kernel": lambda cuda: cuda.kernel('extern "C" __global__ void nothing() {}', "nothing"),
 }
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from device_free.on_cpu import CudaOnCpu, hosted
 
-from mxcore.kernel import philox_cuda, philox_numpy
+from mxcore.kernel import commit, philox_cuda, philox_numpy
 from mxcore.kernel.distributions import DISTRIBUTIONS, Distribution
 
 DTYPES = {"u32": np.uint32, "f32": np.float32, "f64": np.float64}
@@ -42,7 +42,7 @@ def test_cuda_c_writes_what_numpy_writes(distribution: Distribution, start: int,
     stop = start + size
     threads = 8 * (-(-stop // distribution.group) - start // distribution.group)
     fill = cuda.kernel(philox_cuda.source(distribution), f"{distribution.name}_fill")
-    fill(-(-threads // 64), 64, arguments(distribution, out, start, stop))
+    commit([fill(-(-threads // 64), 64, arguments(distribution, out, start, stop))])
     assert out.tobytes() == expected.tobytes()
 
 
@@ -57,5 +57,5 @@ __global__ void single({kind} *out, u64 start, u64 key, u64 stream{declared}) {{
     out[threadIdx.x] = {name}(start + threadIdx.x, key, stream{passed});
 }}"""
     out = np.empty(300, DTYPES[distribution.type])
-    cuda.kernel(source, "single")(1, out.size, arguments(distribution, out, 31))
+    commit([cuda.kernel(source, "single")(1, out.size, arguments(distribution, out, 31))])
     assert out.tobytes() == written(philox_numpy, distribution, KEY, 31, out.size).tobytes()

@@ -58,7 +58,7 @@ class Recorder(CudaOnCpu):
 
     def kernel(self, source: str, name: str) -> Any:
         self.sources[source] = name
-        return lambda blocks, threads, arguments: None
+        return lambda blocks, threads, arguments: (len, arguments)
 
 
 @pytest.fixture

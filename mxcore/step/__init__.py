@@ -1,0 +1,13 @@
+"""One call of an optimizer: rows of numbers, counts, the rule's program, and the runner that keeps what can be kept.
+
+A call is a :class:`~mxcore.step.step.Step`. Two questions decide whether an earlier one will do: whether its arrays
+lie as they did (the kernel looks), and whether anything has been assigned (:class:`~mxcore.watched.Version`).
+"""
+
+from __future__ import annotations
+
+from mxcore.step.counts import Counting, Counts, Tally, adopted, count_in, viewed
+from mxcore.step.runner import Bound, Runner
+from mxcore.step.traits import Traits, traits_of
+
+__all__ = ["Bound", "Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "traits_of", "viewed"]

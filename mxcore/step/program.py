@@ -1,0 +1,95 @@
+"""What a class says about its rule, as the record that the kernel is handed, and the numbers that go with it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+
+from mxcore.kernel import Program, Slot
+from mxcore.kernel.program import keywords
+from mxcore.step.protocol import Stepped
+from mxcore.step.traits import traits_of
+
+__all__ = ["Settings", "program_of"]
+
+_STATIC = (bool, str, type(None))
+_COUNTED = ("lr", "wd", "t", "num_update")
+_BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
+
+
+def program_of(optimizer: Stepped) -> Program:
+    """The rule of an optimizer, with everything about it that is the same for all parameters.
+
+    Raises:
+        TypeError: there is none, or it takes something that is neither a slot nor a hyper-parameter.
+    """
+    cls: Any = type(optimizer)
+    if cls.rule is None:
+        raise TypeError(f"{cls.__name__} has no rule")
+    slots = optimizer.state_slots()
+    if clash := [slot.name for slot in slots if hasattr(optimizer, slot.name)]:
+        raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
+    return Program(
+        owner=cls.__name__,
+        rule=cls.rule,
+        slots=slots,
+        decay=optimizer.decay,
+        numbers=_numbers(optimizer, cls.rule, slots),
+        decays=bool(optimizer.wd) or traits_of(cls).own_decay,
+        clips=optimizer.clip_gradient is not None,
+        rescales=optimizer.rescale_grad != 1,
+    )
+
+
+def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
+    """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
+    known = {"lr", "wd", "t", "num_update", *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
+    arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
+    numbers = []
+    for name, dispensable in keywords(rule).items():
+        if name in known or (name not in arrays and hasattr(optimizer, name)):
+            numbers.append(name)
+        elif not dispensable and name not in arrays:
+            owner = type(optimizer).__name__
+            raise TypeError(f"{owner}.rule takes {name!r}, which is neither a slot nor a hyper-parameter")
+    return tuple(numbers)
+
+
+class Settings:
+    """The program of an optimizer and its hyper-parameters, as of the last time that one was assigned.
+
+    ``static`` are those that decide what the program does, ``numbers`` the others; the mapping of numbers is another
+    object as soon as one of them has changed.
+    """
+
+    def __init__(self, optimizer: Stepped) -> None:
+        cls: Any = type(optimizer)
+        self.program = program_of(optimizer)
+        fields = {field.name for field in attrs.fields(cls)} if attrs.has(cls) else set()
+        own = {name for name in self.program.all_numbers if name in vars(optimizer)}
+        self._values_of = operator.attrgetter(*sorted((fields - _BY_PARAMETER) | own))
+        self._values = self._values_of(optimizer)
+        # An assignment to what is not declared leaves no mark, so that such values are compared every time.
+        self.declared = fields >= own
+        self.seen = optimizer._settings_version.number
+        names = [name for name in self.program.all_numbers if name not in _COUNTED and hasattr(optimizer, name)]
+        values = {name: getattr(optimizer, name) for name in names}
+        self.static = {name: value for name, value in values.items() if isinstance(value, _STATIC)}
+        self.numbers = {name: value for name, value in values.items() if name not in self.static}
+
+    def hold(self, optimizer: Stepped) -> bool:
+        """Whether they are those of the optimizer still."""
+        version = optimizer._settings_version
+        if version.number == self.seen and self.declared:
+            return True
+        if self._values_of(optimizer) != self._values:
+            return False
+        self.seen = version.number
+        return True
+
+    def same_program(self, other: Settings) -> bool:
+        """Whether what was planned for these settings does for others too, with their numbers."""
+        return self is other or (self.program == other.program and self.static == other.static)

@@ -1,0 +1,70 @@
+"""The learning rates of a schedule, asked for some hundred updates ahead: an array costs little more than a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mxcore.lr_scheduler import LRScheduler
+
+__all__ = ["Rates"]
+
+_AHEAD = 256
+_IMMUTABLE = (bool, int, float, complex, str, bytes, type(None))
+
+
+class Rates:
+    """Asks a scheduler for the rate of an update, ahead of time where the answer cannot change.
+
+    It cannot change if the scheduler defines ``rate``, a pure function of the update and of the instance's attributes,
+    and if these are immutable: then it is enough to compare them. Any other scheduler is asked every time.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        self._scheduler: Any = None
+        self._rate: Any = None
+        self._attributes: Mapping[str, Any] = {}
+        self._first, self._rates = 0, list[float]()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Rates, ()
+
+    def at(self, scheduler: Any, update: int) -> float:
+        """The learning rate of an update, before multipliers."""
+        place = update - self._first
+        known = scheduler is self._scheduler and 0 <= place < len(self._rates)
+        if known and vars(scheduler) == self._attributes and type(scheduler).rate is self._rate:
+            return self._rates[place]
+        self._forget()
+        if not _is_pure(scheduler):
+            return float(scheduler(update))
+        self._scheduler, self._attributes, self._first = scheduler, dict(vars(scheduler)), update
+        self._rate = type(scheduler).rate
+        self._rates = scheduler(np.arange(update, update + _AHEAD)).tolist()
+        return self._rates[0]
+
+
+def _is_pure(scheduler: Any) -> bool:
+    """Whether its rates depend on the update and on immutable attributes of the instance alone."""
+    if not isinstance(scheduler, LRScheduler):
+        return False
+    cls, base = type(scheduler), LRScheduler
+    if cls.__call__ is not base.__call__ or cls.__getattribute__ is not object.__getattribute__:
+        return False
+    shared = (item for parent in cls.__mro__[: cls.__mro__.index(base)] for item in vars(parent).items())
+    of_class = any(not name.startswith("__") and not hasattr(base, name) and _is_data(x) for name, x in shared)
+    return not of_class and all(map(_is_immutable, vars(scheduler).values()))
+
+
+def _is_data(value: object) -> bool:
+    """Whether an attribute of a class is neither a method nor a property."""
+    return not callable(value) and not hasattr(type(value), "__get__")
+
+
+def _is_immutable(value: object) -> bool:
+    return all(map(_is_immutable, value)) if type(value) is tuple else type(value) in _IMMUTABLE

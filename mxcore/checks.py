@@ -19,6 +19,8 @@ def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
         ValueError: some are lists and others are not, or their lengths differ.
     """
     first = arguments[0]
+    if not isinstance(first, (list, tuple)):
+        return tuple([[argument] for argument in arguments])
     if type(first) is list:
         length = len(first)
         for other in arguments:
@@ -26,8 +28,6 @@ def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
                 break
         else:
             return arguments
-    if not isinstance(first, (list, tuple)):
-        return tuple([argument] for argument in arguments)
     lists = [list(argument) if isinstance(argument, (list, tuple)) else None for argument in arguments]
     lengths = [None if one is None else len(one) for one in lists]
     if len(set(lengths)) != 1:

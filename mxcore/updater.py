@@ -66,6 +66,7 @@ class Updater:
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer) -> None:
         self._optimizer, self._traits = optimizer, traits_of(type(optimizer))
+        self._runs_rule = self._traits.runs_rule
         self._runner.forget()
 
     @property
@@ -117,7 +118,7 @@ class Updater:
             indices, grads, weights = [index], [grad], [weight]
         optimizer, tally = self._optimizer, self.tally
         count_in(optimizer, tally)
-        again = self._traits.runs_rule and worker is None and not self._before.implemented
+        again = self._runs_rule and worker is None and not self._before.implemented
         if again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states):
             if self._after.implemented:
                 self._after(updater=self, indices=indices, weights=weights, grads=grads)

@@ -48,12 +48,12 @@ class Plan(Protocol):
     host: list[dict[str, float]]
     """The new host numbers of each row, once the calls of a step are there."""
 
-    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
+    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
         """Whether arrays lie as those that the plan was made for.
 
         Args:
             handed_over: for each parameter its weight, its gradient, its master if there is one, and its slots.
-            same: whether they are the objects of the step before, so that little about them can have changed.
+            known: of each of these, whether it is the object of the step before, so that little can have changed.
         """
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:

@@ -6,6 +6,7 @@ What a step copies and launches goes into the stream that is current on the devi
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -85,9 +86,11 @@ class DevicePlan(FusedPlan):
                     )
         super()._check(members)
 
-    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
-        fit = super().fits(handed_over, same)
-        return fit and (same or all(array.device.id == self.device for arrays in handed_over for array in arrays))
+    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
+        if not super().fits(handed_over, known):
+            return False
+        pairs = zip(itertools.chain.from_iterable(handed_over), itertools.chain.from_iterable(known), strict=True)
+        return all(same or array.device.id == self.device for array, same in pairs)
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         super().prepare(numbers, rows, row_of)

@@ -40,7 +40,7 @@ class DirectPlan:
                 check_written(f"the {name} of {member.label}", place_of(array))
         self.host: list[dict[str, float]] = []
 
-    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
+    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
         """Whether arrays lie as those that the plan was made for."""
         return all(
             len(arrays) == len(layouts) and all(map(lies_as, arrays, layouts))

@@ -71,6 +71,8 @@ class FusedPlan:
         self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
         self.uniforms = Uniforms(self.dtype, self.traced.shared, len(self.traced.uniforms), len(members))
+        self._memory, self._shared, self._noisy = self.uniforms.memory, self.traced.shared, self.traced.noisy
+        self._written: Sequence[Row] | None = None
         self.row_of: Sequence[int] | None = None
         self.numbers: Mapping[str, Any] | None = None
         self.host: list[dict[str, float]] = []
@@ -88,28 +90,28 @@ class FusedPlan:
         pairs = zip(self.columns, self.sources, strict=True)
         return [(name.removeprefix("half_"), handed_over[source]) for name, source in pairs if name in self.written]
 
-    def fits(self, handed_over: Sequence[Sequence[Array]], same: bool) -> bool:
-        """Whether the arrays of a step, those of one parameter after the other, are of the layout of this plan.
+    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
+        """Whether arrays lie as those that the plan was made for.
 
         Args:
-            handed_over: the arrays.
-            same: whether they are the objects of the step before, of which little can have changed.
+            handed_over: for each parameter its arrays.
+            known: of each, whether it is the object of the step before, of which little can have changed.
         """
-        look = _unchanged if same else lies_as
-        return all(
-            len(arrays) == len(layouts) and all(map(look, arrays, layouts))
-            for arrays, layouts in zip(handed_over, self.layouts, strict=True)
-        )
+        return all(map(_all_fit, handed_over, known, self.layouts))
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
         if numbers is not self.numbers:
             shared, self.prologue = self.traced.prologue(numbers)
             self.numbers, self.uniforms.memory[: len(shared)] = numbers, shared
+            self._written = None
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
-        self.host = self.prologue(self.uniforms.memory, self.traced.shared, rows)
-        if self.traced.noisy:
+        if rows != self._written:  # parameters that are updated one by one mostly have one and the same row
+            self._written = None  # while it is being written, and if that fails
+            self.host = self.prologue(self._memory, self._shared, rows)
+            self._written = rows
+        if self._noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
 
@@ -117,9 +119,17 @@ class FusedPlan:
         """The arrays of each column as vectors, copies where need be, and the calls that bring results back."""
         found: list[list[Array]] = []
         back: list[Call] = []
-        for arrays, axes in zip(handed_over, self.axes, strict=True):
-            found.append([self._flat(arrays[source], axes, name, back) for name, source in self._places])
+        for arrays, axes, ready in zip(handed_over, self.axes, self._ready, strict=True):
+            if ready:
+                found.append([arrays[source] for source in self.sources])
+            else:
+                found.append([self._flat(arrays[source], axes, name, back) for name, source in self._places])
         return found, back
+
+    @functools.cached_property
+    def _ready(self) -> list[bool]:
+        """Whether all arrays of a parameter are vectors already."""
+        return [not self.staged and all(map(_is_vector, layouts)) for layouts in self.layouts]
 
     @functools.cached_property
     def _places(self) -> list[tuple[str, int]]:
@@ -137,6 +147,18 @@ class FusedPlan:
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Do all of a step that writes nothing of the program's; the calls that write the rest."""
         raise NotImplementedError
+
+
+def _is_vector(layout: Layout) -> bool:
+    return layout.kind is np.ndarray and len(layout.shape) == 1 and layout.flags[-1]
+
+
+def _all_fit(arrays: Sequence[Array], known: Sequence[bool], layouts: Sequence[Layout]) -> bool:
+    return len(arrays) == len(known) == len(layouts) and all(map(_fits, arrays, known, layouts))
+
+
+def _fits(array: Array, known: bool, layout: Layout) -> bool:
+    return _unchanged(array, layout) if known else lies_as(array, layout)
 
 
 def _unchanged(array: Array, layout: Layout) -> bool:

@@ -10,7 +10,7 @@ import ctypes
 import functools
 import itertools
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import setitem
 from typing import Any
 
@@ -54,8 +54,8 @@ class Step:
 
     # So that little memory is touched where thousands of parameters are updated one by one.
     __slots__ = (
-        "_address", "_arrays", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_job",
-        "_memory", "_named", "_offsets", "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states_seen",
+        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_job", "_memory",
+        "_named", "_offsets", "_own_rates", "_positions", "_refs", "_row_of", "_rows", "_settings", "_states_seen",
         "_states_version", "_tables_seen", "indices", "masters", "other", "plans",
     )  # fmt: skip
 
@@ -97,7 +97,10 @@ class Step:
         """Another step over the same parameters, whose arrays lie in another way."""
         self._states_version: Any = None  # of where the states were found, and after how many changes
         self._states_seen = -1
-        self._arrays: list[weakref.ref[Any]] = []  # those of the last call, where there is no native side
+        # The arrays of the last call, where there is no native side.
+        self._refs: Any = [
+            [[_nothing] * len(own) for own in plan] for plan in self._handed_over(weights, grads, further)
+        ]
 
     def _member(self, optimizer: Stepped, place: int, weight: Array, grad: Array, further: Sequence[Array]) -> Member:
         label = optimizer.describe(self.indices[place])
@@ -136,7 +139,7 @@ class Step:
             self._tables_seen = seen
         return True
 
-    def _further(self, states: States) -> list[tuple[Array, ...]] | None:
+    def _further(self, states: States) -> list[Sequence[Array]] | None:
         """The master and the slots of each parameter; None where one has no state."""
         if isinstance(states, dict):
             if not all(map(states.__contains__, self.indices)):
@@ -147,10 +150,17 @@ class Step:
 
     def _flat(self, states: States) -> list[Array] | None:
         """The masters and slots of all parameters in one list, if they are as many as they were."""
+        flat: list[Array] = []
+        if len(self.indices) == 1 and not self._has_master[0]:  # of a short step, the general way would be a good part
+            state = states.get(self.indices[0], ()) if isinstance(states, dict) else states[0]
+            flat += arrays_of(state)
+            return flat if len(flat) == self._offsets[1] else None
         further = self._further(states)
         if further is None or list(itertools.accumulate(map(len, further))) != self._offsets[1:]:
             return None
-        return list(itertools.chain.from_iterable(further))
+        for own in further:
+            flat += own
+        return flat
 
     # --- running -----------------------------------------------------------------------------------------------------
 
@@ -181,9 +191,11 @@ class Step:
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
             return False
-        if self._own_rates or type(tally.table) is not Counts:
-            return self._run_counting(optimizer, tally, weights, grads, states)
-        numbers = self._rows.now(optimizer, tally, rates) or self._arranged(optimizer, tally, rates)
+        numbers = None if self._own_rates else self._rows.now(optimizer, tally, rates)
+        if numbers is None:
+            if self._own_rates or type(tally.table) is not Counts:
+                return self._run_counting(optimizer, tally, weights, grads, states)
+            numbers = self._arranged(optimizer, tally, rates)
         if self._at_once:
             self._prepare(numbers)
             # Rather than through _take: of a short step, one foreign call more would be a good part.
@@ -248,7 +260,7 @@ class Step:
         """Hand the numbers of a step to the plans."""
         settings = self._settings.numbers
         for plan, row_of, needed in self._row_of:
-            plan.prepare(settings, numbers if needed is None else [numbers[row] for row in needed], row_of)
+            plan.prepare(settings, [numbers[row] for row in needed] if needed else numbers, row_of)
 
     def _run_counting(
         self, optimizer: Stepped, tally: Tally, weights: list[Array], grads: list[Array], states: States
@@ -302,16 +314,16 @@ class Step:
         if further is None:
             return None
         handed_over = self._handed_over(weights, grads, further)
-        arrays = [array for plan in handed_over for own in plan for array in own]
-        same = len(arrays) == len(self._arrays) and all(
-            ref() is array for ref, array in zip(self._arrays, arrays, strict=True)
-        )
-        if not all(plan.fits(own, same) for plan, own in zip(self.plans, handed_over, strict=True)):
+        known = [
+            [list(map(_is_still, refs, own)) for refs, own in zip(*pair, strict=True)]
+            for pair in zip(self._refs, handed_over, strict=True)
+        ]
+        if not all(map(_plan_fits, self.plans, handed_over, known)):
             return None
-        if not same:
-            self._arrays = []
+        # Gradients are read only, so that it does not matter where new ones are.
+        if not all(same[0] and all(same[2:]) for plan in known for same in plan):
             self._check_apart(optimizer, weights, grads, states)
-            self._arrays = [weakref.ref(array) for array in arrays]
+        self._refs = [[list(map(weakref.ref, own)) for own in plan] for plan in handed_over]
         return handed_over
 
     def _handed_over(
@@ -376,6 +388,18 @@ class Step:
     def _label(self, optimizer: Stepped, written: Sequence[tuple[str, int, Array]], number: int) -> str:
         name, place, _ = written[number]
         return f"the {name} of {optimizer.describe(self.indices[place])}"
+
+
+def _nothing() -> None:
+    """A reference to no array."""
+
+
+def _plan_fits(plan: Plan, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
+    return plan.fits(handed_over, known)
+
+
+def _is_still(ref: Callable[[], Any], array: Array) -> bool:
+    return ref() is array
 
 
 def _grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:

@@ -166,6 +166,14 @@ def trained(optimizer: Optimizer, steps: int) -> Updater:
     return update
 
 
+def test_each_updater_counts_for_itself() -> None:
+    optimizer, first, second = mx.optimizer.Adam(0.1), np.ones(1), np.ones(1)
+    for weight in (first, second):
+        mx.optimizer.get_updater(optimizer)(0, np.ones(1), weight)
+    assert first == second
+    assert optimizer._index_update_count == {0: 1}
+
+
 @every_optimizer
 def test_saved_states_carry_the_counters(cls: type[Optimizer]) -> None:
     again = mx.optimizer.get_updater(cls())

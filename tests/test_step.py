@@ -1,4 +1,4 @@
-"""A run as people write it: whatever the shape of the calls, every update has the bits of a plain loop, and is counted once."""
+"""A run as people write it: in every shape of call, an update has the bits of a plain loop, and is counted once."""
 
 import copy
 import ctypes
@@ -103,46 +103,61 @@ def _compare(name: str, sequence: list[Any], scheduled: bool) -> None:
         names = dict(enumerate(NAMES))
         return mx.optimizer.create(name, lr_scheduler=schedule, wd=0.1, param_idx2name=names, **arguments)
 
-    update, loop = mx.optimizer.get_updater(make()), Loop(make())
-    weights, copies = ([np.full(size, 1.0, "f4") for size in SIZES] for _ in range(2))
-    bound: dict[Any, Any] = {}
+    run, loop, copies = Run(make()), Loop(make()), [np.ones(size, "f4") for size in SIZES]
     for number, (kind, chosen) in enumerate(sequence):
         rng = np.random.default_rng(number)
         grads = [rng.normal(size=size).astype("f4") for size in SIZES]
-        own = [grads[place] for place in chosen if place < 5]
-        match kind:
-            case "call":
-                update(chosen, own, [weights[place] for place in chosen])
-            case "single":
-                update(chosen[0], own[0], weights[chosen[0]])
-            case "bound":
-                key = tuple(chosen)
-                if key not in bound:
-                    held = [np.zeros(SIZES[place], "f4") for place in chosen]
-                    bound[key] = held, update.bind([weights[place] for place in chosen], held, chosen)
-                for buffer, grad in zip(bound[key][0], own, strict=True):
-                    buffer[...] = grad
-                bound[key][1]()
-            case "elsewhere":
-                for place in chosen:
-                    weights[place] = weights[place].copy()
-                bound.clear()
-                update(chosen, own, [weights[place] for place in chosen])
-            case "saved":
-                update.set_states(update.get_states())
-            case "copied":
-                update, weights = copy.deepcopy(update), [weight.copy() for weight in weights]
-                bound.clear()
-            case _:
-                for optimizer in (update.optimizer, loop.optimizer):
-                    _assign(optimizer, kind, len(chosen), scheduled)
-        if kind in ("call", "single", "bound", "elsewhere"):
-            loop(chosen, own, [copies[place] for place in chosen])
+        if hasattr(run, kind):
+            own = [grads[place] for place in chosen if place < 5]
+            getattr(run, kind)(chosen, own)
+            if kind not in ("saved", "copied"):
+                loop(chosen, own, [copies[place] for place in chosen])
+            continue
+        for optimizer in (run.update.optimizer, loop.optimizer):
+            _assign(optimizer, kind, len(chosen), scheduled)
         loop.program = program_of(loop.optimizer)
-    assert update.optimizer._index_update_count == loop.counts
-    assert update.optimizer.num_update == loop.num_update
-    for weight, wanted in zip(weights, copies, strict=True):
+    assert run.update.optimizer._index_update_count == loop.counts
+    assert run.update.optimizer.num_update == loop.num_update
+    for weight, wanted in zip(run.weights, copies, strict=True):
         np.testing.assert_array_equal(weight, wanted)
+
+
+class Run:
+    """An updater and its weights, with a method for each way to go on."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.update = mx.optimizer.get_updater(optimizer)
+        self.weights = [np.ones(size, "f4") for size in SIZES]
+        self.steps: dict[Any, Any] = {}
+
+    def call(self, chosen: list[int], grads: list[Any]) -> None:
+        self.update(chosen, grads, [self.weights[place] for place in chosen])
+
+    def single(self, chosen: list[int], grads: list[Any]) -> None:
+        self.update(chosen[0], grads[0], self.weights[chosen[0]])
+
+    def bound(self, chosen: list[int], grads: list[Any]) -> None:
+        key = tuple(chosen)
+        if key not in self.steps:
+            held = [np.zeros(SIZES[place], "f4") for place in chosen]
+            self.steps[key] = held, self.update.bind([self.weights[place] for place in chosen], held, chosen)
+        for buffer, grad in zip(self.steps[key][0], grads, strict=True):
+            buffer[...] = grad
+        self.steps[key][1]()
+
+    def elsewhere(self, chosen: list[int], grads: list[Any]) -> None:
+        """With other arrays in the place of the weights."""
+        for place in chosen:
+            self.weights[place] = self.weights[place].copy()
+        self.steps.clear()
+        self.call(chosen, grads)
+
+    def saved(self, *_: Any) -> None:
+        self.update.set_states(self.update.get_states())
+
+    def copied(self, *_: Any) -> None:
+        self.update, self.weights = copy.deepcopy(self.update), [weight.copy() for weight in self.weights]
+        self.steps.clear()
 
 
 def _assign(optimizer: Any, kind: str, number: int, scheduled: bool) -> None:
@@ -411,6 +426,29 @@ def test_a_class_that_is_defined_again_shares_or_frees_the_code_of_the_former_on
     alive = sum(ref() is not None for ref in classes)
     assert alive <= plan._traced.cache_info().maxsize  # type: ignore[operator]
     assert host._functions.cache_info().currsize <= 128
+
+
+@pytest.mark.nightly
+def test_two_million_steps_do_not_grow() -> None:
+    import resource
+    import sys
+
+    update, weights = mx.optimizer.get_updater(adam(learning_rate=1e-8)), [np.ones(4, "f4"), np.ones(3, "f4")]
+    step = update.bind(weights, [np.ones(4, "f4"), np.ones(3, "f4")])
+
+    def run(times: int) -> tuple[int, int]:
+        for number in range(times // 4):
+            update(number % 2, np.ones(4 - number % 2, "f4"), weights[number % 2])
+            update([0, 1], [np.ones(4, "f4"), np.ones(3, "f4")], [weight[:] for weight in weights])
+            step()
+            update(0, np.ones(4, "f4"), weights[0])
+        gc.collect()
+        return sys.getallocatedblocks(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    blocks, memory = run(100_000)
+    more_blocks, more_memory = run(2_000_000)
+    assert more_blocks - blocks < 200
+    assert more_memory - memory < 1024  # KiB
 
 
 # --- rates -----------------------------------------------------------------------------------------------------------

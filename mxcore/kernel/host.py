@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.kernel import blocked, llvm, machine
+from mxcore.kernel import blocked, llvm, machine, threads
 from mxcore.kernel.calls import Call, commit
 from mxcore.kernel.choice import in_use
 from mxcore.kernel.fill import normal_calls
@@ -80,12 +80,14 @@ class NativePlan(FusedPlan):
         places = [address(vector) for vectors in found for vector in vectors]
         addresses = (ctypes.c_uint64 * len(places))(*places)
         tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(ctypes.addressof(addresses)))
-        at = ctypes.addressof(tables)
-        for stage, (whole, _) in enumerate(self.stages[:-1]):
-            whole(at)
+        at, chunks = ctypes.addressof(tables), len(self.chunks)
+        count = threads.get_num_threads() if int(self.sizes.sum()) >= PARALLEL_FROM else 1
+        for stage, functions in enumerate(self.stages[:-1]):
+            threads.run_shared(functions, at, chunks, count)
             self.finish(stage)
-        kept = (found, addresses, tables)  # until they have been used
-        return [(self.stages[-1][0], at), *back, (len, kept)]
+        function, argument, more = threads.shared_call(self.stages[-1], at, chunks, count)
+        kept = (found, addresses, tables, more)  # until they have been used
+        return [(function, argument), *back, (len, kept)]
 
 
 @functools.lru_cache(maxsize=128)

@@ -35,7 +35,7 @@ class Job:
     """
 
     __slots__ = (
-        "_driver", "_last", "_measuring", "_parallel", "_places", "_plans", "address", "at_once", "drive",
+        "_driver", "_measuring", "_parallel", "_places", "_plans", "address", "at_once", "drive",
         "go", "look", "memory",
     )  # fmt: skip
 
@@ -51,6 +51,7 @@ class Job:
             JobField.WORDS,
             *(RECORD * length for length in lengths),
             *(_GROUP * len(plans) for _ in range(stages + 1)),
+            *(JobField.WORDS for _ in range(stages)),
             *(word for plan in plans for word in (plan.tables_size, len(plan.sizes) * len(plan.columns))),
             len(offsets) - 1,
         ]
@@ -60,17 +61,19 @@ class Job:
         for number in range(3):
             self.memory[JobField.LENGTHS + number] = lengths[number]
             self.memory[JobField.RECORDS + number] = self._at(begins[1 + number])
-        tables = begins[5 + stages : -1 : 2]
+        tables = begins[5 + 2 * stages : -1 : 2]
         self._places: list[tuple[int, int]] = []
         for plan, places, at in zip(plans, positions, tables, strict=True):
             self.memory[at : at + plan.tables_size] = list(plan.tables(self._at(at + plan.tables_size)))
             for tensor, place in enumerate(places):
                 self._describe(plan, tensor, place, offsets[place], begins[1:4], at + plan.tables_size)
-        self._measuring = [self._group(stage, begins[4 + stage], tables) for stage in range(stages)]
-        self._last = self._group(-1, begins[4 + stages], tables)
+        # A stage that measures is a job of its own, which counts nothing.
+        self._measuring = begins[5 + stages : 5 + 2 * stages]
+        for stage, words in enumerate(self._measuring):
+            self._run_in(words, stage, begins[4 + stage], tables)
+        self._run_in(0, -1, begins[4 + stages], tables)
         self.memory[JobField.CELL] = self._at(begins[-1])
         self.memory[JobField.MOVED] = 1  # nobody has checked whether arrays are apart where they are
-        self._select(self._last)
         self.at_once = not stages and not self._parallel
         """Whether a look and the whole step may be one call: nothing has to be measured first, and nobody helps."""
 
@@ -91,23 +94,23 @@ class Job:
             at = records[number] + RECORD * position
             self.memory[at : at + RECORD] = list(_record(layout, self._at(word), written=written))
 
-    def _group(self, stage: int, at: int, tables: Sequence[int]) -> tuple[int, int, int]:
-        """Write what the driver runs in a stage that measures, or in the last one, -1.
+    def _run_in(self, words: int, stage: int, at: int, tables: Sequence[int]) -> None:
+        """Let a job be to run a stage that measures, or the last one, -1.
 
-        Returns:
-            Where it is, for how many plans, and how many chunks these have.
+        Args:
+            words: where the job is.
+            stage: the stage.
+            at: where to write what the driver needs to run it.
+            tables: where the tables of the plans are.
         """
         taking_part = [
             (plan, self._at(own)) for plan, own in zip(self._plans, tables, strict=True) if stage < len(plan.measured)
         ]
-        words = [word for plan, own in taking_part for word in (*plan.kernels(stage), own, len(plan.chunks))]
-        self.memory[at : at + len(words)] = words
-        return at, len(taking_part), sum(len(plan.chunks) for plan, _ in taking_part)
-
-    def _select(self, group: tuple[int, int, int]) -> None:
-        at, count, chunks = group
-        self.memory[JobField.GROUPS], self.memory[JobField.GROUP] = count, self._at(at)
-        self.memory[JobField.CHUNKS] = chunks
+        group = [word for plan, own in taking_part for word in (*plan.kernels(stage), own, len(plan.chunks))]
+        memory = self.memory
+        memory[at : at + len(group)] = group
+        memory[words + JobField.GROUPS], memory[words + JobField.GROUP] = len(taking_part), self._at(at)
+        memory[words + JobField.CHUNKS] = sum(len(plan.chunks) for plan, _ in taking_part)
 
     def checked(self) -> None:
         """Take note that arrays are apart where they are now."""
@@ -131,28 +134,21 @@ class Job:
 
     def measure(self) -> None:
         """Run the stages that measure; they write nothing of the program's."""
-        if not self._measuring:
-            return
-        cells, self.memory[JobField.CELLS] = self.memory[JobField.CELLS], 0
-        try:
-            for stage, group in enumerate(self._measuring):
-                self._select(group)
-                function, at = self.call()
-                function(at)
-                for plan in self._plans:
-                    plan.finish(stage)
-        finally:
-            self._select(self._last)
-            self.memory[JobField.CELLS] = cells
+        for stage, words in enumerate(self._measuring):
+            function, at = self.call(words)
+            function(at)
+            for plan in self._plans:
+                plan.finish(stage)
 
-    def call(self) -> Call:
-        """The call that writes everything, and counts."""
+    def call(self, words: int = 0) -> Call:
+        """The call that writes everything, and counts; or that of another job, by where it is."""
+        address = self._at(words)
         if not self._parallel:
-            return (self.go, self.address)
+            return (self.go, address)
         if (count := threads.get_num_threads()) > 1:
-            threads.wake(self.memory, count)
-            return (self._driver.share, self.address)
-        return (self._driver.go_free, self.address)
+            threads.wake(self.memory, words, count)
+            return (self._driver.share, address)
+        return (self._driver.go_free, address)
 
 
 def _record(layout: Layout, target: int, *, written: bool) -> tuple[int, ...]:

@@ -43,10 +43,11 @@ class Keys:
     def follow(self, counts: Sequence[int]) -> None:
         """Go on to the noise of these updates, one of each parameter."""
         if self._seed != random.current_seed():
-            self._seed = random.current_seed()
+            seed = random.current_seed()
             keys = [noise_key(parameter, 0) for parameter in self.parameters]
             self.table[:] = [(key & _LOW, key >> 64) for key in keys]
             self._streams = self.table[:, 1].copy()
+            self._seed = seed  # last: an interrupt before it leaves all of this to the next step
         np.add(self._streams, np.array(counts, np.int64).view(np.uint64), out=self.table[:, 1])
 
     def key(self, place: int) -> int:

@@ -103,8 +103,9 @@ class FusedPlan:
         """Compute the numbers of a step; nothing is updated yet."""
         if numbers is not self.numbers:
             shared, self.prologue = self.traced.prologue(numbers)
-            self.numbers, self.uniforms.memory[: len(shared)] = numbers, shared
             self._written = None
+            self._memory[: len(shared)] = shared
+            self.numbers = numbers  # last, as everywhere: an interrupt before it leaves it to the next step
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
         if rows != self._written:  # parameters that are updated one by one mostly have one and the same row

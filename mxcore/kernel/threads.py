@@ -15,7 +15,7 @@ from typing import Any
 
 from mxcore.kernel.driver import JobField, PoolField, driver
 
-__all__ = ["get_num_threads", "run_shared", "set_num_threads", "threads_of", "wake"]
+__all__ = ["get_num_threads", "run_shared", "set_num_threads", "shared_call", "threads_of", "wake"]
 
 
 def _default() -> int:
@@ -98,16 +98,17 @@ _pool: _Pool | None = None
 _making = threading.Lock()
 
 
-def wake(job: Any, threads: int) -> None:
+def wake(memory: Any, job: int, threads: int) -> None:
     """Let threads look for a job that is about to be shared by the driver.
 
     Args:
-        job: its words, see :class:`mxcore.kernel.driver.JobField`.
+        memory: words of memory.
+        job: where in them the job begins, see :class:`mxcore.kernel.driver.JobField`.
         threads: how many are to do it, this one included.
     """
     pool = _the_pool()
-    chunks = job[JobField.CHUNKS]
-    job[JobField.POOL], job[JobField.GRAIN] = pool.address, max(1, chunks // (8 * threads))
+    chunks = memory[job + JobField.CHUNKS]
+    memory[job + JobField.POOL], memory[job + JobField.GRAIN] = pool.address, max(1, chunks // (8 * threads))
     pool.call(max(0, min(threads, chunks) - 1))
 
 
@@ -120,15 +121,20 @@ def run_shared(functions: tuple[Any, Any], tables: int, chunks: int, threads: in
         chunks: how many chunks there are.
         threads: how many threads may share them.
     """
+    function, address, _ = shared_call(functions, tables, chunks, threads)
+    function(address)
+
+
+def shared_call(functions: tuple[Any, Any], tables: int, chunks: int, threads: int) -> tuple[Any, int, Any]:
+    """The same as a call that is yet to be made: a function, its argument, and what must be kept until then."""
     if min(threads, chunks) < 2:
-        functions[0](tables)
-        return
+        return functions[0], tables, None
     addresses = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
     group = (ctypes.c_uint64 * 4)(*addresses, tables, chunks)
     job = (ctypes.c_uint64 * JobField.WORDS)()
     job[JobField.GROUPS], job[JobField.GROUP], job[JobField.CHUNKS] = 1, ctypes.addressof(group), chunks
-    wake(job, threads)
-    driver().share(ctypes.addressof(job))
+    wake(job, 0, threads)
+    return driver().share, ctypes.addressof(job), (group, job)
 
 
 def _the_pool() -> _Pool:

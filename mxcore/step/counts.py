@@ -10,8 +10,10 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from operator import setitem
 from typing import Any
 
+from mxcore.kernel.calls import commit
 from mxcore.watched import Watched
 
 __all__ = ["Cohort", "Counting", "Counts", "Tally", "adopted", "count_in", "viewed"]
@@ -25,18 +27,14 @@ class Cells:
     _SIZE = 512
 
     def __init__(self) -> None:
-        self._free: list[tuple[Any, int]] = []
+        self._block, self._next = (ctypes.c_int64 * self._SIZE)(), 0
 
     def take(self) -> tuple[Any, int]:
-        """A cell that is free: the array that it is in, and its place there."""
-        if not self._free:
-            block = (ctypes.c_int64 * self._SIZE)()
-            self._free = [(block, place) for place in reversed(range(self._SIZE))]
-        return self._free.pop()
-
-    def give_back(self, cell: tuple[Any, int]) -> None:
-        """Let a cell be taken again."""
-        self._free.append(cell)
+        """A new cell: the array that it is in, which is freed with the last reference to it, and its place there."""
+        if self._next == self._SIZE:
+            self._block, self._next = (ctypes.c_int64 * self._SIZE)(), 0
+        self._next += 1
+        return self._block, self._next - 1
 
 
 class Cohort:
@@ -52,17 +50,13 @@ class Cohort:
         fresh: whether they have no count yet; ``count`` is what they start from.
     """
 
-    __slots__ = ("_cells", "cells", "place", "size", "start")
+    __slots__ = ("cells", "place", "size", "start")
 
     def __init__(self, cells: Cells, count: int, size: int, *, fresh: bool = False) -> None:
-        self._cells = cells
         self.cells, self.place = cells.take()
         self.cells[self.place] = count
         self.size = size
         self.start = count if fresh else None
-
-    def __del__(self) -> None:
-        self._cells.give_back((self.cells, self.place))
 
     @property
     def address(self) -> int:
@@ -105,8 +99,7 @@ class Counts(MutableMapping[Index, int]):
             if cohort is None:
                 self._move(some, Cohort(self._cells, begin, len(some), fresh=True))
             elif cohort.size > len(some):
-                cohort.size -= len(some)
-                self._move(some, Cohort(self._cells, cohort.count, len(some), fresh=cohort.fresh))
+                self._move(some, Cohort(self._cells, cohort.count, len(some), fresh=cohort.fresh), {cohort: len(some)})
         if len(members) > 1 and self.covered_by(indices):
             self._join(indices)
         return [self._cohorts[index] for index in indices]
@@ -122,22 +115,25 @@ class Counts(MutableMapping[Index, int]):
             cohort = self._cohorts[index]
             equal.setdefault((cohort.count, cohort.fresh), []).append(index)
         for (count, fresh), some in equal.items():
-            former = {self._cohorts[index] for index in some}
+            former = {self._cohorts[index]: self._cohorts[index].size for index in some}
             if len(former) > 1:
-                for cohort in former:
-                    cohort.size = 0
-                self._move(some, Cohort(self._cells, count, len(some), fresh=fresh))
+                self._move(some, Cohort(self._cells, count, len(some), fresh=fresh), former)
 
-    def _move(self, indices: Iterable[Index], cohort: Cohort) -> None:
-        self._cohorts.update(dict.fromkeys(indices, cohort))
+    def _move(self, indices: Iterable[Index], cohort: Cohort, left: Mapping[Cohort, int] | None = None) -> None:
+        """Let parameters join a cohort, and so many leave others: in one go, as an interrupt would leave half of it."""
+        sizes = [(setattr, former, "size", former.size - count) for former, count in (left or {}).items()]
+        commit([(self._cohorts.update, dict.fromkeys(indices, cohort)), *sizes])
+
+    def _remove(self, index: Index) -> None:
+        cohort = self._cohorts[index]
+        commit([(self._cohorts.pop, index), (setattr, cohort, "size", cohort.size - 1)])
 
     def forget_fresh(self, indices: Iterable[Index]) -> None:
         """Let go of those of these parameters that have no count: their first update has failed."""
         for index in indices:
             cohort = self._cohorts.get(index)
             if cohort is not None and cohort.fresh:
-                cohort.size -= 1
-                del self._cohorts[index]
+                self._remove(index)
 
     # --- the dict ----------------------------------------------------------------------------------------------------
 
@@ -154,18 +150,14 @@ class Counts(MutableMapping[Index, int]):
 
     def __setitem__(self, index: Index, count: int) -> None:
         cohort = self._cohorts.get(index)
-        if cohort is None or cohort.size > 1:
-            self._leave(cohort)
-            cohort = self._cohorts[index] = Cohort(self._cells, count, 1)
-        cohort.cells[cohort.place], cohort.start = count, None
+        if cohort is not None and cohort.size == 1:
+            commit([(setattr, cohort, "start", None), (setitem, cohort.cells, cohort.place, count)])
+        else:
+            self._move([index], Cohort(self._cells, count, 1), {} if cohort is None else {cohort: 1})
 
     def __delitem__(self, index: Index) -> None:
         self[index]  # a KeyError, where there is no count
-        self._leave(self._cohorts.pop(index))
-
-    def _leave(self, cohort: Cohort | None) -> None:
-        if cohort is not None:
-            cohort.size -= 1
+        self._remove(index)
 
     def __iter__(self) -> Iterator[Index]:
         return (index for index, cohort in self._cohorts.items() if not cohort.fresh)

@@ -65,7 +65,8 @@ class Rows:
         self._counts = None
 
     def arrange(self, optimizer: Stepped, tally: Tally) -> None:
-        """Find out which parameters share a row."""
+        """Find out which parameters share a row; :meth:`settle` says that whoever needs to know has been told."""
+        self._counts = None
         assert isinstance(tally.table, Counts)
         cohorts = tally.table.cohorts_of(self.indices, optimizer.begin_num_update)
         rows: dict[Any, int] = {}
@@ -80,7 +81,11 @@ class Rows:
         self._sizes = [(cohort, cohort.size) for cohort in self.cohorts]
         one = len(rows) == 1 and not self._host
         self._only = (*self._distinct[0][:3], self._sizes[0][1]) if one else None
-        self._counts, self._numbers_seen = tally.table, _seen(tally)
+        self._numbers_seen = _seen(tally)
+
+    def settle(self, tally: Tally) -> None:
+        """Rely on the arrangement from now on."""
+        self._counts = tally.table
 
     def _kept(self, tally: Tally, index: Any) -> tuple[float, ...]:
         """The numbers that the rule keeps for a parameter."""

@@ -33,6 +33,8 @@ from mxcore.step.traits import traits_of
 __all__ = ["Step"]
 
 States = Sequence[Any] | Mapping[Any, Any]
+_KNOWN: list[Array] = []
+"""In place of the states of a call: the native side knows where they are."""
 
 
 class Step:
@@ -203,14 +205,14 @@ class Step:
             if others is None:
                 return False
             found = self._drive(self._address)
-            if found == DONE:
-                return True
+            if found != DONE and found != MOVED:
+                return False
             if found == MOVED:
                 self._check_apart(optimizer, weights, grads, states)
                 self._go(self._address)
-                return True
-            self._states_version = None
-            return False
+            if others is not _KNOWN:
+                self._remember(states)
+            return True
         taken = self._take(optimizer, weights, grads, states)
         if taken is None:
             return False
@@ -239,6 +241,7 @@ class Step:
         self._spread()
         if self._job is not None:
             self._job.count([cohort.address for cohort in self._rows.cohorts], ctypes.addressof(tally.highest))
+        self._rows.settle(tally)  # last: an interrupt before would leave some of it undone
         rows = self._rows.now(optimizer, tally, rates)
         assert rows is not None
         return rows
@@ -249,12 +252,13 @@ class Step:
         if len(self.plans) == 1:
             self._row_of = [(self.plans[0], row_of, None)]
             return
-        self._row_of = []
+        spread: list[tuple[Plan, Sequence[int], list[int] | None]] = []
         for plan, places in zip(self.plans, self._positions, strict=True):
             own = [row_of[place] for place in places]
             needed = list(dict.fromkeys(own))
             at = {row: number for number, row in enumerate(needed)}
-            self._row_of.append((plan, [at[row] for row in own], needed))
+            spread.append((plan, [at[row] for row in own], needed))
+        self._row_of = spread
 
     def _prepare(self, numbers: Sequence[Row]) -> None:
         """Hand the numbers of a step to the plans."""
@@ -280,18 +284,24 @@ class Step:
     def _expect(self, weights: list[Array], grads: list[Array], states: States) -> Any:
         """Tell the native side which arrays to look at; what must be kept until it has, None where states are missing.
 
-        States are looked at again only after a change of where they are kept.
+        States are looked at only after a change of where they are kept, see :meth:`_remember`.
         """
         memory, version = self._memory, getattr(states, "version", None)
         memory[0], memory[1] = id(weights), id(grads)
         if version is not None and version is self._states_version and version.number == self._states_seen:
             memory[2] = 0
-            return ()
+            return _KNOWN
+        self._states_version = None
         others = self._flat(states)
         if others is not None:
             memory[2] = id(others)
-            self._states_version, self._states_seen = version, -1 if version is None else version.number
         return others
+
+    def _remember(self, states: States) -> None:
+        """Take note that the native side knows these states."""
+        version = getattr(states, "version", None)
+        self._states_seen = -1 if version is None else version.number
+        self._states_version = version
 
     def _take(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
         """See that the arrays of a call lie as they did; what is needed of them, None where they do not."""
@@ -302,11 +312,12 @@ class Step:
         if others is None:
             return None
         found = job.look(job.address)
+        if found != DONE and found != MOVED:
+            return None
         if found == MOVED:
             self._check_apart(optimizer, weights, grads, states)
-        elif found != DONE:
-            self._states_version = None
-            return None
+        if others is not _KNOWN:
+            self._remember(states)
         return ()
 
     def _take_without_job(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:

@@ -338,9 +338,11 @@ class Optimizer:
         """
         if type(self).rule is None:
             raise NotImplementedError(f"{type(self).__name__} must define a rule, or create_state and update")
-        indices, weights, grads, states = in_lists(index, weight, grad, state)
-        if indices:
-            self._direct.run(self, self._counting.tally, indices, weights, grads, states, masters=False)
+        if isinstance(index, (list, tuple)):
+            indices, weights, grads, states = in_lists(index, weight, grad, state)
+            self._run_rule(indices, weights, grads, states, False)
+        else:
+            self._run_rule([index], [weight], [grad], [state], False)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight, or lists of them, where the state may be ``(master, state)``.
@@ -350,8 +352,7 @@ class Optimizer:
         lists = in_lists(index, weight, grad, state)
         if type(self).rule is not None and type(self).update is Optimizer.update:
             indices, weights, grads, states = lists
-            if indices:
-                self._direct.run(self, self._counting.tally, indices, weights, grads, states, masters=True)
+            self._run_rule(indices, weights, grads, states, True)
             return
         for one in zip(*lists, strict=True):
             self._update_one(*one)
@@ -407,6 +408,15 @@ class Optimizer:
     def runs_rule(cls) -> bool:
         """Whether an update is the rule and nothing else: no subclass has an ``update`` of its own."""
         return traits_of(cls).runs_rule
+
+    def _run_rule(
+        self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], masters: bool
+    ) -> None:
+        if not indices:
+            return
+        runner, tally = self._direct, self._counting.tally
+        if not runner.run_again(self, tally, indices, weights, grads, states, masters):
+            runner.run(self, tally, indices, weights, grads, states, masters)
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Facts that follow from a parameter's name, for rules that treat some parameters differently."""

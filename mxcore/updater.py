@@ -189,7 +189,9 @@ class Updater:
             kept = [self.worker_states.setdefault(index, {}) for index in indices]
             optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
         elif self._traits.runs_rule:
-            self._runner.run(optimizer, self.tally, indices, weights, grads, self._states)
+            call = (optimizer, self.tally, indices, weights, grads, self._states)
+            if not self._runner.run_again(*call):
+                self._runner.run(*call)
         elif self._traits.updates_all:
             self._update_all(indices, weights, grads, states)
         elif self._traits.splits_lists:

@@ -58,7 +58,6 @@ class Runner:
         weights: list[Array],
         grads: list[Array],
         states: States,
-        *,
         masters: bool = True,
     ) -> None:
         """Update every parameter, and count; a failure leaves everything as it was.
@@ -66,8 +65,6 @@ class Runner:
         Raises:
             TypeError, ValueError: an array does not fit, or cannot be updated in place.
         """
-        if self.run_again(optimizer, tally, indices, weights, grads, states, masters=masters):
-            return
         settings = self.settings(optimizer)
         step = Step(optimizer, settings, indices, weights, grads, states, masters, self._plans)
         self._keep(step)
@@ -82,7 +79,6 @@ class Runner:
         weights: list[Array],
         grads: list[Array],
         states: States,
-        *,
         masters: bool = True,
     ) -> bool:
         """The same, if the call is like an earlier one; False if it is not, and then nothing has been done."""

@@ -57,8 +57,8 @@ class Step:
     # So that little memory is touched where thousands of parameters are updated one by one.
     __slots__ = (
         "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_job", "_memory",
-        "_named", "_offsets", "_own_rates", "_positions", "_refs", "_row_of", "_rows", "_settings", "_states_seen",
-        "_states_version", "_tables_seen", "indices", "masters", "other", "plans",
+        "_named", "_offsets", "_own_rates", "_positions", "_refs", "_row_of", "_rows", "_settings", "_single",
+        "_states_seen", "_states_version", "_tables_seen", "indices", "masters", "other", "plans",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +74,7 @@ class Step:
     ) -> None:
         self.indices, self.masters, self._settings = list(indices), masters, settings
         self._has_master = [masters and optimizer.has_master(weight) for weight in weights]
+        self._single = len(self.indices) == 1 and not self._has_master[0]
         self._host = [slot for slot in settings.program.slots if slot.on_host]
         self._own_rates = traits_of(type(optimizer)).own_rates
         self._tables_seen = optimizer._tables_version.number
@@ -153,9 +154,9 @@ class Step:
     def _flat(self, states: States) -> list[Array] | None:
         """The masters and slots of all parameters in one list, if they are as many as they were."""
         flat: list[Array] = []
-        if len(self.indices) == 1 and not self._has_master[0]:  # of a short step, the general way would be a good part
-            state = states.get(self.indices[0], ()) if isinstance(states, dict) else states[0]
-            flat += arrays_of(state)
+        if self._single:  # of a short step, the general way would be a good part
+            state = states[0] if type(states) is list else states.get(self.indices[0], ())  # type: ignore[union-attr]
+            flat += state if type(state) is tuple else arrays_of(state)
             return flat if len(flat) == self._offsets[1] else None
         further = self._further(states)
         if further is None or list(itertools.accumulate(map(len, further))) != self._offsets[1:]:
@@ -286,7 +287,7 @@ class Step:
 
         States are looked at only after a change of where they are kept, see :meth:`_remember`.
         """
-        memory, version = self._memory, getattr(states, "version", None)
+        memory, version = self._memory, None if type(states) is list else getattr(states, "version", None)
         memory[0], memory[1] = id(weights), id(grads)
         if version is not None and version is self._states_version and version.number == self._states_seen:
             memory[2] = 0

@@ -45,6 +45,11 @@ class Plan(Protocol):
 
     shared: bool
     """Whether it does for any parameters whose arrays lie alike: it says nothing of them in its messages."""
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the calls of one step do for the next, over the same arrays and with rows in the same order."""
+
     host: list[dict[str, float]]
     """The new host numbers of each row, once the calls of a step are there."""
 
@@ -67,6 +72,9 @@ class Plan(Protocol):
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Do all of a step that may fail; the calls that write weights and states."""
+
+    def kept_calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """The same calls, of a plan that is repeatable, for later steps as well; they keep no array alive."""
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """The arrays of a parameter that a step writes, each with what to call it."""

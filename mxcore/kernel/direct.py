@@ -27,6 +27,7 @@ class DirectPlan:
     """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
     shared = False
+    repeatable = False
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
@@ -74,6 +75,10 @@ class DirectPlan:
                 self.host[row] = {name: float(slots[name]) for name in host}
                 writes += self._write(member, weight, slots)
         return writes
+
+    def kept_calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """There are none: each step has results of its own."""
+        raise NotImplementedError
 
     def _member(self, place: int, arrays: Sequence[Array]) -> Member:
         label, noise_key = self.labels[place]

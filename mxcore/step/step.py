@@ -9,9 +9,9 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import operator
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from operator import setitem
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,10 @@ class Step:
 
     # So that little memory is touched where thousands of parameters are updated one by one.
     __slots__ = (
-        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_job", "_memory",
-        "_named", "_offsets", "_own_rates", "_positions", "_refs", "_row_of", "_rows", "_settings", "_single",
-        "_states_seen", "_states_version", "_tables_seen", "indices", "masters", "other", "plans",
+        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_job", "_look",
+        "_looks", "_memory", "_named", "_offsets", "_own_rates", "_positions", "_refs", "_repeats", "_row_of",
+        "_rows", "_settings", "_single", "_states_seen", "_states_version", "_table", "_tables_seen", "indices",
+        "masters", "other", "plans",
     )  # fmt: skip
 
     def __init__(
@@ -100,10 +101,13 @@ class Step:
         """Another step over the same parameters, whose arrays lie in another way."""
         self._states_version: Any = None  # of where the states were found, and after how many changes
         self._states_seen = -1
-        # The arrays of the last call, where there is no native side.
-        self._refs: Any = [
-            [[_nothing] * len(own) for own in plan] for plan in self._handed_over(weights, grads, further)
-        ]
+        # Where there is no native side: the arrays of the last call, how they lay, and the calls over them, if they can
+        # be made again. Weak references tell whether arrays are still there; NumPy moves none that has one.
+        self._refs: list[Callable[[], Any]] = [_nothing] * (2 * len(weights) + self._offsets[-1])
+        self._look = _look_at if self._backend.name == "numpy" else operator.attrgetter("shape")
+        self._looks: list[Any] = []
+        self._table: list[Call] | None = None
+        self._repeats = False
 
     def _member(self, optimizer: Stepped, place: int, weight: Array, grad: Array, further: Sequence[Array]) -> Member:
         label = optimizer.describe(self.indices[place])
@@ -155,7 +159,7 @@ class Step:
         """The masters and slots of all parameters in one list, if they are as many as they were."""
         flat: list[Array] = []
         if self._single:  # of a short step, the general way would be a good part
-            state = states[0] if type(states) is list else states.get(self.indices[0], ())  # type: ignore[union-attr]
+            state = states.get(self.indices[0], ()) if isinstance(states, dict) else states[0]
             flat += state if type(state) is tuple else arrays_of(state)
             return flat if len(flat) == self._offsets[1] else None
         further = self._further(states)
@@ -249,6 +253,7 @@ class Step:
 
     def _spread(self) -> None:
         """Find out which rows each plan needs, and which of them its parameters have."""
+        self._table = None  # whose calls know their rows
         row_of = self._rows.row_of
         if len(self.plans) == 1:
             self._row_of = [(self.plans[0], row_of, None)]
@@ -322,21 +327,33 @@ class Step:
         return ()
 
     def _take_without_job(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
-        further = self._further(states)
-        if further is None:
+        others = self._flat(states)
+        if others is None:
             return None
+        arrays = [*weights, *grads, *others]
+        known = list(map(_is_still, self._refs, arrays))
+        same = all(known) and list(map(self._look, arrays)) == self._looks
+        if same and self._table is not None:
+            return _KNOWN
+        further = self._further(states)
+        assert further is not None
         handed_over = self._handed_over(weights, grads, further)
-        known = [
-            [list(map(_is_still, refs, own)) for refs, own in zip(*pair, strict=True)]
-            for pair in zip(self._refs, handed_over, strict=True)
-        ]
-        if not all(map(_plan_fits, self.plans, handed_over, known)):
+        among = [known[begin:end] for begin, end in itertools.pairwise(self._offsets_in(arrays))]
+        of_plans = self._handed_over(known[: len(weights)], known[len(weights) : 2 * len(weights)], among)
+        if not all(map(_plan_fits, self.plans, handed_over, of_plans)):
             return None
         # Gradients are read only, so that it does not matter where new ones are.
-        if not all(same[0] and all(same[2:]) for plan in known for same in plan):
+        if not all(known[: len(weights)]) or not all(known[2 * len(weights) :]):
             self._check_apart(optimizer, weights, grads, states)
-        self._refs = [[list(map(weakref.ref, own)) for own in plan] for plan in handed_over]
+        self._table = None
+        self._refs, self._looks = list(map(weakref.ref, arrays)), list(map(self._look, arrays))
+        self._repeats = same and all(plan.repeatable for plan in self.plans)
         return handed_over
+
+    def _offsets_in(self, arrays: Sequence[Array]) -> list[int]:
+        """Where the further arrays of each parameter begin in the list of all arrays."""
+        before = len(arrays) - self._offsets[-1]
+        return [before + offset for offset in self._offsets]
 
     def _handed_over(
         self, weights: Sequence[Array], grads: Sequence[Array], further: Sequence[Sequence[Array]]
@@ -348,7 +365,12 @@ class Step:
         """Do all that can fail, and then, in one go, all that writes."""
         self._prepare(numbers)
         with self._backend.on(self._device), np.errstate(all="ignore"):
-            if self._job is None:
+            if taken is _KNOWN:
+                writes = self._table or []
+            elif self._repeats:
+                kept = (plan.kept_calls(own) for plan, own in zip(self.plans, taken, strict=True))
+                writes = self._table = list(itertools.chain.from_iterable(kept))
+            elif self._job is None:
                 writes = [call for plan, own in zip(self.plans, taken, strict=True) for call in plan.calls(own)]
             else:
                 self._job.measure()
@@ -361,7 +383,7 @@ class Step:
             return []
         cohorts = self._rows.cohorts
         highest = max(tally.highest.value, *(cohort.count + 1 for cohort in cohorts))
-        raised: list[Call] = [(setitem, cohort.cells, cohort.place, cohort.count + 1) for cohort in cohorts]
+        raised: list[Call] = [(operator.setitem, cohort.cells, cohort.place, cohort.count + 1) for cohort in cohorts]
         return [*raised, (setattr, tally.highest, "value", highest)]
 
     def _host_calls(self, tally: Tally) -> list[Call]:
@@ -400,6 +422,9 @@ class Step:
     def _label(self, optimizer: Stepped, written: Sequence[tuple[str, int, Array]], number: int) -> str:
         name, place, _ = written[number]
         return f"the {name} of {optimizer.describe(self.indices[place])}"
+
+
+_look_at = operator.attrgetter("shape", "flags.writeable")
 
 
 def _nothing() -> None:

@@ -33,6 +33,7 @@ from mxcore.step.traits import traits_of
 __all__ = ["Step"]
 
 States = Sequence[Any] | Mapping[Any, Any]
+_missing = object()
 _KNOWN: list[Array] = []
 """In place of the states of a call: the native side knows where they are."""
 
@@ -159,7 +160,9 @@ class Step:
         """The masters and slots of all parameters in one list, if they are as many as they were."""
         flat: list[Array] = []
         if self._single:  # of a short step, the general way would be a good part
-            state = states.get(self.indices[0], ()) if isinstance(states, dict) else states[0]
+            state = states.get(self.indices[0], _missing) if isinstance(states, dict) else states[0]
+            if state is _missing:
+                return None
             flat += state if type(state) is tuple else arrays_of(state)
             return flat if len(flat) == self._offsets[1] else None
         further = self._further(states)

@@ -53,7 +53,7 @@ def test_nested_ones_survive_dumps_and_create() -> None:
     [
         ([".*", "b"], ["zero"], "patterns and initializers must have the same length, got 2 and 1"),
         (".*", ["zero"], r"patterns must be a list of regular expressions, got '\.\*'"),
-        (["("], ["zero"], r"patterns must be a list of regular expressions, got \['\('\]"),
+        (["("], ["zero"], r"patterns must be a list of regular expressions, got \('\(',\)"),
         ([".*"], "zero", "initializers must be a list of initializers, got 'zero'"),
         ([".*"], ["zerro"], "cannot find initializer 'zerro': did you mean"),
     ],

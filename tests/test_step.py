@@ -211,6 +211,26 @@ def test_a_mapping_that_is_assigned_is_counted_in(emitter: str) -> None:
     assert optimizer.num_update == 10
 
 
+def test_an_optimizer_with_rates_of_its_own_moves_at_every_step(emitter: str) -> None:
+    class Own(mx.optimizer.SGD):  # type: ignore[name-defined,misc]
+        def _get_lr(self, index: Any) -> float:
+            return 0.25
+
+    update, weight, grad = mx.optimizer.get_updater(Own()), np.zeros(2), np.ones(2)
+    for _ in range(5):
+        update(0, grad, weight)
+    assert weight.tolist() == [-1.25, -1.25]
+    assert update.optimizer.num_update == 5
+
+
+def test_a_count_of_zero_that_is_assigned_is_like_none(emitter: str) -> None:
+    optimizer, weights = adam(), [np.zeros(2), np.zeros(2)]
+    optimizer._index_update_count[0] = 0
+    for _ in range(2):
+        mx.optimizer.get_updater(optimizer)([0, 1], [np.ones(2), np.ones(2)], weights)
+    assert weights[0].tolist() == weights[1].tolist()
+
+
 def test_an_exchanged_optimizer_goes_on_with_the_counts() -> None:
     update, weight = mx.optimizer.get_updater(adam()), np.ones(1)
     update(0, np.ones(1), weight)

@@ -69,6 +69,11 @@ class Cohort:
         return int(self.cells[self.place])
 
     @property
+    def standing(self) -> tuple[int, bool]:
+        """What cohorts have in common that can be joined: the count, and whether there is one."""
+        return self.count, self.fresh
+
+    @property
     def fresh(self) -> bool:
         """Whether no update of these parameters has been counted yet."""
         return bool(self.cells[self.place] == self.start)
@@ -112,8 +117,7 @@ class Counts(MutableMapping[Index, int]):
         """Let parameters with equal counts share one cohort."""
         equal: dict[tuple[int, bool], list[Index]] = {}
         for index in indices:
-            cohort = self._cohorts[index]
-            equal.setdefault((cohort.count, cohort.fresh), []).append(index)
+            equal.setdefault(self._cohorts[index].standing, []).append(index)
         for (count, fresh), some in equal.items():
             former = {self._cohorts[index]: self._cohorts[index].size for index in some}
             if len(former) > 1:

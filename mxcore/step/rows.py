@@ -132,8 +132,8 @@ class Rows:
 
     def _may_join(self, tally: Tally) -> bool:
         """Whether this is a call over all parameters, some of whose counts have become equal."""
-        counts = {cohort.count for cohort in self.cohorts}
-        return len(counts) < len(self.cohorts) and tally.table.covered_by(self.indices)  # type: ignore[attr-defined]
+        standings = {cohort.standing for cohort in self.cohorts}
+        return len(standings) < len(self.cohorts) and tally.table.covered_by(self.indices)  # type: ignore[attr-defined]
 
     def _with_kept(self, tally: Tally, rows: Sequence[Row]) -> list[Row] | None:
         if self._numbers_seen != _seen(tally):

@@ -279,6 +279,7 @@ class Step:
         self, optimizer: Stepped, tally: Tally, weights: list[Array], grads: list[Array], states: States
     ) -> bool:
         """For optimizers that count or look up rates in a way of their own."""
+        self._table = None  # whose calls know their rows, which are found anew each time
         taken = self._take(optimizer, weights, grads, states)
         if taken is None:
             return False

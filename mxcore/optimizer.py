@@ -261,7 +261,7 @@ class Optimizer:
 
     @num_update.setter
     def num_update(self, count: int) -> None:
-        if "_counting" not in vars(self) and getattr(self, "_counting", None) is None:
+        if getattr(self, "_counting", None) is None:
             self._counting = Counting(Tally())  # assigned before the base class's constructor has been called
         self._counting.tally.highest.value = count
 

@@ -45,7 +45,7 @@ class Device:
         return self.context.array(values)
 
     def wait(self) -> None:
-        """Wait until all the work that was started is done, whoever started it."""
+        """Wait for all work on the device, including that of other libraries."""
         if self.on_gpu:
             self.xp.cuda.Device(self.context.device_id).synchronize()
 

@@ -73,9 +73,6 @@ class Plan(Protocol):
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Do all of a step that may fail; the calls that write weights and states."""
 
-    def kept_calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """The same calls, of a plan that is repeatable, for later steps as well; they keep no array alive."""
-
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """The arrays of a parameter that a step writes, each with what to call it."""
 

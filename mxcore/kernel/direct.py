@@ -76,10 +76,6 @@ class DirectPlan:
                 writes += self._write(member, weight, slots)
         return writes
 
-    def kept_calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """There are none: each step has results of its own."""
-        raise NotImplementedError
-
     def _member(self, place: int, arrays: Sequence[Array]) -> Member:
         label, noise_key = self.labels[place]
         weight, grad, *further = arrays

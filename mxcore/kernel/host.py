@@ -95,12 +95,6 @@ def _blocked(traced: Traced, dtype: str) -> list[blocked.Blocked]:
     return [blocked.emit(traced, stage, dtype) for stage in traced.stages]
 
 
-def _unowned(array: Host) -> Host:
-    """A view of the memory of an array, which does not keep it."""
-    memory: Any = (ctypes.c_byte * array.nbytes).from_address(address(array))
-    return np.ndarray(array.shape, array.dtype, memory, strides=array.strides)
-
-
 class BlockedPlan(FusedPlan):
     """Runs as NumPy calls over chunks, on one thread: see :func:`mxcore.kernel.threads.threads_of`."""
 
@@ -123,10 +117,6 @@ class BlockedPlan(FusedPlan):
     def repeatable(self) -> bool:
         """Whether the calls of one step do for the next, over the same arrays."""
         return self.stages[-1].repeatable and len(self.stages) == 1 and self.noise is None and not self.staged
-
-    def kept_calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """The same calls over views that own no memory, so that whoever keeps them keeps no array alive."""
-        return self.calls([tuple(map(_unowned, arrays)) for arrays in handed_over])
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Measure; the calls that write, chunk after chunk."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -24,6 +25,7 @@ __all__ = [
     "layout_of",
     "lies_as",
     "place_of",
+    "unowned",
 ]
 
 Host = npt.NDArray[Any]
@@ -149,3 +151,9 @@ def flat(array: Array, axes: Sequence[int]) -> Array | None:
     if not flags.c_contiguous or (isinstance(array, np.ndarray) and not (flags.aligned and array.dtype.isnative)):
         return None
     return ordered.reshape(-1)
+
+
+def unowned(array: Host) -> Host:
+    """A view of an array's memory that does not keep it alive: use it only while the array is there."""
+    memory: Any = (ctypes.c_byte * array.nbytes).from_address(address(array))
+    return np.ndarray(array.shape, array.dtype, memory, strides=array.strides)

@@ -150,10 +150,6 @@ class FusedPlan:
         """Whether the calls of one step do for the next, over the same arrays and with rows in the same order."""
         return False
 
-    def kept_calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """Calls that may be made again, over the same arrays, where the plan is repeatable."""
-        raise NotImplementedError
-
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Do all of a step that writes nothing of the program's; the calls that write the rest."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """A pool of threads for compiled code, which runs without the interpreter's lock.
 
-The threads wait in Python and work in native code, see :mod:`mxcore.kernel.driver`: a job begins and ends within one
-foreign call of whoever has it done, so that an exception never leaves while another thread still writes.
+The threads wait in Python and work in native code, see :mod:`mxcore.kernel.driver`. A job begins and ends within one
+foreign call of the thread that needs it, so an exception never escapes while another thread still writes.
 """
 
 from __future__ import annotations

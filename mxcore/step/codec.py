@@ -25,18 +25,14 @@ def packed(arrays: Sequence[Array]) -> Any:
     return tuple(arrays) if len(arrays) > 1 else arrays[0] if arrays else None
 
 
-def by_slot(state: Any, names: Sequence[str], has_master: bool | None = None) -> dict[str, Array] | None:
+def by_slot(state: Any, names: Sequence[str]) -> dict[str, Array] | None:
     """The arrays of a state, keyed by slot name, with that of its ``master`` first; None if they are other ones.
 
     Args:
         state: the state of one parameter.
         names: the slots that are arrays.
-        has_master: whether it begins with a master; None if its form has to tell.
     """
-    if has_master is None:
-        has_master = isinstance(state, tuple) and len(state) == 2 and (len(names) < 2 or isinstance(state[1], tuple))
-    if has_master and not (isinstance(state, tuple) and len(state) == 2):
-        return None
+    has_master = isinstance(state, tuple) and len(state) == 2 and (len(names) < 2 or isinstance(state[1], tuple))
     master, inner = split_master(state, has_master)
     arrays = arrays_of(inner)
     if len(arrays) != len(names):

@@ -192,11 +192,6 @@ class Tally:
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, highest=ctypes.c_int64(state["highest"]))
 
-    @property
-    def used(self) -> bool:
-        """Whether anything has been counted."""
-        return any(map(len, self.tables.values()))
-
     def select(self, device: int) -> None:
         """Count for a device of that number from now on."""
         self.table = self.tables.setdefault(device, Counts())

@@ -9,10 +9,7 @@ from mxcore.backend import Array
 from mxcore.kernel import Decay, Slot
 from mxcore.watched import Version, Watched
 
-__all__ = ["Index", "Stepped"]
-
-Index = Any
-"""What identifies a parameter: an integer or a string, or anything else that can be a key."""
+__all__ = ["Stepped"]
 
 
 class Stepped(Protocol):

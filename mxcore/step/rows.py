@@ -47,9 +47,8 @@ class Rows:
         self._sizes: list[tuple[Cohort, int]] = []
         # Of each row: the two multipliers, the cohort, and its first parameter.
         self._distinct: list[tuple[float, float, Cohort, Any]] = []
-        self._only: tuple[float, float, Cohort, int] | None = (
-            None  # the multipliers, cohort and size, if there is one row
-        )
+        # If there is one row: its multipliers, its cohort and the size of that.
+        self._only: tuple[float, float, Cohort, int] | None = None
         self._counts: Any = None  # what the rows were arranged for
         self._numbers_seen: Any = None
         self.read_multipliers(optimizer)
@@ -65,7 +64,7 @@ class Rows:
         self._counts = None
 
     def arrange(self, optimizer: Stepped, tally: Tally) -> None:
-        """Find out which parameters share a row; :meth:`settle` says that whoever needs to know has been told."""
+        """Find out which parameters share a row. The result is used only after :meth:`settle`."""
         self._counts = None
         assert isinstance(tally.table, Counts)
         cohorts = tally.table.cohorts_of(self.indices, optimizer.begin_num_update)

@@ -20,7 +20,7 @@ from mxcore.backend import Array, Backend, shared_backend
 from mxcore.checks import check_pair
 from mxcore.kernel import Call, Member, Plan, Row, commit, job_of
 from mxcore.kernel.driver import DONE, MOVED
-from mxcore.kernel.layout import check_apart
+from mxcore.kernel.layout import check_apart, unowned
 from mxcore.step.codec import arrays_of, split_master
 from mxcore.step.counts import Counts, Tally
 from mxcore.step.plans import Plans
@@ -372,14 +372,17 @@ class Step:
             if taken is _KNOWN:
                 writes = self._table or []
             elif self._repeats:
-                kept = (plan.kept_calls(own) for plan, own in zip(self.plans, taken, strict=True))
-                writes = self._table = list(itertools.chain.from_iterable(kept))
+                views = [[tuple(map(unowned, own)) for own in plan] for plan in taken]
+                writes = self._table = self._calls(views)
             elif self._job is None:
-                writes = [call for plan, own in zip(self.plans, taken, strict=True) for call in plan.calls(own)]
+                writes = self._calls(taken)
             else:
                 self._job.measure()
                 writes = [self._job.call()]
             commit([*writes, *self._host_calls(tally), *counts])
+
+    def _calls(self, handed_over: Sequence[Sequence[Sequence[Array]]]) -> list[Call]:
+        return [call for plan, own in zip(self.plans, handed_over, strict=True) for call in plan.calls(own)]
 
     def _counts(self, tally: Tally) -> list[Call]:
         """The calls that count, where the native side does not."""

@@ -25,7 +25,7 @@ from mxcore.kernel.program import Decay, Member, Program, Row, Slot
 if TYPE_CHECKING:
     from mxcore.kernel.job import Job
 
-__all__ = ["Call", "Decay", "Member", "Plan", "Program", "Row", "Slot", "commit", "in_use", "job_of", "use"]
+__all__ = ["Call", "Decay", "Member", "Plan", "Program", "Row", "Slot", "commit", "in_use", "use"]
 
 
 class Plan(Protocol):
@@ -44,7 +44,7 @@ class Plan(Protocol):
     """
 
     shared: bool
-    """Whether it does for any parameters whose arrays lie alike: it says nothing of them in its messages."""
+    """Whether it does for any parameters whose arrays lie alike, as it says nothing of them in its messages."""
 
     @property
     def repeatable(self) -> bool:

@@ -1,7 +1,7 @@
 """Emit a traced rule as NumPy calls over blocks that stay in cache: no dependency, and the reference for the others.
 
 A chunk is a table of calls, each of them C all the way: nothing in between can be interrupted, see
-:func:`mxcore.kernel.calls.commit`. Each operation of the rule is one call. Results go straight into the array that is
+:func:`mxcore.kernel.commit`. Each operation of the rule is one call. Results go straight into the array that is
 updated where its old value is no longer read, else into one of as few scratch blocks as possible.
 """
 

@@ -223,7 +223,7 @@ class Member:
 
     @property
     def handed_over(self) -> tuple[Array, ...]:
-        """The arrays of a step in the order in which plans are given them: weight, gradient, master if any, slots."""
+        """Weight, gradient, master if there is one, slots, in the order in which plans are given them."""
         masters = () if self.master is None else (self.master,)
         return (self.weight, self.grad, *masters, *self.arrays.values())
 

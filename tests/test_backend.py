@@ -26,6 +26,7 @@ def test_what_is_no_array_is_refused(value: Any) -> None:
 
 
 def test_mixing_libraries_is_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "cupy", raising=False)
     ndarray = type("ndarray", (), {"__module__": "cupy"})  # all that detection looks at
     with pytest.raises(TypeError, match="the gradient is an array of cupy, the weight one of numpy"):
         shared_backend([("the weight", np.zeros(2)), ("the gradient", ndarray())])

@@ -14,7 +14,7 @@ of a parameter (:mod:`~mxcore.kernel.norm`), which takes a pass of its own, and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mxcore.backend import Array
@@ -38,7 +38,7 @@ class Plan(Protocol):
     >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
     >>> plan = mx.backend.get_backend("numpy").plan(program, {}, [Member("parameter 'w'", weight, grad, None, {})])
     >>> plan.prepare({}, rows=[(0.5, 0.0, 1, 1)], row_of=[0])
-    >>> commit(plan.calls([(weight, grad)]))
+    >>> commit(plan.calls([[weight], [grad]]))
     >>> weight
     array([0.5, 0. ])
     """
@@ -46,20 +46,11 @@ class Plan(Protocol):
     shared: bool
     """Whether it does for any parameters whose arrays lie alike, as it says nothing of them in its messages."""
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether the calls of one step do for the next, over the same arrays and with rows in the same order."""
+    repeatable: bool
+    """Whether the calls of a step do for the next, over the same arrays, and with rows in the same order."""
 
     host: list[dict[str, float]]
     """The new host numbers of each row, once the calls of a step are there."""
-
-    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
-        """Whether arrays lie as those that the plan was made for.
-
-        Args:
-            handed_over: for each parameter its weight, its gradient, its master if there is one, and its slots.
-            known: of each of these, whether it is the object of the step before, so that little can have changed.
-        """
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Take the numbers of a step.
@@ -70,11 +61,15 @@ class Plan(Protocol):
             row_of: for each parameter, its place in ``rows``.
         """
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """Do all of a step that may fail; the calls that write weights and states."""
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
+        """Do all of a step that may fail; the calls that write weights and states.
+
+        Args:
+            handed_over: the weights of all parameters, their gradients, their masters if there are any, and each slot.
+        """
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
-        """The arrays of a parameter that a step writes, each with what to call it."""
+        """Of the arrays of one parameter those that a step writes, each with what to call it."""
 
 
 def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:

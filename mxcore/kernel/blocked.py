@@ -1,13 +1,18 @@
 """Emit a traced rule as NumPy calls over blocks that stay in cache: no dependency, and the reference for the others.
 
 A chunk is a table of calls, each of them C all the way: nothing in between can be interrupted, see
-:func:`mxcore.kernel.commit`. Each operation of the rule is one call. Results go straight into the array that is
-updated where its old value is no longer read, else into one of as few scratch blocks as possible.
+:func:`mxcore.kernel.commit`. Each operation of the rule is one call. Results go straight into the array that is updated
+where its old value is no longer read, else into one of as few scratch blocks as possible.
+
+Emitted code lists the calls of all chunks column by column, with ``zip`` and ``repeat``: what it takes to list a call
+is a fraction of what NumPy takes to make it, so that nothing needs to be kept from one step to the next.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -16,34 +21,38 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.kernel.calls import Call, commit
+from mxcore.kernel.calls import Call
 from mxcore.kernel.graph import LOGICAL, Node
 from mxcore.kernel.norm import sum_of_squares
 from mxcore.kernel.trace import Stage, Traced
 
-__all__ = ["Blocked", "Scratch", "emit"]
+__all__ = ["Blocked", "Column", "Scratch", "cut", "emit"]
 
 _BY_KEYWORD = ("maximum", "minimum")  # NumPy warns where the output of these is positional
+
+Column = Sequence[Any]
+"""What all chunks have in one place: an array, a block, or a number as an array of no dimension, for each of them.
+
+NumPy takes such arrays faster than scalars, and much faster than Python's floats.
+"""
 
 
 @attrs.frozen(eq=False)
 class Blocked:
-    """A compiled stage of a rule. Build and run its calls under ``np.errstate(all="ignore")``.
+    """A compiled stage of a rule. List its calls with :func:`~mxcore.kernel.calls.quietly`, too.
 
     Args:
-        calls: the calls that do one chunk: ``calls(arrays, scratch, masks, uniforms, norms)``, where uniforms and norms
-            are arrays of no dimension, which NumPy takes faster than scalars, and much faster than Python's floats.
-        measure: makes these calls, and takes the sums of squares of a stage that measures norms:
-            ``measure(arrays, scratch, masks, uniforms, norms, partials)``.
+        calls: the calls of each chunk, ``calls(arrays, scratch, masks, uniforms, norms, partials)``. Each of the first
+            five is a sequence of columns; ``partials`` has a row of each chunk for the sums of squares that the stage
+            measures.
         scratch: how many blocks of numbers it needs.
         masks: how many blocks of booleans it needs.
-        repeatable: whether calls may be kept and made again once uniforms have changed where they lie: nothing about
-            them was decided, or computed ahead, by the values of uniforms and norms.
+        repeatable: whether its calls may be made again once uniforms have changed where they lie: nothing about them
+            was decided, or computed ahead, by values.
         source: its Python source.
     """
 
-    calls: Callable[..., tuple[Call, ...]]
-    measure: Callable[..., None]
+    calls: Callable[..., Iterable[tuple[Call, ...]]]
     scratch: int
     masks: int
     repeatable: bool
@@ -62,24 +71,19 @@ def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
     for step, node in enumerate(writer.steps):
         writer.operation(step, node)
     writer.move()
+    writer.measure()
     arrays = ", ".join(f"{name}_" for name in [*traced.arrays, *(["noise"] if traced.noisy else [])])
-    unpack = [f"({arrays},) = arrays", *_unpacked("s", writer.made["s"], "scratch")]
-    others = [*_unpacked("b", writer.made["b"], "masks"), *_unpacked("u", len(traced.uniforms), "uniforms")]
-    others += _unpacked("g", len(traced.norms), "norms")
+    lines = [f"({arrays},) = arrays", *_unpacked("s", writer.made["s"], "scratch")]
+    lines += [*_unpacked("b", writer.made["b"], "masks"), *_unpacked("u", len(traced.uniforms), "uniforms")]
+    lines += [*_unpacked("g", len(traced.norms), "norms"), *writer.singles, *writer.views.values()]
     rows = "".join(f"\n        {row}," for row in writer.rows)
-    source = _function("calls", [*unpack, *others, *writer.singles, *writer.views.values(), f"return ({rows}\n    )"])
-    run = "commit(calls(arrays, scratch, masks, uniforms, norms))"
-    source += _function("measure", [run, *unpack, *writer.sums()], ", partials")
+    lines.append(f"return zip({rows}\n    )" if rows else "return [()] * len(weight_)")
+    source = "def calls(arrays, scratch, masks, uniforms, norms, partials):\n    " + "\n    ".join(lines)
     namespace = _namespace((node.op for node in writer.steps), writer.constants, np.dtype(dtype))
     exec(compile(source, f"<rule of {traced.owner}>", "exec"), namespace)
     decided = any(node.op == "where" and _decided(node) for node in writer.steps)
-    made, repeatable = writer.made, not (decided or writer.singles)
-    return Blocked(namespace["calls"], namespace["measure"], made["s"], made["b"], repeatable, source)
-
-
-def _function(name: str, lines: Sequence[str], more: str = "") -> str:
-    body = "\n    ".join(lines)
-    return f"def {name}(arrays, scratch, masks, uniforms, norms{more}):\n    {body}\n"
+    repeatable = not (decided or writer.singles)
+    return Blocked(namespace["calls"], writer.made["s"], writer.made["b"], repeatable, source)
 
 
 def _unpacked(letter: str, count: int, source: str) -> list[str]:
@@ -90,13 +94,18 @@ def _unpacked(letter: str, count: int, source: str) -> list[str]:
 def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype: np.dtype[Any]) -> dict[str, Any]:
     """What emitted code refers to; the names of arrays end in an underscore, so that none of them hides any of it."""
     known = {name: getattr(np, name) for name in (*names, "multiply", "bitwise_xor", "empty")}
-    known |= {"partial": functools.partial, "setitem": operator.setitem, "sum_of_squares": sum_of_squares}
+    known |= {"partial": functools.partial, "repeat": itertools.repeat, "setitem": operator.setitem}
     with np.errstate(over="ignore"):
         values = {
             f"c{place}": np.array(float(value), np.bool_ if kind == "mask" else dtype)
             for place, (kind, value) in enumerate(constants)
         }
-    return {"commit": commit, "dtype": dtype, "bits": np.dtype(f"i{dtype.itemsize}"), **known, **values}
+    return {"measure": _measure, "dtype": dtype, "bits": np.dtype(f"i{dtype.itemsize}"), **known, **values}
+
+
+def _measure(sums: npt.NDArray[np.float64], number: int, x: npt.NDArray[Any]) -> None:
+    """Take a sum of squares. It is Python, which the calls of a stage that writes nothing of the program's may be."""
+    sums[number] = sum_of_squares(x.reshape(-1))
 
 
 class _Writer:
@@ -136,13 +145,14 @@ class _Writer:
         args = [self._operand(argument, node) for argument in node.args]
         if node.single:
             self.places[node.number] = f"v{node.number}"
-            self.singles.append(f"v{node.number} = {_single(node, args)}")
+            self.singles.append(f"v{node.number} = {_one_each(node, args)}")
         elif node.op == "where" and not _decided(node):
             self._choose(step, node, args)
         else:
             self._release(step, node.args)
             place = self.places[node.number] = self._place(step, node)
-            self.rows.append(_row(node.op, args, place))
+            decided = node.op == "where"  # by one value for all elements
+            self.rows.append(_assigned(place, _one_each(node, args)) if decided else _row(node.op, args, place))
 
     def _choose(self, step: int, node: Node, args: Sequence[str]) -> None:
         """Write ``other ^ (one ^ other) * mask`` on integers: a copy under a mask would branch for each element."""
@@ -152,20 +162,23 @@ class _Writer:
         between = self._block("s") if place == args[2] else place  # the other is read once more at the end
         mask, first, second, result, change = args[0], *map(self._bits, (*args[1:], place, between))
         if _is_zero(other):
-            self.rows.append(f"(multiply, {first}, {mask}, {result})")
+            self.rows.append(_row("multiply", [first, mask], result))
         else:
             if not _is_zero(one):
-                self.rows.append(f"(bitwise_xor, {first}, {second}, {change})")
-            self.rows.append(f"(multiply, {second if _is_zero(one) else change}, {mask}, {change})")
-            self.rows.append(f"(bitwise_xor, {change}, {second}, {result})")
+                self.rows.append(_row("bitwise_xor", [first, second], change))
+            self.rows.append(_row("multiply", [second if _is_zero(one) else change, mask], change))
+            self.rows.append(_row("bitwise_xor", [change, second], result))
         if between != place:
             self.free["s"].append(between)
         self._release(step, [other])
 
     def _bits(self, place: str) -> str:
         """The same memory as integers."""
-        self.views[f"{place}_bits"] = f"{place}_bits = {place}.view(bits)"
-        return f"{place}_bits"
+        name = f"{place}_bits"
+        self.views[name] = f"{name} = " + (
+            f"{place}.view(bits)" if _is_constant(place) else f"[x.view(bits) for x in {place}]"
+        )
+        return name
 
     def _operand(self, node: Node, user: Node) -> str:
         if node.op != "constant":
@@ -215,31 +228,48 @@ class _Writer:
         while moves:
             name = next((name for name in moves if name not in moves.values()), None)
             if name is not None:
-                self.rows.append(f"(setitem, {name}, ..., {moves.pop(name)})")
+                self.rows.append(_assigned(name, moves.pop(name)))
             else:  # in a circle: one old value is put aside
                 first, aside = next(iter(moves)), self._block("s")
-                self.rows.append(f"(setitem, {aside}, ..., {first})")
+                self.rows.append(_assigned(aside, first))
                 moves = {name: aside if source == first else source for name, source in moves.items()}
 
-    def sums(self) -> list[str]:
-        """Lines that take the sums of squares of the norms that the stage measures."""
-        measured = {number: self.traced.norms[number].args[0] for number in self.stage.norms}
-        return [f"partials[{number}] = sum_of_squares({self._operand(x, x)})" for number, x in measured.items()]
+    def measure(self) -> None:
+        """Write what takes the sums of squares of the norms that the stage measures."""
+        for number in self.stage.norms:
+            x = self.traced.norms[number].args[0]
+            self.rows.append(f"zip(repeat(measure), partials, repeat({number}), {_each(self._operand(x, x))})")
+
+
+def _is_constant(name: str) -> bool:
+    return name[0] == "c" and name[1:].removesuffix("_bits").isdigit()
+
+
+def _each(name: str) -> str:
+    """A column of what has this name."""
+    return f"repeat({name})" if _is_constant(name) else name
 
 
 def _row(op: str, args: Sequence[str], place: str) -> str:
-    if op == "where":  # depending on one value for all elements
-        return f"(setitem, {place}, ..., {args[1]} if {args[0]} else {args[2]})"
+    """One call of each chunk, which puts its result into a place."""
+    columns = ", ".join(map(_each, args))
     if op in _BY_KEYWORD:
-        return f"(partial({op}, out={place}), {', '.join(args)})"
-    return f"({op}, {', '.join(args)}, {place})"
+        return f"zip([partial({op}, out=out) for out in {place}], {columns})"
+    return f"zip(repeat({op}), {columns}, {place})"
 
 
-def _single(node: Node, args: Sequence[str]) -> str:
-    """What computes one value for all elements, as an array without dimensions."""
+def _assigned(place: str, values: str) -> str:
+    return f"zip(repeat(setitem), {place}, repeat(...), {_each(values)})"
+
+
+def _one_each(node: Node, args: Sequence[str]) -> str:
+    """What computes one value for all elements of a chunk, as an array without dimensions, or chooses an array."""
+    names = [f"x{number}" for number in range(len(args))]
     if node.op == "where":
-        return f"{args[1]} if {args[0]} else {args[2]}"
-    return f"{node.op}({', '.join(args)}, out=empty((), {'bool' if node.kind == 'mask' else 'dtype'}))"
+        value = f"{names[1]} if {names[0]} else {names[2]}"
+    else:
+        value = f"{node.op}({', '.join(names)}, out=empty((), {'bool' if node.kind == 'mask' else 'dtype'}))"
+    return f"[{value} for {', '.join(names)}, in zip({', '.join(map(_each, args))})]"
 
 
 def _decided(choice: Node) -> bool:
@@ -268,10 +298,13 @@ class Scratch:
     def __init__(self, stage: Blocked, dtype: npt.DTypeLike, size: int) -> None:
         self.numbers = [np.empty(size, dtype) for _ in range(stage.scratch)]
         self.masks = [np.empty(size, np.bool_) for _ in range(stage.masks)]
-        self.cut: dict[int, tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]] = {}
 
-    def of(self, size: int) -> tuple[list[npt.NDArray[Any]], list[npt.NDArray[Any]]]:
-        """The blocks, and those of booleans, cut to ``size`` elements."""
-        if size not in self.cut:
-            self.cut[size] = [block[:size] for block in self.numbers], [block[:size] for block in self.masks]
-        return self.cut[size]
+    def columns(self, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Column], list[Column]]:
+        """The blocks, and those of booleans, for chunks of these shapes."""
+        return [cut(block, shapes) for block in self.numbers], [cut(block, shapes) for block in self.masks]
+
+
+def cut(block: npt.NDArray[Any], shapes: Sequence[tuple[int, ...]]) -> Column:
+    """The beginning of a block in each of these shapes."""
+    pieces = {shape: block[: math.prod(shape)].reshape(shape) for shape in dict.fromkeys(shapes)}
+    return [pieces[shape] for shape in shapes]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import collections
+import contextvars
+import functools
 import itertools
 import operator
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["Call", "commit"]
+import numpy as np
+
+__all__ = ["Call", "commit", "quietly"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Call = tuple[Any, ...]
 """A function that is C all the way down, and its arguments."""
@@ -18,7 +25,8 @@ def commit(calls: Iterable[Call]) -> None:
     """Make these calls one after the other.
 
     Signal handlers of Python run between two bytecodes, and here there are none: a handler that raises, as that of
-    Ctrl-C does, finds the step before its first call or after its last.
+    Ctrl-C does, finds the step before its first call or after its last. What lists the calls must be C as well, as
+    lists, ``zip`` and ``itertools`` are, and generators are not.
 
     >>> from operator import setitem
     >>> made = {}
@@ -26,5 +34,17 @@ def commit(calls: Iterable[Call]) -> None:
     >>> made
     {'weight': 1, 'count': 2}
     """
-    table = tuple(calls)  # whatever makes them may be Python
-    collections.deque(itertools.starmap(operator.call, table), 0)
+    quietly(collections.deque, itertools.starmap(operator.call, calls), 0)
+
+
+_quiet = contextvars.Context()
+_quiet.run(functools.partial(np.seterr, all="ignore"))
+
+
+def quietly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function without NumPy's warnings of overflows and invalid values. It takes an eighth of ``np.errstate``.
+
+    >>> quietly(np.exp, 1000.0)
+    np.float64(inf)
+    """
+    return _quiet.copy().run(function, *args, **kwargs)

@@ -6,7 +6,6 @@ What a step copies and launches goes into the stream that is current on the devi
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -85,12 +84,6 @@ class DevicePlan(FusedPlan):
                         "keep all arrays of a parameter on one device"
                     )
         super()._check(members)
-
-    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
-        if not super().fits(handed_over, known):
-            return False
-        pairs = zip(itertools.chain.from_iterable(handed_over), itertools.chain.from_iterable(known), strict=True)
-        return all(same or array.device.id == self.device for array, same in pairs)
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         super().prepare(numbers, rows, row_of)

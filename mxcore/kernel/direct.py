@@ -13,7 +13,7 @@ import numpy as np
 from mxcore.backend import Array
 from mxcore.generator import Generator
 from mxcore.kernel.calls import Call
-from mxcore.kernel.layout import check_written, lies_as, place_of
+from mxcore.kernel.layout import check_written, place_of
 from mxcore.kernel.noise import noise_key
 from mxcore.kernel.program import Member, Program, Row
 
@@ -26,27 +26,18 @@ __all__ = ["DirectPlan"]
 class DirectPlan:
     """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
-    shared = False
-    repeatable = False
+    shared = repeatable = False
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
     ) -> None:
         self.backend, self.program, self.static = backend, program, static
         self.labels = [(member.label, member.noise_key) for member in members]
-        self.layouts = [member.layouts for member in members]
         self.has_master = members[0].master is not None
         for member in members:
             for name, array in self.written_of(member.handed_over):
                 check_written(f"the {name} of {member.label}", place_of(array))
         self.host: list[dict[str, float]] = []
-
-    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
-        """Whether arrays lie as those that the plan was made for."""
-        return all(
-            len(arrays) == len(layouts) and all(map(lies_as, arrays, layouts))
-            for arrays, layouts in zip(handed_over, self.layouts, strict=True)
-        )
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Take the numbers of a step."""
@@ -67,7 +58,7 @@ class DirectPlan:
         host = [slot.name for slot in self.program.slots if slot.on_host]
         self.host = [{} for _ in self.rows]
         writes: list[Call] = []
-        for place, (arrays, row) in enumerate(zip(handed_over, self.row_of, strict=True)):
+        for place, (arrays, row) in enumerate(zip(zip(*handed_over, strict=True), self.row_of, strict=True)):
             with self.backend.on(self.backend.device_of(arrays[0])), np.errstate(all="ignore"):
                 own = dict(zip(self.program.row, self.rows[row], strict=True))
                 member = self._member(place, arrays)

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping, Sequence
+import itertools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mxcore.backend import Array
 from mxcore.kernel import blocked, llvm, machine, threads
-from mxcore.kernel.calls import Call, commit
+from mxcore.kernel.calls import Call, commit, quietly
 from mxcore.kernel.choice import in_use
 from mxcore.kernel.fill import normal_calls
-from mxcore.kernel.layout import Host, address
+from mxcore.kernel.layout import Host, Layout, address
 from mxcore.kernel.norm import Norms
 from mxcore.kernel.plan import FusedPlan
-from mxcore.kernel.program import Member, Program
+from mxcore.kernel.program import Member, Program, Row
 from mxcore.kernel.trace import Traced
 
 __all__ = ["PARALLEL_FROM", "BlockedPlan", "NativePlan", "on_host"]
@@ -102,55 +104,81 @@ class BlockedPlan(FusedPlan):
         super().__init__(program, static, members)
         self.stages = _blocked(self.traced, self.dtype.name)
         self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
-        # What is computed in, as long as a chunk.
-        longest = int((self.chunks[:, 2] - self.chunks[:, 1]).max(initial=0))
-        scratch = [blocked.Scratch(stage, self.dtype, longest) for stage in self.stages]
-        self.full_grad = np.empty(longest, self.dtype) if self.half else None
-        self.noise = np.empty(longest, self.dtype) if self.traced.noisy else None
         self.places = [(tensor, slice(begin, end)) for tensor, begin, end in self.chunks.tolist()]
-        self.scratch = [[one.of(where.stop - where.start) for _, where in self.places] for one in scratch]
-        # The numbers of each row and parameter as arrays without axes, which follow what is written there.
-        self.uniforms_of = [self.uniforms.row(row) for row in range(len(members))]
-        self.norms_of = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
+        self.tensors = [tensor for tensor, _ in self.places]
+        plain = not self.staged and all(map(_is_plain, itertools.chain(*self.layouts)))
+        self.whole = plain and self.tensors == list(range(len(members)))
+        """Whether every parameter is a chunk as it stands, with all its axes."""
+        sizes = [where.stop - where.start for _, where in self.places]
+        shapes = [layouts[0].shape for layouts in self.layouts] if self.whole else [(size,) for size in sizes]
+        # What is computed in, as long as the longest chunk.
+        longest = max(sizes, default=0)
+        self.scratch = [blocked.Scratch(stage, self.dtype, longest).columns(shapes) for stage in self.stages]
+        self.full_grads = blocked.cut(np.empty(longest, self.dtype), shapes) if self.half else None
+        self.noises = blocked.cut(np.empty(longest, self.dtype), shapes) if self.traced.noisy else None
+        # The numbers of each parameter, as arrays of no dimension that follow what is written there.
+        norms = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
+        self.numbers_of = _transposed([norms[tensor] for tensor in self.tensors], len(self.traced.norms))
+        self.uniforms_of: list[blocked.Column] = []
+        once = self.traced.stages[:-1] or self.traced.noisy or self.staged
+        self.repeatable = not once and self.stages[-1].repeatable
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether the calls of one step do for the next, over the same arrays."""
-        return self.stages[-1].repeatable and len(self.stages) == 1 and self.noise is None and not self.staged
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Take the numbers of a step."""
+        if row_of is not self.row_of:  # before it is taken note of: an interrupt in between leaves it to the next step
+            of_rows = {row: self.uniforms.row(row) for row in dict.fromkeys(row_of)}
+            chunks = [of_rows[row_of[tensor]] for tensor in self.tensors]
+            self.uniforms_of = _transposed(chunks, len(self.traced.uniforms))
+        super().prepare(numbers, rows, row_of)
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
         """Measure; the calls that write, chunk after chunk."""
-        found, back = self.flats(handed_over)
+        columns, back = self._columns(handed_over)
+        before: list[Sequence[Iterable[Call]]] = []  # gradients in full precision, and noise
+        after: list[Iterable[Iterable[Call]]] = []
+        if self.full_grads is not None:
+            named = dict(zip(self.columns, columns, strict=True))
+            after.append(zip(_assigned(named["half_weight"], named["weight"]), strict=True))
+            if "grad" in named:
+                before.append(list(zip(_assigned(self.full_grads, named["grad"]), strict=True)))
+                columns[self.columns.index("grad")] = self.full_grads
+        arrays = columns[: len(self.traced.arrays)]
+        if self.noises is not None:
+            before.append([self._drawn(*one) for one in zip(self.noises, self.places, strict=True)])
+            arrays.append(self.noises)
+        numbers = self.uniforms_of, self.numbers_of, self.norms.partials
         for stage, measured in enumerate(self.traced.stages[:-1]):
-            for chunk in range(len(self.places)):
-                before, arguments = self._chunk(stage, chunk, found)
-                commit(before)
-                self.stages[stage].measure(*arguments, self.norms.partials[chunk])
+            measuring = quietly(self.stages[stage].calls, arrays, *self.scratch[stage], *numbers)
+            commit(_chained(*before, measuring))
             self.norms.finish(measured.norms)
-        writes: list[Call] = []
-        for chunk, (tensor, where) in enumerate(self.places):
-            before, arguments = self._chunk(-1, chunk, found)
-            writes += before
-            writes += self.stages[-1].calls(*arguments)
-            if self.half is not None:
-                weight, half = (found[tensor][self.columns.index(name)] for name in ("weight", "half_weight"))
-                writes.append((half[where].__setitem__, ..., weight[where]))
-        return [*writes, *back]
+        writes = quietly(self.stages[-1].calls, arrays, *self.scratch[-1], *numbers)
+        return itertools.chain(_chained(*before, writes, *after), back)
 
-    def _chunk(self, stage: int, chunk: int, found: Sequence[Sequence[Host]]) -> tuple[list[Call], tuple[Any, ...]]:
-        """What a chunk is computed from, and the calls that bring some of it about: full gradients, and noise."""
-        tensor, where = self.places[chunk]
-        size, before = where.stop - where.start, list[Call]()
-        whole = found[tensor]
-        arrays = list(whole) if size == self.sizes[tensor] else [vector[where] for vector in whole]
-        arrays = arrays[: len(self.traced.arrays)]
-        if self.full_grad is not None and "grad" in self.columns:
-            at, full = self.columns.index("grad"), self.full_grad[:size]
-            before.append((full.__setitem__, ..., arrays[at]))
-            arrays[at] = full
-        if self.noise is not None:
-            noise = self.noise[:size]
-            before += normal_calls(noise, self.keys.key(tensor), where.start)
-            arrays.append(noise)
-        numbers = self.uniforms_of[self.rows[tensor]], self.norms_of[tensor]
-        return before, (arrays, *self.scratch[stage][chunk], *numbers)
+    def _columns(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[blocked.Column], list[Call]]:
+        """The arrays of every chunk, and the calls that bring back what is computed in copies."""
+        if self.whole:
+            return [handed_over[source] for source in self.sources], []
+        found, back = self.flats(handed_over)
+        chunks = [[vector[where] for vector in found[tensor]] for tensor, where in self.places]
+        return _transposed(chunks, len(self.columns)), back
+
+    def _drawn(self, noise: Host, place: tuple[int, slice]) -> list[Call]:
+        tensor, where = place
+        return normal_calls(noise.reshape(-1), self.keys.key(tensor), where.start)
+
+
+def _is_plain(layout: Layout) -> bool:
+    return layout.kind is np.ndarray and layout.in_order
+
+
+def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[blocked.Column]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _assigned(targets: blocked.Column, values: blocked.Column) -> Iterable[Call]:
+    return zip(itertools.repeat(operator.setitem), targets, itertools.repeat(...), values)
+
+
+def _chained(*parts: Iterable[Iterable[Call]]) -> Iterable[Call]:
+    """One call after the other, from the parts of the first chunk to those of the last one."""
+    return itertools.chain.from_iterable(itertools.chain.from_iterable(zip(*parts, strict=True)))

@@ -152,9 +152,8 @@ class Job:
 
 
 def _record(layout: Layout, target: int, *, written: bool) -> tuple[int, ...]:
-    _, _, in_order = layout.flags
     mask = _ALIGNED | (_WRITEABLE if written else 0) | _C_ORDER
-    wanted = _ALIGNED | (_WRITEABLE if written else 0) | (_C_ORDER if in_order else 0)
-    strides = 0 if in_order else layout.steps_at
+    wanted = _ALIGNED | (_WRITEABLE if written else 0) | (_C_ORDER if layout.in_order else 0)
+    strides = 0 if layout.in_order else layout.steps_at
     axes = len(layout.shape) | (WRITTEN if written else 0)
     return (id(layout.kind), id(layout.dtype), axes, layout.lengths_at, strides, mask, wanted, target)

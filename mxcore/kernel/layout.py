@@ -23,7 +23,6 @@ __all__ = [
     "check_written",
     "flat",
     "layout_of",
-    "lies_as",
     "place_of",
     "unowned",
 ]
@@ -48,6 +47,11 @@ class Layout:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     flags: tuple[bool, ...]
+
+    @property
+    def in_order(self) -> bool:
+        """Whether it lies in C order, without gaps."""
+        return self.flags[-1]
 
     @functools.cached_property
     def _listed(self) -> npt.NDArray[np.int64]:
@@ -77,11 +81,6 @@ def layout_of(array: Array) -> Layout:
     dtype = array.dtype
     kind: Any = type(array)
     return _shared(id(dtype), kind, dtype, array.shape, array.strides, (*own, bool(flags.c_contiguous)))
-
-
-def lies_as(array: Any, layout: Layout) -> bool:
-    """Whether something is an array that lies as another one did."""
-    return type(array) is layout.kind and layout_of(array) == layout
 
 
 def axes_in_memory(array: Array) -> list[int]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from mxcore.backend import Array
 from mxcore.kernel.calls import Call
-from mxcore.kernel.layout import Layout, axes_in_memory, check_written, flat, lies_as, place_of
+from mxcore.kernel.layout import Layout, axes_in_memory, check_written, flat, place_of
 from mxcore.kernel.noise import Keys
 from mxcore.kernel.norm import CHUNK
 from mxcore.kernel.program import Member, Program, Row
@@ -45,7 +45,7 @@ class FusedPlan:
         ValueError: an array cannot be updated in place.
     """
 
-    shared = True
+    shared, repeatable = True, False
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = _traced(program, tuple(sorted(static.items())))
@@ -90,15 +90,6 @@ class FusedPlan:
         pairs = zip(self.columns, self.sources, strict=True)
         return [(name.removeprefix("half_"), handed_over[source]) for name, source in pairs if name in self.written]
 
-    def fits(self, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
-        """Whether arrays lie as those that the plan was made for.
-
-        Args:
-            handed_over: for each parameter its arrays.
-            known: of each, whether it is the object of the step before, of which little can have changed.
-        """
-        return all(map(_all_fit, handed_over, known, self.layouts))
-
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
         if numbers is not self.numbers:
@@ -117,10 +108,10 @@ class FusedPlan:
             self.keys.follow([counts[row] for row in row_of])
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
-        """The arrays of each column as vectors, copies where need be, and the calls that bring results back."""
+        """The arrays of each parameter as vectors, copies where need be, and the calls that bring results back."""
         found: list[list[Array]] = []
         back: list[Call] = []
-        for arrays, axes, ready in zip(handed_over, self.axes, self._ready, strict=True):
+        for arrays, axes, ready in zip(zip(*handed_over, strict=True), self.axes, self._ready, strict=True):
             if ready:
                 found.append([arrays[source] for source in self.sources])
             else:
@@ -145,33 +136,13 @@ class FusedPlan:
                 back.append((ordered.__setitem__, ..., vector.reshape(ordered.shape)))
         return vector
 
-    @property
-    def repeatable(self) -> bool:
-        """Whether the calls of one step do for the next, over the same arrays and with rows in the same order."""
-        return False
-
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
         """Do all of a step that writes nothing of the program's; the calls that write the rest."""
         raise NotImplementedError
 
 
 def _is_vector(layout: Layout) -> bool:
-    return layout.kind is np.ndarray and len(layout.shape) == 1 and layout.flags[-1]
-
-
-def _all_fit(arrays: Sequence[Array], known: Sequence[bool], layouts: Sequence[Layout]) -> bool:
-    return len(arrays) == len(known) == len(layouts) and all(map(_fits, arrays, known, layouts))
-
-
-def _fits(array: Array, known: bool, layout: Layout) -> bool:
-    return _unchanged(array, layout) if known else lies_as(array, layout)
-
-
-def _unchanged(array: Array, layout: Layout) -> bool:
-    """Whether an array that is the same object lies as it did, as far as that can change."""
-    if array.shape != layout.shape or array.strides != layout.strides:
-        return False
-    return not isinstance(array, np.ndarray) or array.flags.writeable == layout.flags[0]
+    return layout.kind is np.ndarray and len(layout.shape) == 1 and layout.in_order
 
 
 @functools.lru_cache(maxsize=128)

@@ -10,16 +10,14 @@ import ctypes
 import functools
 import itertools
 import operator
-import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import numpy as np
 
 from mxcore.backend import Array, Backend, shared_backend
 from mxcore.checks import check_pair
 from mxcore.kernel import Call, Member, Plan, Row, commit, job_of
 from mxcore.kernel.driver import DONE, MOVED
+from mxcore.kernel.inspector import Inspector
 from mxcore.kernel.layout import check_apart, unowned
 from mxcore.step.codec import arrays_of, split_master
 from mxcore.step.counts import Counts, Tally
@@ -57,10 +55,10 @@ class Step:
 
     # So that little memory is touched where thousands of parameters are updated one by one.
     __slots__ = (
-        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_job", "_look",
-        "_looks", "_memory", "_named", "_offsets", "_own_rates", "_positions", "_refs", "_repeats", "_row_of",
-        "_rows", "_settings", "_single", "_states_seen", "_states_version", "_table", "_tables_seen", "indices",
-        "masters", "other", "plans",
+        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_inspector", "_job",
+        "_keeps", "_lengths", "_memory", "_named", "_own_rates", "_positions", "_repeatable", "_row_of", "_rows",
+        "_settings", "_single", "_states_seen", "_states_version", "_table", "_tables_seen", "indices", "masters",
+        "other", "plans",
     )  # fmt: skip
 
     def __init__(
@@ -82,17 +80,22 @@ class Step:
         self._tables_seen = optimizer._tables_version.number
         self._named = self._read_names(optimizer)
         self._rows = Rows(optimizer, self.indices, self._host)
-        further = self._further(states)
-        assert further is not None
-        self._offsets = [0, *itertools.accumulate(map(len, further))]
+        further = self._found(states)
+        self._lengths = list(map(len, further))
         every = zip(weights, grads, further, strict=True)
         members = [self._member(optimizer, place, *one) for place, one in enumerate(every)]
         self._backend = shared_backend((member.label, member.weight) for member in members)
         self._positions = _grouped(self._backend, members)
         chosen = [[members[place] for place in places] for places in self._positions]
         self.plans: list[Plan] = [plans.plan(self._backend, settings.program, some[0].static, some) for some in chosen]
-        self._job = job_of(self.plans, self._positions, self._offsets)
-        if self._job is not None:
+        self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._lengths)])
+        if self._job is None:
+            arrays = [*weights, *itertools.chain.from_iterable(further), *grads]
+            self._inspector = Inspector(self._backend, arrays)
+            self._table: list[Call] | None = None
+            self._repeatable = not self._own_rates and all(plan.repeatable for plan in self.plans)
+            self._keeps = False
+        else:
             self._memory, self._address = self._job.memory, self._job.address
             self._drive, self._go = self._job.drive, self._job.go
         self._at_once = self._job is not None and self._job.at_once and not self._host and not self._own_rates
@@ -102,13 +105,6 @@ class Step:
         """Another step over the same parameters, whose arrays lie in another way."""
         self._states_version: Any = None  # of where the states were found, and after how many changes
         self._states_seen = -1
-        # Where there is no native side: the arrays of the last call, how they lay, and the calls over them, if they can
-        # be made again. Weak references tell whether arrays are still there; NumPy moves none that has one.
-        self._refs: list[Callable[[], Any]] = [_nothing] * (2 * len(weights) + self._offsets[-1])
-        self._look = _look_at if self._backend.name == "numpy" else operator.attrgetter("shape")
-        self._looks: list[Any] = []
-        self._table: list[Call] | None = None
-        self._repeats = False
 
     def _member(self, optimizer: Stepped, place: int, weight: Array, grad: Array, further: Sequence[Array]) -> Member:
         label = optimizer.describe(self.indices[place])
@@ -147,30 +143,32 @@ class Step:
             self._tables_seen = seen
         return True
 
-    def _further(self, states: States) -> list[Sequence[Array]] | None:
-        """The master and the slots of each parameter; None where one has no state."""
+    def _found(self, states: States) -> list[Sequence[Array]]:
+        """The master and the slots of each parameter."""
         if isinstance(states, dict):
-            if not all(map(states.__contains__, self.indices)):
-                return None
             states = [states[index] for index in self.indices]
-        pairs = (split_master(state, has) for state, has in zip(states, self._has_master, strict=True))
+        if not any(self._has_master):
+            return list(map(arrays_of, states))
+        pairs = map(split_master, states, self._has_master)
         return [arrays_of(inner) if master is None else (master, *arrays_of(inner)) for master, inner in pairs]
 
+    def _further(self, states: States) -> list[Sequence[Array]] | None:
+        """The same; None where a parameter has no state, or one of another number of arrays."""
+        if isinstance(states, dict) and not all(map(states.__contains__, self.indices)):
+            return None
+        found = self._found(states)
+        return found if list(map(len, found)) == self._lengths else None
+
     def _flat(self, states: States) -> list[Array] | None:
-        """The masters and slots of all parameters in one list, if they are as many as they were."""
-        flat: list[Array] = []
+        """The same for all parameters in one list."""
         if self._single:  # of a short step, the general way would be a good part
             state = states.get(self.indices[0], _missing) if isinstance(states, dict) else states[0]
             if state is _missing:
                 return None
-            flat += state if type(state) is tuple else arrays_of(state)
-            return flat if len(flat) == self._offsets[1] else None
+            arrays = list(state if type(state) is tuple else arrays_of(state))
+            return arrays if len(arrays) == self._lengths[0] else None
         further = self._further(states)
-        if further is None or list(itertools.accumulate(map(len, further))) != self._offsets[1:]:
-            return None
-        for own in further:
-            flat += own
-        return flat
+        return None if further is None else list(itertools.chain.from_iterable(further))
 
     # --- running -----------------------------------------------------------------------------------------------------
 
@@ -229,8 +227,7 @@ class Step:
 
     def run_in_place(self, optimizer: Stepped, settings: Settings, tally: Tally, rates: Rates) -> bool:
         """The same for the arrays of the call before, which must still be there; False where that cannot be."""
-        job = self._job
-        if job is None or self._own_rates or type(tally.table) is not Counts:
+        if self._own_rates or type(tally.table) is not Counts:
             return False
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
@@ -239,8 +236,10 @@ class Step:
         if self._at_once:
             self._prepare(numbers)
             self._go(self._address)
+        elif self._job is not None or self._table is not None:
+            self._perform(tally, numbers, _KNOWN, self._counts(tally))
         else:
-            self._perform(tally, numbers, (), [])
+            return False
         return True
 
     def _arranged(self, optimizer: Stepped, tally: Tally, rates: Rates) -> Sequence[Row]:
@@ -279,7 +278,6 @@ class Step:
         self, optimizer: Stepped, tally: Tally, weights: list[Array], grads: list[Array], states: States
     ) -> bool:
         """For optimizers that count or look up rates in a way of their own."""
-        self._table = None  # whose calls know their rows, which are found anew each time
         taken = self._take(optimizer, weights, grads, states)
         if taken is None:
             return False
@@ -317,7 +315,7 @@ class Step:
         """See that the arrays of a call lie as they did; what is needed of them, None where they do not."""
         job = self._job
         if job is None:
-            return self._take_without_job(optimizer, weights, grads, states)
+            return self._inspect(optimizer, weights, grads, states)
         others = self._expect(weights, grads, states)
         if others is None:
             return None
@@ -330,68 +328,73 @@ class Step:
             self._remember(states)
         return ()
 
-    def _take_without_job(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
-        others = self._flat(states)
-        if others is None:
+    def _inspect(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
+        """The same where there is no native side: what each plan is handed over."""
+        further = self._further(states)
+        if further is None:
             return None
-        arrays = [*weights, *grads, *others]
-        known = list(map(_is_still, self._refs, arrays))
-        same = all(known) and list(map(self._look, arrays)) == self._looks
+        arrays = [*weights, *itertools.chain.from_iterable(further), *grads]
+        if not self._inspector.lie_alike(arrays):
+            return None
+        known = self._inspector.known(arrays)
+        same = all(known)
         if same and self._table is not None:
             return _KNOWN
-        further = self._further(states)
-        assert further is not None
-        handed_over = self._handed_over(weights, grads, further)
-        among = [known[begin:end] for begin, end in itertools.pairwise(self._offsets_in(arrays))]
-        of_plans = self._handed_over(known[: len(weights)], known[len(weights) : 2 * len(weights)], among)
-        if not all(map(_plan_fits, self.plans, handed_over, of_plans)):
-            return None
-        # Gradients are read only, so that it does not matter where new ones are.
-        if not all(known[: len(weights)]) or not all(known[2 * len(weights) :]):
-            self._check_apart(optimizer, weights, grads, states)
-        self._table = None
-        self._refs, self._looks = list(map(weakref.ref, arrays)), list(map(self._look, arrays))
-        self._repeats = same and all(plan.repeatable for plan in self.plans)
-        return handed_over
-
-    def _offsets_in(self, arrays: Sequence[Array]) -> list[int]:
-        """Where the further arrays of each parameter begin in the list of all arrays."""
-        before = len(arrays) - self._offsets[-1]
-        return [before + offset for offset in self._offsets]
+        self._table, self._keeps = None, same and self._repeatable
+        if not same:
+            # Gradients are only read, so that it does not matter where they are.
+            if not all(known[: len(arrays) - len(grads)]):
+                self._check_apart(optimizer, weights, grads, states)
+            self._inspector.remember(arrays)
+        return self._handed_over(weights, grads, further)
 
     def _handed_over(
         self, weights: Sequence[Array], grads: Sequence[Array], further: Sequence[Sequence[Array]]
-    ) -> list[list[tuple[Array, ...]]]:
-        """The arrays of each plan's parameters."""
-        return [[(weights[place], grads[place], *further[place]) for place in places] for places in self._positions]
+    ) -> list[list[Sequence[Array]]]:
+        """The weights of each plan's parameters, their gradients, masters and slots."""
+        if len(self.plans) == 1:
+            return [[weights, grads, *zip(*further, strict=True)]]
+        return [
+            [_at(weights, places), _at(grads, places), *zip(*_at(further, places), strict=True)]
+            for places in self._positions
+        ]
 
     def _perform(self, tally: Tally, numbers: Sequence[Row], taken: Any, counts: list[Call]) -> None:
         """Do all that can fail, and then, in one go, all that writes."""
         self._prepare(numbers)
-        with self._backend.on(self._device), np.errstate(all="ignore"):
-            if taken is _KNOWN:
-                writes = self._table or []
-            elif self._repeats:
-                views = [[tuple(map(unowned, own)) for own in plan] for plan in taken]
-                writes = self._table = self._calls(views)
-            elif self._job is None:
-                writes = self._calls(taken)
-            else:
-                self._job.measure()
-                writes = [self._job.call()]
-            commit([*writes, *self._host_calls(tally), *counts])
+        if self._job is not None:
+            self._job.measure()
+            commit([self._job.call(), *self._host_calls(tally), *counts])
+            return
+        with self._backend.on(self._device):
+            writes = self._calls(taken)
+            commit(itertools.chain(writes, self._host_calls(tally), counts))
 
-    def _calls(self, handed_over: Sequence[Sequence[Sequence[Array]]]) -> list[Call]:
-        return [call for plan, own in zip(self.plans, handed_over, strict=True) for call in plan.calls(own)]
+    def _calls(self, taken: Any) -> Iterable[Call]:
+        """The calls that write. Those over the same objects as the call before are kept, without keeping these."""
+        if taken is _KNOWN:
+            assert self._table is not None
+            return self._table
+        if self._keeps:
+            taken = [[list(map(unowned, column)) for column in columns] for columns in taken]
+        calls = itertools.chain(*(plan.calls(own) for plan, own in zip(self.plans, taken, strict=True)))
+        if self._keeps:
+            self._table = list(calls)
+            return self._table
+        return calls
 
     def _counts(self, tally: Tally) -> list[Call]:
         """The calls that count, where the native side does not."""
         if self._job is not None:
             return []
-        cohorts = self._rows.cohorts
-        highest = max(tally.highest.value, *(cohort.count + 1 for cohort in cohorts))
-        raised: list[Call] = [(operator.setitem, cohort.cells, cohort.place, cohort.count + 1) for cohort in cohorts]
-        return [*raised, (setattr, tally.highest, "value", highest)]
+        calls: list[Call] = []
+        highest = tally.highest.value
+        for cohort in self._rows.cohorts:
+            count = cohort.cells[cohort.place] + 1
+            calls.append((operator.setitem, cohort.cells, cohort.place, count))
+            if count > highest:
+                highest = count
+        return [*calls, (setattr, tally.highest, "value", highest)]
 
     def _host_calls(self, tally: Tally) -> list[Call]:
         """The calls that keep the new numbers of the rule; not through the dict's own method, which notes a change."""
@@ -418,7 +421,7 @@ class Step:
         for plan, places, own in zip(
             self.plans, self._positions, self._handed_over(weights, grads, further), strict=True
         ):
-            for place, arrays in zip(places, own, strict=True):
+            for place, arrays in zip(places, zip(*own, strict=True), strict=True):
                 device = self._backend.device_of(arrays[0])
                 written.setdefault(device, []).extend((name, place, array) for name, array in plan.written_of(arrays))
         for found in written.values():
@@ -431,19 +434,8 @@ class Step:
         return f"the {name} of {optimizer.describe(self.indices[place])}"
 
 
-_look_at = operator.attrgetter("shape", "flags.writeable")
-
-
-def _nothing() -> None:
-    """A reference to no array."""
-
-
-def _plan_fits(plan: Plan, handed_over: Sequence[Sequence[Array]], known: Sequence[Sequence[bool]]) -> bool:
-    return plan.fits(handed_over, known)
-
-
-def _is_still(ref: Callable[[], Any], array: Array) -> bool:
-    return ref() is array
+def _at(column: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    return [column[place] for place in places]
 
 
 def _grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:

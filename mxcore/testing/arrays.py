@@ -140,7 +140,7 @@ def memory_is_bounded(subject: Subject) -> None:
     Models fill the memory; what is allocated in every step fills it twice.
     """
     # So large that the blocks which NumPy's kernel computes in are small beside it.
-    weight, grad = np.ones(1 << 22), np.ones(1 << 22)
+    weight, grad = np.ones(1 << 20), np.ones(1 << 20)
     updater = start(subject)
     for _ in range(2):
         updater(0, grad, weight)

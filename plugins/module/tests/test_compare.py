@@ -20,7 +20,7 @@ from mxcore_module.train import train
 from mxcore_module.train.run import Measure, Settings
 
 FILES = {"report.html", "compare.svg", "summary.csv", "runs.csv", "epochs.csv"}
-QUICK = ("--epochs", "2", "--hidden", "16", "--seeds", "2", "--out", "it")
+QUICK = ("--workers", "1", "--epochs", "2", "--hidden", "16", "--seeds", "2", "--out", "it")
 COMMAND = (sys.executable, "-m", "mxcore", "compare")
 
 pytestmark = pytest.mark.usefixtures("workplace")
@@ -98,7 +98,7 @@ def test_the_page_needs_nothing_else_and_names_the_versions(workplace):
 
 
 def test_unless_rates_are_given_they_surround_the_optimizer_s_own(workplace):
-    call("sgd", "adam:learning_rate=0.02", *QUICK[:4], "--seeds", 1, "--epochs", 1, "--out", "it")
+    call("sgd", "adam:learning_rate=0.02", *QUICK[:6], "--seeds", 1, "--epochs", 1, "--out", "it")
     found = [(run["optimizer"], float(run["learning_rate"])) for run in rows(workplace / "it" / "runs.csv")]
     rates = [0.001, 0.00316, 0.01, 0.0316, 0.1]
     assert found == [

@@ -12,9 +12,12 @@ from mxcore.kernel.layout import layout_of
 
 __all__ = ["Inspector"]
 
-# Each reads all of an array in C; the strides of one in C order follow from its shape.
+# Each reads all of an array in one go; the strides of one in C order follow from its shape.
 _in_order = operator.attrgetter("dtype", "shape", "flags.carray")
-_anyhow = operator.attrgetter("dtype", "shape", "strides", "flags.carray")
+_LOOKS = {
+    "numpy": operator.attrgetter("dtype", "shape", "strides", "flags.carray"),
+    "cupy": operator.attrgetter("dtype", "shape", "strides", "data.device_id"),
+}
 
 
 class Inspector:
@@ -32,18 +35,16 @@ class Inspector:
     """
 
     def __init__(self, backend: Backend, arrays: Sequence[Array]) -> None:
-        self._look: Callable[[Array], Any]
-        if backend.name == "numpy":
-            self._look = _in_order if all(array.flags.carray for array in arrays) else _anyhow
-        else:
-            self._look = lambda array: (layout_of(array), backend.device_of(array))
+        in_order = backend.name == "numpy" and all(array.flags.carray for array in arrays)
+        self._look: Callable[[Array], Any] = _in_order if in_order else _LOOKS.get(backend.name, layout_of)
         self._types = list(map(type, arrays))
         self._looks = list(map(self._look, arrays))
         self._seen: list[Callable[[], Any]] = [_nothing] * len(arrays)
 
     def lie_alike(self, arrays: Sequence[Any]) -> bool:
-        """Whether these are arrays of the same types that lie as the first ones did."""
-        return list(map(type, arrays)) == self._types and list(map(self._look, arrays)) == self._looks
+        """Whether these are arrays of the same types that lie as the first ones did; all of them, or those in front."""
+        count = len(arrays)
+        return list(map(type, arrays)) == self._types[:count] and list(map(self._look, arrays)) == self._looks[:count]
 
     def known(self, arrays: Sequence[Array]) -> list[bool]:
         """Of each array, whether it is the object that was remembered in its place."""

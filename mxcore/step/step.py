@@ -90,7 +90,7 @@ class Step:
         self.plans: list[Plan] = [plans.plan(self._backend, settings.program, some[0].static, some) for some in chosen]
         self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._lengths)])
         if self._job is None:
-            arrays = [*weights, *itertools.chain.from_iterable(further), *grads]
+            arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
             self._inspector = Inspector(self._backend, arrays)
             self._table: list[Call] | None = None
             self._repeatable = not self._own_rates and all(plan.repeatable for plan in self.plans)
@@ -294,9 +294,9 @@ class Step:
 
         States are looked at only after a change of where they are kept, see :meth:`_remember`.
         """
-        memory, version = self._memory, None if type(states) is list else getattr(states, "version", None)
+        memory = self._memory
         memory[0], memory[1] = id(weights), id(grads)
-        if version is not None and version is self._states_version and version.number == self._states_seen:
+        if self._remembers(states):
             memory[2] = 0
             return _KNOWN
         self._states_version = None
@@ -305,8 +305,15 @@ class Step:
             memory[2] = id(others)
         return others
 
+    def _remembers(self, states: States) -> bool:
+        """Whether these are the states of the last call, and none has been assigned since."""
+        version = self._states_version
+        if version is None or getattr(states, "version", None) is not version:
+            return False
+        return bool(version.number == self._states_seen)
+
     def _remember(self, states: States) -> None:
-        """Take note that the native side knows these states."""
+        """Take note that these states have been looked at."""
         version = getattr(states, "version", None)
         self._states_seen = -1 if version is None else version.number
         self._states_version = version
@@ -330,22 +337,25 @@ class Step:
 
     def _inspect(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
         """The same where there is no native side: what each plan is handed over."""
+        if self._table is not None and self._remembers(states):
+            arrays = [*weights, *grads]
+            if self._inspector.lie_alike(arrays) and all(self._inspector.known(arrays)):
+                return _KNOWN
+        self._table, self._states_version = None, None
         further = self._further(states)
         if further is None:
             return None
-        arrays = [*weights, *itertools.chain.from_iterable(further), *grads]
+        arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
         if not self._inspector.lie_alike(arrays):
             return None
         known = self._inspector.known(arrays)
-        same = all(known)
-        if same and self._table is not None:
-            return _KNOWN
-        self._table, self._keeps = None, same and self._repeatable
-        if not same:
+        self._keeps = self._repeatable and all(known)
+        if not all(known):
             # Gradients are only read, so that it does not matter where they are.
-            if not all(known[: len(arrays) - len(grads)]):
+            if not all(known[: len(weights)]) or not all(known[2 * len(weights) :]):
                 self._check_apart(optimizer, weights, grads, states)
             self._inspector.remember(arrays)
+        self._remember(states)
         return self._handed_over(weights, grads, further)
 
     def _handed_over(

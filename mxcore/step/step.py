@@ -307,7 +307,7 @@ class Step:
 
     def _remembers(self, states: States) -> bool:
         """Whether these are the states of the last call, and none has been assigned since."""
-        version = self._states_version
+        version: Any = self._states_version
         if version is None or getattr(states, "version", None) is not version:
             return False
         return bool(version.number == self._states_seen)

@@ -27,6 +27,7 @@ from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.rows import Rows
 from mxcore.step.traits import traits_of
+from mxcore.watched import Version
 
 __all__ = ["Step"]
 
@@ -103,7 +104,7 @@ class Step:
         self._row_of: list[tuple[Plan, Sequence[int], list[int] | None]] = []
         self.other: Step | None = None
         """Another step over the same parameters, whose arrays lie in another way."""
-        self._states_version: Any = None  # of where the states were found, and after how many changes
+        self._states_version: Version | None = None  # of where the states were found, and after how many changes
         self._states_seen = -1
 
     def _member(self, optimizer: Stepped, place: int, weight: Array, grad: Array, further: Sequence[Array]) -> Member:
@@ -307,10 +308,10 @@ class Step:
 
     def _remembers(self, states: States) -> bool:
         """Whether these are the states of the last call, and none has been assigned since."""
-        version: Any = self._states_version
-        if version is None or getattr(states, "version", None) is not version:
+        version = self._states_version
+        if version is None:
             return False
-        return bool(version.number == self._states_seen)
+        return getattr(states, "version", None) is version and version.number == self._states_seen
 
     def _remember(self, states: States) -> None:
         """Take note that these states have been looked at."""

@@ -311,7 +311,7 @@ class Step:
         version = self._states_version
         if version is None:
             return False
-        return getattr(states, "version", None) is version and version.number == self._states_seen
+        return version.number == self._states_seen and getattr(states, "version", None) is version
 
     def _remember(self, states: States) -> None:
         """Take note that these states have been looked at."""

@@ -84,7 +84,7 @@ class Driver:
 @functools.cache
 def driver() -> Driver:
     """The driver, compiled by its first use."""
-    code = compile_ir(_source())
+    code = compile_ir(_source(), optimize=False)  # its loops are short, and everybody's first step waits for it
     held, freed = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p), ctypes.CFUNCTYPE(None, ctypes.c_void_p)
     go = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
     return Driver(

@@ -24,8 +24,12 @@ class Code:
         return function
 
 
-def compile_ir(source: str) -> Code:
+def compile_ir(source: str, *, optimize: bool = True) -> Code:
     """Compile a module of IR.
+
+    Args:
+        source: the module.
+        optimize: whether loops are worth the time that their optimization takes, three quarters of all.
 
     Raises:
         ImportError: llvmlite is not installed.
@@ -34,7 +38,8 @@ def compile_ir(source: str) -> Code:
     import llvmlite.binding as llvm
 
     machine = _machine()
-    engine = llvm.create_mcjit_compiler(_optimized(source, machine), machine)
+    module = _optimized(source, machine) if optimize else _parsed(source)
+    engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     return Code(engine)
 
@@ -56,11 +61,18 @@ def _machine() -> Any:
     return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)
 
 
-def _optimized(source: str, machine: Any) -> Any:
+def _parsed(source: str) -> Any:
     import llvmlite.binding as llvm
 
     module = llvm.parse_assembly(source)
     module.verify()
+    return module
+
+
+def _optimized(source: str, machine: Any) -> Any:
+    import llvmlite.binding as llvm
+
+    module = _parsed(source)
     builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
     builder.getModulePassManager().run(module, builder)
     return module

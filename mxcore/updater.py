@@ -164,12 +164,14 @@ class Updater:
             return self._runner.bind(self._optimizer, indices, weights, grads, states)
 
         step, before, after = ready(), self._before, self._after
-        seen: Any = (self._states, self._optimizer)
+        states, optimizer, changes = self._states, self._optimizer, self._states.version.number
 
         def bound() -> None:
-            nonlocal step, seen
-            if seen[0] is not self._states or seen[1] is not self._optimizer:
-                step, seen = ready(), (self._states, self._optimizer)
+            nonlocal step, states, optimizer, changes
+            now = self._states
+            if now is not states or now.version.number != changes or self._optimizer is not optimizer:
+                step = ready()
+                states, optimizer, changes = now, self._optimizer, now.version.number
             count_in(self._optimizer, self.tally)
             if before.implemented:
                 before(**arguments)

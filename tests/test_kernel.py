@@ -413,6 +413,19 @@ def test_a_bound_step_goes_on_with_a_state_that_was_loaded(emitter: str) -> None
     np.testing.assert_array_equal(weights[0], after)
 
 
+def test_a_bound_step_goes_on_with_a_state_that_was_assigned(emitter: str) -> None:
+    weights, grads = [np.zeros(3)], [np.ones(3)]
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0, momentum=0.5))
+    step = update.bind(weights, grads)
+    for _ in range(3):
+        step()
+    weights[0][...], update.states[0] = 0, np.zeros(3)
+    for _ in range(3):
+        step()
+    assert weights[0].tolist() == [-4.25] * 3
+    assert update.states[0].tolist() == [-1.75] * 3
+
+
 def test_a_class_without_a_rule_can_be_bound_too() -> None:
     class Plain(mx.optimizer.Optimizer):
         def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:

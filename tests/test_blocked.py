@@ -199,6 +199,21 @@ def test_no_python_runs_while_noise_is_drawn(dtype: str, size: int) -> None:
     assert found.tobytes() == wanted.tobytes()
 
 
+def test_no_python_runs_while_an_array_is_filled() -> None:
+    called: list[str] = []
+    mx.kernel.use("numpy")
+    gc.disable()
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        fill_normal(np.zeros(CHUNK, "f4"), 1)
+    finally:
+        sys.setprofile(None)
+        gc.enable()
+        mx.kernel.use(None)
+    assert called.count("calls") > 1  # each resumption of a generator counts
+    assert called[called.index("commit") :] == ["commit", "quietly"]
+
+
 def test_the_noise_of_many_chunks_is_drawn_in_one_scratch() -> None:
     noise = np.empty(CHUNK, "f4")
     normal_calls(noise, 1, 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextvars
-import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterable
@@ -21,6 +20,19 @@ Call = tuple[Any, ...]
 """A function that is C all the way down, and its arguments."""
 
 
+_quiet = contextvars.Context()
+_quiet.run(np.seterr, all="ignore")
+
+
+def quietly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function without NumPy's warnings of overflows and invalid values. It takes an eighth of ``np.errstate``.
+
+    >>> quietly(np.exp, 1000.0)
+    np.float64(inf)
+    """
+    return _quiet.copy().run(function, *args, **kwargs)
+
+
 def commit(calls: Iterable[Call]) -> None:
     """Make these calls one after the other.
 
@@ -35,16 +47,3 @@ def commit(calls: Iterable[Call]) -> None:
     {'weight': 1, 'count': 2}
     """
     quietly(collections.deque, itertools.starmap(operator.call, calls), 0)
-
-
-_quiet = contextvars.Context()
-_quiet.run(functools.partial(np.seterr, all="ignore"))
-
-
-def quietly(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function without NumPy's warnings of overflows and invalid values. It takes an eighth of ``np.errstate``.
-
-    >>> quietly(np.exp, 1000.0)
-    np.float64(inf)
-    """
-    return _quiet.copy().run(function, *args, **kwargs)

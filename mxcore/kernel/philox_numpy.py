@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.kernel.calls import Call, commit
+from mxcore.kernel.calls import Call, commit, quietly
 from mxcore.kernel.distributions import Distribution
 from mxcore.kernel.philox import LANES
 from mxcore.kernel.terms import Operand, Term, Type
@@ -77,8 +77,8 @@ def fill(
         parameters: the distribution's parameters.
         threads: ignored: NumPy draws on one thread.
     """
-    with np.errstate(all="ignore"):  # the other emitters say nothing either
-        commit(calls(distribution, out, start, key, stream, parameters))
+    # In a list first, as a generator is Python. The other emitters say nothing of overflows either.
+    commit(quietly(list, calls(distribution, out, start, key, stream, parameters)))
 
 
 def calls(

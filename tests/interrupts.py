@@ -289,6 +289,7 @@ class Signals:
         """Take note of an exception that struck a finalizer, which none can leave: the garbage collector came by."""
         if raised.exc_type is not Interrupted:
             sys.__unraisablehook__(raised)
+            return
         self.swallowed, self.hit = True, False
 
     def _send(self, kind: str, duration: float) -> None:

@@ -5,7 +5,7 @@ A chunk is a table of calls, each of them C all the way: nothing in between can 
 where its old value is no longer read, else into one of as few scratch blocks as possible.
 
 Emitted code lists the calls of all chunks column by column, with ``zip`` and ``repeat``: what it takes to list a call
-is a fraction of what NumPy takes to make it, so that nothing needs to be kept from one step to the next.
+is a fraction of what NumPy takes to make it, so that new arrays cost little more than the same ones.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ NumPy takes such arrays faster than scalars, and much faster than Python's float
 
 @attrs.frozen(eq=False)
 class Blocked:
-    """A compiled stage of a rule. List its calls with :func:`~mxcore.kernel.calls.quietly`, too.
+    """A compiled stage of a rule. Its calls are to be listed by :func:`~mxcore.kernel.calls.quietly`, too.
 
     Args:
         calls: the calls of each chunk, ``calls(arrays, scratch, masks, uniforms, norms, partials)``. Each of the first

@@ -16,7 +16,7 @@ from mxcore.kernel import blocked, llvm, machine, threads
 from mxcore.kernel.calls import Call, commit, quietly
 from mxcore.kernel.choice import in_use
 from mxcore.kernel.fill import normal_calls
-from mxcore.kernel.layout import Host, Layout, address
+from mxcore.kernel.layout import Host, address
 from mxcore.kernel.norm import Norms
 from mxcore.kernel.plan import FusedPlan
 from mxcore.kernel.program import Member, Program, Row
@@ -106,7 +106,7 @@ class BlockedPlan(FusedPlan):
         self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
         self.places = [(tensor, slice(begin, end)) for tensor, begin, end in self.chunks.tolist()]
         self.tensors = [tensor for tensor, _ in self.places]
-        plain = not self.staged and all(map(_is_plain, itertools.chain(*self.layouts)))
+        plain = not self.staged and all(layout.is_plain for layouts in self.layouts for layout in layouts)
         self.whole = plain and self.tensors == list(range(len(members)))
         """Whether every parameter is a chunk as it stands, with all its axes."""
         sizes = [where.stop - where.start for _, where in self.places]
@@ -165,10 +165,6 @@ class BlockedPlan(FusedPlan):
     def _drawn(self, noise: Host, place: tuple[int, slice]) -> list[Call]:
         tensor, where = place
         return normal_calls(noise.reshape(-1), self.keys.key(tensor), where.start)
-
-
-def _is_plain(layout: Layout) -> bool:
-    return layout.kind is np.ndarray and layout.in_order
 
 
 def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[blocked.Column]:

@@ -1,4 +1,4 @@
-"""Whether arrays lie as they did, where no native driver can look. See :class:`mxcore.kernel.job.Job`, too."""
+"""Whether arrays lie as they did, where no native driver can look. Where one can, see :mod:`mxcore.kernel.job`."""
 
 from __future__ import annotations
 

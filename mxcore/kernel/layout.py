@@ -53,6 +53,11 @@ class Layout:
         """Whether it lies in C order, without gaps."""
         return self.flags[-1]
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is NumPy's own class, and in order."""
+        return self.kind is np.ndarray and self.in_order
+
     @functools.cached_property
     def _listed(self) -> npt.NDArray[np.int64]:
         return np.array([self.shape, self.strides], np.int64)

@@ -142,7 +142,7 @@ class FusedPlan:
 
 
 def _is_vector(layout: Layout) -> bool:
-    return layout.kind is np.ndarray and len(layout.shape) == 1 and layout.in_order
+    return layout.is_plain and len(layout.shape) == 1
 
 
 @functools.lru_cache(maxsize=128)

@@ -155,9 +155,10 @@ class Step:
 
     def _further(self, states: States) -> list[Sequence[Array]] | None:
         """The same; None where a parameter has no state, or one of another number of arrays."""
-        if isinstance(states, dict) and not all(map(states.__contains__, self.indices)):
+        try:
+            found = self._found(states)
+        except KeyError:
             return None
-        found = self._found(states)
         return found if list(map(len, found)) == self._lengths else None
 
     def _flat(self, states: States) -> list[Array] | None:
@@ -228,19 +229,21 @@ class Step:
 
     def run_in_place(self, optimizer: Stepped, settings: Settings, tally: Tally, rates: Rates) -> bool:
         """The same for the arrays of the call before, which must still be there; False where that cannot be."""
-        if self._own_rates or type(tally.table) is not Counts:
+        if self._own_rates or type(tally.table) is not Counts or (self._job is None and self._table is None):
             return False
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
             return False
-        numbers = self._rows.now(optimizer, tally, rates) or self._arranged(optimizer, tally, rates)
+        numbers = self._rows.now(optimizer, tally, rates)
+        if numbers is None:
+            if self._job is None:  # whose calls know their rows
+                return False
+            numbers = self._arranged(optimizer, tally, rates)
         if self._at_once:
             self._prepare(numbers)
             self._go(self._address)
-        elif self._job is not None or self._table is not None:
-            self._perform(tally, numbers, _KNOWN, self._counts(tally))
         else:
-            return False
+            self._perform(tally, numbers, _KNOWN, self._counts(tally))
         return True
 
     def _arranged(self, optimizer: Stepped, tally: Tally, rates: Rates) -> Sequence[Row]:

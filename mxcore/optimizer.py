@@ -338,23 +338,17 @@ class Optimizer:
         """
         if type(self).rule is None:
             raise NotImplementedError(f"{type(self).__name__} must define a rule, or create_state and update")
-        if isinstance(index, (list, tuple)):
-            indices, weights, grads, states = in_lists(index, weight, grad, state)
-            self._run_rule(indices, weights, grads, states, False)
-        else:
-            self._run_rule([index], [weight], [grad], [state], False)
+        self._run_rule(index, weight, grad, state, False)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight, or lists of them, where the state may be ``(master, state)``.
 
         A rule takes a list as a whole; other classes get one call of ``update`` for each weight.
         """
-        lists = in_lists(index, weight, grad, state)
         if type(self).rule is not None and type(self).update is Optimizer.update:
-            indices, weights, grads, states = lists
-            self._run_rule(indices, weights, grads, states, True)
+            self._run_rule(index, weight, grad, state, True)
             return
-        for one in zip(*lists, strict=True):
+        for one in zip(*in_lists(index, weight, grad, state), strict=True):
             self._update_one(*one)
 
     def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
@@ -409,11 +403,13 @@ class Optimizer:
         """Whether an update is the rule and nothing else: no subclass has an ``update`` of its own."""
         return traits_of(cls).runs_rule
 
-    def _run_rule(
-        self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any], masters: bool
-    ) -> None:
-        if not indices:
-            return
+    def _run_rule(self, index: Any, weight: Any, grad: Any, state: Any, masters: bool) -> None:
+        if isinstance(index, (list, tuple)):
+            indices, weights, grads, states = in_lists(index, weight, grad, state)
+            if not indices:
+                return
+        else:
+            indices, weights, grads, states = [index], [weight], [grad], [state]
         runner, tally = self._direct, self._counting.tally
         if not runner.run_again(self, tally, indices, weights, grads, states, masters):
             runner.run(self, tally, indices, weights, grads, states, masters)

@@ -99,8 +99,21 @@ class Rows:
         """The rows of the next update; None if they have to be arranged first. Nothing is counted yet."""
         if self._counts is not tally.table:
             return None
-        if self._only is not None:
-            return self._now(*self._only, optimizer, tally, rates)
+        if self._only is None:
+            return self._several(optimizer, tally, rates)
+        # All parameters share one row, as they nearly always do: of a short step, a call would be a good part.
+        lr_mult, wd_mult, cohort, size = self._only
+        if cohort.size != size:
+            return None
+        count, update = cohort.cells[cohort.place] + 1, tally.highest.value
+        if count > update:
+            update = count
+        scheduler = optimizer.lr_scheduler
+        rate: Any = optimizer.lr if scheduler is None else rates.at(scheduler, update)
+        return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
+
+    def _several(self, optimizer: Stepped, tally: Tally, rates: Rates) -> Sequence[Row] | None:
+        """The same where there may be several rows."""
         update = tally.highest.value
         for cohort, size in self._sizes:
             if cohort.size != size:
@@ -115,19 +128,6 @@ class Rows:
         for lr_mult, wd_mult, cohort, _ in self._distinct:
             rows.append((rate * lr_mult, wd * wd_mult, cohort.cells[cohort.place] + 1, update))
         return self._with_kept(tally, rows) if self._host else rows
-
-    def _now(
-        self, lr_mult: float, wd_mult: float, cohort: Cohort, size: int, optimizer: Stepped, tally: Tally, rates: Rates
-    ) -> Sequence[Row] | None:
-        """The same where all parameters share one row, as they nearly always do."""
-        if cohort.size != size:
-            return None
-        count, update = cohort.cells[cohort.place] + 1, tally.highest.value
-        if count > update:
-            update = count
-        scheduler = optimizer.lr_scheduler
-        rate: Any = optimizer.lr if scheduler is None else rates.at(scheduler, update)
-        return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
 
     def _may_join(self, tally: Tally) -> bool:
         """Whether this is a call over all parameters, some of whose counts have become equal."""

@@ -218,7 +218,7 @@ class Step:
             if found == MOVED:
                 self._check_apart(optimizer, weights, grads, states)
                 self._go(self._address)
-            if others is not _KNOWN:
+            if others is not _KNOWN and type(states) is not list:  # which notes no changes
                 self._remember(states)
             return True
         taken = self._take(optimizer, weights, grads, states)
@@ -300,10 +300,11 @@ class Step:
         """
         memory = self._memory
         memory[0], memory[1] = id(weights), id(grads)
-        if self._remembers(states):
-            memory[2] = 0
-            return _KNOWN
-        self._states_version = None
+        if self._states_version is not None:
+            if self._remembers(states):
+                memory[2] = 0
+                return _KNOWN
+            self._states_version = None
         others = self._flat(states)
         if others is not None:
             memory[2] = id(others)

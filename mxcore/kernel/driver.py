@@ -31,6 +31,8 @@ WRITTEN = 1 << 32
 """Added to the number of axes in the record of an array that is written."""
 _HEAD = object.__basicsize__
 _LISTS = 3
+_LINE, _AHEAD, _FEW = 64, 12, 5
+"""Bytes of a line of the cache, how many lines are asked for ahead, and from how many arrays on none is."""
 
 
 class JobField:
@@ -107,7 +109,11 @@ def _word(name: str, table: str, place: int | str, kind: str = "i64") -> str:
 
 
 def _look(item: int) -> str:
-    """The loop over one list; it stops at the first array that is not as expected."""
+    """The loop over one list; it stops at the first array that is not as expected.
+
+    If there are few, it asks for the first lines of each: the processor foresees only what follows on what was read,
+    and parameters that are updated one by one are seldom in its cache. Of many, the first would be gone again by then.
+    """
     head = "".join(
         f"  %{name}_p = getelementptr i8, ptr %object, i64 {_HEAD + offset}\n  %{name} = load {kind}, ptr %{name}_p\n"
         for name, offset, kind in (
@@ -125,12 +131,14 @@ def _look(item: int) -> str:
         for number, name in enumerate(names)
     )
     return f"""
+declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 define internal i64 @look_at(ptr %list, i64 %count, ptr %records, ptr %moved) {{
 entry:
   %any = icmp sgt i64 %count, 0
+  %few = icmp slt i64 %count, {_FEW}
   br i1 %any, label %array, label %all
 array:
-  %i = phi i64 [0, %entry], [%next, %keep]
+  %i = phi i64 [0, %entry], [%next, %following]
   %object = call ptr inttoptr (i64 {item} to ptr)(ptr %list, i64 %i)
   %begin = mul i64 %i, {RECORD}
   %record = getelementptr i64, ptr %records, i64 %begin
@@ -185,6 +193,17 @@ note:
   br label %keep
 keep:
   store i64 %data, ptr %place_w
+  %begun = inttoptr i64 %data to ptr
+  br i1 %few, label %ahead, label %following
+ahead:
+  %line = phi i64 [0, %keep], [%line_next, %ahead]
+  %line_at = mul i64 %line, {_LINE}
+  %line_p = getelementptr i8, ptr %begun, i64 %line_at
+  call void @llvm.prefetch.p0(ptr %line_p, i32 0, i32 3, i32 1)
+  %line_next = add i64 %line, 1
+  %lines_left = icmp slt i64 %line_next, {_AHEAD}
+  br i1 %lines_left, label %ahead, label %following
+following:
   %next = add i64 %i, 1
   %go_on = icmp slt i64 %next, %count
   br i1 %go_on, label %array, label %all

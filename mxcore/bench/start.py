@@ -64,7 +64,9 @@ def _sampler(program: str, requires: str = "numpy", emitter: str | None = None) 
             raise LeftOutError(f"{requires} is not installed")
         if emitter and (why := ours.missing(emitter)):
             raise LeftOutError(why)
-        environment = {**os.environ, **({"MXCORE_KERNEL": emitter} if emitter else {})}
+        # As in an installation, compiled files are there: only the first process of all has to compile them.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment |= {"MXCORE_KERNEL": emitter} if emitter else {}
         _try(program, environment)
         return lambda processes: statistics.fmean(_seconds(program, environment) for _ in range(processes))
 

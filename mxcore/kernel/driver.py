@@ -113,6 +113,7 @@ def _look(item: int) -> str:
 
     If there are few, it asks for the first lines of each: the processor foresees only what follows on what was read,
     and parameters that are updated one by one are seldom in its cache. Of many, the first would be gone again by then.
+    Lines behind the end of a short array may be asked for as well: nothing is read, and no address is wrong.
     """
     head = "".join(
         f"  %{name}_p = getelementptr i8, ptr %object, i64 {_HEAD + offset}\n  %{name} = load {kind}, ptr %{name}_p\n"

@@ -16,7 +16,7 @@ from typing import Any
 from mxcore import backend, catalogue, initializer, kernel, lr_scheduler, optimizer, random
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
-from mxcore.hyperparameters import (
+from mxcore.declarations import (
     Check,
     boolean,
     hyperparameter,
@@ -31,10 +31,8 @@ from mxcore.hyperparameters import (
     text,
 )
 from mxcore.kernel import Slot
-from mxcore.kernel.norm import norm
-from mxcore.kernel.threads import get_num_threads, set_num_threads
-
-__version__ = "0.1.0"
+from mxcore.kernel.rule.norm import norm
+from mxcore.native.threads import get_num_threads, set_num_threads
 
 __all__ = [
     "Check",

@@ -1,6 +1,6 @@
 """``python -m mxcore`` is the command ``mxcore``."""
 
-from mxcore.cli import main
+from mxcore.commands.cli import main
 
 if __name__ == "__main__":
     main(prog_name="mxcore")

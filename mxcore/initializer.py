@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from mxcore import random
 from mxcore.backend import Array, backend_of
-from mxcore.registry import Registry
+from mxcore.catalogue.registry import Registry
 
 __all__ = ["InitDesc", "Initializer", "alias", "create", "register"]
 

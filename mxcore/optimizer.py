@@ -20,8 +20,8 @@ import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.checks import in_lists
-from mxcore.hyperparameters import (
+from mxcore.backend.checks import in_lists
+from mxcore.declarations import (
     boolean,
     hyperparameter,
     hyperparameters,
@@ -31,7 +31,7 @@ from mxcore.hyperparameters import (
     positive,
 )
 from mxcore.kernel import Decay, Slot
-from mxcore.registry import Registry
+from mxcore.catalogue.registry import Registry
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.codec import packed
 from mxcore.updater import Updater, get_updater
@@ -428,7 +428,7 @@ class Optimizer:
 
     @staticmethod
     def register(klass: Any, name: str | None = None) -> Any:
-        """Make a class available by its lower-cased name; see :meth:`mxcore.registry.Registry.register`."""
+        """Make a class available by its lower-cased name; see :meth:`mxcore.catalogue.registry.Registry.register`."""
         return registry.register(klass, name)
 
     @staticmethod

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.checks import check_call, in_lists
+from mxcore.backend.checks import check_call, in_lists
 from mxcore.step import Bound, Runner, adopted, count_in, traits_of
 from mxcore.step.codec import split_master
 from mxcore.watched import Watched
@@ -280,7 +280,7 @@ class Updater:
         Raises:
             ValueError: it does not fit this updater; the message lists all that does not, and nothing has changed.
         """
-        from mxcore.restore import restore
+        from mxcore.state.restore import restore
 
         restore(self, states)
 

@@ -31,7 +31,7 @@ import ml_dtypes
 import numpy as np
 
 import mxcore as mx
-from mxcore.kernel.fill import fill_normal
+from mxcore.random.fill import fill_normal
 
 Call = Callable[[], None]
 

@@ -22,7 +22,7 @@ from mxcore.bench.experiment import Entrant, Experiment, LeftOutError, Reference
 from mxcore.bench.problem import ALGORITHMS, Problem
 from mxcore.bench.suite import GROUPS, names, suite
 from mxcore.bench.workloads import WORKLOADS
-from mxcore.cli import main
+from mxcore.commands.cli import main
 
 PEERS = ("torch", "jax", "optax", "thinc", "deepspeed")
 
@@ -587,7 +587,7 @@ def test_help_lists_the_workloads() -> None:
 
 
 def test_the_command_line_imports_neither_the_benchmark_nor_what_it_draws_with(run_python: Any) -> None:
-    program = "import sys, mxcore.cli; mxcore.cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    program = "import sys, mxcore.commands.cli; mxcore.commands.cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
     loaded = run_python(program).splitlines()[-1].split()
     assert not [name for name in loaded if name.startswith(("mxcore.bench", "matplotlib", *PEERS))]
 

@@ -15,10 +15,10 @@ import pytest
 from rule_runs import CLASSES, SPECIAL, every_rule
 
 import mxcore as mx
-from mxcore.kernel.blocked import Blocked, Scratch, emit
-from mxcore.kernel.fill import fill_normal, normal_calls
-from mxcore.kernel.norm import CHUNK
-from mxcore.kernel.trace import Traced, trace
+from mxcore.kernel.emit.blocked import Blocked, Scratch, emit
+from mxcore.random.fill import fill_normal, normal_calls
+from mxcore.kernel.rule.norm import CHUNK
+from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.step.program import Settings
 
 every_float = pytest.mark.parametrize("dtype", ["f4", "f8"])

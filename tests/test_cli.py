@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 import mxcore as mx
-from mxcore.cli import main
+from mxcore.commands.cli import main
 
 
 def run(*arguments: str) -> Any:

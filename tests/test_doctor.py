@@ -14,7 +14,7 @@ import pytest
 from environments import Environment, clean_environment
 
 import mxcore as mx
-from mxcore.doctor import processes
+from mxcore.commands.doctor import processes
 
 FAULTY = ("broken-swift", "wrong-targets", "rival-adam", "deadly-imports", "endless-swift")
 
@@ -167,7 +167,7 @@ def test_text_has_what_json_has(faulty: Environment, report: Any) -> None:
 
 def test_metadata_alone_import_nothing(run_python: Callable[..., str]) -> None:
     program = (
-        "import json, sys; from click.testing import CliRunner; from mxcore.cli import main\n"
+        "import json, sys; from click.testing import CliRunner; from mxcore.commands.cli import main\n"
         "report = json.loads(CliRunner().invoke(main, ['doctor', '--no-import', '--json']).output)\n"
         "packages = {plugin['target'].replace(':', '.').split('.')[0] for plugin in report['plugins']}\n"
         "print(len(packages), report['kernel']['name'], {*packages, 'llvmlite', 'cupy'} & set(sys.modules))"

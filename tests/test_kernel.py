@@ -15,10 +15,10 @@ from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
-from mxcore.kernel import host
-from mxcore.kernel.direct import DirectPlan
-from mxcore.kernel.norm import CHUNK
-from mxcore.kernel.threads import get_num_threads, set_num_threads
+from mxcore.kernel.run import host
+from mxcore.kernel.run.direct import DirectPlan
+from mxcore.kernel.rule.norm import CHUNK
+from mxcore.native.threads import get_num_threads, set_num_threads
 
 
 @pytest.fixture(params=["llvm", "numpy"])
@@ -230,7 +230,7 @@ def test_a_failure_while_compiling_leaves_everything_as_it_was(monkeypatch: pyte
     def broken(source: str) -> Any:
         raise RuntimeError("no such instruction")
 
-    monkeypatch.setattr("mxcore.kernel.machine.compile_ir", broken)
+    monkeypatch.setattr("mxcore.native.compile.compile_ir", broken)
     mx.kernel.use("llvm")
     cls = mx.hyperparameters(
         type("Fresh", (mx.optimizer.Optimizer,), {"rule": staticmethod(lambda weight, grad: weight - 0.125 * grad)})

@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 import mxcore as mx
-from mxcore import restore
+from mxcore.state import restore
 from mxcore.initializer import Initializer
-from mxcore.kernel import plan
+from mxcore.kernel.run import plan
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.testing import CHECKS, cases
@@ -507,7 +507,7 @@ MODULE = "import mxcore\n\n\nclass Swift(mxcore.optimizer.Optimizer):\n    pass\
         (("METADATA", "License: MIT\n", ""), "metadata_is_complete"),
         (("__init__.py", "import mxcore\n", "import mxcore\nimport hypothesis\n"), "imports_are_declared"),
         (
-            ("__init__.py", "import mxcore\n", "import mxcore\nfrom mxcore.restore import _settled\n"),
+            ("__init__.py", "import mxcore\n", "import mxcore\nfrom mxcore.state.restore import _settled\n"),
             "imports_are_declared",
         ),
         (("entry_points.txt", ":Swift", ":Slow"), "entry_points_lead_to_classes"),

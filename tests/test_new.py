@@ -16,7 +16,8 @@ from click.testing import CliRunner, Result
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
-from mxcore import cli, new
+from mxcore import new
+from mxcore.commands.options import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "cookiecutter-template"
@@ -140,7 +141,7 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
     command = [
         sys.executable,
         "-c",
-        "from mxcore.cli import main; main()",
+        "from mxcore.commands.cli import main; main()",
         "new",
         "optimizer",
         "--ci",

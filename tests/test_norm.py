@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import mxcore as mx
 from mxcore.backend.numpy import NumpyBackend
-from mxcore.kernel import host
-from mxcore.kernel.direct import DirectPlan
-from mxcore.kernel.norm import CHUNK, LANES
-from mxcore.kernel.trace import RuleError
+from mxcore.kernel.run import host
+from mxcore.kernel.run.direct import DirectPlan
+from mxcore.kernel.rule.norm import CHUNK, LANES
+from mxcore.kernel.rule.trace import RuleError
 
 SIZES = (0, 1, LANES - 1, LANES + 1, CHUNK, 2 * CHUNK + 3)
 

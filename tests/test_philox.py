@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mxcore.kernel import fill, machine, philox_llvm, philox_numpy
-from mxcore.kernel.distributions import DISTRIBUTIONS, Distribution
-from mxcore.kernel.philox import philox
+from mxcore.random import fill
+from mxcore.native import compile as machine
+from mxcore.random import philox_llvm
+from mxcore.random import philox_numpy
+from mxcore.random.distributions import DISTRIBUTIONS, Distribution
+from mxcore.random.philox import philox
 
 DTYPES = {"u32": np.uint32, "f32": np.float32, "f64": np.float64}
 FLOATS = [np.float32, np.float64]
@@ -101,7 +104,7 @@ def test_threads_change_nothing(write: Any, dtype: Any, emitter: str, monkeypatc
 
 
 def test_llvmlite_is_used_only_where_it_may_be(run_python: Any) -> None:
-    program = "import sys, numpy as np; from mxcore.kernel.fill import fill_normal; "
+    program = "import sys, numpy as np; from mxcore.random.fill import fill_normal; "
     program += "fill_normal(np.empty(9), 1); print('llvmlite' in sys.modules)"
     assert run_python(program, MXCORE_KERNEL="numpy").strip() == "False"
 

@@ -12,7 +12,7 @@ from scipy.optimize import approx_fprime
 
 import mxcore as mx
 from mxcore import plotting
-from mxcore.functions import FUNCTIONS, Function
+from mxcore.testing.functions import FUNCTIONS, Function
 from mxcore.plotting.descent import follow
 
 PLACES = st.tuples(*[st.floats(-2, 2)] * 2)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 import mxcore as mx
-from mxcore.kernel.fill import fill_normal, fill_uniform
+from mxcore.random.fill import fill_normal, fill_uniform
 from mxcore.random import Generator
 
 

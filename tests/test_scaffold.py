@@ -14,7 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 import mxcore as mx
-from mxcore import cli, new
+from mxcore import new
+from mxcore.commands.options import cli
 
 KINDS = json.loads((new.template() / "cookiecutter.json").read_text("utf-8"))["kind"]
 ALGORITHMS = ("rule", "values", "rate")

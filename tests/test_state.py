@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import mxcore as mx
-from mxcore.tensorfile import Packer, load_arrays, parse, save_arrays, serialize, unpack
+from mxcore.state.tensorfile import Packer, load_arrays, parse, save_arrays, serialize, unpack
 from mxcore.watched import Watched
 
 

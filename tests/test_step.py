@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import mxcore as mx
-from mxcore.kernel.driver import DONE, MOVED, RECORD, WRITTEN, JobField, driver
-from mxcore.kernel.layout import address, layout_of
+from mxcore.native.driver import DONE, MOVED, RECORD, WRITTEN, JobField, driver
+from mxcore.kernel.run.layout import address, layout_of
 from mxcore.step import Counts
 from mxcore.step.program import program_of
 from mxcore.step.rates import Rates
@@ -428,7 +428,8 @@ def test_optimizers_that_are_dropped_leave_nothing_behind() -> None:
 
 
 def test_a_class_that_is_defined_again_shares_or_frees_the_code_of_the_former_one() -> None:
-    from mxcore.kernel import host, plan
+    from mxcore.kernel.run import host
+    from mxcore.kernel.run import plan
 
     classes = []
     for number in range(300):

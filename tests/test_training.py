@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import mxcore as mx
-from mxcore.cli import main
+from mxcore.commands.cli import main
 
 PLUGINS = Path(__file__).resolve().parent.parent / "plugins"
 OPTIMIZERS = sorted({record.distribution: record.name for record in mx.catalogue.records("optimizer")}.values())

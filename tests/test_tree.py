@@ -180,11 +180,11 @@ def make_plugins(folder: Path, count: int) -> None:
 @pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["--help"]])
 def test_listing_forty_plugins_imports_none(command: list[str], tmp_path: Path, run_python: Any) -> None:
     make_plugins(tmp_path, 40)
-    program = "import sys, mxcore.cli; mxcore.cli.main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
+    program = "import sys, mxcore.commands.cli; mxcore.commands.cli.main(sys.argv[1:], standalone_mode=False); print(*sys.modules)"
     printed = run_python(program, *command, PYTHONPATH=str(tmp_path))
     assert "swift39" in printed or "run39" in printed
     loaded = printed.splitlines()[-1].split()
-    assert "mxcore.cli" in loaded
+    assert "mxcore.commands.cli" in loaded
     assert not [name for name in loaded if name.startswith(("many_", "mxcore_"))]
 
 

@@ -19,7 +19,7 @@ from mxcore import catalogue
 from mxcore.backend import Array, BackendError
 from mxcore.backend.cuda import Cuda
 from mxcore.kernel import Member, Plan, Program
-from mxcore.kernel.direct import DirectPlan
+from mxcore.kernel.run.direct import DirectPlan
 
 
 class CupyBackend:
@@ -81,6 +81,6 @@ class CupyBackend:
         if not members[0].computes_in_place:
             return DirectPlan(self, program, static, members)
         # With the emitter: for the first update, not for the import.
-        from mxcore.kernel.device import DevicePlan
+        from mxcore.kernel.run.device import DevicePlan
 
         return DevicePlan(self.cuda, program, static, members)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mxcore.backend import Array
 from mxcore.kernel import Member, Plan, Program
-from mxcore.kernel.direct import DirectPlan
+from mxcore.kernel.run.direct import DirectPlan
 
 _LINE = 64
 """Bytes of a cache line, and of the longest vectors of a processor."""
@@ -69,6 +69,6 @@ class NumpyBackend:
         if not members[0].computes_in_place:
             return DirectPlan(self, program, static, members)
         # With their emitters: for the first update, not for the import.
-        from mxcore.kernel.host import on_host
+        from mxcore.kernel.run.host import on_host
 
         return on_host(program, static, members)

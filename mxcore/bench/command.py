@@ -16,7 +16,7 @@ from mxcore.bench.experiment import Entrant, Experiment
 from mxcore.bench.problem import ALGORITHMS, DTYPES
 from mxcore.bench.results import Result, run
 from mxcore.bench.suite import GROUPS, names, suite
-from mxcore.commands import OneLineCommand, RefusedError, picture, writable
+from mxcore.commands.options import OneLineCommand, RefusedError, picture, writable
 
 __all__ = ["bench"]
 
@@ -117,7 +117,7 @@ def _run(
 ) -> bool:
     """Run, print and write; whether no target was missed."""
     from mxcore.bench import machine, ours, table, targets
-    from mxcore.tables import console
+    from mxcore.commands.tables import console
 
     described = machine.describe(_usable(device, check=check))
     experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)), DEVICES[device])

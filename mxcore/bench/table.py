@@ -8,7 +8,7 @@ from rich.table import Table
 
 from mxcore.bench.results import Result, Row
 from mxcore.bench.targets import Verdict
-from mxcore.tables import console
+from mxcore.commands.tables import console
 
 __all__ = ["duration", "print_result", "print_verdicts"]
 

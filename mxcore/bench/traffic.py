@@ -6,8 +6,8 @@ arithmetic alone. Whether the kernel layer itself is any good is what the compar
 
 from __future__ import annotations
 
-from mxcore.hyperparameters import hyperparameter, hyperparameters, in_range
-from mxcore.kernel.norm import norm
+from mxcore.declarations import hyperparameter, hyperparameters, in_range
+from mxcore.kernel.rule.norm import norm
 from mxcore.optimizer import Optimizer
 
 __all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic"]

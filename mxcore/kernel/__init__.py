@@ -5,11 +5,11 @@ weight and the new slots. :class:`Program` describes it, :class:`Member` one par
 :class:`Plan` of the two, which runs step after step. What every algorithm shares (rescaling, clipping, weight decay,
 master weights) is applied within the same pass, so that a rule is the algorithm box of its paper and nothing else.
 
-A rule is *traced* once (:mod:`~mxcore.kernel.trace`) into a graph (:mod:`~mxcore.kernel.graph`). For arrays of NumPy it
-is emitted as code for this machine (:mod:`~mxcore.kernel.llvm`) or as blocked NumPy calls
-(:mod:`~mxcore.kernel.blocked`), and run by a plan (:mod:`~mxcore.kernel.plan`); for arrays of CuPy, as CUDA C
-(:mod:`~mxcore.kernel.cuda`), and run by a plan on their device (:mod:`~mxcore.kernel.device`). A rule may use the norm
-of a parameter (:mod:`~mxcore.kernel.norm`), which takes a pass of its own, and noise (:mod:`~mxcore.kernel.noise`).
+A rule is *traced* once (:mod:`~mxcore.kernel.rule.trace`) into a graph (:mod:`~mxcore.kernel.rule.graph`). For arrays of NumPy it
+is emitted as code for this machine (:mod:`~mxcore.kernel.emit.llvm`) or as blocked NumPy calls
+(:mod:`~mxcore.kernel.emit.blocked`), and run by a plan (:mod:`~mxcore.kernel.run.plan`); for arrays of CuPy, as CUDA C
+(:mod:`~mxcore.kernel.emit.cuda`), and run by a plan on their device (:mod:`~mxcore.kernel.run.device`). A rule may use the norm
+of a parameter (:mod:`~mxcore.kernel.rule.norm`), which takes a pass of its own, and noise (:mod:`~mxcore.kernel.run.noise`).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mxcore.backend import Array
-from mxcore.kernel.calls import Call, commit
-from mxcore.kernel.choice import in_use, use
-from mxcore.kernel.program import Decay, Member, Program, Row, Slot
+from mxcore.kernel.run.calls import Call, commit
+from mxcore.native.emitters import in_use, use
+from mxcore.kernel.rule.program import Decay, Member, Program, Row, Slot
 
 if TYPE_CHECKING:
-    from mxcore.kernel.job import Job
+    from mxcore.kernel.run.job import Job
 
 __all__ = ["Call", "Decay", "Member", "Plan", "Program", "Row", "Slot", "commit", "in_use", "use"]
 
@@ -78,15 +78,15 @@ def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: S
     Args:
         plans: the plans of the step.
         positions: the parameters of each, by their places in the step.
-        offsets: see :class:`mxcore.kernel.job.Job`.
+        offsets: see :class:`mxcore.kernel.run.job.Job`.
     """
     # Imported here, as what plans need is: for the first update, not for the import of the core.
-    from mxcore.kernel.host import NativePlan
+    from mxcore.kernel.run.host import NativePlan
 
     native = [plan for plan in plans if isinstance(plan, NativePlan) and not plan.staged]
     if len(native) < len(plans):
         return None
-    from mxcore.kernel.driver import driver
-    from mxcore.kernel.job import Job
+    from mxcore.native.driver import driver
+    from mxcore.kernel.run.job import Job
 
     return Job(driver(), native, positions, offsets) if driver().reads_arrays else None

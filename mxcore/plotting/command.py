@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mxcore import catalogue
-from mxcore.choice import Choice, ChoiceError, parse
-from mxcore.commands import OneLineCommand, RefusedError, picture
-from mxcore.functions import FUNCTIONS
+from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.commands.options import OneLineCommand, RefusedError, picture
+from mxcore.testing.functions import FUNCTIONS
 from mxcore.plotting import paths, save, schedules
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore import random
-from mxcore.functions import FUNCTIONS, Function
+from mxcore.testing.functions import FUNCTIONS, Function
 from mxcore.optimizer import Optimizer, get_updater
 from mxcore.plotting.style import new_figure, style
 
@@ -40,7 +40,7 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
     >>> [line.get_label() for line in values.lines]
     ['steady', 'hasty (diverges)']
 
-    The functions stand in :data:`mxcore.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's class has
+    The functions stand in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's class has
     arguments that suit them.
 
     Args:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mxcore import catalogue
-from mxcore.files import write_atomically
+from mxcore.state.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

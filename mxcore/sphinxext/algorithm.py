@@ -15,7 +15,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import mxcore
 from mxcore import catalogue
-from mxcore.hyperparameters import Described, describe
+from mxcore.declarations import Described, describe
 from mxcore.sphinxext.docstring import Docstring, read
 from mxcore.sphinxext.domain import Documented, MxcoreDomain
 from mxcore.sphinxext.nodes import admonition, paragraph, parse, section, table

@@ -14,10 +14,11 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 import mxcore
-from mxcore import functions, plotting
+from mxcore import plotting
+from mxcore.testing import functions
 from mxcore.catalogue import PluginError
-from mxcore.choice import Choice, ChoiceError, parse
-from mxcore.functions import FUNCTIONS
+from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.testing.functions import FUNCTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from operator import setitem
 from typing import Any
 
-from mxcore.kernel.calls import commit
+from mxcore.kernel.run.calls import commit
 from mxcore.watched import Watched
 
 __all__ = ["Cohort", "Counting", "Counts", "Tally", "adopted", "count_in", "viewed"]

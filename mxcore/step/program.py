@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from mxcore.kernel import Program, Slot
-from mxcore.kernel.program import keywords
+from mxcore.kernel.rule.program import keywords
 from mxcore.step.protocol import Stepped
 from mxcore.step.traits import traits_of
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import mxcore as mx
-from mxcore.kernel.fill import fill_normal, fill_uniform
+from mxcore.random.fill import fill_normal, fill_uniform
 
 ROUNDS = 25
 SIZES = (1_000_000, 5_000_000, 25_000_000)

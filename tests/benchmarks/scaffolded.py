@@ -22,7 +22,7 @@ from mxcore.bench.problem import ALGORITHMS, Algorithm
 from mxcore.bench.results import run
 from mxcore.bench.suite import suite
 from mxcore.bench.table import print_result
-from mxcore.cli import main as command
+from mxcore.commands.cli import main as command
 
 
 def scaffolded() -> Algorithm:

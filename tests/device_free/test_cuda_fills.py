@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from device_free.on_cpu import CudaOnCpu, hosted
 
-from mxcore.kernel import commit, philox_cuda, philox_numpy
-from mxcore.kernel.distributions import DISTRIBUTIONS, Distribution
+from mxcore.kernel import commit
+from mxcore.random import philox_cuda
+from mxcore.random import philox_numpy
+from mxcore.random.distributions import DISTRIBUTIONS, Distribution
 
 DTYPES = {"u32": np.uint32, "f32": np.float32, "f64": np.float64}
 LOW = 2**64 - 1

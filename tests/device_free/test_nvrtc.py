@@ -12,8 +12,8 @@ from device_free.on_cpu import CudaOnCpu, on_device
 from rule_runs import after_three_steps, every_dtype, every_rule
 
 from mxcore.backend.cuda import OPTIONS, Cuda
-from mxcore.kernel import philox_cuda
-from mxcore.kernel.distributions import DISTRIBUTIONS
+from mxcore.random import philox_cuda
+from mxcore.random.distributions import DISTRIBUTIONS
 
 ARCHITECTURES = ["80", "90"]
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)

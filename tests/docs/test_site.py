@@ -11,8 +11,8 @@ from sites import ROOT, Site
 from sphinx.util.inventory import InventoryFile
 
 import mxcore as mx
-from mxcore import cli
-from mxcore.hyperparameters import describe
+from mxcore.commands.options import cli
+from mxcore.declarations import describe
 
 RECORDS = mx.catalogue.algorithms()
 NAMES = [f"{record.kind}:{record.name}" for record in RECORDS]

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from sites import ROOT, Site, built, sphinx
 
-from mxcore import cli, sphinxext
+from mxcore import sphinxext
+from mxcore.commands.options import cli
 
 KINDS = ("optimizer", "initializer", "lr_scheduler")
 RIVAL = (

@@ -209,7 +209,7 @@ class Symbol:
 
     def save(self, fname: str | os.PathLike[str]) -> None:
         """Write :meth:`tojson` to a file, whole or not at all."""
-        from mxcore.files import write_atomically
+        from mxcore.state.atomic import write_atomically
 
         write_atomically(Path(fname), self.tojson().encode())
 

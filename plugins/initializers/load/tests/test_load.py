@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 import mxcore as mx
 from mxcore.initializer import InitDesc, Initializer
-from mxcore.tensorfile import save_arrays
+from mxcore.state.tensorfile import save_arrays
 
 VALUES = np.arange(6.0).reshape(2, 3)
 

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from mxcore import hyperparameter, hyperparameters, number
+from mxcore import hyperparameter, number
+from mxcore import declarations as hyperparameters
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

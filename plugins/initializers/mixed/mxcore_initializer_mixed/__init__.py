@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mxcore import Check, hyperparameter, hyperparameters
+from mxcore import Check, hyperparameter
+from mxcore import declarations as hyperparameters
 from mxcore.backend import Array
 from mxcore.initializer import Initializer, create
 

@@ -4,7 +4,8 @@ import math
 
 import numpy.typing as npt
 
-from mxcore import hyperparameter, hyperparameters, non_negative, one_of
+from mxcore import hyperparameter, non_negative, one_of
+from mxcore import declarations as hyperparameters
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

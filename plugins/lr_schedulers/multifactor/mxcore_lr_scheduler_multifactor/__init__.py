@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import Check, hyperparameter, hyperparameters, in_range, integer
+from mxcore import Check, hyperparameter, in_range, integer
+from mxcore import declarations as hyperparameters
 from mxcore.lr_scheduler import LRScheduler
 
 __all__ = ["MultiFactorScheduler"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mxcore.files import write_atomically
+from mxcore.state.atomic import write_atomically
 from mxcore.plotting import render
 from mxcore_module.compare.plot import draw
 from mxcore_module.compare.summary import Contestant

@@ -15,8 +15,8 @@ import click
 
 import mxcore.catalogue
 from mxcore.backend import BackendError
-from mxcore.choice import Choice, ChoiceError, parse
-from mxcore.commands import RefusedError
+from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.commands.options import RefusedError
 from mxcore_module.compare import report
 from mxcore_module.compare.summary import Contestant, summarise
 from mxcore_module.compare.trials import Outcome, Trial, prepare, run_all

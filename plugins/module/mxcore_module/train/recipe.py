@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 import mxcore.catalogue
-from mxcore.choice import RESERVED, Choice
+from mxcore.commands.choice import RESERVED, Choice
 from mxcore_module.train.errors import InputError
 
 __all__ = ["Choice", "Recipe", "describe"]
@@ -63,7 +63,7 @@ class Recipe:
         """The optimizer with its scheduler, for gradients that are sums over ``batch_size`` samples.
 
         Raises:
-            mxcore.choice.ChoiceError: if an argument is unknown, missing or out of its range.
+            mxcore.commands.choice.ChoiceError: if an argument is unknown, missing or out of its range.
             mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
         """
         optimizer = self.optimizer.with_defaults(rescale_grad=1 / batch_size)

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from mxcore.files import write_atomically
+from mxcore.state.atomic import write_atomically
 from mxcore_module.train.errors import InputError
 from mxcore_module.train.plot import draw_curves
 from mxcore_module.train.recipe import describe

@@ -111,7 +111,7 @@ class Training:
 
     Raises:
         InputError: if the network cannot be made as asked.
-        mxcore.choice.ChoiceError: if the algorithms refuse their arguments.
+        mxcore.commands.choice.ChoiceError: if the algorithms refuse their arguments.
         mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
     """
 

@@ -13,8 +13,8 @@ import click
 import mxcore.catalogue
 import mxcore.random
 from mxcore.backend import BackendError
-from mxcore.choice import Choice, ChoiceError
-from mxcore.commands import RefusedError
+from mxcore.commands.choice import Choice, ChoiceError
+from mxcore.commands.options import RefusedError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
 from mxcore_module.train.recipe import NO_SCHEDULER, Recipe

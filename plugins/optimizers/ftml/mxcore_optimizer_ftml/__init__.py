@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import hyperparameter, in_range, non_negative
+from mxcore import declarations as hyperparameters
 from mxcore.optimizer import Optimizer
 
 __all__ = ["FTML"]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, non_negative, optional
+from mxcore import hyperparameter, non_negative, optional
+from mxcore import declarations as hyperparameters
 from mxcore.optimizer import Optimizer
 
 __all__ = ["Ftrl"]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mxcore import Check, hyperparameter, hyperparameters, positive
+from mxcore import Check, hyperparameter, positive
+from mxcore import declarations as hyperparameters
 from mxcore.backend import Array, backend_of
 from mxcore.optimizer import Index, Optimizer
 

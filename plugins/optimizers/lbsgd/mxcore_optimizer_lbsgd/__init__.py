@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range, integer, one_of
+from mxcore import boolean, hyperparameter, in_range, integer, one_of
+from mxcore import declarations as hyperparameters
 from mxcore.backend import Array, backend_of
 from mxcore.optimizer import Index, Optimizer
 

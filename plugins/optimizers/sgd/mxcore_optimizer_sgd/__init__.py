@@ -1,6 +1,7 @@
 """Stochastic gradient descent with momentum, for mxcore."""
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range
+from mxcore import boolean, hyperparameter, in_range
+from mxcore import declarations as hyperparameters
 from mxcore.optimizer import Optimizer
 
 __all__ = ["SGD", "ccSGD"]

@@ -1,0 +1,63 @@
+"""What is wrong with an installed plugin, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mxcore.catalogue.record import BlockedPluginError, BrokenPluginError, DuplicateNameError, IncompatiblePluginError, PluginError, Record
+
+__all__ = ["broken", "fault", "remedy"]
+
+
+def broken(record: Record, cause: str, remedy: str = "") -> BrokenPluginError:
+    """The error for a plugin that is installed and cannot be used."""
+    error = BrokenPluginError(
+        f"{record.kind} {record.name!r} is installed but broken: {record.distribution} {record.version} "
+        f"({record.target}): {cause}. "
+        + (remedy or f"Update or uninstall it, or set MXCORE_BLOCK={record.distribution}")
+    )
+    error.cause = cause
+    return error
+
+
+def remedy(record: Record, error: BaseException) -> str:
+    """What to do about a plugin whose import raised an error."""
+    own_package = record.target.replace(":", ".").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(own_package):
+        missing = error.name.partition(".")[0]
+        return f"Install what it needs, module {missing!r}, or set MXCORE_BLOCK={record.distribution}"
+    return f"Try: pip install --force-reinstall {record.distribution}; or set MXCORE_BLOCK={record.distribution}"
+
+
+def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
+    """The error of asking for a record by its name, which says what to do; None where nothing is wrong with that.
+
+    >>> import attrs, mxcore as mx
+    >>> adam = mx.catalogue.find("optimizer", "adam")
+    >>> mx.catalogue.fault(adam, mx.catalogue.survey()) is None
+    True
+    >>> old = attrs.evolve(adam, version="0.0.1", status="incompatible", reason="requires mxcore<0.1")
+    >>> print(mx.catalogue.fault(old, [old]))
+    optimizer 'adam': mxcore-optimizer-adam 0.0.1 requires mxcore<0.1: pip install --upgrade mxcore-optimizer-adam
+
+    Args:
+        record: the record.
+        rivals: records among which are all of the same kind and name.
+    """
+    who = f"{record.kind} {record.name!r}"
+    if record.status == "incompatible":
+        plugin = f"{record.distribution} {record.version}"
+        return IncompatiblePluginError(f"{who}: {plugin} {record.reason}: pip install --upgrade {record.distribution}")
+    if record.status == "blocked":
+        return BlockedPluginError(f"{who} is switched off: {record.distribution} is {record.reason}")
+    if record.status == "broken":
+        return broken(record, record.reason)
+    same = [other for other in rivals if (other.kind, other.name) == (record.kind, record.name)]
+    if record.status == "duplicate" and all(other.status != "ok" for other in same):
+        offered = [other for other in same if other.status == "duplicate"]
+        names = " or ".join(repr(other.qualified_name) for other in offered)
+        return DuplicateNameError(
+            f"{who} is offered by {len(offered)} distributions: say which, as in {names}, "
+            f"or prefer one: MXCORE_PREFER={offered[0].distribution}"
+        )
+    return None

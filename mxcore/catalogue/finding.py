@@ -1,0 +1,130 @@
+"""Find the record of a name, and import what it stands for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from mxcore.catalogue.faults import broken, fault, remedy
+from mxcore.catalogue.published import how_to_install, known_names
+from mxcore.catalogue.reading import records
+from mxcore.catalogue.record import ALGORITHMS, NotInstalledError, PluginError, Record, UnknownNameError, canonical
+
+__all__ = ["algorithms", "find", "find_all", "load", "load_record"]
+
+
+def find(kind: str, name: str) -> Record:
+    """The usable record of a name, an alias, a class name or a qualified name; case does not matter.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.find("lr_scheduler", "CosineScheduler").name
+    'cosine'
+    >>> mx.catalogue.find("optimizer", "mxcore-optimizer-adam:adam").target
+    'mxcore_optimizer_adam:Adam'
+    >>> mx.catalogue.find("initializer", "xavir")
+    Traceback (most recent call last):
+        ...
+    mxcore.catalogue.UnknownNameError: cannot find initializer 'xavir': did you mean 'xavier'...?
+
+    Raises:
+        PluginError: the name is unknown, not installed, blocked, offered twice or for another version of the core.
+    """
+    distribution, _, wanted = name.lower().rpartition(":")
+    known = [record for record in records(kind) if not distribution or record.distribution == canonical(distribution)]
+    found = [record for record in known if record.name == wanted] or _of_class(known, wanted)
+    usable = [record for record in found if record.status == "ok"]
+    if usable:
+        return usable[0]
+    if distribution and found and found[0].status == "duplicate":
+        return found[0]
+    raise (fault(found[0], found) if found else None) or _missing(kind, name)
+
+
+def _of_class(known: list[Record], wanted: str) -> list[Record]:
+    found = [record for record in known if record.class_name.lower() == wanted]
+    return [record for record in found if record.name == found[0].name]
+
+
+def find_all(name: str) -> list[Record]:
+    """The usable algorithms of a name, which may be one of each kind; ``kind:name`` is the one of that kind.
+
+    >>> import mxcore as mx
+    >>> [record.kind for record in mx.catalogue.find_all("lr_scheduler:cosine")]
+    ['lr_scheduler']
+    >>> "optimizer" in [record.kind for record in mx.catalogue.find_all("adam")]
+    True
+
+    Raises:
+        PluginError: see :func:`find`; no kind has such a name.
+    """
+    kind, _, rest = name.partition(":")
+    if kind in ALGORITHMS:
+        return [find(kind, rest)]
+    found, errors = [], []
+    for kind in ALGORITHMS:
+        try:
+            found.append(find(kind, name))
+        except PluginError as error:
+            errors.append(error)
+    if not found:
+        # Of three answers, the one that knows the name; else the one that has a suggestion.
+        raise min(errors, key=lambda error: (isinstance(error, UnknownNameError), "did you" not in str(error)))
+    return found
+
+
+def algorithms() -> list[Record]:
+    """Every record of an optimizer, an initializer or a scheduler, usable or not.
+
+    >>> import mxcore as mx
+    >>> sorted({record.kind for record in mx.catalogue.algorithms()})
+    ['initializer', 'lr_scheduler', 'optimizer']
+    """
+    return [record for kind in ALGORITHMS for record in records(kind)]
+
+
+def load(kind: str, name: str) -> Any:
+    """Import and return what a name stands for.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.load("optimizer", "adam") is mx.optimizer.Adam
+    True
+
+    Raises:
+        PluginError: see :func:`find`; or the import fails, and the message says how and what to do.
+    """
+    return load_record(find(kind, name))
+
+
+def load_record(record: Record) -> Any:
+    """Import and return the target of a record.
+
+    >>> import mxcore as mx
+    >>> record = mx.catalogue.find("lr_scheduler", "poly")
+    >>> mx.catalogue.load_record(record) is mx.lr_scheduler.PolyScheduler
+    True
+
+    Raises:
+        BrokenPluginError: it cannot be imported.
+    """
+    module, _, attribute = record.target.partition(":")
+    try:
+        loaded: Any = importlib.import_module(module)
+        for part in filter(None, attribute.split(".")):
+            loaded = getattr(loaded, part)
+    except (Exception, SystemExit) as error:
+        raise broken(record, f"{type(error).__name__}: {error}", remedy(record, error)) from error
+    return loaded
+
+
+def _missing(kind: str, name: str) -> PluginError:
+    """The error for a name that nothing installed offers."""
+    known = known_names(kind)
+    if name.lower() in known:
+        distribution = known[name.lower()]
+        return NotInstalledError(f"{kind} {name!r} is not installed: {how_to_install(distribution)}")
+    import difflib  # for errors alone
+
+    names = {record.name for record in records(kind)} | set(known)
+    close = difflib.get_close_matches(name.lower(), sorted(names), cutoff=0.6)
+    hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
+    return UnknownNameError(f"cannot find {kind} {name!r}{hint or '; `mxcore list` shows what is installed'}")

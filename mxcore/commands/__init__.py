@@ -1,0 +1,1 @@
+"""`mxcore` itself: list, show, doctor; names and arguments as people type them."""

@@ -1,0 +1,165 @@
+"""An algorithm as people write it on a command line: a name, and arguments that are checked against its class.
+
+>>> parse("cosine:max_update=500,warmup_mode=constant")
+('cosine', {'max_update': 500, 'warmup_mode': 'constant'})
+>>> Choice("optimizer", "adam", {"beta3": 0.8}).create()
+Traceback (most recent call last):
+    ...
+mxcore.commands.choice.ChoiceError: optimizer 'adam' has no argument 'beta3' (did you mean 'beta2'?): it takes ...
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from mxcore import catalogue, initializer, lr_scheduler, optimizer
+
+__all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
+
+_CREATE: Mapping[str, Callable[..., Any]] = {
+    "optimizer": optimizer.create,
+    "initializer": initializer.create,
+    "lr_scheduler": lr_scheduler.create,
+}
+RESERVED = ("lr_scheduler", "sym", "param_idx2name", "param_dict")
+"""Arguments of optimizers that no text can give, because whoever runs the optimizer supplies them."""
+
+
+class ChoiceError(ValueError):
+    """An algorithm cannot be made as it was asked for; the message says why and what to do."""
+
+
+def parse(text: str) -> tuple[str, dict[str, Any]]:
+    """The name and the arguments of ``NAME`` or ``NAME:ARGUMENT=VALUE,…``.
+
+    >>> from mxcore.commands.choice import parse
+    >>> parse("multifactor:step=[200,400],factor=0.3")
+    ('multifactor', {'step': [200, 400], 'factor': 0.3})
+    >>> parse("mxcore-optimizer-adam:adam")
+    ('mxcore-optimizer-adam:adam', {})
+    >>> parse("adam=0.8")
+    Traceback (most recent call last):
+        ...
+    mxcore.commands.choice.ChoiceError: expected NAME or NAME:ARGUMENT=VALUE,…, such as ..., got 'adam=0.8'
+
+    A value is a Python literal, else text; the name may be a qualified one, ``distribution:name``.
+
+    Raises:
+        ChoiceError: it is written in another way, or an argument is given twice.
+    """
+    match = re.fullmatch(r"([^=]+?)(?::(\s*[^\W\d]\w*\s*=.*))?", text, re.DOTALL)
+    source = f"_({match[2] or ''})" if match else ""
+    try:
+        call: Any = ast.parse(source, mode="eval").body
+        found = [(word.arg, _value(word.value, source)) for word in call.keywords]
+        well_formed = not call.args and call.func.id == "_" and None not in dict(found)
+    except (SyntaxError, AttributeError, MemoryError, RecursionError):
+        well_formed = False
+    if not match or not well_formed:
+        raise ChoiceError(f"expected NAME or NAME:ARGUMENT=VALUE,…, such as adam:beta1=0.8,beta2=0.99, got {text!r}")
+    arguments = dict(found)
+    if len(arguments) < len(found):
+        raise ChoiceError(f"an argument is given twice in {text!r}")
+    return match[1].strip(), arguments
+
+
+def _value(node: ast.expr, source: str) -> Any:
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return ast.get_source_segment(source, node)
+
+
+@attrs.frozen
+class Choice:
+    """An algorithm by name, with the arguments that were given for it.
+
+    >>> from mxcore.commands.choice import Choice
+    >>> choice = Choice("lr_scheduler", "CosineScheduler", {"base_lr": 0.5})
+    >>> choice.canonical_name, choice.accepts("warmup_steps"), choice.missing()
+    ('cosine', True, ['max_update'])
+    >>> schedule = choice.with_defaults(max_update=100, base_lr=0.1).create()
+    >>> schedule.max_update, schedule.base_lr
+    (100, 0.5)
+    """
+
+    kind: str
+    name: str
+    arguments: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def __str__(self) -> str:
+        """Such as ``optimizer 'sgd'``."""
+        return f"{self.kind} {self.name!r}"
+
+    @property
+    def canonical_name(self) -> str:
+        """The name of its entry point, whichever of its names was used.
+
+        Raises:
+            catalogue.PluginError: if nothing installed has the name.
+        """
+        return catalogue.find(self.kind, self.name).name
+
+    def load(self) -> Any:
+        """The class.
+
+        Raises:
+            catalogue.PluginError: if nothing installed has the name.
+        """
+        return catalogue.load(self.kind, self.name)
+
+    def parameters(self) -> Mapping[str, inspect.Parameter]:
+        """The arguments of the class that can be given, by name."""
+        signature = inspect.signature(self.load()).parameters
+        return {name: parameter for name, parameter in signature.items() if name not in RESERVED}
+
+    def accepts(self, name: str) -> bool:
+        """Whether the class takes an argument of this name."""
+        parameters = self.parameters()
+        return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+
+    def missing(self) -> list[str]:
+        """The arguments that the class requires and that were not given."""
+        required = {name for name, one in self.parameters().items() if one.default is one.empty and _is_named(one)}
+        return [name for name in self.parameters() if name in required - self.arguments.keys()]
+
+    def with_defaults(self, **defaults: Any) -> Choice:
+        """The choice with further arguments, where none of the name was given."""
+        return attrs.evolve(self, arguments={**defaults, **self.arguments})
+
+    def create(self, **supplied: Any) -> Any:
+        """An instance, from the arguments and what whoever runs it supplies.
+
+        Raises:
+            ChoiceError: if an argument is unknown, missing or out of its range.
+            catalogue.PluginError: if nothing installed has the name.
+        """
+        self._check_names()
+        try:
+            return _CREATE[self.kind](self.name, **{**self.arguments, **supplied})
+        except catalogue.PluginError:
+            raise
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise ChoiceError(f"{self}: {error}") from error
+
+    def _check_names(self) -> None:
+        parameters = self.parameters()
+        for name in self.arguments:
+            if name in RESERVED or not self.accepts(name):
+                close = difflib.get_close_matches(name, parameters, n=1)
+                hint = f" (did you mean {close[0]!r}?)" if close else ""
+                takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
+                raise ChoiceError(f"{self} has no argument {name!r}{hint}: {takes}")
+        if missing := self.missing():
+            raise ChoiceError(f"{self} needs {', '.join(missing)}: give {missing[0]}=VALUE")
+
+
+def _is_named(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)

@@ -1,0 +1,1 @@
+"""Text from a graph: blocked NumPy, LLVM IR, CUDA C."""

@@ -1,0 +1,310 @@
+"""Emit a traced rule as NumPy calls over blocks that stay in cache: no dependency, and the reference for the others.
+
+A chunk is a table of calls, each of them C all the way: nothing in between can be interrupted, see
+:func:`mxcore.kernel.commit`. Each operation of the rule is one call. Results go straight into the array that is updated
+where its old value is no longer read, else into one of as few scratch blocks as possible.
+
+Emitted code lists the calls of all chunks column by column, with ``zip`` and ``repeat``: what it takes to list a call
+is a fraction of what NumPy takes to make it, so that new arrays cost little more than the same ones.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.kernel.run.calls import Call
+from mxcore.kernel.rule.graph import LOGICAL, Node
+from mxcore.kernel.rule.norm import sum_of_squares
+from mxcore.kernel.rule.trace import Stage, Traced
+
+__all__ = ["Blocked", "Column", "Scratch", "cut", "emit"]
+
+_BY_KEYWORD = ("maximum", "minimum")  # NumPy warns where the output of these is positional
+
+Column = Sequence[Any]
+"""What all chunks have in one place: an array, a block, or a number as an array of no dimension, for each of them.
+
+NumPy takes such arrays faster than scalars, and much faster than Python's floats.
+"""
+
+
+@attrs.frozen(eq=False)
+class Blocked:
+    """A compiled stage of a rule. Its calls are to be listed by :func:`~mxcore.kernel.run.calls.quietly`, too.
+
+    Args:
+        calls: the calls of each chunk, ``calls(arrays, scratch, masks, uniforms, norms, partials)``. Each of the first
+            five is a sequence of columns; ``partials`` has a row of each chunk for the sums of squares that the stage
+            measures.
+        scratch: how many blocks of numbers it needs.
+        masks: how many blocks of booleans it needs.
+        repeatable: whether its calls may be made again once uniforms have changed where they lie: nothing about them
+            was decided, or computed ahead, by values.
+        source: its Python source.
+    """
+
+    calls: Callable[..., Iterable[tuple[Call, ...]]]
+    scratch: int
+    masks: int
+    repeatable: bool
+    source: str
+
+
+def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
+    """The NumPy code of a stage of a rule. Its arrays are those of ``traced.arrays``, in that order, and the noise.
+
+    Args:
+        traced: the rule.
+        stage: the stage.
+        dtype: the dtype of the arrays, float32 or float64.
+    """
+    writer = _Writer(traced, stage)
+    for step, node in enumerate(writer.steps):
+        writer.operation(step, node)
+    writer.move()
+    writer.measure()
+    arrays = ", ".join(f"{name}_" for name in [*traced.arrays, *(["noise"] if traced.noisy else [])])
+    lines = [f"({arrays},) = arrays", *_unpacked("s", writer.made["s"], "scratch")]
+    lines += [*_unpacked("b", writer.made["b"], "masks"), *_unpacked("u", len(traced.uniforms), "uniforms")]
+    lines += [*_unpacked("g", len(traced.norms), "norms"), *writer.singles, *writer.views.values()]
+    rows = "".join(f"\n        {row}," for row in writer.rows)
+    lines.append(f"return zip({rows}\n    )" if rows else "return [()] * len(weight_)")
+    source = "def calls(arrays, scratch, masks, uniforms, norms, partials):\n    " + "\n    ".join(lines)
+    namespace = _namespace((node.op for node in writer.steps), writer.constants, np.dtype(dtype))
+    exec(compile(source, f"<rule of {traced.owner}>", "exec"), namespace)
+    decided = any(node.op == "where" and _decided(node) for node in writer.steps)
+    repeatable = not (decided or writer.singles)
+    return Blocked(namespace["calls"], writer.made["s"], writer.made["b"], repeatable, source)
+
+
+def _unpacked(letter: str, count: int, source: str) -> list[str]:
+    names = ", ".join(f"{letter}{number}" for number in range(count))
+    return [f"({names},) = {source}"] if count else []
+
+
+def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype: np.dtype[Any]) -> dict[str, Any]:
+    """What emitted code refers to; the names of arrays end in an underscore, so that none of them hides any of it."""
+    known = {name: getattr(np, name) for name in (*names, "multiply", "bitwise_xor", "empty")}
+    known |= {"partial": functools.partial, "repeat": itertools.repeat, "setitem": operator.setitem}
+    with np.errstate(over="ignore"):
+        values = {
+            f"c{place}": np.array(float(value), np.bool_ if kind == "mask" else dtype)
+            for place, (kind, value) in enumerate(constants)
+        }
+    return {"measure": _measure, "dtype": dtype, "bits": np.dtype(f"i{dtype.itemsize}"), **known, **values}
+
+
+def _measure(sums: npt.NDArray[np.float64], number: int, x: npt.NDArray[Any]) -> None:
+    """Take a sum of squares. It is Python, which the calls of a stage that writes nothing of the program's may be."""
+    sums[number] = sum_of_squares(x.reshape(-1))
+
+
+class _Writer:
+    """Assigns a place to every value, and frees it after its last use."""
+
+    def __init__(self, traced: Traced, stage: Stage) -> None:
+        self.traced, self.stage = traced, stage
+        self.steps = [node for node in stage.order if node.op not in ("input", "norm")]
+        self.places = {node.number: f"{node.value}_" for node in stage.order if node.op == "input"}
+        self.places |= {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
+        self.places |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
+        self.last: dict[int, int] = {}
+        for step, node in enumerate(self.steps):
+            self.last |= {argument.number: step for argument in node.args}
+        # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
+        computed = {node.number for node in self.steps}
+        self.targets = {node.number: f"{name}_" for name, node in stage.written.items() if node.number in computed}
+        self.outputs = {node.number for node in stage.written.values()}
+        self.outputs |= {traced.norms[number].args[0].number for number in stage.norms}
+        inputs = [node for node in stage.order if node.op == "input"]
+        self.read_until = {
+            f"{node.value}_": len(self.steps) if node.number in self.outputs else self.last.get(node.number, -1)
+            for node in inputs
+        }
+        self.written_at = {
+            self.targets[node.number]: step for step, node in enumerate(self.steps) if node.number in self.targets
+        }
+        self.free: dict[str, list[str]] = {"s": [], "b": []}
+        self.made = {"s": 0, "b": 0}
+        self.constants: dict[tuple[str, str], int] = {}
+        self.singles: list[str] = []
+        self.views: dict[str, str] = {}
+        self.rows: list[str] = []
+
+    def operation(self, step: int, node: Node) -> None:
+        """Write what computes a node."""
+        args = [self._operand(argument, node) for argument in node.args]
+        if node.single:
+            self.places[node.number] = f"v{node.number}"
+            self.singles.append(f"v{node.number} = {_one_each(node, args)}")
+        elif node.op == "where" and not _decided(node):
+            self._choose(step, node, args)
+        else:
+            self._release(step, node.args)
+            place = self.places[node.number] = self._place(step, node)
+            decided = node.op == "where"  # by one value for all elements
+            self.rows.append(_assigned(place, _one_each(node, args)) if decided else _row(node.op, args, place))
+
+    def _choose(self, step: int, node: Node, args: Sequence[str]) -> None:
+        """Write ``other ^ (one ^ other) * mask`` on integers: a copy under a mask would branch for each element."""
+        _, one, other = node.args
+        self._release(step, [argument for argument in node.args if argument is not other])
+        place = self.places[node.number] = self._place(step, node)
+        between = self._block("s") if place == args[2] else place  # the other is read once more at the end
+        mask, first, second, result, change = args[0], *map(self._bits, (*args[1:], place, between))
+        if _is_zero(other):
+            self.rows.append(_row("multiply", [first, mask], result))
+        else:
+            if not _is_zero(one):
+                self.rows.append(_row("bitwise_xor", [first, second], change))
+            self.rows.append(_row("multiply", [second if _is_zero(one) else change, mask], change))
+            self.rows.append(_row("bitwise_xor", [change, second], result))
+        if between != place:
+            self.free["s"].append(between)
+        self._release(step, [other])
+
+    def _bits(self, place: str) -> str:
+        """The same memory as integers."""
+        name = f"{place}_bits"
+        self.views[name] = f"{name} = " + (
+            f"{place}.view(bits)" if _is_constant(place) else f"[x.view(bits) for x in {place}]"
+        )
+        return name
+
+    def _operand(self, node: Node, user: Node) -> str:
+        if node.op != "constant":
+            return str(self.places[node.number])
+        kind = "mask" if user.op in LOGICAL and isinstance(node.value, bool) else "array"
+        return f"c{self.constants.setdefault((kind, _constant(node)), len(self.constants))}"
+
+    def _release(self, step: int, nodes: Iterable[Node]) -> None:
+        """Free the scratch of those operands that are used here for the last time."""
+        for node in dict.fromkeys(nodes):
+            place = self.places.get(node.number, "")
+            scratch = place[:1] in self.free and place[1:].isdigit()
+            if scratch and self.last[node.number] == step and node.number not in self.outputs:
+                self.free[place[0]].append(place)
+
+    def _place(self, step: int, node: Node) -> str:
+        target = self.targets.get(node.number)
+        if target and self.read_until.get(target, -1) <= step:
+            return target
+        return self._spent(step, node) or self._block("b" if node.kind == "mask" else "s")
+
+    def _block(self, pool: str) -> str:
+        if self.free[pool]:
+            return self.free[pool].pop()
+        self.made[pool] += 1
+        return f"{pool}{self.made[pool] - 1}"
+
+    def _spent(self, step: int, node: Node) -> str | None:
+        """An operand that nobody reads after this step, and which is not written before this result has been used."""
+        if node.number in self.outputs or node.op == "where":
+            return None
+        for argument in node.args:
+            name = f"{argument.value}_"
+            at = self.written_at.get(name, -1) if argument.op == "input" else -1
+            if (
+                node.kind == "array"
+                and self.read_until.get(name, at) <= step
+                and self.last.get(node.number, at + 1) <= at
+            ):
+                return name
+        return None
+
+    def move(self) -> None:
+        """Write what moves results to where they belong: first to where nothing is that has to move itself."""
+        moves = {f"{name}_": self._operand(node, node) for name, node in self.stage.written.items()}
+        moves = {name: source for name, source in moves.items() if name != source}
+        while moves:
+            name = next((name for name in moves if name not in moves.values()), None)
+            if name is not None:
+                self.rows.append(_assigned(name, moves.pop(name)))
+            else:  # in a circle: one old value is put aside
+                first, aside = next(iter(moves)), self._block("s")
+                self.rows.append(_assigned(aside, first))
+                moves = {name: aside if source == first else source for name, source in moves.items()}
+
+    def measure(self) -> None:
+        """Write what takes the sums of squares of the norms that the stage measures."""
+        for number in self.stage.norms:
+            x = self.traced.norms[number].args[0]
+            self.rows.append(f"zip(repeat(measure), partials, repeat({number}), {_each(self._operand(x, x))})")
+
+
+def _is_constant(name: str) -> bool:
+    return name[0] == "c" and name[1:].removesuffix("_bits").isdigit()
+
+
+def _each(name: str) -> str:
+    """A column of what has this name."""
+    return f"repeat({name})" if _is_constant(name) else name
+
+
+def _row(op: str, args: Sequence[str], place: str) -> str:
+    """One call of each chunk, which puts its result into a place."""
+    columns = ", ".join(map(_each, args))
+    if op in _BY_KEYWORD:
+        return f"zip([partial({op}, out=out) for out in {place}], {columns})"
+    return f"zip(repeat({op}), {columns}, {place})"
+
+
+def _assigned(place: str, values: str) -> str:
+    return f"zip(repeat(setitem), {place}, repeat(...), {_each(values)})"
+
+
+def _one_each(node: Node, args: Sequence[str]) -> str:
+    """What computes one value for all elements of a chunk, as an array without dimensions, or chooses an array."""
+    names = [f"x{number}" for number in range(len(args))]
+    if node.op == "where":
+        value = f"{names[1]} if {names[0]} else {names[2]}"
+    else:
+        value = f"{node.op}({', '.join(names)}, out=empty((), {'bool' if node.kind == 'mask' else 'dtype'}))"
+    return f"[{value} for {', '.join(names)}, in zip({', '.join(map(_each, args))})]"
+
+
+def _decided(choice: Node) -> bool:
+    """Whether it is made for all elements at once."""
+    return choice.args[0].is_number or choice.args[0].single
+
+
+def _constant(node: Node) -> str:
+    assert node.value is not None
+    return repr(float(node.value))
+
+
+def _is_zero(node: Node) -> bool:
+    return node.op == "constant" and _constant(node) == "0.0"
+
+
+class Scratch:
+    """The blocks that a stage computes in.
+
+    Args:
+        stage: the compiled stage.
+        dtype: the type of the arrays.
+        size: the elements of the longest chunk.
+    """
+
+    def __init__(self, stage: Blocked, dtype: npt.DTypeLike, size: int) -> None:
+        self.numbers = [np.empty(size, dtype) for _ in range(stage.scratch)]
+        self.masks = [np.empty(size, np.bool_) for _ in range(stage.masks)]
+
+    def columns(self, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Column], list[Column]]:
+        """The blocks, and those of booleans, for chunks of these shapes."""
+        return [cut(block, shapes) for block in self.numbers], [cut(block, shapes) for block in self.masks]
+
+
+def cut(block: npt.NDArray[Any], shapes: Sequence[tuple[int, ...]]) -> Column:
+    """The beginning of a block in each of these shapes."""
+    pieces = {shape: block[: math.prod(shape)].reshape(shape) for shape in dict.fromkeys(shapes)}
+    return [pieces[shape] for shape in shapes]

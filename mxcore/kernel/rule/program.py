@@ -1,0 +1,238 @@
+"""The records that an optimizer hands to a backend: slots, programs and updates."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, get_args
+
+import attrs
+
+from mxcore.backend import Array
+from mxcore.kernel.run.layout import Layout, layout_of
+
+Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
+"""Where weight decay enters. With G the rescaled gradient and C the clipping: ``before_clip`` C(G + wd·w),
+``after_clip`` C(G) + wd·w, ``decoupled`` w·(1 - lr·wd) before the step, ``own``: the rule does it, given ``wd``."""
+
+
+Row = tuple[Any, ...]
+"""The numbers of one parameter's step: its rate, decay and count, the highest count, and its host slots."""
+
+
+@attrs.frozen
+class Slot:
+    """One piece of state that a rule keeps per parameter.
+
+    >>> import mxcore as mx
+    >>> mx.Slot("slow", init="weight"), mx.Slot("product", init=1.0, shape=()).on_host
+    (Slot(name='slow', init='weight', shape='weight'), True)
+
+    Args:
+        name: how the rule, state files and documentation call it.
+        init: its first value: a number, or ``"weight"`` for a copy of the weight.
+        shape: ``"weight"``, an array shaped and typed like the weight; or ``()``, one number kept on the host in
+            double precision, outside of the state that ``create_state`` returns.
+    """
+
+    name: str
+    init: float | Literal["weight"] = 0.0
+    shape: Literal["weight"] | tuple[()] = "weight"
+
+    @property
+    def on_host(self) -> bool:
+        """Whether this slot is a number per parameter."""
+        return self.shape == ()
+
+    @classmethod
+    def of(cls, declared: str | Slot) -> Slot:
+        """The slot that a name stands for: an array like the weight that starts at 0."""
+        return declared if isinstance(declared, Slot) else cls(declared)
+
+
+@functools.lru_cache(maxsize=256)
+def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
+    """The names that a rule takes beside ``weight`` and ``grad``, and whether it can do without each.
+
+    Raises:
+        TypeError: its first two parameters are not ``weight, grad``, or it takes ``*args`` or ``**kwargs``.
+    """
+    parameters = list(inspect.signature(rule).parameters.values())
+    if [parameter.name for parameter in parameters[:2]] != ["weight", "grad"]:
+        raise TypeError(f"rule {rule.__qualname__} must begin with (weight, grad, …), got {inspect.signature(rule)}")
+    if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
+        raise TypeError(f"rule {rule.__qualname__} must name everything it takes: no *args, no **kwargs")
+    return {parameter.name: parameter.default is not parameter.empty for parameter in parameters[2:]}
+
+
+@attrs.frozen
+class Program:
+    """A rule with everything about it that is the same for all parameters, numbers aside.
+
+    >>> import numpy as np
+    >>> def rule(weight, grad, *, lr):
+    ...     return weight - lr * grad
+    >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
+    >>> program.apply(np, {"weight": np.ones(2), "grad": np.ones(2)}, {"lr": 0.5})
+    array([0.5, 0.5])
+
+    Args:
+        owner: the optimizer's class name, for messages.
+        rule: the function.
+        slots: its state, in the order in which the rule returns it.
+        decay: where weight decay enters.
+        numbers: what the rule takes beside arrays, by name.
+        decays: whether there is weight decay at all.
+        clips: whether gradients are clipped.
+        rescales: whether gradients are rescaled, by another factor than 1.
+    """
+
+    owner: str
+    rule: Callable[..., Any]
+    slots: tuple[Slot, ...]
+    decay: Decay
+    numbers: tuple[str, ...]
+    decays: bool = False
+    clips: bool = False
+    rescales: bool = True
+
+    def __attrs_post_init__(self) -> None:
+        if self.decay not in get_args(Decay):
+            raise TypeError(f"{self.owner}.decay must be one of {', '.join(get_args(Decay))}, got {self.decay!r}")
+        if missing := [slot.name for slot in self.slots if slot.name not in keywords(self.rule)]:
+            raise TypeError(f"{self.owner}.rule does not take its slot {missing[0]!r}: add it to the parameters")
+        if self.takes("wd") and self.decay != "own":
+            raise TypeError(
+                f"{self.owner}.rule takes wd, which is applied before it: say decay = 'own', or leave wd out"
+            )
+
+    def takes(self, name: str) -> bool:
+        """Whether the rule asks for ``name``."""
+        return name in keywords(self.rule)
+
+    @property
+    def array_slots(self) -> tuple[str, ...]:
+        """The names of those slots that are arrays."""
+        return tuple(slot.name for slot in self.slots if not slot.on_host)
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """The names of the numbers that may differ between parameters."""
+        return ("lr", "wd", "t", "num_update", *(slot.name for slot in self.slots if slot.on_host))
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The arrays that the rule is applied to, by name."""
+        return ("weight", "grad", *self.array_slots, *(["noise"] if self.takes("noise") else []))
+
+    @property
+    def all_numbers(self) -> tuple[str, ...]:
+        """The numbers of a step by name, those that the rule takes, and those that are applied before it."""
+        before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
+        before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
+        return tuple(dict.fromkeys([*self.numbers, *before]))
+
+    def apply(self, xp: Any, arrays: Mapping[str, Any], numbers: Mapping[str, Any]) -> Any:
+        """What the rule returns, after what every algorithm shares: rescaling, clipping and weight decay.
+
+        Args:
+            xp: the array library, or NumPy where symbols stand for arrays.
+            arrays: those of :attr:`arrays`, by name.
+            numbers: those of :attr:`all_numbers`, by name.
+        """
+        weight, raw_grad = arrays["weight"], arrays["grad"]
+        grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
+        if self.decays and self.decay == "before_clip":
+            grad = grad + numbers["wd"] * weight
+        if self.clips:
+            grad = xp.clip(grad, -numbers["clip_gradient"], numbers["clip_gradient"])
+        if self.decays and self.decay == "after_clip":
+            grad = grad + numbers["wd"] * weight
+        if self.decays and self.decay == "decoupled":
+            weight = weight * (1 - numbers["lr"] * numbers["wd"])
+        given = {**arrays, **numbers, "raw_grad": raw_grad}
+        names = [name for name in keywords(self.rule) if name in given]
+        return self.rule(weight, grad, **{name: given[name] for name in names})
+
+    def slot_arrays(self, label: str, weight: Array, arrays: Sequence[Array]) -> dict[str, Array]:
+        """The arrays of a state, keyed by slot name.
+
+        Args:
+            label: what to call the parameter in messages.
+            weight: the array that the rule is applied to.
+            arrays: those of the state, in order.
+
+        Raises:
+            ValueError: there are other arrays than the rule keeps, or they are not shaped and typed like the weight.
+        """
+        names = self.array_slots
+        if len(arrays) != len(names):
+            raise ValueError(
+                f"{label}: {self.owner} keeps {', '.join(names) or 'no state'}, got {len(arrays)} array(s): "
+                "hyper-parameters that decide which state is kept cannot change between updates"
+            )
+        for name, array in zip(names, arrays, strict=True):
+            if (array.shape, array.dtype) != (weight.shape, weight.dtype):
+                raise ValueError(
+                    f"{label}: its {name} is {array.dtype} of shape {array.shape}, the weight {weight.dtype} of shape "
+                    f"{weight.shape}"
+                )
+        return dict(zip(names, arrays, strict=True))
+
+    def unpack(self, result: Any) -> tuple[Array, dict[str, Any]]:
+        """A rule's return value as the new weight and the new slots by name."""
+        values: Sequence[Any] = result if isinstance(result, tuple) else (result,)
+        if len(values) != 1 + len(self.slots):
+            names = ", ".join(["weight", *(slot.name for slot in self.slots)])
+            raise TypeError(f"{self.owner}.rule must return ({names}), got {len(values)} value(s)")
+        return values[0], {slot.name: value for slot, value in zip(self.slots, values[1:], strict=True)}
+
+
+@attrs.frozen(eq=False)
+class Member:
+    """One parameter in a plan: its arrays, which stay the same from step to step.
+
+    >>> import numpy as np
+    >>> weight, master = np.ones(2, np.float16), np.ones(2, np.float32)
+    >>> Member("parameter 'w'", weight, np.ones(2, np.float16), master, {}).computed.dtype
+    dtype('float32')
+
+    Args:
+        label: what to call the parameter in messages.
+        weight: the array that is updated, in place.
+        grad: its gradient, as the caller gave it; never written to.
+        master: the float32 copy that is updated in place of a half-precision weight, or None.
+        arrays: the array slots by name, updated in place.
+        static: numbers of the rule that are the same at every step and decide what it does: flags.
+        noise_key: what makes this parameter's random numbers its own, where the rule asks for ``noise``.
+    """
+
+    label: str
+    weight: Array
+    grad: Array
+    master: Array | None
+    arrays: Mapping[str, Array]
+    static: Mapping[str, Any] = attrs.field(factory=dict)
+    noise_key: object = None
+
+    @property
+    def computed(self) -> Array:
+        """What the rule is applied to, the master, or else the weight."""
+        return self.weight if self.master is None else self.master
+
+    @property
+    def handed_over(self) -> tuple[Array, ...]:
+        """Weight, gradient, master if there is one, slots, in the order in which plans are given them."""
+        masters = () if self.master is None else (self.master,)
+        return (self.weight, self.grad, *masters, *self.arrays.values())
+
+    @functools.cached_property
+    def layouts(self) -> tuple[Layout, ...]:
+        """How they lie."""
+        return tuple(map(layout_of, self.handed_over))
+
+    @property
+    def computes_in_place(self) -> bool:
+        """Whether compiled code can compute it; half precision needs a master for that."""
+        return self.computed.dtype.name in ("float32", "float64")

@@ -1,0 +1,71 @@
+"""The prologue of a rule: what depends on numbers alone, as a Python function in double precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from mxcore.kernel.rule.graph import Node, needed
+
+__all__ = ["Bind", "Prologue", "host_function", "varying"]
+
+Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]]]
+"""``prologue(values, at, rows)``: writes what varies with the numbers of the rows, one row's after the other's, to
+``values[at:]``; the new host slots of each, if there are any."""
+Bind = Callable[[Mapping[str, Any]], tuple[tuple[float, ...], Prologue]]
+"""From the numbers that all rows share to what follows from them alone, and to the prologue of the rows."""
+
+_PYTHON = {
+    "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
+    "power": "({} ** {})", "negative": "(-{})", "abs": "abs({})",
+    "less": "({} < {})", "less_equal": "({} <= {})", "greater": "({} > {})", "greater_equal": "({} >= {})",
+    "equal": "({} == {})", "not_equal": "({} != {})",
+    "logical_and": "({} and {})", "logical_or": "({} or {})", "logical_not": "(not {})",
+}  # fmt: skip
+
+
+def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
+    """Which of these numbers, and of those that they follow from, depend on a row, by their places in the graph."""
+    found: set[int] = set()
+    for node in needed(nodes):
+        of_row = node.op == "input" and node.value in row
+        if of_row or any(argument.number in found for argument in node.args):
+            found.add(node.number)
+    return found
+
+
+def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[str, Node]) -> Bind:
+    """A Python function that computes what follows from the numbers of a step, each once.
+
+    Args:
+        row: the names of the numbers that may differ between parameters.
+        uniforms: what is wanted.
+        host: the new host slots, by name.
+    """
+    uniforms = list(uniforms)
+    nodes = [*uniforms, *host.values()]
+    varies = varying(row, nodes)
+    once = [_line(node, row) for node in needed(nodes) if node.number not in varies]
+    each = [_line(node, row) for node in needed(nodes) if node.number in varies]
+    shared = "".join(f"n{node.number}, " for node in uniforms if node.number not in varies)
+    values = [node for node in uniforms if node.number in varies]
+    write = [f"values[at + {place}] = n{node.number}" for place, node in enumerate(values)]
+    slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
+    keep = [f"slots.append({{{slots}}})"] if host else []
+    loop = [f"    for {''.join(f'row_{name}, ' for name in row)} in rows:"]
+    loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
+    prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
+    source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
+    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
+    exec(compile(source, "<prologue>", "exec"), namespace)
+    bind: Bind = namespace["bind"]
+    return bind
+
+
+def _line(node: Node, row: Collection[str]) -> str:
+    if node.op == "constant":
+        return f"n{node.number} = {node.value!r}"
+    if node.op == "input":
+        return f"n{node.number} = " + (f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]")
+    return f"n{node.number} = " + _PYTHON[node.op].format(*(f"n{argument.number}" for argument in node.args))

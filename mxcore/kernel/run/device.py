@@ -1,0 +1,170 @@
+"""A plan on a CUDA device: tables that lie there, and one launch for each stage of a rule.
+
+What a step copies and launches goes into the stream that is current on the device of its arrays.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.backend import Array
+from mxcore.kernel.emit import cuda as emitter
+from mxcore.kernel.run.calls import Call, commit
+from mxcore.kernel.run.layout import address
+from mxcore.kernel.rule.norm import LANES
+from mxcore.kernel.run.plan import FusedPlan, chunks_of
+from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.trace import Traced
+
+if TYPE_CHECKING:
+    from mxcore.backend.cuda import Cuda, Kernel
+
+__all__ = ["DevicePlan"]
+
+THREADS = 256
+PIECE = 8192
+"""Elements that a block writes. Norms fix the chunks that are measured; writing is free to keep more blocks busy."""
+
+
+@functools.lru_cache(maxsize=128)
+def _sources(traced: Traced, dtype: str, half: str | None) -> list[str]:
+    return [emitter.emit(traced, stage, dtype, half) for stage in traced.stages]
+
+
+class DevicePlan(FusedPlan):
+    """One rule over parameters of one dtype on one device, all with the same static numbers.
+
+    Args:
+        cuda: what is asked of CUDA.
+        program: the rule.
+        static: those of its numbers that are None, booleans or strings.
+        members: the parameters, whose arrays show the layout.
+
+    Raises:
+        RuleError: the rule leaves the language of rules.
+        ValueError: an array cannot be updated in place, or is on another device.
+    """
+
+    shared = False  # its tables on the device are those of one step
+
+    def __init__(self, cuda: Cuda, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
+        self.cuda, self.device = cuda, int(members[0].weight.device.id)
+        with cuda.on(self.device):
+            super().__init__(program, static, members)
+            name = self.dtype.name
+            self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, name, self.half)]
+            finishing = ("add_lanes", "add_chunks") if self.traced.norms else ()
+            self.finishing = [cuda.kernel(emitter.norms(name), one) for one in finishing]
+        tensors, width = len(members), len(self.traced.norms)
+        self.constant = {
+            "chunks": self.chunks,
+            "pieces": chunks_of(tuple(self.sizes.tolist()), PIECE)[1],
+            "starts": np.searchsorted(self.chunks[:, 0], np.arange(tensors + 1)),
+        }
+        self.scratch = {
+            "lanes": ((len(self.chunks), width, LANES), np.float64),
+            "partials": ((len(self.chunks), width), np.float64),
+            "norms": ((tensors, width), self.dtype),
+        }
+        self.tables = _Tables(cuda)
+        self.addresses = np.zeros((tensors, len(self.columns)), np.uint64)
+
+    def _check(self, members: Sequence[Member]) -> None:
+        for member in members:
+            arrays = {"weight": member.computed, "gradient": member.grad, **member.arrays}
+            for name, array in arrays.items():
+                if array.device.id != self.device:
+                    raise ValueError(
+                        f"the {name} of {member.label} is on gpu({array.device.id}), its weight on gpu({self.device}): "
+                        "keep all arrays of a parameter on one device"
+                    )
+        super()._check(members)
+
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        super().prepare(numbers, rows, row_of)
+        self.uniforms.rows = len(rows)
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """Measure, and bring the tables on the device up to date; the launch that writes."""
+        with self.cuda.on(self.device):
+            found, back = self.flats(handed_over)
+            self.addresses[...] = [[address(vector) for vector in vectors] for vectors in found]
+            self._upload()
+            for stage, measured in enumerate(self.traced.stages[:-1]):
+                commit(self._launch(stage, "chunks", LANES))
+                commit(self._finish(measured.norms))
+            launch = self._launch(-1, "pieces", THREADS)
+        return [self.cuda.use(self.device), *launch, *back, (len, found)]  # the last one keeps the copies until then
+
+    def _upload(self) -> None:
+        if self.tables.are_new():
+            for name, (shape, dtype) in self.scratch.items():
+                self.tables.make(name, shape, dtype)
+            for name, values in self.constant.items():
+                self.tables.follow(name, values)
+        changing = {"addresses": self.addresses, "rows": self.rows, "keys": self.keys.table}
+        for name, values in {**changing, "uniforms": self.uniforms.values}.items():
+            self.tables.follow(name, values)
+
+    def _launch(self, stage: int, chunks: str, threads: int) -> list[Call]:
+        tables = ("addresses", chunks, "uniforms", "rows", "norms", "lanes", "keys")
+        return self._launched(self.kernels[stage], len(self.constant[chunks]), threads, *tables)
+
+    def _finish(self, norms: range) -> list[Call]:
+        """Make norms of what the chunks have added up to."""
+        add_lanes, add_chunks = self.finishing
+        width, tensors = len(self.traced.norms), len(self.sizes)
+        sums, numbers = len(self.chunks) * width, (tensors, width, norms.start, norms.stop)
+        return [
+            *self._launched(add_lanes, -(-sums // THREADS), THREADS, "lanes", "partials", sums),
+            *self._launched(add_chunks, -(-tensors // THREADS), THREADS, "partials", "starts", "norms", *numbers),
+        ]
+
+    def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: str | int) -> list[Call]:
+        given = [self.tables[one] if isinstance(one, str) else np.int64(one) for one in arguments]
+        return [kernel(blocks, threads, given)] if blocks else []  # a launch of none is an error
+
+
+class _Tables:
+    """Arrays on the device, by name: copies of arrays of the host, and room for what only the device knows.
+
+    They belong to one stream. In another one they are made anew: nothing would keep it from running ahead of the
+    copies, and CuPy's pool gives memory of a stream back to that stream.
+    """
+
+    def __init__(self, cuda: Cuda) -> None:
+        self.cuda = cuda
+        self.stream: int | None = None
+        self.arrays: dict[str, Array] = {}
+        self.sent: dict[str, bytes] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def are_new(self) -> bool:
+        """Go to the current stream; whether there are no tables there yet."""
+        stream = self.cuda.stream()
+        if stream == self.stream:
+            return False
+        self.stream, self.arrays, self.sent = stream, {}, {}
+        return True
+
+    def make(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        """Make an array with no values yet."""
+        self.arrays[name] = self.cuda.xp.empty(shape, dtype)
+
+    def follow(self, name: str, values: npt.NDArray[Any]) -> None:
+        """Let an array have the values of one of the host, if these are not what it was given last."""
+        new = values.tobytes()
+        if new == self.sent.get(name):
+            return
+        if name not in self.arrays or self.arrays[name].shape != values.shape:
+            self.make(name, values.shape, values.dtype)
+        if values.size:
+            self.cuda.upload(values, self.arrays[name])
+        self.sent[name] = new

@@ -1,0 +1,183 @@
+"""Plans over arrays of the host: compiled code, or NumPy calls. Both give the same bits."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import itertools
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mxcore.backend import Array
+from mxcore.kernel.emit import blocked
+from mxcore.kernel.emit import llvm
+from mxcore.native import compile as machine
+from mxcore.native import threads
+from mxcore.kernel.run.calls import Call, commit, quietly
+from mxcore.native.emitters import in_use
+from mxcore.random.fill import normal_calls
+from mxcore.kernel.run.layout import Host, address
+from mxcore.kernel.rule.norm import Norms
+from mxcore.kernel.run.plan import FusedPlan
+from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.trace import Traced
+
+__all__ = ["PARALLEL_FROM", "BlockedPlan", "NativePlan", "on_host"]
+
+PARALLEL_FROM = 200_000
+"""Elements below which a second thread costs more than it gains."""
+
+
+def on_host(program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> FusedPlan:
+    """A plan with the emitter in use."""
+    return (NativePlan if in_use() == "llvm" else BlockedPlan)(program, static, members)
+
+
+@functools.lru_cache(maxsize=128)
+def _compiled(traced: Traced, dtype: str, half: str | None) -> list[tuple[Any, Any]]:
+    return [_functions(llvm.emit(traced, stage, dtype, half)) for stage in traced.stages]
+
+
+# By its text: a class that is defined again, as in a notebook, shares the code of the former one.
+@functools.lru_cache(maxsize=128)
+def _functions(source: str) -> tuple[Any, Any]:
+    code = machine.compile_ir(source)
+    return code.function(llvm.WHOLE, "whole"), code.function(llvm.PART, "kernel")
+
+
+class NativePlan(FusedPlan):
+    """Runs as compiled code."""
+
+    tables_size = len(llvm.TABLES) + 1
+
+    def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
+        super().__init__(program, static, members)
+        self.stages = _compiled(self.traced, self.dtype.name, self.half)
+        self.measured = self.traced.stages[:-1]
+        self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
+        after = (self.rows, self.norms.values, self.norms.partials, self.keys.table)
+        self._tables = (address(self.chunks), self.uniforms.address, *map(address, after), len(self.chunks))
+
+    def tables(self, addresses: int) -> tuple[int, ...]:
+        """What a kernel is handed, in the order of :data:`mxcore.kernel.emit.llvm.TABLES`, and the number of chunks.
+
+        Args:
+            addresses: where the addresses of the arrays are: a row for each parameter, a column for each array.
+        """
+        return (addresses, *self._tables)
+
+    def kernels(self, stage: int) -> tuple[int, int]:
+        """The kernel of a stage for all chunks, and that for some."""
+        whole, part = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self.stages[stage])
+        return whole, part
+
+    def finish(self, stage: int) -> None:
+        """Make norms of what a stage has measured."""
+        if stage < len(self.measured):
+            self.norms.finish(self.measured[stage].norms)
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+        """For arrays that the driver cannot take as they are."""
+        found, back = self.flats(handed_over)
+        places = [address(vector) for vectors in found for vector in vectors]
+        addresses = (ctypes.c_uint64 * len(places))(*places)
+        tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(ctypes.addressof(addresses)))
+        at, chunks = ctypes.addressof(tables), len(self.chunks)
+        count = threads.get_num_threads() if int(self.sizes.sum()) >= PARALLEL_FROM else 1
+        for stage, functions in enumerate(self.stages[:-1]):
+            threads.run_shared(functions, at, chunks, count)
+            self.finish(stage)
+        function, argument, more = threads.shared_call(self.stages[-1], at, chunks, count)
+        kept = (found, addresses, tables, more)  # until they have been used
+        return [(function, argument), *back, (len, kept)]
+
+
+@functools.lru_cache(maxsize=128)
+def _blocked(traced: Traced, dtype: str) -> list[blocked.Blocked]:
+    return [blocked.emit(traced, stage, dtype) for stage in traced.stages]
+
+
+class BlockedPlan(FusedPlan):
+    """Runs as NumPy calls over chunks, on one thread: see :func:`mxcore.native.threads.threads_of`."""
+
+    def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
+        super().__init__(program, static, members)
+        self.stages = _blocked(self.traced, self.dtype.name)
+        self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
+        self.places = [(tensor, slice(begin, end)) for tensor, begin, end in self.chunks.tolist()]
+        self.tensors = [tensor for tensor, _ in self.places]
+        plain = not self.staged and all(layout.is_plain for layouts in self.layouts for layout in layouts)
+        self.whole = plain and self.tensors == list(range(len(members)))
+        """Whether every parameter is a chunk as it stands, with all its axes."""
+        sizes = [where.stop - where.start for _, where in self.places]
+        shapes = [layouts[0].shape for layouts in self.layouts] if self.whole else [(size,) for size in sizes]
+        # What is computed in, as long as the longest chunk.
+        longest = max(sizes, default=0)
+        self.scratch = [blocked.Scratch(stage, self.dtype, longest).columns(shapes) for stage in self.stages]
+        self.full_grads = blocked.cut(np.empty(longest, self.dtype), shapes) if self.half else None
+        self.noises = blocked.cut(np.empty(longest, self.dtype), shapes) if self.traced.noisy else None
+        # The numbers of each parameter, as arrays of no dimension that follow what is written there.
+        norms = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
+        self.numbers_of = _transposed([norms[tensor] for tensor in self.tensors], len(self.traced.norms))
+        self.uniforms_of: list[blocked.Column] = []
+        once = self.traced.stages[:-1] or self.traced.noisy or self.staged
+        self.repeatable = not once and self.stages[-1].repeatable
+
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Take the numbers of a step."""
+        if row_of is not self.row_of:  # before it is taken note of: an interrupt in between leaves it to the next step
+            of_rows = {row: self.uniforms.row(row) for row in dict.fromkeys(row_of)}
+            chunks = [of_rows[row_of[tensor]] for tensor in self.tensors]
+            self.uniforms_of = _transposed(chunks, len(self.traced.uniforms))
+        super().prepare(numbers, rows, row_of)
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
+        """Measure; the calls that write, chunk after chunk."""
+        columns, back = self._columns(handed_over)
+        before: list[Sequence[Iterable[Call]]] = []  # gradients in full precision, and noise
+        after: list[Iterable[Iterable[Call]]] = []
+        if self.full_grads is not None:
+            named = dict(zip(self.columns, columns, strict=True))
+            after.append(zip(_assigned(named["half_weight"], named["weight"]), strict=True))
+            if "grad" in named:
+                before.append(list(zip(_assigned(self.full_grads, named["grad"]), strict=True)))
+                columns[self.columns.index("grad")] = self.full_grads
+        arrays = columns[: len(self.traced.arrays)]
+        if self.noises is not None:
+            before.append([self._drawn(*one) for one in zip(self.noises, self.places, strict=True)])
+            arrays.append(self.noises)
+        numbers = self.uniforms_of, self.numbers_of, self.norms.partials
+        for stage, measured in enumerate(self.traced.stages[:-1]):
+            measuring = quietly(self.stages[stage].calls, arrays, *self.scratch[stage], *numbers)
+            commit(_chained(*before, measuring))
+            self.norms.finish(measured.norms)
+        writes = quietly(self.stages[-1].calls, arrays, *self.scratch[-1], *numbers)
+        return itertools.chain(_chained(*before, writes, *after), back)
+
+    def _columns(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[blocked.Column], list[Call]]:
+        """The arrays of every chunk, and the calls that bring back what is computed in copies."""
+        if self.whole:
+            return [handed_over[source] for source in self.sources], []
+        found, back = self.flats(handed_over)
+        chunks = [[vector[where] for vector in found[tensor]] for tensor, where in self.places]
+        return _transposed(chunks, len(self.columns)), back
+
+    def _drawn(self, noise: Host, place: tuple[int, slice]) -> list[Call]:
+        tensor, where = place
+        return normal_calls(noise.reshape(-1), self.keys.key(tensor), where.start)
+
+
+def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[blocked.Column]:
+    return list(zip(*rows, strict=True)) if rows else [()] * width
+
+
+def _assigned(targets: blocked.Column, values: blocked.Column) -> Iterable[Call]:
+    return zip(itertools.repeat(operator.setitem), targets, itertools.repeat(...), values)
+
+
+def _chained(*parts: Iterable[Iterable[Call]]) -> Iterable[Call]:
+    """One call after the other, from the parts of the first chunk to those of the last one."""
+    return itertools.chain.from_iterable(itertools.chain.from_iterable(zip(*parts, strict=True)))

@@ -1,0 +1,188 @@
+"""A plan: one rule over many parameters of one layout, in one pass.
+
+What follows from the rule and from how arrays lie in memory is worked out once: the compiled rule, which arrays go
+through copies, how the elements are divided into chunks. The arrays themselves are handed over with every step; a plan
+holds none of them. A step sets a few numbers and makes one call; a rule with norms makes one more for each stage that
+measures, before anything is written.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.backend import Array
+from mxcore.kernel.run.calls import Call
+from mxcore.kernel.run.layout import Layout, axes_in_memory, check_written, flat, place_of
+from mxcore.kernel.run.noise import Keys
+from mxcore.kernel.rule.norm import CHUNK
+from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.trace import Traced, trace
+
+__all__ = ["FusedPlan", "Uniforms", "chunks_of"]
+
+
+@functools.lru_cache(maxsize=256)
+def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
+    return trace(program, dict(static))
+
+
+class FusedPlan:
+    """One rule over parameters of one dtype, all with the same static numbers.
+
+    Args:
+        program: the rule.
+        static: those of its numbers that are None, booleans or strings.
+        members: the parameters, whose arrays show the layout.
+
+    Raises:
+        RuleError: the rule leaves the language of rules.
+        ValueError: an array cannot be updated in place.
+    """
+
+    shared, repeatable = True, False
+
+    def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
+        self.traced = _traced(program, tuple(sorted(static.items())))
+        first = members[0]
+        self.dtype = first.computed.dtype
+        self.half = first.weight.dtype.name if first.master is not None else None
+        self.columns = (*self.traced.arrays, *(["half_weight"] if self.half else []))
+        self.written = {*self.traced.written, "half_weight"}
+        # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
+        given = ("half_weight" if self.half else "weight", "grad", *["weight"] * bool(self.half), *program.array_slots)
+        self.given = given
+        self.sources = [given.index(name) for name in self.columns]
+        self._check(members)
+        self.axes = [self._axes_of(member) for member in members]
+        self.layouts = [member.layouts for member in members]
+        self.staged = any(
+            flat(member.handed_over[source], axes) is None
+            for member, axes in zip(members, self.axes, strict=True)
+            for source in self.sources
+        )
+        self.sizes, self.chunks = chunks_of(tuple(member.computed.size for member in members), CHUNK)
+        self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
+        self.count = program.row.index("t")
+        self.rows = np.zeros(len(members), np.int64)
+        self.uniforms = Uniforms(self.dtype, self.traced.shared, len(self.traced.uniforms), len(members))
+        self._memory, self._shared, self._noisy = self.uniforms.memory, self.traced.shared, self.traced.noisy
+        self._written: Sequence[Row] | None = None
+        self.row_of: Sequence[int] | None = None
+        self.numbers: Mapping[str, Any] | None = None
+        self.host: list[dict[str, float]] = []
+
+    def _axes_of(self, member: Member) -> list[int]:
+        return list(range(member.weight.ndim)) if self.traced.in_order else axes_in_memory(member.computed)
+
+    def _check(self, members: Sequence[Member]) -> None:
+        for member in members:
+            for name, array in self.written_of(member.handed_over):
+                check_written(f"the {name} of {member.label}", place_of(array))
+
+    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
+        """The arrays of a parameter that a step writes, each with what to call it."""
+        pairs = zip(self.columns, self.sources, strict=True)
+        return [(name.removeprefix("half_"), handed_over[source]) for name, source in pairs if name in self.written]
+
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Compute the numbers of a step; nothing is updated yet."""
+        if numbers is not self.numbers:
+            shared, self.prologue = self.traced.prologue(numbers)
+            self._written = None
+            self._memory[: len(shared)] = shared
+            self.numbers = numbers  # last, as everywhere: an interrupt before it leaves it to the next step
+        if row_of is not self.row_of:
+            self.rows[:], self.row_of = row_of, row_of
+        if rows != self._written:  # parameters that are updated one by one mostly have one and the same row
+            self._written = None  # while it is being written, and if that fails
+            self.host = self.prologue(self._memory, self._shared, rows)
+            self._written = rows
+        if self._noisy:
+            counts = [row[self.count] for row in rows]
+            self.keys.follow([counts[row] for row in row_of])
+
+    def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
+        """The arrays of each parameter as vectors, copies where need be, and the calls that bring results back."""
+        found: list[list[Array]] = []
+        back: list[Call] = []
+        for arrays, axes, ready in zip(zip(*handed_over, strict=True), self.axes, self._ready, strict=True):
+            if ready:
+                found.append([arrays[source] for source in self.sources])
+            else:
+                found.append([self._flat(arrays[source], axes, name, back) for name, source in self._places])
+        return found, back
+
+    @functools.cached_property
+    def _ready(self) -> list[bool]:
+        """Whether all arrays of a parameter are vectors already."""
+        return [not self.staged and all(map(_is_vector, layouts)) for layouts in self.layouts]
+
+    @functools.cached_property
+    def _places(self) -> list[tuple[str, int]]:
+        return list(zip(self.columns, self.sources, strict=True))
+
+    def _flat(self, array: Array, axes: Sequence[int], name: str, back: list[Call]) -> Array:
+        vector = flat(array, axes)
+        if vector is None:
+            ordered = array.transpose(axes)
+            vector = ordered.astype(array.dtype.newbyteorder("="), order="C").reshape(-1)
+            if name in self.written:
+                back.append((ordered.__setitem__, ..., vector.reshape(ordered.shape)))
+        return vector
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
+        """Do all of a step that writes nothing of the program's; the calls that write the rest."""
+        raise NotImplementedError
+
+
+def _is_vector(layout: Layout) -> bool:
+    return layout.is_plain and len(layout.shape) == 1
+
+
+@functools.lru_cache(maxsize=128)
+def chunks_of(sizes: tuple[int, ...], length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Sizes as an array, and (tensor, from, to) for every chunk of so many elements, in order."""
+    size = np.array(sizes, np.int64)
+    counts = -(-size // length)
+    tensors = np.repeat(np.arange(len(size)), counts)
+    begins = (np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)) * length
+    chunks = np.stack([tensors, begins, np.minimum(begins + length, size[tensors])], axis=1)
+    return size, np.ascontiguousarray(chunks, np.int64)
+
+
+class Uniforms:
+    """The numbers of a step, rounded to the dtype of the arrays: the shared ones, and then one row after the other.
+
+    They are written through ctypes, which takes a tenth of the time of an assignment to an array.
+
+    Args:
+        dtype: the dtype of the arrays.
+        shared: how many numbers are the same for all rows.
+        width: how many numbers there are, with these.
+        rows: for how many rows there is room; and later, how many there are.
+    """
+
+    _NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double}
+
+    def __init__(self, dtype: np.dtype[Any], shared: int, width: int, rows: int) -> None:
+        self.dtype, self.shared, self.width, self.rows = dtype, shared, width - shared, rows
+        self.memory: Any = (self._NUMBER[dtype.name] * (shared + rows * self.width))()
+        self.address = ctypes.addressof(self.memory)
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """All of them, up to the row ``rows``, where they lie."""
+        count = self.shared + self.rows * self.width
+        return np.frombuffer(self.memory, self.dtype, count) if count else np.empty(0, self.dtype)
+
+    def row(self, number: int) -> list[Any]:
+        """The shared numbers and those of a row, as arrays without axes, which follow what is written."""
+        values: Any = np.frombuffer(self.memory, self.dtype) if len(self.memory) else ()
+        begin = self.shared + number * self.width
+        return [values[place, ...] for place in (*range(self.shared), *range(begin, begin + self.width))]

@@ -1,0 +1,1 @@
+"""The compiler, the threads, and the native side of a step."""

@@ -1,0 +1,160 @@
+"""A generator of random numbers: draws one after the other from the stream of a key."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.random.fill import fill_normal, fill_uniform, fill_words
+
+__all__ = ["Generator"]
+
+Shape: TypeAlias = int | tuple[int, ...]
+Size: TypeAlias = Shape | None
+Type: TypeAlias = npt.DTypeLike | None
+Array: TypeAlias = npt.NDArray[Any]
+
+_GROUP_BYTES = 128  # of a stream: 32 elements of float32, 16 of float64; each draw begins with a whole group
+
+
+class Generator:
+    """Draws that are a function of a key and of what was drawn before: with fixed bits, on every machine.
+
+    The methods are named like those of :class:`numpy.random.Generator`. A draw without a size is a Python number.
+
+    >>> rng = Generator(7)
+    >>> rng.uniform(size=2).dtype
+    dtype('float64')
+    >>> rng.normal(0, 1, (2, 3), np.float32).shape
+    (2, 3)
+    >>> sorted(rng.permutation(4).tolist())
+    [0, 1, 2, 3]
+
+    Args:
+        key: 128 bits, 0 to 2¹²⁸ - 1.
+        dtype: what the values are for; they are of its precision unless a draw says otherwise.
+        out: an array that the values are for. The first draw of its shape is made in it, if it can be, and returned
+            as this array, so that large arrays are written once.
+    """
+
+    def __init__(self, key: int, dtype: npt.DTypeLike = np.float64, out: Any = None) -> None:
+        self.key = key
+        self.dtype = _precision(np.dtype(dtype))
+        self.position = 0
+        self._out = out if isinstance(out, np.ndarray) and _can_hold(out, self.dtype) else None
+
+    @overload
+    def uniform(self, low: float = ..., high: float = ..., size: None = ..., dtype: Type = ...) -> float: ...
+    @overload
+    def uniform(self, low: float = ..., high: float = ..., size: Shape = ..., dtype: Type = ...) -> Array: ...
+    def uniform(self, low: float = 0.0, high: float = 1.0, size: Size = None, dtype: Type = None) -> Any:
+        """Draw from U[low, high).
+
+        Args:
+            low: the lower bound, which can be drawn.
+            high: the upper bound, which float32 and float64 never reach; float16 and bfloat16 can be rounded to it.
+            size: the shape; None for one Python number.
+            dtype: the type of the array, the generator's unless given.
+
+        Raises:
+            ValueError: the bounds are out of order, or too far apart.
+        """
+        return self._floats(fill_uniform, (low, high), size, dtype)
+
+    @overload
+    def normal(self, loc: float = ..., scale: float = ..., size: None = ..., dtype: Type = ...) -> float: ...
+    @overload
+    def normal(self, loc: float = ..., scale: float = ..., size: Shape = ..., dtype: Type = ...) -> Array: ...
+    def normal(self, loc: float = 0.0, scale: float = 1.0, size: Size = None, dtype: Type = None) -> Any:
+        """Draw from N(loc, scale²); ``size`` and ``dtype`` as in :meth:`uniform`.
+
+        Raises:
+            ValueError: ``scale`` is negative.
+        """
+        return self._floats(fill_normal, (loc, scale), size, dtype)
+
+    @overload
+    def standard_normal(self, size: None = ..., dtype: Type = ...) -> float: ...
+    @overload
+    def standard_normal(self, size: Shape = ..., dtype: Type = ...) -> Array: ...
+    def standard_normal(self, size: Size = None, dtype: Type = None) -> Any:
+        """Draw from N(0, 1)."""
+        return self.normal(0.0, 1.0, size, dtype)
+
+    @overload
+    def integers(self, low: int, high: int | None = ..., size: None = ...) -> int: ...
+    @overload
+    def integers(self, low: int, high: int | None = ..., size: Shape = ...) -> Array: ...
+    def integers(self, low: int, high: int | None = None, size: Size = None) -> Any:
+        """Draw whole numbers from low to high - 1, or from 0 to low - 1, each with the same probability.
+
+        They are remainders of 64 random bits: no probability is off by more than 2⁻⁶⁴.
+
+        Raises:
+            ValueError: there is no such number, or one does not fit into int64.
+        """
+        if high is None:
+            low, high = 0, low
+        if not -(2**63) <= low < high <= 2**63 or high - low == 2**64:
+            raise ValueError(f"integers need low < high within the bounds of int64, got {low!r} and {high!r}")
+        shape = _shape(size)
+        drawn = self._words(math.prod(shape)) % np.uint64(high - low)
+        values = (drawn + np.uint64(low % 2**64)).view(np.int64).reshape(shape)
+        return int(values) if size is None else values
+
+    def permutation(self, rows: int | npt.ArrayLike) -> Array:
+        """The numbers below ``rows`` in random order; or the rows of an array, copied in random order."""
+        count = int(rows) if isinstance(rows, (int, np.integer)) else len(np.asarray(rows))
+        order = np.argsort(self._words(count), kind="stable")
+        return order if isinstance(rows, (int, np.integer)) else np.asarray(rows)[order]
+
+    def shuffle(self, array: Array) -> None:
+        """Bring the rows of an array into random order, in place."""
+        array[...] = self.permutation(array)
+
+    def numpy(self) -> np.random.Generator:
+        """NumPy's generator with this key, for what is not here; its bits are NumPy's to change."""
+        return np.random.Generator(np.random.Philox(key=self.key))
+
+    def _floats(self, fill: Callable[..., None], parameters: tuple[float, float], size: Size, dtype: Type) -> Any:
+        shape, wanted = _shape(size), self.dtype if dtype is None else np.dtype(dtype)
+        values = self._place(shape, _precision(wanted))
+        fill(values, self.key, *parameters, offset=self._advance(values))
+        return float(values) if size is None else values.astype(wanted, copy=False)
+
+    def _place(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+        """Where to draw: the array that the values are for, once, or a new one."""
+        if self._out is None or (self._out.shape, self._out.dtype) != (shape, dtype):
+            return np.empty(shape, dtype)
+        out, self._out = self._out, None
+        return out
+
+    def _words(self, count: int) -> npt.NDArray[np.uint64]:
+        words = np.empty((2, count), np.uint32)
+        fill_words(words, self.key, self._advance(words))
+        joined: npt.NDArray[np.uint64] = words[0] | words[1].astype(np.uint64) << np.uint64(32)
+        return joined
+
+    def _advance(self, values: Array) -> int:
+        """Take as many groups as the values need; return the place of the first element."""
+        start = self.position * _GROUP_BYTES // values.itemsize
+        self.position += -(-values.nbytes // _GROUP_BYTES)
+        return start
+
+
+def _shape(size: Size) -> tuple[int, ...]:
+    return () if size is None else (int(size),) if isinstance(size, (int, np.integer)) else tuple(size)
+
+
+def _precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type to draw in: float32 for itself and for shorter floats (those of ml_dtypes are of kind V)."""
+    return np.dtype(np.float32 if dtype.kind in "fV" and dtype.itemsize <= 4 else np.float64)
+
+
+def _can_hold(out: Array, dtype: np.dtype[Any]) -> bool:
+    flags = out.flags
+    return out.dtype == dtype and bool(flags.c_contiguous and flags.writeable and flags.aligned)

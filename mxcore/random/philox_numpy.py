@@ -1,0 +1,272 @@
+"""Random fills with NumPy: always there, and the reference for the other emitters.
+
+A stream is written through scratch arrays that stay in the processor's cache: a list of calls such as
+``np.multiply(a, b, out)``, bound to them once, is run for each stretch of the stream. Each thread has its own scratch,
+shared by all that it draws.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeGuard
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.kernel.run.calls import Call, commit, quietly
+from mxcore.random.distributions import Distribution
+from mxcore.random.philox import LANES
+from mxcore.random.terms import Operand, Term, Type
+
+__all__ = ["calls", "fill"]
+
+_GROUPS = 1024  # of 8 blocks: a scratch array has 64 KiB
+_SIZE = _GROUPS * LANES
+_DTYPES: dict[Type, Any] = {
+    "u64": np.uint64,
+    "u32": np.uint32,
+    "i32": np.int32,
+    "f32": np.float32,
+    "f64": np.float64,
+    "bool": np.bool_,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "neg": np.negative,
+    "and": np.bitwise_and,
+    "xor": np.bitwise_xor,
+    "shl": np.left_shift,
+    "shr": np.right_shift,
+    "lt": np.less,
+    "sqrt": np.sqrt,
+}
+# What is the same for all elements is arithmetic on Python integers: none of it exceeds 64 bits.
+_ON_INTEGERS: dict[str, Callable[..., int]] = {
+    "add": operator.add,
+    "mul": operator.mul,
+    "and": operator.and_,
+    "xor": operator.xor,
+    "shr": operator.rshift,
+}
+
+
+def fill(
+    distribution: Distribution,
+    out: npt.NDArray[Any],
+    start: int,
+    key: int,
+    stream: int,
+    parameters: Sequence[float] = (),
+    threads: int = 1,  # noqa: ARG001 - every emitter is called alike
+) -> None:
+    """Write elements ``start``, ``start + 1``, … of a stream into the vector ``out``.
+
+    Args:
+        distribution: what to fill it with.
+        out: a contiguous vector of the distribution's type.
+        start: the place of its first element in the stream.
+        key: the low 64 bits of the key.
+        stream: the high 64 bits of the key.
+        parameters: the distribution's parameters.
+        threads: ignored: NumPy draws on one thread.
+    """
+    # In a list first, as a generator is Python. The other emitters say nothing of overflows either.
+    commit(quietly(list, calls(distribution, out, start, key, stream, parameters)))
+
+
+def calls(
+    distribution: Distribution,
+    out: npt.NDArray[Any],
+    start: int,
+    key: int,
+    stream: int,
+    parameters: Sequence[float] = (),
+) -> Iterator[Call]:
+    """The calls that :func:`fill` makes, with the same arguments: each is C all the way, see :func:`commit`.
+
+    They may be kept, and run several times, in any order with other calls; but only in the thread that asked for them.
+    """
+    if not out.size:
+        return
+    group, stop = distribution.group, start + out.size
+    first_group, end_group = start // group, -(-stop // group)
+    # Stretches of one length: the last runs past the end, by little.
+    stretch = _length(_divided_up(end_group - first_group, _divided_up(end_group - first_group, _GROUPS)))
+    bound = _thread.bound(distribution, stretch * LANES)
+    inputs = dict(zip(distribution.parameters, parameters, strict=True), key=key, stream=stream)
+    values = bound.plan.values(inputs)
+    for number in range(first_group, end_group, stretch):
+        begin = number * group
+        low, high = max(start, begin), min(stop, begin + stretch * group)
+        yield operator.setitem, bound.numbers, (), (number * LANES, *values)
+        yield from bound.calls
+        yield operator.setitem, out, slice(low - start, high - start), bound.elements[low - begin : high - begin]
+
+
+def _divided_up(number: int, divisor: int) -> int:
+    return -(-number // divisor)
+
+
+def _length(groups: int) -> int:
+    """A little more, so that calls are bound for few lengths: eight between a power of two and the next."""
+    step = 1 << max(0, groups.bit_length() - 4)
+    return _divided_up(groups, step) * step
+
+
+class _Thread(threading.local):
+    """What one thread computes in: two threads may draw at the same time."""
+
+    def __init__(self) -> None:
+        self.bound = functools.lru_cache(maxsize=128)(self._bound)
+        self.places = np.arange(_SIZE, dtype=np.uint64)
+        self.registers: list[npt.NDArray[np.uint64]] = []
+        self.elements = np.empty(2 * _SIZE, np.uint64)  # a block makes 16 bytes
+
+    def _bound(self, distribution: Distribution, size: int) -> _Bound:
+        plan = _plan(distribution)
+        self.registers += (np.empty(_SIZE, np.uint64) for _ in range(plan.registers - len(self.registers)))
+        return _Bound(plan, distribution, size, self)
+
+
+class _Bound:
+    """The calls that compute a distribution for some number of blocks, bound to scratch arrays.
+
+    They start at the block ``numbers["block"]``, with what is the same for all elements beside it.
+    """
+
+    def __init__(self, plan: _Plan, distribution: Distribution, size: int, scratch: _Thread) -> None:
+        self.plan, self.numbers = plan, np.empty((), plan.numbers)
+        cells: list[Any] = []
+        for kind, place, type in plan.cells:
+            if kind == "register":
+                cells.append(scratch.registers[place].view(_DTYPES[type])[:size])
+            else:  # an array without axes: NumPy takes it faster than a scalar
+                cells.append(self.numbers[f"{place} {type}"] if kind == "uniform" else np.array(place, _DTYPES[type]))
+        self.calls: list[Call] = [(np.add, scratch.places[:size], self.numbers["block"], cells[plan.block])]
+        for operation, pick in plan.calls:
+            self.calls += _listed(operation, *pick(cells))
+        self.elements = scratch.elements.view(_DTYPES[distribution.type])[: size * distribution.per_block]
+        tile = self.elements.reshape(-1, distribution.per_block, LANES)
+        for place, cell in enumerate(plan.elements):
+            self.calls.append((operator.setitem, tile[:, place], ..., cells[cell].reshape(-1, LANES)))
+
+
+def _listed(operation: str, *cells: Any) -> list[Call]:
+    """The calls of an operation, the last of whose cells is its result."""
+    *operands, out = cells
+    if operation in ("word", "to_float"):
+        return [(operator.setitem, out, ..., *operands)]
+    if operation != "where":
+        return [(_FUNCTIONS[operation], *operands, out)]
+    # By bits, b ^ ((a ^ b) * mask): a copy under a mask would branch for each element, half of the time in vain.
+    condition, *others = operands
+    a, b, out = (array.view(f"u{array.itemsize}") for array in (*others, out))
+    return [(np.bitwise_xor, a, b, out), (np.multiply, out, condition, out), (np.bitwise_xor, out, b, out)]
+
+
+@attrs.frozen(slots=False)
+class _Plan:
+    """The calls of a distribution, before they are bound.
+
+    Args:
+        uniform: the terms that are the same for all elements.
+        registers: how many scratch arrays there are.
+        cells: everything that the calls take, each a kind, a place and a type: a ``"register"`` and its number, a
+            ``"uniform"`` term and its number, or a ``"constant"`` and its value.
+        calls: operations, and what picks the operands and the result of each from the cells.
+        block: the cell of the blocks' numbers.
+        elements: the cells of the elements of a block.
+    """
+
+    uniform: list[Term]
+    registers: int
+    cells: list[tuple[str, Any, Type]]
+    calls: Sequence[tuple[str, Callable[[Sequence[Any]], tuple[Any, ...]]]]
+    block: int
+    elements: list[int]
+
+    @functools.cached_property
+    def _uniform_cells(self) -> list[tuple[int, Type]]:
+        return [(place, type) for kind, place, type in self.cells if kind == "uniform"]
+
+    @functools.cached_property
+    def numbers(self) -> np.dtype[Any]:
+        """The dtype of a record of a block's number and of the uniform cells."""
+        fields = [(f"{place} {type}", _DTYPES[type]) for place, type in self._uniform_cells]
+        return np.dtype([("block", np.uint64), *fields], align=True)
+
+    def values(self, inputs: dict[str, Any]) -> list[Any]:
+        """What the uniform cells hold, in order, for these values of the uniform inputs, by name."""
+        found: dict[int, Any] = {}
+        for term in self.uniform:
+            operands = [found[x.number] if isinstance(x, Term) else x for x in term.operands]
+            found[term.number] = _ON_INTEGERS[term.operation](*operands) if operands else inputs[term.operation]
+        return [found[place] for place, _ in self._uniform_cells]
+
+
+@functools.cache
+def _plan(distribution: Distribution) -> _Plan:
+    recorder, elements = distribution.record()
+    register_of = _registers(recorder.terms, elements)
+    cells: dict[tuple[str, Any, Type], int] = {}
+
+    def cell(operand: Operand, type: Type) -> int:
+        if not isinstance(operand, Term):
+            key = ("constant", operand, type)
+        elif operand.uniform:
+            key = ("uniform", operand.number, type)
+        else:
+            key = ("register", register_of[operand.number], operand.type)
+        return cells.setdefault(key, len(cells))
+
+    calls = []
+    for term in recorder.terms:
+        if term.uniform or not term.operands or term.operation == "reinterpret":
+            continue
+        places = [cell(operand, term.works_in) for operand in term.operands]
+        calls.append((term.operation, operator.itemgetter(*places, cell(term, term.type))))
+    block, ends = cell(recorder.terms[0], "u64"), [cell(element, element.type) for element in elements]
+    uniform = [term for term in recorder.terms if term.uniform]
+    return _Plan(uniform, len(set(register_of.values())), list(cells), calls, block, ends)
+
+
+def _registers(terms: Sequence[Term], elements: Sequence[Term]) -> dict[int, int]:
+    """The scratch array of each term that varies, by its number: one that is free by then, in a linear scan."""
+    varying = [term for term in terms if not term.uniform]
+    memory = _memory(varying)
+    last = {memory[x.number]: term.number for term in varying for x in term.operands if _varies(x)}
+    last |= {memory[element.number]: len(terms) for element in elements}
+    register_of: dict[int, int] = {}
+    free: list[int] = []
+    for term in varying:
+        owner = memory[term.number]
+        if owner == term.number:
+            # Taken before those of the operands are given back: NumPy copies what it would read and write as two types.
+            register_of[owner] = free.pop() if free else len(set(register_of.values()))
+        register_of[term.number] = register_of[owner]
+        ended = {memory[x.number] for x in term.operands if _varies(x)}
+        free += [register_of[number] for number in ended if last[number] == term.number]
+    return register_of
+
+
+def _memory(terms: Sequence[Term]) -> dict[int, int]:
+    """Whose memory each term is kept in: its own, or that of what it is a view of."""
+    memory: dict[int, int] = {}
+    for term in terms:
+        viewed = [memory[x.number] for x in term.operands if isinstance(x, Term) and term.operation == "reinterpret"]
+        memory[term.number] = viewed[0] if viewed else term.number
+    return memory
+
+
+_thread = _Thread()
+
+
+def _varies(operand: Operand) -> TypeGuard[Term]:
+    return isinstance(operand, Term) and not operand.uniform

@@ -1,0 +1,102 @@
+"""What a saved state says about an updater: the JSON manifest beside the arrays.
+
+It names the class of the optimizer and what wrote it, and has the settings, counters and schedule; and of each
+parameter, which of the arrays are its slots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mxcore import catalogue
+from mxcore.step.codec import by_slot
+from mxcore.state.tensorfile import Packer
+
+if TYPE_CHECKING:
+    from mxcore.optimizer import Index, Optimizer
+    from mxcore.catalogue.registry import Registry
+    from mxcore.updater import Updater
+
+__all__ = ["FORMAT", "describe", "describe_schedule", "pack_state", "provenance", "settings_of", "slot_names"]
+
+FORMAT = 1
+# Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
+_ELSEWHERE = {
+    "idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult",
+}  # fmt: skip
+
+
+def pack_state(packer: Packer, updater: Updater, index: Index) -> dict[str, Any]:
+    """What is kept for one parameter, slot by slot where the optimizer names them."""
+    name = updater.optimizer.idx2name.get(index)
+    label = f"state/{name or repr(index)}"
+    names = slot_names(updater.optimizer)
+    # None where an author's own `create_state` made it without declaring any slots.
+    named = None if names is None else by_slot(updater.states[index], names)
+    entry: dict[str, Any] = {"index": index, "name": name}
+    if index in updater.worker_states:
+        entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
+    if named is None:
+        return {**entry, "state": packer.pack(updater.states[index], label)}
+    return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}
+
+
+def slot_names(optimizer: Optimizer) -> list[str] | None:
+    """The slots that an optimizer keeps as arrays; None where it has no rule and names none."""
+    if type(optimizer).rule is None and not optimizer.slots:
+        return None
+    return [slot.name for slot in optimizer.state_slots() if not slot.on_host]
+
+
+def describe(optimizer: Optimizer) -> dict[str, Any]:
+    """An optimizer as JSON: which class it is, its settings, counters and schedule, and those of one that it wraps."""
+    from mxcore.optimizer import Optimizer, registry
+
+    wrapped = {name: value for name, value in vars(optimizer).items() if isinstance(value, Optimizer)}
+    return {
+        **provenance(optimizer, registry),
+        "settings": settings_of(optimizer),
+        "multipliers": [_pairs(optimizer.lr_mult), _pairs(optimizer.wd_mult)],
+        "num_update": optimizer.num_update,
+        "counts": {str(device): _pairs(counts) for device, counts in optimizer._all_index_update_counts.items()},
+        "host_numbers": _pairs(optimizer.host_numbers),
+        "schedule": describe_schedule(optimizer.lr_scheduler),
+        "wrapped": {name: describe(inner) for name, inner in wrapped.items()},
+    }
+
+
+def describe_schedule(scheduler: Any) -> dict[str, Any] | None:
+    """A scheduler as JSON, if there is one."""
+    from mxcore.lr_scheduler import registry
+
+    return scheduler and {**provenance(scheduler, registry), "settings": settings_of(scheduler)}
+
+
+def provenance(instance: object, registry: Registry[Any]) -> dict[str, Any]:
+    """What an object is an instance of: a name, and the plugin and its version that offer it."""
+    name = registry.name_of(type(instance))
+    known = [record for record in catalogue.records(registry.kind) if record.name == name]
+    record = known[0] if known and name not in registry.classes else None
+    return {
+        "name": name,
+        "distribution": record and record.distribution,
+        "version": record and record.version,
+    }
+
+
+def _pairs(table: Mapping[Any, Any]) -> list[list[Any]]:
+    """A dict as JSON that keeps 0 and "0" apart."""
+    return [[key, value] for key, value in table.items()]
+
+
+def settings_of(instance: object) -> dict[str, Any]:
+    """The attributes of an object that are numbers, text, None, or lists of these: hyper-parameters and positions."""
+    values = vars(instance) if hasattr(instance, "__dict__") else {}
+    return {name: value for name, value in values.items() if name not in _ELSEWHERE and _is_plain(value)}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return isinstance(value, (bool, int, float, str, type(None)))

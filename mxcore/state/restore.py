@@ -1,0 +1,245 @@
+"""Let an updater go on from a saved state: see whether all of it fits, and only then change anything."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import attrs
+
+from mxcore import random
+from mxcore.backend import Array, backend_of
+from mxcore.state.manifest import FORMAT, describe_schedule, provenance, settings_of, slot_names
+from mxcore.step import Counts, count_in
+from mxcore.step.codec import packed
+from mxcore.state.tensorfile import Host, map_arrays, parse, unpack
+from mxcore.watched import Watched
+
+if TYPE_CHECKING:
+    from mxcore.optimizer import Index, Optimizer
+    from mxcore.catalogue.registry import Registry
+    from mxcore.updater import Updater
+
+__all__ = ["restore"]
+
+
+def restore(
+    updater: Updater, data: bytes, params: Mapping[str, Array] | None = None, source: str = "the text given"
+) -> dict[str, Host]:
+    """Let ``updater`` go on from the bytes of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`."""
+    arrays, manifest = parse(data, source)
+    if manifest.get("format") != FORMAT:
+        raise ValueError(f"{source} holds format {manifest.get('format')!r} of a state, this mxcore reads {FORMAT}")
+    problems: list[str] = []
+    optimizer = _settled(updater.optimizer, manifest, problems)
+    indices = _indices(optimizer, manifest["states"], problems)
+    entries = list(zip(indices, manifest["states"], strict=True))
+    states = {index: _unpack_state(entry, arrays) for index, entry in entries}
+    workers = {index: unpack(entry["workers"], arrays) for index, entry in entries if "workers" in entry}
+    present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts afresh
+    problems += _differences(optimizer, manifest["states"], present, states)
+    saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
+    problems += _misfits(params or {}, saved)
+    if problems:
+        raise ValueError(f"{source} does not fit this updater:\n- " + "\n- ".join(problems))
+    _warn_about(_changes(updater.optimizer, optimizer))
+    _commit(updater, optimizer, manifest, states, {entry["index"]: index for index, entry in entries})
+    updater.worker_states = workers
+    for name, array in (params or {}).items():
+        backend_of(array).fill(array, saved[name])
+    return saved
+
+
+def _settled(optimizer: Optimizer, manifest: Mapping[str, Any], problems: list[str]) -> Optimizer:
+    """A copy of the optimizer with the settings, counters and schedule of the file."""
+    from mxcore.optimizer import registry
+
+    saved = manifest["optimizer"]
+    if saved["name"] != registry.name_of(type(optimizer)) and manifest["restore_optimizer"]:
+        return _recreated(optimizer, saved, problems)
+    return _with_settings(optimizer, saved, problems)
+
+
+def _recreated(former: Optimizer, saved: Mapping[str, Any], problems: list[str]) -> Optimizer:
+    """A new optimizer of the class that was saved, for the parameters of the former one."""
+    from mxcore import lr_scheduler, optimizer
+
+    given = {"param_idx2name": former.idx2name, "param_dict": former.param_dict}
+    if saved["schedule"]:
+        given["lr_scheduler"] = _created(lr_scheduler.registry, saved["schedule"], {})
+    created = cast("Optimizer", _created(optimizer.registry, saved, given))
+    created.sym_info = former.sym_info
+    return _with_settings(created, saved, problems)
+
+
+def _created(registry: Registry[Any], saved: Mapping[str, Any], given: dict[str, Any]) -> Any:
+    cls = registry.get(saved["name"])
+    fields = attrs.fields(cls) if attrs.has(cls) else ()
+    arguments = {field.alias: saved["settings"][field.name] for field in fields if field.name in saved["settings"]}
+    return cls(**arguments, **given)
+
+
+def _with_settings(optimizer: Optimizer, saved: Mapping[str, Any], problems: list[str]) -> Optimizer:
+    from mxcore.optimizer import registry
+
+    own = provenance(optimizer, registry)
+    if (saved["name"], saved["distribution"]) != (own["name"], own["distribution"]):
+        of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (saved, own)]
+        problems.append(f"it was saved by the optimizer {of[0]}, the updater has {of[1]}")
+        return optimizer
+    settled = _clone(optimizer)
+    _assign(settled, saved["settings"], problems)
+    settled.lr_scheduler = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
+    for name, inner in saved["wrapped"].items():
+        object.__setattr__(settled, name, _with_settings(getattr(optimizer, name), inner, problems))
+    return settled
+
+
+def _clone(optimizer: Optimizer) -> Optimizer:
+    """A shallow copy that asks the optimizer for nothing: one that delegates to another may not be able to answer."""
+    clone = object.__new__(type(optimizer))
+    vars(clone).update(vars(optimizer))
+    return clone
+
+
+def _settled_schedule(scheduler: Any, saved: Mapping[str, Any] | None, problems: list[str]) -> Any:
+    own = describe_schedule(scheduler)
+    names = [one["name"] if one else None for one in (saved, own)]
+    if names[0] != names[1]:
+        problems.append(f"it was saved with the lr_scheduler {names[0]!r}, the optimizer has {names[1]!r}")
+    if saved is None or own is None or names[0] != names[1] or saved["settings"] == own["settings"]:
+        return scheduler
+    settled = copy.copy(scheduler)
+    _assign(settled, saved["settings"], problems)
+    return settled
+
+
+def _assign(instance: object, settings: Mapping[str, Any], problems: list[str]) -> None:
+    for name, value in settings.items():
+        kept = getattr(instance, name, None)
+        try:
+            setattr(instance, name, tuple(value) if isinstance(kept, tuple) and isinstance(value, list) else value)
+        except (ValueError, TypeError, AttributeError) as error:
+            problems.append(f"{type(instance).__name__} refuses what was saved as {name!r}: {error}")
+
+
+def _indices(optimizer: Optimizer, entries: list[dict[str, Any]], problems: list[str]) -> list[Index]:
+    """Where each saved state belongs: by the name of its parameter if there are names, else by index."""
+    by_name = {name: index for index, name in optimizer.idx2name.items()}
+    unknown = [entry["name"] for entry in entries if by_name and entry["name"] and entry["name"] not in by_name]
+    problems += [f"it has the parameter {name!r}, which the updater does not have" for name in unknown]
+    return [by_name.get(entry["name"], entry["index"]) if entry["name"] else entry["index"] for entry in entries]
+
+
+def _unpack_state(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
+    if "state" in entry:
+        return unpack(entry["state"], arrays)
+    slots = {name: unpack(packed, arrays) for name, packed in entry["slots"].items()}
+    has_master, master = "master" in slots, slots.pop("master", None)
+    values = list(slots.values())
+    return (master, packed(values)) if has_master else packed(values)
+
+
+def _differences(
+    optimizer: Optimizer,
+    entries: list[dict[str, Any]],
+    present: Mapping[Index, Any],
+    loaded: Mapping[Index, Any],
+) -> list[str]:
+    """Where the state of a rule has other slots, or other shapes or dtypes, than this updater keeps."""
+    names = slot_names(optimizer)
+    if names is None:
+        return []
+    found = {tuple(name for name in entry.get("slots", ()) if name != "master") for entry in entries}
+    if found - {tuple(names)}:
+        return [
+            f"it has the slots {', '.join(slots) or 'none'}, the updater {', '.join(names) or 'none'}"
+            for slots in found
+        ]
+    both = {index: (_layout(present[index]), _layout(loaded[index])) for index in present if index in loaded}
+    return [
+        f"parameter {index!r} has a state of {here}, the file {there}"
+        for index, (here, there) in both.items()
+        if here != there
+    ]
+
+
+def _layout(state: Any) -> list[str]:
+    found: list[str] = []
+    map_arrays(state, lambda array: found.append(f"{array.dtype}{list(array.shape)}"))
+    return found
+
+
+def _misfits(params: Mapping[str, Array], saved: Mapping[str, Host]) -> list[str]:
+    missing = [f"it has no params {name!r}" for name in params if name not in saved]
+    both = {name: (_layout(array), _layout(saved[name])) for name, array in params.items() if name in saved}
+    return missing + [
+        f"params {name!r} are {here[0]}, in the file {there[0]}"
+        for name, (here, there) in both.items()
+        if here != there
+    ]
+
+
+def _changes(before: Optimizer, after: Optimizer) -> list[str]:
+    if type(before) is not type(after):
+        return [f"the optimizer, now {type(after).__name__}"]
+    old, new = settings_of(before), settings_of(after)
+    return [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if new[name] != old.get(name)]
+
+
+def _warn_about(changes: list[str]) -> None:
+    if changes:
+        warnings.warn(f"taken from the file: {', '.join(changes)}", UserWarning, stacklevel=4)
+
+
+def _commit(
+    updater: Updater,
+    optimizer: Optimizer,
+    manifest: Mapping[str, Any],
+    states: dict[Index, Any],
+    moved: Mapping[Index, Index],
+) -> None:
+    if type(optimizer) is type(updater.optimizer):
+        _overwrite(updater.optimizer, optimizer)
+    else:
+        updater.optimizer = optimizer
+    count_in(updater.optimizer, updater.tally)
+    _set_tables(updater.optimizer, manifest["optimizer"], moved)
+    updater.states = states
+    updater.states_synced = dict.fromkeys(states, False)
+    random.set_state(manifest["random"])
+
+
+def _overwrite(optimizer: Optimizer, settled: Optimizer) -> None:
+    """Let an optimizer, its scheduler and what it wraps keep their identity, and take what was loaded."""
+    from mxcore.optimizer import Optimizer
+
+    for name, value in vars(settled).items():
+        kept = vars(optimizer).get(name)
+        if isinstance(kept, Optimizer) and isinstance(value, Optimizer):
+            _overwrite(kept, value)
+        elif name == "lr_scheduler" and value is not None:
+            vars(kept).update(vars(value))
+        else:
+            vars(optimizer)[name] = value
+
+
+def _set_tables(optimizer: Optimizer, saved: Mapping[str, Any], moved: Mapping[Index, Index]) -> None:
+    """Set what is kept by parameter. A wrapping optimizer that keeps none of it reads that of the wrapped one."""
+
+    def table(pairs: list[list[Any]]) -> Watched[Any, Any]:
+        return Watched({moved.get(key, key): value for key, value in pairs})
+
+    own = vars(optimizer)
+    if "_counting" in own:
+        optimizer.num_update = saved["num_update"]
+        optimizer.lr_mult, optimizer.wd_mult = map(table, saved["multipliers"])
+        optimizer.host_numbers = table(saved["host_numbers"])
+    for device, pairs in saved["counts"].items():
+        counts = optimizer._all_index_update_counts.setdefault(int(device), Counts())
+        counts.clear()
+        counts.update(table(pairs))
+    for name, inner in saved["wrapped"].items():
+        _set_tables(getattr(optimizer, name), inner, moved)

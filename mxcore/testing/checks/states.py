@@ -1,0 +1,181 @@
+"""What an optimizer keeps between steps."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mxcore as mx
+from mxcore.lr_scheduler import LRScheduler
+from mxcore.optimizer import Optimizer, Updater
+from mxcore.testing.check import NotRun, check, expect, same
+from mxcore.testing.steps import NAMES, gradients, leaves, run, start, values, weights
+from mxcore.testing.subject import Subject
+
+
+@check("optimizer")
+def slots_are_named_and_used(subject: Subject) -> None:
+    """Every array of the state is a slot with a name of its own, and every slot changes in the course of a few steps.
+
+    Names are what a file is read by; a slot that never changes is memory for nothing, or a mean that is never kept.
+    """
+    updater = start(subject)
+    slots = [slot.name for slot in updater.optimizer.state_slots() if not slot.on_host]
+    created = [np.array(leaf) for leaf in leaves(updater.optimizer.create_state(0, weights()[0]))]
+    expect(len(set(slots)) == len(slots) == len(created), f"the state has {len(created)} arrays for the slots {slots}")
+    params, idle = weights(), set(slots)
+    for step in range(1, 6):
+        run(updater, range(step, step + 1), params)
+        for name, before, after in zip(slots, created, leaves(updater.states[0]), strict=True):
+            idle -= set() if np.array_equal(before, after) else {name}
+    expect(not idle, f"after each of five updates these slots were as they had been: {', '.join(sorted(idle))}")
+
+
+@check("optimizer")
+def resuming_is_exact(subject: Subject) -> None:
+    """A run that is saved in the middle and goes on in a new updater has the bits of one that was not interrupted.
+
+    State that lives anywhere but in the state, or loses digits in the file, makes long runs unrepeatable.
+    """
+    through, first, resumed = (_scheduled(subject) for _ in range(3))
+    wanted = run(through, range(1, 9))
+    params = run(first, range(1, 5))
+    resumed.set_states(first.get_states())
+    run(resumed, range(5, 9), params)
+    same(values(resumed, params), values(through, wanted), "after resuming, weights and states")
+
+
+def _scheduled(subject: Subject) -> Updater:
+    """An updater whose rate falls, so that a lost count shows."""
+    schedule = Falling(base_lr=0.05)
+    return start(subject, learning_rate=None, lr_scheduler=schedule)
+
+
+class Falling(LRScheduler):
+    """The rate that a run is resumed with, which shows a count that was lost."""
+
+    def rate(self, t: Any) -> Any:  # noqa: D102
+        return self.base_lr / (1 + t // 3)
+
+
+@check("optimizer")
+def resuming_finds_parameters_by_name(subject: Subject) -> None:
+    """A saved run goes on with its parameters in another order, found by their names.
+
+    The order of a model's parameters is an accident of its code.
+    """
+    first, through = start(subject), start(subject)
+    wanted, params = run(through, range(1, 7)), run(first, range(1, 4))
+    again = start(subject, param_idx2name={2 - index: name for index, name in NAMES.items()})
+    again.set_states(first.get_states())
+    for step in range(4, 7):
+        for index, grad in enumerate(gradients(step)):
+            again(2 - index, grad, params[index])
+    same(params, wanted, "with the parameters in another order, weights")
+
+
+_GO_ON = """
+import ast, importlib, sys
+from mxcore.testing.checks.states import go_on
+module, name, settings, file, first, last = sys.argv[1:]
+go_on(getattr(importlib.import_module(module), name), ast.literal_eval(settings), file, range(int(first), int(last)))
+"""
+
+
+@check("optimizer")
+def resuming_works_in_a_new_process(subject: Subject) -> None:
+    """A file of one process is read by another, which goes on to the same bits.
+
+    What a module keeps outside of the state is gone with its process.
+    """
+    cls = subject.cls
+    if subject.settings != cls.examples[0]:
+        return  # a process takes time; the other settings resume within this one
+    if not subject.importable or subject.text is None:
+        raise NotRun(f"another process cannot make {subject}")
+    with tempfile.TemporaryDirectory() as folder:
+        here, there = Path(folder, "here"), Path(folder, "there")
+        through = start(subject)
+        wanted = run(through, range(1, 7))
+        go_on(cls, subject.settings, str(there), range(1, 4), fresh=True)
+        here.write_bytes(there.read_bytes())
+        arguments = [cls.__module__, cls.__name__, subject.text, str(there), "4", "7"]
+        done = subprocess.run([sys.executable, "-c", _GO_ON, *arguments], capture_output=True, text=True, check=False)
+        expect(done.returncode == 0, f"the other process says: {done.stderr.strip()[-300:]}")
+        expect(here.read_bytes() != there.read_bytes(), "the other process has written nothing")
+        params, again = weights(), start(subject)
+        mx.load_state(there, again, dict(zip(NAMES.values(), params, strict=True)))
+        same(values(again, params), values(through, wanted), "from another process, weights and states")
+
+
+def go_on(cls: type[Optimizer], settings: Mapping[str, Any], file: str, steps: range, *, fresh: bool = False) -> None:
+    """Take some steps from a file to the same file, in this process."""
+    params, updater = weights(), start(Subject(cls, settings))
+    named = dict(zip(NAMES.values(), params, strict=True))
+    if not fresh:
+        mx.load_state(file, updater, named)
+    run(updater, steps, params)
+    mx.save_state(file, updater, named)
+
+
+@check("optimizer")
+def loaded_states_are_nobody_elses(subject: Subject) -> None:
+    """Two updaters that load the same state, and the one that it came from, share no memory.
+
+    Otherwise a step of one is a step of the other.
+    """
+    first = start(subject)
+    run(first, range(1, 3))
+    text, others = first.get_states(), [start(subject), start(subject)]
+    for other in others:
+        other.set_states(text)
+    mine = [leaf for index in NAMES for leaf in leaves(first.states[index])]
+    for one, updater in ((0, others[0]), (1, others[1])):
+        theirs = [leaf for index in NAMES for leaf in leaves(updater.states[index])]
+        expect(
+            not any(np.shares_memory(a, b) for a in mine for b in theirs),
+            f"updater {one} shares memory with another one that holds the same state",
+        )
+        mine += theirs
+
+
+@check("optimizer")
+def instances_share_nothing(subject: Subject) -> None:
+    """Two instances that take turns do what each would do alone.
+
+    A default that is one list for all, or a state that belongs to the class, couples them.
+    """
+    alone = run(start(subject), range(1, 4))
+    one, other, mine, theirs = start(subject), start(subject), weights(), weights()
+    for step in range(1, 4):
+        run(one, range(step, step + 1), mine)
+        run(other, range(10 * step, 10 * step + 2), theirs)
+    same(mine, alone, "beside another instance, weights")
+
+
+@check("optimizer")
+def workers_are_told_apart_or_refused(subject: Subject) -> None:
+    """``worker=`` keeps something for each worker, or is refused before anything changes.
+
+    An argument that is accepted and ignored is a wrong result.
+    """
+    updater, weight = start(subject), weights()[0]
+    grad = gradients(1)[0]
+    if subject.cls.update_from_worker is not Optimizer.update_from_worker:
+        updater(0, grad, weight, worker="a")
+        expect(list(updater.worker_states[0]) == ["a"], f"of worker 'a' there is {dict(updater.worker_states)}")
+        return
+    try:
+        updater(0, grad, weight, worker="a")
+    except ValueError as error:
+        expect("worker" in str(error), f"worker='a' is refused with {str(error)!r}")
+    else:
+        expect(False, "worker='a' is accepted, but update_from_worker is not overridden")
+    same([weight], weights()[:1], "after the refusal, the weight")
+    expect(not updater.states and not updater.optimizer.num_update, "the refused update was counted")

@@ -19,8 +19,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.declarations import hyperparameter, hyperparameters, integer, number, one_of, optional
 from mxcore.catalogue.registry import Registry
+from mxcore.declarations import hyperparameter, hyperparameters, integer, number, one_of, optional
 
 __all__ = ["LRScheduler", "alias", "create", "evaluate", "register"]
 

@@ -21,6 +21,7 @@ import numpy as np
 from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.backend.checks import in_lists
+from mxcore.catalogue.registry import Registry
 from mxcore.declarations import (
     boolean,
     hyperparameter,
@@ -31,7 +32,6 @@ from mxcore.declarations import (
     positive,
 )
 from mxcore.kernel import Decay, Slot
-from mxcore.catalogue.registry import Registry
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.codec import packed
 from mxcore.updater import Updater, get_updater

@@ -21,9 +21,6 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from mxcore.kernel import Member, Plan, Program
-
 __all__ = [
     "LIBRARIES",
     "Array",
@@ -93,9 +90,6 @@ class Backend(Protocol):
 
     def is_writable(self, array: Array) -> bool:
         """Whether ``array`` may be updated in place."""
-
-    def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        """A plan of a rule over parameters of one dtype, specialised for its static numbers."""
 
 
 @functools.cache

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,8 +17,6 @@ import numpy.typing as npt
 from mxcore import catalogue
 from mxcore.backend import Array, BackendError
 from mxcore.backend.cuda import Cuda
-from mxcore.kernel import Member, Plan, Program
-from mxcore.kernel.run.direct import DirectPlan
 
 
 class CupyBackend:
@@ -76,11 +73,3 @@ class CupyBackend:
 
     def is_writable(self, array: Array) -> bool:
         return True  # CuPy has no read-only arrays
-
-    def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        if not members[0].computes_in_place:
-            return DirectPlan(self, program, static, members)
-        # With the emitter: for the first update, not for the import.
-        from mxcore.kernel.run.device import DevicePlan
-
-        return DevicePlan(self.cuda, program, static, members)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -10,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array
-from mxcore.kernel import Member, Plan, Program
-from mxcore.kernel.run.direct import DirectPlan
 
 _LINE = 64
 """Bytes of a cache line, and of the longest vectors of a processor."""
@@ -64,11 +61,3 @@ class NumpyBackend:
 
     def is_writable(self, array: Array) -> bool:
         return bool(array.flags.writeable)
-
-    def plan(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        if not members[0].computes_in_place:
-            return DirectPlan(self, program, static, members)
-        # With their emitters: for the first update, not for the import.
-        from mxcore.kernel.run.host import on_host
-
-        return on_host(program, static, members)

@@ -19,7 +19,19 @@ from mxcore.catalogue.faults import broken, fault
 from mxcore.catalogue.finding import algorithms, find, find_all, load, load_record
 from mxcore.catalogue.published import how_to_install, known_names
 from mxcore.catalogue.reading import prefer, records, refresh, strict, survey
-from mxcore.catalogue.record import ALGORITHMS, GROUPS, BlockedPluginError, BrokenPluginError, DuplicateNameError, IncompatiblePluginError, NotInstalledError, PluginError, Record, UnknownNameError, canonical
+from mxcore.catalogue.record import (
+    ALGORITHMS,
+    GROUPS,
+    BlockedPluginError,
+    BrokenPluginError,
+    DuplicateNameError,
+    IncompatiblePluginError,
+    NotInstalledError,
+    PluginError,
+    Record,
+    UnknownNameError,
+    canonical,
+)
 
 __all__ = [
     "ALGORITHMS",

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxcore.catalogue.record import BlockedPluginError, BrokenPluginError, DuplicateNameError, IncompatiblePluginError, PluginError, Record
+from mxcore.catalogue.record import (
+    BlockedPluginError,
+    BrokenPluginError,
+    DuplicateNameError,
+    IncompatiblePluginError,
+    PluginError,
+    Record,
+)
 
 __all__ = ["broken", "fault", "remedy"]
 

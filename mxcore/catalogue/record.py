@@ -7,7 +7,20 @@ from typing import Literal
 
 import attrs
 
-__all__ = ["ALGORITHMS", "GROUPS", "BlockedPluginError", "BrokenPluginError", "DuplicateNameError", "IncompatiblePluginError", "NotInstalledError", "PluginError", "Record", "Status", "UnknownNameError", "canonical"]
+__all__ = [
+    "ALGORITHMS",
+    "GROUPS",
+    "BlockedPluginError",
+    "BrokenPluginError",
+    "DuplicateNameError",
+    "IncompatiblePluginError",
+    "NotInstalledError",
+    "PluginError",
+    "Record",
+    "Status",
+    "UnknownNameError",
+    "canonical",
+]
 
 GROUPS: Mapping[str, str] = {
     "optimizer": "mxcore.optimizers",

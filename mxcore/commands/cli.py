@@ -20,7 +20,10 @@ __all__ = ["main"]
 _LATE = {
     "bench": ("mxcore.bench.command", "Time the optimizers against other libraries and against what memory allows."),
     "check": ("mxcore.testing.command", "Check whether algorithms do what every user of mxcore relies on."),
-    "doctor": ("mxcore.commands.doctor.command", "Say what is installed and in use, what is wrong with it, and what to do."),
+    "doctor": (
+        "mxcore.commands.doctor.command",
+        "Say what is installed and in use, what is wrong with it, and what to do.",
+    ),
     "new": ("mxcore.new", "Scaffold an optimizer, an initializer or a scheduler: a project with tests and CI."),
     "plot": ("mxcore.plotting.command", "Draw schedules, or the paths of optimizers on a test function."),
 }

@@ -16,7 +16,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-from mxcore.kernel.run.layout import address
 from mxcore.native.compile import compile_ir
 
 __all__ = ["DONE", "MOVED", "RECORD", "WRITTEN", "Driver", "JobField", "PoolField", "driver"]
@@ -76,11 +75,11 @@ class Driver:
         probe = [np.arange(12, dtype=np.float32).reshape(3, 4)[:, ::2]]
         lengths, strides = (np.array(pair, np.int64) for pair in (probe[0].shape, probe[0].strides))
         kept = ctypes.c_uint64()
-        expected = (id(np.ndarray), id(probe[0].dtype), 2, address(lengths), address(strides), 0x500, 0x500)
+        expected = (id(np.ndarray), id(probe[0].dtype), 2, lengths.ctypes.data, strides.ctypes.data, 0x500, 0x500)
         record = (ctypes.c_uint64 * RECORD)(*expected, ctypes.addressof(kept))
         job = (ctypes.c_uint64 * JobField.WORDS)()
         job[JobField.LISTS], job[JobField.LENGTHS], job[JobField.RECORDS] = id(probe), 1, ctypes.addressof(record)
-        return bool(self.look(ctypes.addressof(job)) == DONE and kept.value == address(probe[0]))
+        return bool(self.look(ctypes.addressof(job)) == DONE and kept.value == probe[0].ctypes.data)
 
 
 @functools.cache

@@ -11,8 +11,8 @@ import click
 from mxcore import catalogue
 from mxcore.commands.choice import Choice, ChoiceError, parse
 from mxcore.commands.options import OneLineCommand, RefusedError, picture
-from mxcore.testing.functions import FUNCTIONS
 from mxcore.plotting import paths, save, schedules
+from mxcore.testing.functions import FUNCTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

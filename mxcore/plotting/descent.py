@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore import random
-from mxcore.testing.functions import FUNCTIONS, Function
 from mxcore.optimizer import Optimizer, get_updater
 from mxcore.plotting.style import new_figure, style
+from mxcore.testing.functions import FUNCTIONS, Function
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,17 @@ True
 from __future__ import annotations
 
 from mxcore.random.generators import Generator
-from mxcore.random.stream import current_seed, generator, get_state, next_generator, normal, scope, seed, set_state, uniform
+from mxcore.random.stream import (
+    current_seed,
+    generator,
+    get_state,
+    next_generator,
+    normal,
+    scope,
+    seed,
+    set_state,
+    uniform,
+)
 
 __all__ = [
     "Generator",

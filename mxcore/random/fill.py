@@ -109,8 +109,7 @@ def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters:
 def _writer(emitter: str, name: str) -> Callable[..., None]:
     """What writes a stretch of a stream: ``write(out, start, key, stream, parameters, threads)``."""
     # Imported here: most processes that import the core draw nothing.
-    from mxcore.random import philox_llvm
-    from mxcore.random import philox_numpy
+    from mxcore.random import philox_llvm, philox_numpy
     from mxcore.random.distributions import DISTRIBUTIONS
 
     return functools.partial((philox_llvm if emitter == "llvm" else philox_numpy).fill, DISTRIBUTIONS[name])

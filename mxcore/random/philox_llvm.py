@@ -12,11 +12,11 @@ import struct
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mxcore.random.distributions import Distribution
 from mxcore.native.compile import compile_ir
+from mxcore.native.threads import run_shared
+from mxcore.random.distributions import Distribution
 from mxcore.random.philox import LANES
 from mxcore.random.terms import Operand, Term, Type
-from mxcore.native.threads import run_shared
 
 if TYPE_CHECKING:
     import numpy.typing as npt

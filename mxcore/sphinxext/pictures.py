@@ -15,9 +15,9 @@ from sphinx.util.docutils import SphinxDirective
 
 import mxcore
 from mxcore import plotting
-from mxcore.testing import functions
 from mxcore.catalogue import PluginError
 from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.testing import functions
 from mxcore.testing.functions import FUNCTIONS
 
 if TYPE_CHECKING:

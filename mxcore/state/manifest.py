@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mxcore import catalogue
-from mxcore.step.codec import by_slot
 from mxcore.state.tensorfile import Packer
+from mxcore.step.codec import by_slot
 
 if TYPE_CHECKING:
-    from mxcore.optimizer import Index, Optimizer
     from mxcore.catalogue.registry import Registry
+    from mxcore.optimizer import Index, Optimizer
     from mxcore.updater import Updater
 
 __all__ = ["FORMAT", "describe", "describe_schedule", "pack_state", "provenance", "settings_of", "slot_names"]

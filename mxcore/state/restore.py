@@ -12,14 +12,14 @@ import attrs
 from mxcore import random
 from mxcore.backend import Array, backend_of
 from mxcore.state.manifest import FORMAT, describe_schedule, provenance, settings_of, slot_names
+from mxcore.state.tensorfile import Host, map_arrays, parse, unpack
 from mxcore.step import Counts, count_in
 from mxcore.step.codec import packed
-from mxcore.state.tensorfile import Host, map_arrays, parse, unpack
 from mxcore.watched import Watched
 
 if TYPE_CHECKING:
-    from mxcore.optimizer import Index, Optimizer
     from mxcore.catalogue.registry import Registry
+    from mxcore.optimizer import Index, Optimizer
     from mxcore.updater import Updater
 
 __all__ = ["restore"]

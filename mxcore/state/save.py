@@ -29,8 +29,8 @@ from mxcore.backend import Array
 from mxcore.state.atomic import write_atomically
 from mxcore.state.manifest import FORMAT, describe, pack_state
 from mxcore.state.restore import restore
-from mxcore.step import viewed
 from mxcore.state.tensorfile import Host, Packer, load_arrays, map_arrays, save_arrays, serialize
+from mxcore.step import viewed
 
 if TYPE_CHECKING:
     from mxcore.updater import Updater

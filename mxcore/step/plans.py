@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mxcore.backend import Backend
-from mxcore.kernel import Member, Plan, Program, in_use
+from mxcore.kernel import Member, Plan, Program, in_use, plan_of
 
 __all__ = ["Plans"]
 
@@ -26,7 +26,7 @@ class Plans:
         key = (backend.name, in_use(), program, tuple(sorted(static.items())), noise, layouts)
         plan = self._kept.pop(key, None)
         if plan is None:
-            plan = backend.plan(program, static, members)
+            plan = plan_of(backend, program, static, members)
         if plan.shared:
             self._kept[key] = plan
             if len(self._kept) > _LIMIT:

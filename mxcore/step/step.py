@@ -16,9 +16,9 @@ from typing import Any
 from mxcore.backend import Array, Backend, shared_backend
 from mxcore.backend.checks import check_pair
 from mxcore.kernel import Call, Member, Plan, Row, commit, job_of
-from mxcore.native.driver import DONE, MOVED
 from mxcore.kernel.run.inspector import Inspector
 from mxcore.kernel.run.layout import check_apart, unowned
+from mxcore.native.driver import DONE, MOVED
 from mxcore.step.codec import arrays_of, split_master
 from mxcore.step.counts import Counts, Tally
 from mxcore.step.plans import Plans

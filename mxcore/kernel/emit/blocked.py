@@ -21,10 +21,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.kernel.run.calls import Call
 from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import sum_of_squares
 from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.kernel.run.calls import Call
 
 __all__ = ["Blocked", "Column", "Scratch", "cut", "emit"]
 

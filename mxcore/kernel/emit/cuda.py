@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mxcore.random import philox_cuda
-from mxcore.random.distributions import DISTRIBUTIONS
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import LANES
 from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.random import philox_cuda
+from mxcore.random.distributions import DISTRIBUTIONS
 
 __all__ = ["emit", "norms"]
 

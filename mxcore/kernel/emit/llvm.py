@@ -9,12 +9,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator
 
-from mxcore.random import philox_llvm
-from mxcore.random.distributions import DISTRIBUTIONS
-from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.emit.llvm_operations import HALF, Operations, narrow, widen
+from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import CHUNK, LANES
 from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.random import philox_llvm
+from mxcore.random.distributions import DISTRIBUTIONS
 
 __all__ = ["PART", "TABLES", "WHOLE", "emit"]
 

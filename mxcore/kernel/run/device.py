@@ -14,12 +14,12 @@ import numpy.typing as npt
 
 from mxcore.backend import Array
 from mxcore.kernel.emit import cuda as emitter
-from mxcore.kernel.run.calls import Call, commit
-from mxcore.kernel.run.layout import address
 from mxcore.kernel.rule.norm import LANES
-from mxcore.kernel.run.plan import FusedPlan, chunks_of
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced
+from mxcore.kernel.run.calls import Call, commit
+from mxcore.kernel.run.layout import address
+from mxcore.kernel.run.plan import FusedPlan, chunks_of
 
 if TYPE_CHECKING:
     from mxcore.backend.cuda import Cuda, Kernel

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.random.generators import Generator
+from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.layout import check_written, place_of
 from mxcore.kernel.run.noise import noise_key
-from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.random.generators import Generator
 
 if TYPE_CHECKING:
     from mxcore.backend import Backend

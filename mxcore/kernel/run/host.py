@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.kernel.emit import blocked
-from mxcore.kernel.emit import llvm
-from mxcore.native import compile as machine
-from mxcore.native import threads
-from mxcore.kernel.run.calls import Call, commit, quietly
-from mxcore.native.emitters import in_use
-from mxcore.random.fill import normal_calls
-from mxcore.kernel.run.layout import Host, address
+from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.norm import Norms
-from mxcore.kernel.run.plan import FusedPlan
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced
+from mxcore.kernel.run.calls import Call, commit, quietly
+from mxcore.kernel.run.layout import Host, address
+from mxcore.kernel.run.plan import FusedPlan
+from mxcore.native import compile as machine
+from mxcore.native import threads
+from mxcore.native.emitters import in_use
+from mxcore.random.fill import normal_calls
 
 __all__ = ["PARALLEL_FROM", "BlockedPlan", "NativePlan", "on_host"]
 

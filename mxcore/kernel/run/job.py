@@ -10,11 +10,11 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
-from mxcore.native import threads
 from mxcore.kernel.run.calls import Call
-from mxcore.native.driver import RECORD, WRITTEN, Driver, JobField
 from mxcore.kernel.run.host import PARALLEL_FROM, NativePlan
 from mxcore.kernel.run.layout import Layout
+from mxcore.native import threads
+from mxcore.native.driver import RECORD, WRITTEN, Driver, JobField
 
 __all__ = ["Job"]
 

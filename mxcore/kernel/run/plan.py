@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Array
-from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import Layout, axes_in_memory, check_written, flat, place_of
-from mxcore.kernel.run.noise import Keys
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced, trace
+from mxcore.kernel.run.calls import Call
+from mxcore.kernel.run.layout import Layout, axes_in_memory, check_written, flat, place_of
+from mxcore.kernel.run.noise import Keys
 
 __all__ = ["FusedPlan", "Uniforms", "chunks_of"]
 

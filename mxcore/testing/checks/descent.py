@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxcore.testing.functions import FUNCTIONS, Function
 from mxcore.testing.check import check, expect
+from mxcore.testing.functions import FUNCTIONS, Function
 from mxcore.testing.steps import start
 from mxcore.testing.subject import Subject
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from mxcore import kernel
 from mxcore.backend import get_backend
-from mxcore.native.emitters import available
 from mxcore.kernel.run.direct import DirectPlan
+from mxcore.native.emitters import available
 from mxcore.testing.check import Array, check, expect
 from mxcore.testing.steps import start, values
 from mxcore.testing.subject import Subject

@@ -1,0 +1,103 @@
+"""Which plan runs a rule over some parameters, by their arrays and the emitter in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from mxcore.backend import Array, Backend
+from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.run.calls import Call
+
+if TYPE_CHECKING:
+    from mxcore.backend.cupy import CupyBackend
+    from mxcore.kernel.run.job import Job
+
+__all__ = ["Plan", "job_of", "plan_of"]
+
+
+class Plan(Protocol):
+    """A rule over parameters whose arrays lie in a certain way. It holds none of them: each step hands them over.
+
+    >>> import numpy as np, mxcore as mx
+    >>> def rule(weight, grad, *, lr):
+    ...     return weight - lr * grad
+    >>> weight, grad = np.ones(2), np.array([1.0, 2.0])
+    >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
+    >>> backend = mx.backend.get_backend("numpy")
+    >>> plan = plan_of(backend, program, {}, [Member("parameter 'w'", weight, grad, None, {})])
+    >>> plan.prepare({}, rows=[(0.5, 0.0, 1, 1)], row_of=[0])
+    >>> commit(plan.calls([[weight], [grad]]))
+    >>> weight
+    array([0.5, 0. ])
+    """
+
+    shared: bool
+    """Whether it does for any parameters whose arrays lie alike, as it says nothing of them in its messages."""
+
+    repeatable: bool
+    """Whether the calls of a step do for the next, over the same arrays, and with rows in the same order."""
+
+    host: list[dict[str, float]]
+    """The new host numbers of each row, once the calls of a step are there."""
+
+    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
+        """Take the numbers of a step.
+
+        Args:
+            numbers: those that are the same for all parameters, by name.
+            rows: each distinct set of the others, in the order of :attr:`Program.row`.
+            row_of: for each parameter, its place in ``rows``.
+        """
+
+    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
+        """Do all of a step that may fail; the calls that write weights and states.
+
+        Args:
+            handed_over: the weights of all parameters, their gradients, their masters if there are any, and each slot.
+        """
+
+    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
+        """Of the arrays of one parameter those that a step writes, each with what to call it."""
+
+
+def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
+    """A plan of a rule over parameters of one dtype, specialised for its static numbers.
+
+    Args:
+        backend: the library of their arrays.
+        program: the rule.
+        static: those of its numbers that are None, booleans or strings.
+        members: the parameters.
+    """
+    # Plans are imported with their emitters: for the first update, not for the import of the core.
+    if backend.name == "numpy" and members[0].computes_in_place:
+        from mxcore.kernel.run.host import on_host
+
+        return on_host(program, static, members)
+    if backend.name == "cupy" and members[0].computes_in_place:
+        from mxcore.kernel.run.device import DevicePlan
+
+        return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
+    from mxcore.kernel.run.direct import DirectPlan
+
+    return DirectPlan(backend, program, static, members)
+
+
+def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:
+    """The native side of a step; None where its plans or arrays need another way.
+
+    Args:
+        plans: the plans of the step.
+        positions: the parameters of each, by their places in the step.
+        offsets: see :class:`mxcore.kernel.run.job.Job`.
+    """
+    from mxcore.kernel.run.host import NativePlan
+
+    native = [plan for plan in plans if isinstance(plan, NativePlan) and not plan.staged]
+    if len(native) < len(plans):
+        return None
+    from mxcore.kernel.run.job import Job
+    from mxcore.native.driver import driver
+
+    return Job(driver(), native, positions, offsets) if driver().reads_arrays else None

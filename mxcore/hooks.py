@@ -23,55 +23,17 @@ is not called at all.
 from __future__ import annotations
 
 import functools
-import sys
 import warnings
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import pluggy
 
-from mxcore import catalogue
-from mxcore.backend import Array
-
-if TYPE_CHECKING:
-    from mxcore.initializer import InitDesc, Initializer
-    from mxcore.updater import Updater
+from mxcore import catalogue, hookspecs
 
 __all__ = ["call", "hookimpl", "implemented", "manager", "register", "unregister"]
 
-hookspec = pluggy.HookspecMarker("mxcore")
 hookimpl = pluggy.HookimplMarker("mxcore")
 """Marks a function as an implementation of a hook."""
-
-
-@hookspec
-def mxcore_before_step(
-    updater: Updater, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
-) -> None:
-    """Called when an updater has checked its arguments and before anything changes. Arrays must not be written to."""
-
-
-@hookspec
-def mxcore_after_step(
-    updater: Updater, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
-) -> None:
-    """Called after an updater has updated ``weights``."""
-
-
-@hookspec
-def mxcore_initialized(initializer: Initializer, desc: InitDesc | str, array: Array) -> None:
-    """Called after an initializer has filled ``array``."""
-
-
-@hookspec
-def mxcore_saved(path: Path, updater: Updater) -> None:
-    """Called after the state of an updater has been written to ``path``."""
-
-
-@hookspec
-def mxcore_loaded(path: Path, updater: Updater) -> None:
-    """Called after the state of an updater has been read from ``path``."""
 
 
 class Caller:
@@ -93,14 +55,13 @@ class Caller:
 
 
 class _Manager(pluggy.PluginManager):
-    """A plugin manager that knows the hooks of this module, and of each whether it is implemented."""
+    """A plugin manager that knows the hooks of mxcore, and of each whether it is implemented."""
 
     def __init__(self) -> None:
         super().__init__("mxcore")
         self.callers: dict[str, Caller] = {}
-        self.add_hookspecs(sys.modules[__name__])
-        names = [name for name in globals() if name.startswith("mxcore_")]
-        self.callers |= {name: Caller(getattr(self.hook, name)) for name in names}
+        self.add_hookspecs(hookspecs)
+        self.callers |= {name: Caller(getattr(self.hook, name)) for name in hookspecs.__all__}
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         try:

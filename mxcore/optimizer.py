@@ -34,15 +34,14 @@ from mxcore.declarations import (
 from mxcore.kernel import Decay, Slot
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.codec import packed
-from mxcore.updater import Updater, get_updater
+from mxcore.step.protocol import Index, Worker
+from mxcore.updater import Updater
 from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
 _logger = logging.getLogger(__name__)
 
-Index = int | str
-Worker = int | str
 _HALF = ("float16", "bfloat16")
 
 
@@ -440,6 +439,24 @@ class Optimizer:
 def _first_value(slot: Slot, weight: Array) -> Array:
     backend = backend_of(weight)
     return backend.copy(weight) if slot.init == "weight" else backend.full_like(weight, float(slot.init))
+
+
+def get_updater(optimizer: Optimizer) -> Updater:
+    """An updater for ``optimizer``, with no state yet.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
+    >>> weight = np.array([1.0, 2.0])
+    >>> update("weight", np.ones(2), weight)
+    >>> weight
+    array([0.5, 1.5])
+
+    Raises:
+        TypeError: ``optimizer`` is no optimizer.
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {optimizer!r}")
+    return Updater(optimizer)
 
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)

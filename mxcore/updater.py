@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +12,10 @@ from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.backend.checks import check_call, in_lists
 from mxcore.step import Bound, Runner, adopted, count_in, traits_of
 from mxcore.step.codec import split_master
+from mxcore.step.protocol import Index, Updatable, Worker
 from mxcore.watched import Watched
 
-if TYPE_CHECKING:
-    from mxcore.optimizer import Index, Optimizer, Worker
-
-__all__ = ["Updater", "get_updater"]
+__all__ = ["Updater"]
 
 
 class Updater:
@@ -44,7 +42,7 @@ class Updater:
         optimizer: the optimizer; it can be exchanged for another one later.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Updatable) -> None:
         self._runner = Runner()
         self.optimizer = optimizer
         self.tally = adopted(optimizer)
@@ -59,12 +57,12 @@ class Updater:
         self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
 
     @property
-    def optimizer(self) -> Optimizer:
+    def optimizer(self) -> Updatable:
         """The optimizer; it can be exchanged for another one, which goes on with the counts."""
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer: Optimizer) -> None:
+    def optimizer(self, optimizer: Updatable) -> None:
         self._optimizer, self._traits = optimizer, traits_of(type(optimizer))
         self._runs_rule = self._traits.runs_rule
         self._runner.forget()
@@ -283,23 +281,3 @@ class Updater:
         from mxcore.state.restore import restore
 
         restore(self, states)
-
-
-def get_updater(optimizer: Optimizer) -> Updater:
-    """An updater for ``optimizer``, with no state yet.
-
-    >>> import numpy as np, mxcore as mx
-    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
-    >>> weight = np.array([1.0, 2.0])
-    >>> update("weight", np.ones(2), weight)
-    >>> weight
-    array([0.5, 1.5])
-
-    Raises:
-        TypeError: ``optimizer`` is no optimizer.
-    """
-    from mxcore.optimizer import Optimizer
-
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {optimizer!r}")
-    return Updater(optimizer)

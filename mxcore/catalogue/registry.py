@@ -209,6 +209,23 @@ class Registry(Generic[T]):
         return cls.__name__.lower()
 
 
+def registry_for(kind: str) -> Registry[Any]:
+    """The registry of a kind, such as ``"optimizer"``.
+
+    >>> import mxcore as mx
+    >>> mx.registry.registry_for("optimizer").base
+    <class 'mxcore.optimizer.Optimizer'>
+
+    Raises:
+        ValueError: there is none.
+    """
+    for registry in _registries.values():
+        if registry.kind == kind:
+            return registry
+    known = ", ".join(registry.kind for registry in _registries.values())
+    raise ValueError(f"there is no registry of the kind {kind!r}: there are those of {known}")
+
+
 def _is_target(record: catalogue.Record, cls: type) -> bool:
     """Whether a class is what a record points at; it may be defined in a submodule of the package named there."""
     package = record.target.partition(":")[0]

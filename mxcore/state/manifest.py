@@ -7,18 +7,24 @@ parameter, which of the arrays are its slots.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mxcore import catalogue
+from mxcore.catalogue.registry import registry_for
 from mxcore.state.tensorfile import Packer
 from mxcore.step.codec import by_slot
+from mxcore.step.protocol import Index, Run, Updatable
 
-if TYPE_CHECKING:
-    from mxcore.catalogue.registry import Registry
-    from mxcore.optimizer import Index, Optimizer
-    from mxcore.updater import Updater
-
-__all__ = ["FORMAT", "describe", "describe_schedule", "pack_state", "provenance", "settings_of", "slot_names"]
+__all__ = [
+    "FORMAT",
+    "describe",
+    "describe_schedule",
+    "is_optimizer",
+    "pack_state",
+    "provenance",
+    "settings_of",
+    "slot_names",
+]
 
 FORMAT = 1
 # Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
@@ -27,7 +33,7 @@ _ELSEWHERE = {
 }  # fmt: skip
 
 
-def pack_state(packer: Packer, updater: Updater, index: Index) -> dict[str, Any]:
+def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
     """What is kept for one parameter, slot by slot where the optimizer names them."""
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
@@ -42,20 +48,18 @@ def pack_state(packer: Packer, updater: Updater, index: Index) -> dict[str, Any]
     return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}
 
 
-def slot_names(optimizer: Optimizer) -> list[str] | None:
+def slot_names(optimizer: Updatable) -> list[str] | None:
     """The slots that an optimizer keeps as arrays; None where it has no rule and names none."""
     if type(optimizer).rule is None and not optimizer.slots:
         return None
     return [slot.name for slot in optimizer.state_slots() if not slot.on_host]
 
 
-def describe(optimizer: Optimizer) -> dict[str, Any]:
+def describe(optimizer: Updatable) -> dict[str, Any]:
     """An optimizer as JSON: which class it is, its settings, counters and schedule, and those of one that it wraps."""
-    from mxcore.optimizer import Optimizer, registry
-
-    wrapped = {name: value for name, value in vars(optimizer).items() if isinstance(value, Optimizer)}
+    wrapped = {name: value for name, value in vars(optimizer).items() if is_optimizer(value)}
     return {
-        **provenance(optimizer, registry),
+        **provenance(optimizer, "optimizer"),
         "settings": settings_of(optimizer),
         "multipliers": [_pairs(optimizer.lr_mult), _pairs(optimizer.wd_mult)],
         "num_update": optimizer.num_update,
@@ -68,15 +72,19 @@ def describe(optimizer: Optimizer) -> dict[str, Any]:
 
 def describe_schedule(scheduler: Any) -> dict[str, Any] | None:
     """A scheduler as JSON, if there is one."""
-    from mxcore.lr_scheduler import registry
-
-    return scheduler and {**provenance(scheduler, registry), "settings": settings_of(scheduler)}
+    return scheduler and {**provenance(scheduler, "lr_scheduler"), "settings": settings_of(scheduler)}
 
 
-def provenance(instance: object, registry: Registry[Any]) -> dict[str, Any]:
+def is_optimizer(value: object) -> bool:
+    """Whether a value is an optimizer, such as one that another wraps."""
+    return isinstance(value, registry_for("optimizer").base)
+
+
+def provenance(instance: object, kind: str) -> dict[str, Any]:
     """What an object is an instance of: a name, and the plugin and its version that offer it."""
+    registry = registry_for(kind)
     name = registry.name_of(type(instance))
-    known = [record for record in catalogue.records(registry.kind) if record.name == name]
+    known = [record for record in catalogue.records(kind) if record.name == name]
     record = known[0] if known and name not in registry.classes else None
     return {
         "name": name,

@@ -5,28 +5,25 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import attrs
 
 from mxcore import random
 from mxcore.backend import Array, backend_of
-from mxcore.state.manifest import FORMAT, describe_schedule, provenance, settings_of, slot_names
+from mxcore.catalogue.registry import registry_for
+from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance, settings_of, slot_names
 from mxcore.state.tensorfile import Host, map_arrays, parse, unpack
 from mxcore.step import Counts, count_in
 from mxcore.step.codec import packed
+from mxcore.step.protocol import Index, Run, Updatable
 from mxcore.watched import Watched
-
-if TYPE_CHECKING:
-    from mxcore.catalogue.registry import Registry
-    from mxcore.optimizer import Index, Optimizer
-    from mxcore.updater import Updater
 
 __all__ = ["restore"]
 
 
 def restore(
-    updater: Updater, data: bytes, params: Mapping[str, Array] | None = None, source: str = "the text given"
+    updater: Run, data: bytes, params: Mapping[str, Array] | None = None, source: str = "the text given"
 ) -> dict[str, Host]:
     """Let ``updater`` go on from the bytes of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`."""
     arrays, manifest = parse(data, source)
@@ -52,39 +49,33 @@ def restore(
     return saved
 
 
-def _settled(optimizer: Optimizer, manifest: Mapping[str, Any], problems: list[str]) -> Optimizer:
+def _settled(optimizer: Updatable, manifest: Mapping[str, Any], problems: list[str]) -> Updatable:
     """A copy of the optimizer with the settings, counters and schedule of the file."""
-    from mxcore.optimizer import registry
-
     saved = manifest["optimizer"]
-    if saved["name"] != registry.name_of(type(optimizer)) and manifest["restore_optimizer"]:
+    if saved["name"] != registry_for("optimizer").name_of(type(optimizer)) and manifest["restore_optimizer"]:
         return _recreated(optimizer, saved, problems)
     return _with_settings(optimizer, saved, problems)
 
 
-def _recreated(former: Optimizer, saved: Mapping[str, Any], problems: list[str]) -> Optimizer:
+def _recreated(former: Updatable, saved: Mapping[str, Any], problems: list[str]) -> Updatable:
     """A new optimizer of the class that was saved, for the parameters of the former one."""
-    from mxcore import lr_scheduler, optimizer
-
     given = {"param_idx2name": former.idx2name, "param_dict": former.param_dict}
     if saved["schedule"]:
-        given["lr_scheduler"] = _created(lr_scheduler.registry, saved["schedule"], {})
-    created = cast("Optimizer", _created(optimizer.registry, saved, given))
+        given["lr_scheduler"] = _created("lr_scheduler", saved["schedule"], {})
+    created = cast("Updatable", _created("optimizer", saved, given))
     created.sym_info = former.sym_info
     return _with_settings(created, saved, problems)
 
 
-def _created(registry: Registry[Any], saved: Mapping[str, Any], given: dict[str, Any]) -> Any:
-    cls = registry.get(saved["name"])
+def _created(kind: str, saved: Mapping[str, Any], given: dict[str, Any]) -> Any:
+    cls = registry_for(kind).get(saved["name"])
     fields = attrs.fields(cls) if attrs.has(cls) else ()
     arguments = {field.alias: saved["settings"][field.name] for field in fields if field.name in saved["settings"]}
     return cls(**arguments, **given)
 
 
-def _with_settings(optimizer: Optimizer, saved: Mapping[str, Any], problems: list[str]) -> Optimizer:
-    from mxcore.optimizer import registry
-
-    own = provenance(optimizer, registry)
+def _with_settings(optimizer: Updatable, saved: Mapping[str, Any], problems: list[str]) -> Updatable:
+    own = provenance(optimizer, "optimizer")
     if (saved["name"], saved["distribution"]) != (own["name"], own["distribution"]):
         of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (saved, own)]
         problems.append(f"it was saved by the optimizer {of[0]}, the updater has {of[1]}")
@@ -97,7 +88,7 @@ def _with_settings(optimizer: Optimizer, saved: Mapping[str, Any], problems: lis
     return settled
 
 
-def _clone(optimizer: Optimizer) -> Optimizer:
+def _clone(optimizer: Updatable) -> Updatable:
     """A shallow copy that asks the optimizer for nothing: one that delegates to another may not be able to answer."""
     clone = object.__new__(type(optimizer))
     vars(clone).update(vars(optimizer))
@@ -125,7 +116,7 @@ def _assign(instance: object, settings: Mapping[str, Any], problems: list[str]) 
             problems.append(f"{type(instance).__name__} refuses what was saved as {name!r}: {error}")
 
 
-def _indices(optimizer: Optimizer, entries: list[dict[str, Any]], problems: list[str]) -> list[Index]:
+def _indices(optimizer: Updatable, entries: list[dict[str, Any]], problems: list[str]) -> list[Index]:
     """Where each saved state belongs: by the name of its parameter if there are names, else by index."""
     by_name = {name: index for index, name in optimizer.idx2name.items()}
     unknown = [entry["name"] for entry in entries if by_name and entry["name"] and entry["name"] not in by_name]
@@ -143,7 +134,7 @@ def _unpack_state(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
 
 
 def _differences(
-    optimizer: Optimizer,
+    optimizer: Updatable,
     entries: list[dict[str, Any]],
     present: Mapping[Index, Any],
     loaded: Mapping[Index, Any],
@@ -182,7 +173,7 @@ def _misfits(params: Mapping[str, Array], saved: Mapping[str, Host]) -> list[str
     ]
 
 
-def _changes(before: Optimizer, after: Optimizer) -> list[str]:
+def _changes(before: Updatable, after: Updatable) -> list[str]:
     if type(before) is not type(after):
         return [f"the optimizer, now {type(after).__name__}"]
     old, new = settings_of(before), settings_of(after)
@@ -195,8 +186,8 @@ def _warn_about(changes: list[str]) -> None:
 
 
 def _commit(
-    updater: Updater,
-    optimizer: Optimizer,
+    updater: Run,
+    optimizer: Updatable,
     manifest: Mapping[str, Any],
     states: dict[Index, Any],
     moved: Mapping[Index, Index],
@@ -212,13 +203,11 @@ def _commit(
     random.set_state(manifest["random"])
 
 
-def _overwrite(optimizer: Optimizer, settled: Optimizer) -> None:
+def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
     """Let an optimizer, its scheduler and what it wraps keep their identity, and take what was loaded."""
-    from mxcore.optimizer import Optimizer
-
     for name, value in vars(settled).items():
         kept = vars(optimizer).get(name)
-        if isinstance(kept, Optimizer) and isinstance(value, Optimizer):
+        if is_optimizer(kept) and is_optimizer(value):
             _overwrite(kept, value)
         elif name == "lr_scheduler" and value is not None:
             vars(kept).update(vars(value))
@@ -226,7 +215,7 @@ def _overwrite(optimizer: Optimizer, settled: Optimizer) -> None:
             vars(optimizer)[name] = value
 
 
-def _set_tables(optimizer: Optimizer, saved: Mapping[str, Any], moved: Mapping[Index, Index]) -> None:
+def _set_tables(optimizer: Updatable, saved: Mapping[str, Any], moved: Mapping[Index, Index]) -> None:
     """Set what is kept by parameter. A wrapping optimizer that keeps none of it reads that of the wrapped one."""
 
     def table(pairs: list[list[Any]]) -> Watched[Any, Any]:

@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mxcore import hooks, random
 from mxcore.backend import Array
@@ -31,14 +30,12 @@ from mxcore.state.manifest import FORMAT, describe, pack_state
 from mxcore.state.restore import restore
 from mxcore.state.tensorfile import Host, Packer, load_arrays, map_arrays, save_arrays, serialize
 from mxcore.step import viewed
-
-if TYPE_CHECKING:
-    from mxcore.updater import Updater
+from mxcore.step.protocol import Run
 
 __all__ = ["load_arrays", "load_state", "map_arrays", "save_arrays", "save_state"]
 
 
-def save_state(path: str | os.PathLike[str], updater: Updater, params: Mapping[str, Array] | None = None) -> None:
+def save_state(path: str | os.PathLike[str], updater: Run, params: Mapping[str, Array] | None = None) -> None:
     """Write everything that ``updater`` needs to go on, and ``params`` beside it, to one file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
@@ -62,7 +59,7 @@ def save_state(path: str | os.PathLike[str], updater: Updater, params: Mapping[s
 
 
 def load_state(
-    path: str | os.PathLike[str], updater: Updater, params: Mapping[str, Array] | None = None
+    path: str | os.PathLike[str], updater: Run, params: Mapping[str, Array] | None = None
 ) -> dict[str, Host]:
     """Let ``updater`` go on where the one that was saved had stopped.
 
@@ -95,7 +92,7 @@ def load_state(
     return saved
 
 
-def dump(updater: Updater, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> bytes:
+def dump(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> bytes:
     """The bytes of the file that :func:`save_state` writes."""
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):

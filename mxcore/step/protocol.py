@@ -1,15 +1,22 @@
-"""What a step asks of an optimizer."""
+"""What a step asks of an optimizer, an updater of one, and others of an updater."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol, TypeAlias
 
 from mxcore.backend import Array
 from mxcore.kernel import Decay, Slot
+from mxcore.step.counts import Tally
 from mxcore.watched import Version, Watched
 
-__all__ = ["Stepped"]
+__all__ = ["Index", "Run", "Stepped", "Updatable", "Worker"]
+
+Index: TypeAlias = int | str
+"""What identifies a parameter."""
+
+Worker: TypeAlias = int | str
+"""What identifies one of several that compute gradients."""
 
 
 class Stepped(Protocol):
@@ -51,3 +58,52 @@ class Stepped(Protocol):
     def _update_count(self, index: Any) -> None: ...
     def _get_lr(self, index: Any) -> float: ...
     def _get_wd(self, index: Any) -> float: ...
+
+
+class Updatable(Stepped, Protocol):
+    """Any optimizer, as an updater and a saved state see it: see :class:`mxcore.optimizer.Optimizer`."""
+
+    slots: Any
+    sym_info: Any
+    aggregate_num: int
+    host_numbers: Any
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate at the present number of updates, before multipliers."""
+
+    @property
+    def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]: ...
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate."""
+
+    def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
+        """The state of a parameter before its first update."""
+
+    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight and its state in place, or lists of them."""
+
+    def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
+        """Update all weights of a call at once."""
+
+    def update_from_worker(
+        self,
+        worker: Worker,
+        indices: list[Index],
+        weights: list[Array],
+        grads: list[Array],
+        states: list[Any],
+        kept: list[dict[Worker, Any]],
+    ) -> None:
+        """Update weights from the gradients of one of several workers."""
+
+
+class Run(Protocol):
+    """An updater, as hooks and saved states see it: see :class:`mxcore.updater.Updater`."""
+
+    optimizer: Updatable
+    tally: Tally
+    states: Any
+    states_synced: dict[Index, bool]
+    worker_states: dict[Index, dict[Worker, Any]]

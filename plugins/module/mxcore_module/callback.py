@@ -10,13 +10,14 @@ import logging
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+
+from mxcore_module.checkpoint import save_checkpoint
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from mxcore_module.metric import EvalMetric
-    from mxcore_module.module import Module
 
 __all__ = [
     "BatchEndParam",
@@ -30,6 +31,12 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 EpochCallback = Callable[..., None]
+
+
+class _Savable(Protocol):
+    """What a checkpoint asks of a module."""
+
+    def save_checkpoint(self, prefix: str, epoch: int, save_optimizer_states: bool = False) -> None: ...
 
 
 class BatchEndParam(NamedTuple):
@@ -94,14 +101,12 @@ def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
 
     def save(epoch: int, symbol: Any, arg_params: dict[str, Any], aux_params: dict[str, Any]) -> None:
         if (epoch + 1) % period == 0:
-            from mxcore_module.module import save_checkpoint
-
             save_checkpoint(prefix, epoch + 1, symbol, arg_params, aux_params)
 
     return save
 
 
-def module_checkpoint(mod: Module, prefix: str, period: int = 1, save_optimizer_states: bool = False) -> EpochCallback:
+def module_checkpoint(mod: _Savable, prefix: str, period: int = 1, save_optimizer_states: bool = False) -> EpochCallback:
     """An epoch callback that calls ``mod.save_checkpoint``, which can save the optimizer's state too.
 
     >>> import numpy as np, mxcore as mx, tempfile, os

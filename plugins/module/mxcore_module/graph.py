@@ -12,10 +12,11 @@ from typing import Any
 
 from mxcore_module import name as names
 from mxcore_module import shapes as shape_inference
+from mxcore_module.graph_json import dump, parse
 from mxcore_module.node import Node, in_order
 from mxcore_module.operators import Shape, find
 
-__all__ = ["Symbol"]
+__all__ = ["Symbol", "load_json"]
 
 Shapes = list[Shape]
 
@@ -203,8 +204,6 @@ class Symbol:
 
     def tojson(self) -> str:
         """The graph as text, in the format of MXNet; see :func:`mxcore_module.symbol.load_json`."""
-        from mxcore_module.graph_json import dump
-
         return dump(self.nodes, self.heads)
 
     def save(self, fname: str | os.PathLike[str]) -> None:
@@ -214,8 +213,6 @@ class Symbol:
         write_atomically(Path(fname), self.tojson().encode())
 
     def __reduce__(self) -> tuple[Callable[[str], Symbol], tuple[str]]:
-        from mxcore_module.symbol import load_json
-
         return load_json, (self.tojson(),)
 
     # --- arithmetic --------------------------------------------------------------------------------------------------
@@ -264,3 +261,17 @@ def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
     made = find(operator)
     heads = tuple(one.only_head() for one in inputs)
     return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads)])
+
+
+def load_json(json_str: str) -> Symbol:
+    """The symbol that :meth:`Symbol.tojson` described; MXNet's own text too, if it holds only operators known here.
+
+    >>> import mxcore as mx
+    >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=10, name="fc")
+    >>> mx.symbol.load_json(net.tojson()).list_arguments()
+    ['data', 'fc_weight', 'fc_bias']
+
+    Raises:
+        ValueError: the text is not such, or holds an operator or option that does not exist here.
+    """
+    return Symbol(parse(json_str))

@@ -21,8 +21,7 @@ from typing import Any
 
 from mxcore_module.attributes import checked, variable_attributes
 from mxcore_module.compose import operator_function
-from mxcore_module.graph import Symbol
-from mxcore_module.graph_json import parse
+from mxcore_module.graph import Symbol, load_json
 from mxcore_module.name import NameManager, Prefix
 from mxcore_module.node import Node
 from mxcore_module.operators import ShapeError, find
@@ -94,20 +93,6 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
     if not symbols or not all(isinstance(symbol, Symbol) for symbol in symbols):
         raise TypeError(f"Group takes a list of symbols, got {symbols!r}")
     return Symbol([head for symbol in symbols for head in symbol.heads])
-
-
-def load_json(json_str: str) -> Symbol:
-    """The symbol that :meth:`Symbol.tojson` described; MXNet's own text too, if it holds only operators known here.
-
-    >>> import mxcore as mx
-    >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=10, name="fc")
-    >>> mx.symbol.load_json(net.tojson()).list_arguments()
-    ['data', 'fc_weight', 'fc_bias']
-
-    Raises:
-        ValueError: the text is not such, or holds an operator or option that does not exist here.
-    """
-    return Symbol(parse(json_str))
 
 
 def load(fname: str | os.PathLike[str]) -> Symbol:

@@ -1,0 +1,51 @@
+"""The hooks: what a plugin may take part in, and with which arguments. See :mod:`mxcore.hooks`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pluggy
+
+from mxcore.backend import Array
+from mxcore.step.protocol import Run
+
+__all__ = [
+    "mxcore_after_step",
+    "mxcore_before_step",
+    "mxcore_initialized",
+    "mxcore_loaded",
+    "mxcore_saved",
+]
+
+_hookspec = pluggy.HookspecMarker("mxcore")
+
+
+@_hookspec
+def mxcore_before_step(
+    updater: Run, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
+) -> None:
+    """Called when an updater has checked its arguments and before anything changes. Arrays must not be written to."""
+
+
+@_hookspec
+def mxcore_after_step(
+    updater: Run, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
+) -> None:
+    """Called after an updater has updated ``weights``."""
+
+
+@_hookspec
+def mxcore_initialized(initializer: Callable[[Any, Array], None], desc: str, array: Array) -> None:
+    """Called after an initializer has filled ``array``. ``desc`` is the name, or an ``InitDesc``, which is text too."""
+
+
+@_hookspec
+def mxcore_saved(path: Path, updater: Run) -> None:
+    """Called after the state of an updater has been written to ``path``."""
+
+
+@_hookspec
+def mxcore_loaded(path: Path, updater: Run) -> None:
+    """Called after the state of an updater has been read from ``path``."""

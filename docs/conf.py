@@ -16,7 +16,7 @@ version = release = mxcore.__version__
 
 extensions = [
     "bench_tables",
-    "mxcore.sphinxext",
+    "mxcore_sphinx",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",

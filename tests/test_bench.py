@@ -16,12 +16,12 @@ from click.testing import CliRunner
 
 import mxcore as mx
 from mxcore import kernel
-from mxcore.bench import called, calls, machine, ours, results, targets, timing
-from mxcore.bench.device import CPU, GPU, Device
-from mxcore.bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
-from mxcore.bench.problem import ALGORITHMS, Problem
-from mxcore.bench.suite import GROUPS, names, suite
-from mxcore.bench.workloads import WORKLOADS
+from mxcore_bench import called, calls, machine, ours, results, targets, timing
+from mxcore_bench.device import CPU, GPU, Device
+from mxcore_bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
+from mxcore_bench.problem import ALGORITHMS, Problem
+from mxcore_bench.suite import GROUPS, names, suite
+from mxcore_bench.workloads import WORKLOADS
 from mxcore.commands.cli import main
 
 PEERS = ("torch", "jax", "optax", "thinc", "deepspeed")
@@ -589,7 +589,7 @@ def test_help_lists_the_workloads() -> None:
 def test_the_command_line_imports_neither_the_benchmark_nor_what_it_draws_with(run_python: Any) -> None:
     program = "import sys, mxcore.commands.cli; mxcore.commands.cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
     loaded = run_python(program).splitlines()[-1].split()
-    assert not [name for name in loaded if name.startswith(("mxcore.bench", "matplotlib", *PEERS))]
+    assert not [name for name in loaded if name.startswith(("mxcore_bench", "matplotlib", *PEERS))]
 
 
 # --- targets ---------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mxcore as mx
-from mxcore import plotting
+import mxcore_plot as plotting
 from mxcore.commands.choice import ChoiceError, parse
 from mxcore.commands.cli import main
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 import mxcore as mx
-from mxcore import plotting
+import mxcore_plot as plotting
 from mxcore.testing.functions import FUNCTIONS, Function
-from mxcore.plotting.descent import follow
+from mxcore_plot.descent import follow
 
 PLACES = st.tuples(*[st.floats(-2, 2)] * 2)
 
@@ -203,7 +203,7 @@ def test_another_suffix_is_refused_and_nothing_is_written(tmp_path: Path) -> Non
 def test_without_matplotlib_one_error_says_what_to_install(run_python: Any) -> None:
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
-        "import mxcore.plotting as plotting\n"
+        "import mxcore_plot as plotting\n"
         "try: plotting.schedules({'constant': lambda update: 0.1})\n"
         "except ImportError as error: print(error)"
     )
@@ -211,4 +211,4 @@ def test_without_matplotlib_one_error_says_what_to_install(run_python: Any) -> N
 
 
 def test_importing_the_module_imports_no_matplotlib(run_python: Any) -> None:
-    assert "matplotlib" not in run_python("import sys, mxcore.plotting; print(*sys.modules)").split()
+    assert "matplotlib" not in run_python("import sys, mxcore_plot; print(*sys.modules)").split()

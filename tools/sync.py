@@ -17,6 +17,7 @@ import re
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from boilerplate import boilerplate
 
@@ -39,8 +40,8 @@ def plugins() -> dict[str, Path]:
 
 def version() -> str:
     """The version number of the core."""
-    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/__init__.py").read_text("utf-8"), re.MULTILINE)
-    assert found, "mxcore/__init__.py states no version"
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/version.py").read_text("utf-8"), re.MULTILINE)
+    assert found, "mxcore/version.py states no version"
     return found[1]
 
 
@@ -66,9 +67,15 @@ def root(text: str) -> str:
 
 
 def requirements(text: str) -> str:
-    """The metapackage's ``pyproject.toml`` with every plugin required."""
-    lines = "".join(f'  "{name}=={version()}",\n' for name in ["mxcore[jit]", *plugins()])
+    """The metapackage's ``pyproject.toml`` with every plugin required, but for those that call themselves large."""
+    small = [name for name, file in plugins().items() if not _settings(file).get("large")]
+    lines = "".join(f'  "{name}=={version()}",\n' for name in ["mxcore[jit]", *small])
     return re.sub(r"(?<=^dependencies = \[\n).*?(?=^\])", lines, text, count=1, flags=re.DOTALL | re.MULTILINE)
+
+
+def _settings(file: Path) -> Any:
+    """What a plugin's ``pyproject.toml`` says for this program alone."""
+    return tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("mxcore", {})
 
 
 def tables(text: str) -> str:
@@ -76,7 +83,7 @@ def tables(text: str) -> str:
     rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for file in plugins().values():
         project = tomllib.loads(file.read_text("utf-8"))["project"]
-        for group, offered in project["entry-points"].items():
+        for group, offered in project.get("entry-points", {}).items():
             if group in rows:
                 folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
                 rows[group].append(f"| [{names}]({folder}) | {project['description'].removesuffix(', for mxcore')} |\n")
@@ -113,17 +120,19 @@ def numbered(text: str) -> str:
 
 def wanted() -> dict[Path, str]:
     """Every derived file, as it should be."""
+    algorithms = [file.parent for file in plugins().values() if f"mxcore.{file.parent.parent.name}" in KINDS]
     files: dict[Path, str] = {}
     for file in plugins().values():
-        is_algorithm = file.parent.parent.parent.name == "plugins"
+        is_algorithm = file.parent in algorithms
         files |= boilerplate(file.parent, version()) if is_algorithm else {file: numbered(file.read_text("utf-8"))}
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
     readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
     licence = (ROOT / "LICENSE").read_text("utf-8")
-    copies = "plugins/all/LICENSE", "plugins/module/LICENSE", "cookiecutter-template/templates/licenses/Apache-2.0.txt"
+    others = [file.parent for file in [everything, *plugins().values()] if file.parent not in algorithms]
+    copies = [*(folder / "LICENSE" for folder in others), ROOT / "cookiecutter-template/templates/licenses/Apache-2.0.txt"]
     return {
         **files,
-        **{ROOT / copy: licence for copy in copies},
+        **dict.fromkeys(copies, licence),
         ROOT / "mxcore/builtins.json": builtins(),
         everything: requirements(numbered(everything.read_text("utf-8"))),
         workspace: root(workspace.read_text("utf-8")),

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from mxcore.bench.experiment import Experiment, Reference
-from mxcore.bench.plot import draw
-from mxcore.bench.results import Result, Row
-from mxcore.bench.table import duration
-from mxcore.sphinxext.nodes import paragraph, section, table
+from mxcore_bench.experiment import Experiment, Reference
+from mxcore_bench.plot import draw
+from mxcore_bench.results import Result, Row
+from mxcore_bench.table import duration
+from mxcore_sphinx.nodes import paragraph, section, table
 
 
 class BenchResults(SphinxDirective):

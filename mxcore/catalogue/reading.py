@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 from mxcore.catalogue.faults import fault
-from mxcore.catalogue.record import GROUPS, Record, Status, canonical
+from mxcore.catalogue.record import CORE, GROUPS, Record, Status, canonical
 from mxcore.version import __version__
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _incompatibility(requirements: Iterable[str]) -> str:
             continue  # it is the installer that this concerns; the other plugins it does not
         wanted = requirement.specifier
         if (
-            canonical(requirement.name) == "mxcore"
+            canonical(requirement.name) == CORE
             and not requirement.marker
             and not wanted.contains(__version__, True)
         ):
@@ -173,6 +173,8 @@ def _names(value: str) -> list[str]:
 
 
 def _switched(record: Record, allowed: list[str] | None, blocked: list[str]) -> Record:
+    if record.distribution == CORE:  # its commands are there to say, among other things, what is switched off
+        return record
     if record.distribution in blocked:
         return attrs.evolve(record, status="blocked", reason="named in MXCORE_BLOCK")
     if allowed is not None and record.distribution not in allowed:

@@ -9,6 +9,7 @@ import attrs
 
 __all__ = [
     "ALGORITHMS",
+    "CORE",
     "GROUPS",
     "BlockedPluginError",
     "BrokenPluginError",
@@ -33,6 +34,9 @@ GROUPS: Mapping[str, str] = {
     "hook": "mxcore.hooks",
 }
 """The kinds of plugin, and the entry-point group of each."""
+
+CORE = "mxcore"
+"""The distribution of the core, which offers commands."""
 
 ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
 """The kinds that are algorithms."""

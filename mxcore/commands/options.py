@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import click
 
-from mxcore import catalogue
-
-__all__ = ["OneLineCommand", "RefusedError", "picture", "writable"]
+__all__ = ["OneLineCommand", "RefusedError", "writable"]
 
 
 class RefusedError(click.ClickException):
@@ -34,17 +31,3 @@ def writable(_context: click.Context, _parameter: click.Parameter, path: Path | 
     if path and (path.is_dir() or not path.parent.is_dir()):
         raise click.BadParameter(f"{str(path)!r} is {'a folder' if path.is_dir() else 'in a folder that is not there'}")
     return path
-
-
-def picture(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """A file that a picture can be written to; a callback for click."""
-    from mxcore.plotting.style import suffix_of
-
-    if path:
-        try:
-            suffix_of(path)
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from error
-        if not importlib.util.find_spec("matplotlib"):
-            raise click.BadParameter(f"matplotlib is not installed: {catalogue.how_to_install('mxcore[plot]')}")
-    return writable(context, parameter, path)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mxcore.bench.suite import GROUPS
+from mxcore_bench.suite import GROUPS
 
 
 def main(folder: Path, seconds: str = "10") -> None:
@@ -19,7 +19,7 @@ def main(folder: Path, seconds: str = "10") -> None:
     for group in GROUPS:
         files = [f"--{kind}={folder / group}.{ending}" for kind, ending in (("json", "json"), ("plot", "svg"))]
         options = ["--workload", group, "--seconds", seconds, *files]
-        subprocess.run([sys.executable, "-m", "mxcore.bench", *options], check=True)
+        subprocess.run([sys.executable, "-m", "mxcore_bench", *options], check=True)
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ import attrs
 from click.testing import CliRunner
 
 import mxcore as mx
-from mxcore.bench import machine, ours
-from mxcore.bench.experiment import Experiment, Reference
-from mxcore.bench.problem import ALGORITHMS, Algorithm
-from mxcore.bench.results import run
-from mxcore.bench.suite import suite
-from mxcore.bench.table import print_result
+from mxcore_bench import machine, ours
+from mxcore_bench.experiment import Experiment, Reference
+from mxcore_bench.problem import ALGORITHMS, Algorithm
+from mxcore_bench.results import run
+from mxcore_bench.suite import suite
+from mxcore_bench.table import print_result
 from mxcore.commands.cli import main as command
 
 

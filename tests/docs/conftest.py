@@ -25,7 +25,7 @@ def small_site(tmp_path: Path) -> Callable[..., Site]:
     def build(path: Path | None = None, conf: str = "", **pages: str) -> Site:
         source = tmp_path / "source"
         source.mkdir(exist_ok=True)
-        extensions = '["mxcore.sphinxext", "myst_parser"]'
+        extensions = '["mxcore_sphinx", "myst_parser"]'
         (source / "conf.py").write_text(f"project = 'small'\nextensions = {extensions}\nhtml_theme = 'basic'\n{conf}\n")
         for name, text in pages.items():
             (source / f"{name}.md").write_text(text, "utf-8")

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from sites import ROOT, Site, built, sphinx
 
-from mxcore import sphinxext
+import mxcore_sphinx as sphinxext
 from mxcore.commands.options import cli
 
 KINDS = ("optimizer", "initializer", "lr_scheduler")
@@ -55,7 +55,7 @@ def install(project: Path, folder: Path) -> None:
 
 def test_every_public_name_of_the_extension_exists_and_is_documented() -> None:
     modules = [
-        importlib.import_module(f"mxcore.sphinxext.{one.name}") for one in pkgutil.iter_modules(sphinxext.__path__)
+        importlib.import_module(f"mxcore_sphinx.{one.name}") for one in pkgutil.iter_modules(sphinxext.__path__)
     ]
     for module in (sphinxext, *modules):
         assert module.__doc__
@@ -180,7 +180,7 @@ def test_pictures_have_the_same_bytes_in_each_build(tmp_path: Path, small_site: 
     ],
 )
 def test_a_mistake_of_the_author_is_a_warning_that_says_so(page: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "conf.py").write_text("extensions = ['mxcore.sphinxext', 'myst_parser']\n")
+    (tmp_path / "conf.py").write_text("extensions = ['mxcore_sphinx', 'myst_parser']\n")
     (tmp_path / "index.md").write_text(f"# One\n\n{page}\n")
     status, printed = sphinx(tmp_path, tmp_path / "html")
     assert status == 1

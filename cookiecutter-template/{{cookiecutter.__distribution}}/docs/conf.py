@@ -2,5 +2,5 @@
 
 project = "{{ cookiecutter.__distribution }}"
 author = "{{ cookiecutter.author }}"
-extensions = ["mxcore.sphinxext", "myst_parser"]
+extensions = ["mxcore_sphinx", "myst_parser"]
 html_theme = "furo"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mxcore.plotting import new_figure, style
+from mxcore_plot import new_figure, style
 from mxcore_module.compare.summary import Contestant, Floats
 
 if TYPE_CHECKING:

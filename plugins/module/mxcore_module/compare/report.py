@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mxcore.state.atomic import write_atomically
-from mxcore.plotting import render
+from mxcore_plot import render
 from mxcore_module.compare.plot import draw
 from mxcore_module.compare.summary import Contestant
 from mxcore_module.compare.trials import Outcome

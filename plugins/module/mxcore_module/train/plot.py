@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.plotting import COLOURS, new_figure, save, style
+from mxcore_plot import COLOURS, new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

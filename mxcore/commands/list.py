@@ -1,0 +1,52 @@
+"""The command ``mxcore list``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import attrs
+import click
+
+from mxcore import catalogue
+
+__all__ = ["list_plugins"]
+
+
+def _kind(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """A kind of plugin, in the singular or in the plural."""
+    kind = value and value.removesuffix("s").replace("-", "_")
+    if kind and kind not in catalogue.GROUPS:
+        raise click.BadParameter(f"{value!r} is no kind of plugin: choose from {', '.join(catalogue.GROUPS)}")
+    return kind
+
+
+@click.command("list")
+@click.argument("kind", required=False, callback=_kind)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def list_plugins(kind: str | None, as_json: bool) -> None:
+    """List what is installed, of one KIND or of all; no plugin is imported.
+
+    KIND is optimizer, initializer, lr_scheduler, backend, namespace, command or hook.
+    """
+    records = catalogue.records(kind)
+    if as_json:
+        click.echo(json.dumps([attrs.asdict(record) for record in records], indent=1))
+    elif records:
+        _print_table(records)
+    else:
+        click.echo(f"no {kind or 'plugin'} is installed. All of this project: {catalogue.how_to_install('mxcore-all')}")
+
+
+def _print_table(records: Sequence[catalogue.Record]) -> None:
+    from mxcore.commands.tables import print_table
+
+    rows = [
+        (record.name, record.kind, record.distribution, record.version, _status(record), record.summary)
+        for record in records
+    ]
+    print_table(("name", "kind", "distribution", "version", "status", "summary"), rows)
+
+
+def _status(record: catalogue.Record) -> str:
+    return record.status + (f" ({record.reason})" if record.reason else "")

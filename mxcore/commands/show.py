@@ -1,0 +1,40 @@
+"""The command ``mxcore show``."""
+
+from __future__ import annotations
+
+import inspect
+
+import click
+
+from mxcore import catalogue
+from mxcore.declarations import describe
+
+__all__ = ["show"]
+
+
+@click.command()
+@click.argument("name")
+def show(name: str) -> None:
+    """Show the signature, the hyper-parameters and the documentation of NAME.
+
+    NAME is what `mxcore list` shows, or a qualified name such as optimizer:adam or mxcore-optimizer-adam:adam.
+    """
+    click.echo("\n\n".join(_page(record) for record in catalogue.find_all(name)))
+
+
+def _page(record: catalogue.Record) -> str:
+    cls = catalogue.load_record(record)
+    described = describe(cls)
+    width = max((len(f"{row.name} = {row.default}") for row in described), default=0)
+    rows = [f"  {f'{row.name} = {row.default}':{width}}  {row.requirement}".rstrip() for row in described]
+    return "\n".join(
+        [
+            f"{record.name}: {record.kind} of {record.distribution} {record.version}",
+            "",
+            f"{record.class_name}{inspect.signature(cls)}",
+            "",
+            *rows,
+            "",
+            inspect.getdoc(cls) or "",
+        ]
+    )

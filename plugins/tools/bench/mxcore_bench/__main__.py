@@ -1,0 +1,6 @@
+"""``python -m mxcore_bench`` is ``mxcore bench``."""
+
+from mxcore_bench.command import bench
+
+if __name__ == "__main__":
+    bench(prog_name="mxcore bench")

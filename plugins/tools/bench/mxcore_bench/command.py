@@ -1,0 +1,194 @@
+"""The command ``mxcore bench``. Importing this imports what the options need to be checked, and no peer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxcore.backend import BackendError
+from mxcore_bench.device import DEVICES
+from mxcore_bench.experiment import Entrant, Experiment
+from mxcore_bench.problem import ALGORITHMS, DTYPES
+from mxcore_bench.results import Result, run
+from mxcore_bench.suite import GROUPS, names, suite
+from mxcore.commands.options import OneLineCommand, RefusedError, writable
+from mxcore_plot.options import picture
+
+__all__ = ["bench"]
+
+EPILOG = f"""\b
+Workloads:
+{chr(10).join(f"  {group:9} {', '.join(name for name, of in names().items() if of == group)}" for group in GROUPS)}
+
+\b
+Examples:
+  mxcore bench --workload mlp --optimizer adam --seconds 2
+  mxcore bench --workload steps --only llvm --only fused --json steps.json --plot steps.png
+  mxcore bench --check"""
+
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(cls=OneLineCommand, epilog=EPILOG)
+@click.option(
+    "--workload",
+    "workloads",
+    multiple=True,
+    type=click.Choice([*GROUPS, *names()]),
+    metavar="NAME",
+    help="A workload, or a group of them, as listed below; may be repeated.  [default: all, but calls with 4 and "
+    "1000 numbers only]",
+)
+@click.option(
+    "--optimizer",
+    "optimizers",
+    multiple=True,
+    type=click.Choice([*ALGORITHMS]),
+    help="[default: adam for calls, all for the rest]",
+)
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    type=click.Choice(DTYPES),
+    help="Of the weights; bfloat16 has float32 masters.  [default: float32, and both for the large workloads]",
+)
+@click.option(
+    "--device",
+    type=click.Choice([*DEVICES]),
+    default="cpu",
+    show_default=True,
+    help="Where the arrays are. A GPU needs CuPy, and runs steps, overhead and calls in float32.",
+)
+@click.option(
+    "--threads",
+    multiple=True,
+    type=click.IntRange(min=1),
+    default=(1, 2),
+    help="A number of threads to run on; may be repeated.  [default: 1 and 2]",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="The time for the rounds of each experiment, of which there are at least three.",
+)
+@click.option(
+    "--only",
+    multiple=True,
+    metavar="CONTESTANT",
+    help="Run those whose name contains this text, such as 'llvm 1T' or torch; may be repeated.",
+)
+@click.option("--json", "json_file", type=_FILE, callback=writable, metavar="FILE", help="Write every figure there.")
+@click.option("--plot", type=_FILE, callback=picture, metavar="FILE.png|.svg", help="Draw the ratios there.")
+@click.option("--check", is_flag=True, help="Say of each target whether this machine meets it; status 1 if one is not.")
+@click.pass_context
+def bench(ctx: click.Context, /, **options: Any) -> None:
+    """Time the optimizers against other libraries and against what memory allows.
+
+    Contestants of one experiment take turns in one process. Columns that begin with × are medians of the ratios round
+    by round: to a kernel with the same loads and stores and next to no arithmetic (limit), to NumPy as people write it
+    (NumPy out=), to torch's fused optimizer on as many threads (torch), and to that on the number of threads where it
+    is fastest (best torch). Calls are compared with thinc and with their first case, too, and their times are those for
+    one parameter. Libraries that are not installed are left out.
+    """
+    none_missed = _run(**options)
+    ctx.exit(0 if none_missed else 1)
+
+
+def _run(
+    *,
+    workloads: Sequence[str],
+    optimizers: Sequence[str],
+    dtypes: Sequence[str],
+    device: str,
+    threads: Sequence[int],
+    seconds: float,
+    only: Sequence[str],
+    json_file: Path | None,
+    plot: Path | None,
+    check: bool,
+) -> bool:
+    """Run, print and write; whether no target was missed."""
+    from mxcore_bench import machine, ours, table, targets
+    from mxcore.commands.tables import console
+
+    described = machine.describe(_usable(device, check=check))
+    experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)), DEVICES[device])
+    if not experiments:
+        raise RefusedError("nothing is left to time: calls are in float32, and a GPU times no fills and no start")
+    wanted = _filter(experiments, only)
+    console().print(machine.line(described))
+    with ours.restored():
+        results = _run_all([one for one in experiments if any(map(wanted, one.entrants))], seconds, wanted)
+    verdicts = targets.check(results) if check else []
+    if check:
+        table.print_verdicts(verdicts)
+    if json_file:
+        report = {"machine": described, "seconds": seconds, "experiments": [result.as_json() for result in results]}
+        _write(json_file, lambda: json_file.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
+    if plot:
+        from mxcore_bench.plot import draw
+
+        _write(plot, lambda: draw(plot, results, described))
+    return not any(verdict.met is False for verdict in verdicts)
+
+
+def _usable(device: str, *, check: bool) -> str | None:
+    """The model of the GPU that was asked for, if one was."""
+    if device != "cpu" and check:
+        raise RefusedError("the targets are about the CPU: leave out --check or --device")
+    try:
+        return DEVICES[device].describe()
+    except BackendError as error:
+        raise RefusedError(str(error)) from error
+
+
+def _filter(experiments: Sequence[Experiment], only: Sequence[str]) -> Callable[[Entrant], bool]:
+    """Whether a contestant's name contains one of the texts."""
+
+    def wanted(entrant: Entrant) -> bool:
+        return not only or any(text.lower() in entrant.name.lower() for text in only)
+
+    known = dict.fromkeys(entrant.name for experiment in experiments for entrant in experiment.entrants)
+    for text in only:
+        if not any(text.lower() in name.lower() for name in known):
+            raise RefusedError(f"no contestant's name contains {text!r}: there are {', '.join(known)}")
+    return wanted
+
+
+def _run_all(experiments: Sequence[Experiment], seconds: float, wanted: Callable[[Entrant], bool]) -> list[Result]:
+    """Run one after the other, printing each when it is done, above a bar on the error stream."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from mxcore_bench.table import print_result
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    results = []
+    # Drawn between rounds only: a thread that draws at any time would run in somebody's sample.
+    bar = Progress(
+        *columns, console=Console(stderr=True), transient=True, auto_refresh=False, disable=not sys.stderr.isatty()
+    )
+    with bar as progress:
+        task = progress.add_task("", total=len(experiments))
+        for number, experiment in enumerate(experiments):
+            progress.update(task, description=experiment.label, completed=number, refresh=True)
+            report = lambda share, done=number: progress.update(task, completed=done + share, refresh=True)
+            results.append(run(experiment, seconds, wanted, report))
+            print_result(results[-1])
+    return results
+
+
+def _write(path: Path, write: Callable[[], object]) -> None:
+    try:
+        write()
+    except OSError as error:
+        raise RefusedError(f"cannot write to {str(path)!r}: {error.strerror or error}") from None

@@ -1,0 +1,171 @@
+"""The contestants of other libraries: torch, and jax with optax. Neither is a dependency of this project.
+
+Those that are called parameter by parameter are in :mod:`mxcore_bench.called`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from mxcore.backend import Array
+from mxcore_bench.device import CPU, Device
+from mxcore_bench.experiment import Entrant, LeftOutError, Sampler, Step, peer, timed
+from mxcore_bench.problem import LEARNING_RATE, Algorithm, Problem
+
+__all__ = ["entrants", "on_threads", "tensor", "torch_fill", "torch_fused", "torch_optimizer"]
+
+
+def entrants(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
+    """Every peer; jax settles the number of its threads when it starts, and takes part on the host."""
+    fused = torch_fused(algorithm, threads, device)
+    foreach = _torch_entrants(algorithm, "foreach", threads, device)
+    return [*fused, *foreach, *([] if device.on_gpu else [Entrant("optax jit", _optax(algorithm))])]
+
+
+def torch_fused(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
+    """What most people use, and the fastest of torch's implementations."""
+    return _torch_entrants(algorithm, "fused", threads, device)
+
+
+def _torch_entrants(algorithm: Algorithm, kind: str, threads: Sequence[int], device: Device) -> list[Entrant]:
+    counts = (None,) if device.on_gpu else threads
+    return [Entrant(f"torch {kind}", _torch(algorithm, kind, count), count) for count in counts]
+
+
+# --- torch -----------------------------------------------------------------------------------------------------------
+
+
+def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Callable[[Problem], Sampler]:
+    def build(problem: Problem) -> Sampler:
+        torch = peer("torch")
+        parameters = [torch.nn.Parameter(tensor(torch, array)) for array in problem.masters]
+        for parameter, grad in zip(parameters, problem.full_grads, strict=True):
+            parameter.grad = tensor(torch, grad)
+        slots = [[tensor(torch, array) for array in arrays] for arrays in zip(*problem.slots, strict=True)]
+        optimizer = torch_optimizer(torch, algorithm, kind, parameters, slots)
+        step = _three_passes(torch, problem, parameters, optimizer.step) if problem.mixed else optimizer.step
+        return timed(_on_threads(threads, step), wait=problem.device.wait)
+
+    return build
+
+
+def torch_optimizer(
+    torch: ModuleType, algorithm: Algorithm, kind: str, parameters: list[Any], slots: list[list[Any]]
+) -> Any:
+    """One of torch's optimizers, which keeps its state in the given tensors.
+
+    Args:
+        torch: the module.
+        algorithm: which optimizer.
+        kind: which implementation, fused or foreach.
+        parameters: what it updates.
+        slots: for each of them, its state.
+
+    Raises:
+        LeftOutError: torch has no such optimizer.
+    """
+    known = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+    if algorithm.name not in known:
+        raise LeftOutError(f"torch has no {algorithm.title}")
+    optimizer = known[algorithm.name](parameters, lr=LEARNING_RATE, **algorithm.options, **{kind: True})
+    for parameter, arrays in zip(parameters, slots, strict=True):
+        count = torch.zeros((), dtype=torch.float32, device=parameter.device if kind == "fused" else "cpu")
+        optimizer.state[parameter].update(_torch_state(algorithm, count, arrays))
+    return optimizer
+
+
+def _torch_state(algorithm: Algorithm, count: Any, slots: list[Any]) -> dict[str, Any]:
+    """The state as torch names it, so that it need not make its own."""
+    if algorithm.name == "adam":
+        mean, variance = slots
+        return {"step": count, "exp_avg": mean, "exp_avg_sq": variance}
+    return {"momentum_buffer": slots[0]}
+
+
+def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step: Step) -> Step:
+    """The usual recipe for half precision: gradients to float32, a step on the masters, and back to the weights."""
+    weights = [tensor(torch, array) for array in problem.weights]
+    grads = [tensor(torch, array) for array in problem.grads]
+
+    def whole() -> None:
+        for master, grad in zip(masters, grads, strict=True):
+            master.grad.copy_(grad)
+        step()
+        with torch.no_grad():
+            for weight, master in zip(weights, masters, strict=True):
+                weight.copy_(master)
+
+    return whole
+
+
+def tensor(torch: ModuleType, array: Array) -> Any:
+    """The same memory as a tensor; torch knows NumPy's bfloat16 by its bits only."""
+    if not isinstance(array, np.ndarray):
+        return torch.from_dlpack(array)
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def on_threads(threads: int | None) -> None:
+    """Let torch compute on so many threads; None leaves it as it is."""
+    if threads is not None:
+        peer("torch").set_num_threads(threads)
+
+
+def _on_threads(threads: int | None, step: Step) -> Callable[[int], Step]:
+    def setup(_: int) -> Step:
+        on_threads(threads)
+        return step
+
+    return setup
+
+
+def torch_fill(kind: str, threads: int, low: float, high: float) -> Callable[[Array], Sampler]:
+    """Filling an array by the method ``normal_`` or ``uniform_`` with these parameters."""
+
+    def build(array: Array) -> Sampler:
+        torch = peer("torch")
+        fill = getattr(torch.from_numpy(array), f"{kind}_")
+        return timed(_on_threads(threads, lambda: fill(low, high)))
+
+    return build
+
+
+# --- jax with optax --------------------------------------------------------------------------------------------------
+
+
+def _optax(algorithm: Algorithm) -> Callable[[Problem], Sampler]:
+    def build(problem: Problem) -> Sampler:
+        jax, optax = peer("jax"), peer("optax")
+        maker = {"adam": optax.adam, "lamb": optax.lamb, "sgd": optax.sgd}[algorithm.name]
+        transform = maker(LEARNING_RATE, **algorithm.options)
+        masters = [jax.numpy.array(array) for array in problem.masters]
+        grads = [jax.numpy.array(array) for array in problem.grads]
+        kept = [masters, transform.init(masters)]
+        update = _jax_update(jax, optax, transform, mixed=problem.mixed)
+
+        def step() -> None:
+            # The weights in half precision are a result, to be waited for and dropped.
+            kept[0], kept[1], weights = update(kept[0], kept[1], grads)
+            jax.block_until_ready((kept[0], weights))
+
+        return timed(lambda _: step)
+
+    return build
+
+
+def _jax_update(jax: ModuleType, optax: ModuleType, transform: Any, *, mixed: bool) -> Any:
+    """One compiled update that is given the masters and the state to overwrite."""
+
+    def update(masters: Any, state: Any, grads: Any) -> Any:
+        full = [grad.astype("float32") for grad in grads]
+        updates, state = transform.update(full, state, masters)
+        masters = optax.apply_updates(masters, updates)
+        return masters, state, [master.astype("bfloat16") for master in masters] if mixed else None
+
+    return jax.jit(update, donate_argnums=(0, 1))

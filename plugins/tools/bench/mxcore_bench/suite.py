@@ -1,0 +1,203 @@
+"""The experiments by group: whole steps, the overhead of a call, ways to call, fills, and the start of a process."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+import numpy as np
+
+from mxcore.backend import Array
+from mxcore_bench import by_hand, called, calls, ours, peers, start
+from mxcore_bench.device import CPU, Device
+from mxcore_bench.experiment import Entrant, Experiment, Reference, Sampler, timed
+from mxcore_bench.problem import ALGORITHMS, Algorithm, Problem, memory_needed
+from mxcore_bench.workloads import WORKLOADS, Workload
+
+__all__ = ["GROUPS", "names", "suite"]
+
+_TORCH = (Reference("torch", "torch fused"), Reference("best torch", "torch fused", equal_threads=False))
+_LIMIT = Reference("limit", "limit")
+
+# What the initializers draw by default: the parameters of torch's methods, and NumPy's way to the same numbers.
+_FILLS: dict[str, tuple[float, float]] = {"normal": (0.0, 0.01), "uniform": (-0.07, 0.07)}
+_SIZES = {"1m": 1_000_000, "25m": 25_000_000}
+_CALLS = calls.workloads()
+
+
+def names() -> dict[str, str]:
+    """Every workload, with the group that it belongs to."""
+    fills = {f"{kind}-{size}": "fills" for kind in _FILLS for size in _SIZES}
+    stepped = (*WORKLOADS.values(), *(workload for _, workload in _CALLS.values()))
+    steps = {workload.name: workload.group for workload in stepped}
+    return {**steps, **fills, "import": "start", "first-step": "start"}
+
+
+GROUPS = tuple(dict.fromkeys(names().values()))
+
+
+def suite(
+    workloads: Sequence[str] = (),
+    optimizers: Sequence[str] = (),
+    dtypes: Sequence[str] = (),
+    threads: Sequence[int] = (1, 2),
+    device: Device = CPU,
+) -> list[Experiment]:
+    """The experiments that these words choose. No word chooses all but calls with large arrays.
+
+    Args:
+        workloads: names of workloads or groups.
+        optimizers: adam, lamb, sgd; by default Adam for calls, and all for everything else.
+        dtypes: float32, bfloat16; by default float32, and both for the large workloads. Calls are in float32.
+        threads: the numbers of threads to run on; calls run on the least of them.
+        device: where the arrays are.
+    """
+    words = set(workloads)
+    chosen = [
+        name
+        for name, group in names().items()
+        if ({name, group} & words if words else _usual(name)) and (device.groups is None or group in device.groups)
+    ]
+    made = (_experiments(name, optimizers, dtypes, threads, device) for name in chosen)
+    return [experiment for experiments in made for experiment in experiments]
+
+
+def _usual(name: str) -> bool:
+    """Whether a workload runs if none is named."""
+    return name not in _CALLS or _CALLS[name][1].shapes[0][0] in calls.USUAL
+
+
+def _experiments(
+    name: str, optimizers: Sequence[str], dtypes: Sequence[str], threads: Sequence[int], device: Device
+) -> Iterator[Experiment]:
+    if workload := WORKLOADS.get(name):
+        usual = device.dtypes if workload.large else ("float32",)
+        for dtype in [one for one in dtypes or usual if one in device.dtypes]:
+            for optimizer in optimizers or ALGORITHMS:
+                yield _steps(workload, ALGORITHMS[optimizer], dtype, threads, device)
+    elif name in _CALLS:
+        if "float32" in (dtypes or ("float32",)):
+            yield from (_calls(name, ALGORITHMS[one], min(threads), device) for one in optimizers or ("adam",))
+    elif name in ("import", "first-step"):
+        yield _start(name)
+    else:
+        yield _fill(name, threads)
+
+
+def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequence[int], device: Device) -> Experiment:
+    overhead = workload.group == "overhead"
+    own = ours.entrants(algorithm, threads, every_call=not workload.large, device=device)
+    entrants = [*own, *peers.torch_fused(algorithm, threads, device)]
+    if not overhead:
+        entrants = [
+            *ours.limits(algorithm, threads, device),
+            *own,
+            *peers.entrants(algorithm, threads, device),
+            *by_hand.entrants(algorithm, device),
+        ]
+    references = _TORCH if overhead else (_LIMIT, _by_hand(device), *_TORCH)
+    return _stepped(workload, algorithm, dtype, device, entrants, references)
+
+
+def _calls(name: str, algorithm: Algorithm, threads: int, device: Device) -> Experiment:
+    """What is timed is the time for one parameter."""
+    shape, workload = _CALLS[name]
+    callers = [
+        *ours.callers(algorithm, threads, device),
+        *called.callers(algorithm, threads, device),
+        *by_hand.callers(algorithm, device),
+    ]
+    first = shape.cases[0].name
+    references = (
+        _by_hand(device),
+        Reference(first, None, case=first),
+        Reference("torch", "torch fused"),
+        *([] if device.on_gpu else [Reference("thinc", "thinc", equal_threads=False)]),
+    )
+    whole = _stepped(workload, algorithm, "float32", device, calls.entrants(shape.cases, callers), references)
+    return attrs.evolve(whole, tensors=1, parameters=workload.parameters // workload.tensors)
+
+
+def _by_hand(device: Device) -> Reference:
+    return Reference(by_hand.with_out(device), by_hand.with_out(device), equal_threads=False)
+
+
+def _stepped(
+    workload: Workload,
+    algorithm: Algorithm,
+    dtype: str,
+    device: Device,
+    entrants: Sequence[Entrant],
+    references: Sequence[Reference],
+) -> Experiment:
+    return Experiment(
+        workload=workload.name,
+        title=workload.title,
+        group=workload.group,
+        prepare=functools.partial(Problem.make, workload, algorithm, dtype, device),
+        entrants=tuple(entrants),
+        references=tuple(references),
+        optimizer=algorithm.name,
+        dtype=dtype,
+        tensors=workload.tensors,
+        parameters=workload.parameters,
+        bytes_per_parameter=algorithm.bytes_per_parameter,
+        memory=memory_needed(workload, algorithm),
+        device=device,
+    )
+
+
+def _fill(name: str, threads: Sequence[int]) -> Experiment:
+    kind, _, size_name = name.partition("-")
+    size, bounds = _SIZES[size_name], _FILLS[kind]
+    return Experiment(
+        workload=name,
+        title=f"{kind} fill of {size_name.upper().replace('M', ' M')}",
+        group="fills",
+        prepare=functools.partial(np.zeros, size, np.float32),
+        entrants=(
+            *ours.fills(kind, threads),
+            *(Entrant("torch", peers.torch_fill(kind, count, *bounds), count) for count in threads),
+            Entrant("NumPy", _numpy_fill(kind, bounds), 1),
+        ),
+        references=(Reference("torch", "torch"), Reference("best torch", "torch", equal_threads=False)),
+        dtype="float32",
+        tensors=1,
+        parameters=size,
+        bytes_per_parameter=4,
+        memory=5 * 8 * size,  # a fill that is not done in place has temporaries in double precision
+    )
+
+
+def _numpy_fill(kind: str, bounds: tuple[float, float]) -> Callable[[Array], Sampler]:
+    """NumPy's generator in float32, in place."""
+
+    def build(array: Array) -> Sampler:
+        rng = np.random.default_rng(0)
+
+        def normal() -> None:
+            rng.standard_normal(dtype=np.float32, out=array)
+            np.multiply(array, bounds[1], out=array)
+
+        def uniform() -> None:
+            rng.random(dtype=np.float32, out=array)
+            np.multiply(array, bounds[1] - bounds[0], out=array)
+            np.add(array, bounds[0], out=array)
+
+        return timed(lambda _: normal if kind == "normal" else uniform)
+
+    return build
+
+
+def _start(name: str) -> Experiment:
+    imports = name == "import"
+    return Experiment(
+        workload=name,
+        title="import, in a fresh process" if imports else "first step on the MLP, in a fresh process",
+        group="start",
+        prepare=lambda: None,
+        entrants=tuple(start.imports() if imports else start.first_steps()),
+        references=(Reference("numpy", "import numpy") if imports else Reference("torch", "torch fused"),),
+        optimizer=None if imports else "adam",
+    )

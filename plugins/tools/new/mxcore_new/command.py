@@ -1,0 +1,166 @@
+"""The command ``mxcore new``: scaffold a plugin from the cookiecutter template that comes with this package.
+
+What is asked, which answers are possible and what each must look like is said in the template's ``cookiecutter.json``,
+once for this command and for plain cookiecutter.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxcore import catalogue
+
+__all__ = ["new", "template"]
+
+MARK = "# Edit here"
+
+
+def template() -> Path:
+    """The template's folder: within the package, and in a checkout beside the plugins."""
+    package = Path(__file__).parent
+    places = [folder / "cookiecutter-template" for folder in (package, package.parents[3])]
+    for place in places:
+        if (place / "cookiecutter.json").is_file():
+            return place
+    raise click.ClickException(f"the template is neither {places[0]} nor {places[1]}: install mxcore-new again")
+
+
+@functools.cache
+def _questions() -> Any:
+    return json.loads((template() / "cookiecutter.json").read_text("utf-8"))
+
+
+class _Text(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
+    """Text that meets one of the template's rules."""
+
+    name = "text"
+
+    def __init__(self, pattern: str, requirement: str, example: str) -> None:
+        self.pattern, self.requirement, self.example = pattern, requirement, example
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text itself."""
+        if not re.fullmatch(self.pattern, value):
+            self.fail(f"it {self.requirement}: such as {self.example}, got {value!r}", param, ctx)
+        return str(value)
+
+
+def _type(question: str) -> Any:
+    choices = _questions()[question]
+    if isinstance(choices, list):
+        return click.Choice(choices)
+    return _Text(*_questions()["_rules"][question])
+
+
+def _parameters() -> list[click.Parameter]:
+    """An option for every question, but for the two that the command is hardly ever called without."""
+    texts = _questions()["__prompts__"]
+    options = [
+        click.Option([f"--{question}"], type=_type(question), help=f"{text}.", metavar=_metavar(question))
+        for question, text in texts.items()
+        if question not in ("kind", "name")
+    ]
+    return [
+        click.Argument(["kind"], type=_type("kind"), required=False),
+        click.Argument(["name"], type=_type("name"), required=False),
+        *options,
+        click.Option(
+            ["--out"],
+            type=click.Path(file_okay=False, path_type=Path),
+            default=".",
+            show_default=True,
+            help="Where the project's folder is made.",
+        ),
+    ]
+
+
+def _metavar(question: str) -> str | None:
+    return None if isinstance(_questions()[question], list) else question.upper()
+
+
+def _new(out: Path, **answers: str | None) -> None:
+    """Scaffold a plugin called NAME: a project of its own, with tests, documentation and CI.
+
+    KIND is optimizer, initializer or lr_scheduler. It works as it is: "Edit here" marks the algorithm, which is to
+    become yours. What is not given is asked for on a terminal, and else has the default of the template.
+    """
+    given = {question: answer for question, answer in answers.items() if answer is not None}
+    if sys.stdin.isatty():
+        _ask(given)
+    elif not {"kind", "name"} <= set(given):
+        raise click.UsageError("say what to make and how it is called, such as: mxcore new optimizer swift")
+    _check_free(given["kind"], given["name"])
+    click.echo(_next_steps(_generate(given, out)))
+
+
+def _ask(given: dict[str, str]) -> None:
+    """Ask for what was not given, and ask again where the answer cannot be."""
+    for question, text in _questions()["__prompts__"].items():
+        if question not in given:
+            default = _complete(given)[question]
+            given[question] = click.prompt(text, default=default, type=_type(question))
+
+
+def _complete(given: Mapping[str, str]) -> dict[str, Any]:
+    """The answers, the defaults of those not given, and what follows from them."""
+    from cookiecutter.generate import generate_context
+    from cookiecutter.prompt import prompt_for_config
+
+    context = generate_context(str(template() / "cookiecutter.json"), extra_context=dict(given))
+    return dict(prompt_for_config(context, no_input=True))
+
+
+def _check_free(kind: str, name: str) -> None:
+    """Refuse a name that another distribution offers: whoever installs both would have to say which."""
+    installed = {record.name: record.distribution for record in catalogue.records(kind)}
+    taken = {**catalogue.known_names(kind), **installed}
+    if name in taken:
+        raise click.UsageError(f"the {kind} {name!r} is there already, in {taken[name]}: choose another name")
+
+
+def _generate(given: Mapping[str, str], out: Path) -> Path:
+    from cookiecutter.exceptions import CookiecutterException, OutputDirExistsException
+    from cookiecutter.generate import generate_files
+
+    answers = _complete(given)
+    try:
+        return Path(generate_files(template(), {"cookiecutter": answers}, out))
+    except OutputDirExistsException:
+        raise click.UsageError(
+            f"{str(out / answers['__distribution'])!r} is there already: move it away, or choose another --out"
+        ) from None
+    except (CookiecutterException, OSError) as error:
+        raise click.ClickException(f"cannot write to {str(out)!r}: {error}") from error
+
+
+def _next_steps(project: Path) -> str:
+    files = [file for file in sorted(project.rglob("*")) if file.is_file()]
+    marks = [
+        f"  {file.relative_to(project)}:{number}"
+        for file in files
+        for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1)
+        if MARK in line
+    ]
+    return "\n".join(
+        [
+            f"Wrote {project}: {len(files)} files that work as they are. What is yours to write is marked “{MARK}”:",
+            *marks,
+            "To test it:",
+            f"  cd {project}",
+            "  uv run pytest",
+            "mxcore is not on a public index yet. In a checkout of it, make its wheels, and let uv find them:",
+            "  uv build --all-packages --wheel --out-dir ~/wheels",
+            "  export UV_FIND_LINKS=~/wheels",
+        ]
+    )
+
+
+new = click.Command("new", callback=_new, params=_parameters(), help=_new.__doc__)

@@ -1,0 +1,115 @@
+"""``mxcore plot``: pictures of algorithms by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mxcore import catalogue
+from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.commands.options import OneLineCommand, RefusedError
+from mxcore_plot import paths, save, schedules
+from mxcore.testing.functions import FUNCTIONS
+from mxcore_plot.options import picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["plot"]
+
+Choices = Mapping[str, Choice]
+
+_UPDATES, _STEPS = 1000, 500  # unless given
+EPILOG = """\b
+Examples:
+  mxcore plot cosine factor --updates 1000 --out curves.svg
+  mxcore plot cosine:max_update=500,warmup_steps=50 multifactor:step=[200,400],factor=0.3 --out curves.png
+  mxcore plot adam sgd:learning_rate=0.1,momentum=0.9 --function beale --steps 200 --out paths.png"""
+
+
+@click.command(cls=OneLineCommand, epilog=EPILOG)
+@click.argument("texts", nargs=-1, required=True, metavar="NAME[:ARGUMENT=VALUE,...]...")
+@click.option("--out", type=click.Path(path_type=Path), callback=picture, required=True, metavar="FILE.png|.svg")
+@click.option(
+    "--updates",
+    type=click.IntRange(min=1),
+    help="Of schedules: how many updates to show.  [default: until none of them changes any more]",
+)
+@click.option("--function", type=click.Choice([*FUNCTIONS]), help="Of optimizers: the function.  [default: rosenbrock]")
+@click.option("--steps", type=click.IntRange(min=1), help=f"Of optimizers: how many steps.  [default: {_STEPS}]")
+def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str | None, steps: int | None) -> None:
+    """Draw the curves of schedules, or the paths of optimizers on a test function.
+
+    NAME is one that `mxcore list` shows, or a qualified name; arguments may follow it, each a Python literal or text.
+    A schedule that must be told how long the run is is told --updates, or 1000. What is not said of an optimizer is as
+    its class declares it for such functions: `descent`, beside its hyper-parameters.
+    """
+    try:
+        kind, choices = _choices(texts)
+        if kind == "optimizer":
+            _refuse(kind, {"--updates": updates})
+            figure = _paths(choices, function or "rosenbrock", steps or _STEPS)
+        else:
+            _refuse(kind, {"--function": function, "--steps": steps})
+            figure = _schedules(choices, updates)
+        save(figure, out)
+    except (ChoiceError, catalogue.PluginError, ImportError) as error:
+        raise RefusedError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"cannot write to {str(out)!r}: {error.strerror or error}") from error
+    click.echo(f"Drawn: {out}")
+
+
+def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
+    """The kind of what was named, and each choice by what the picture calls it.
+
+    Raises:
+        ChoiceError: the names are of kinds that make no picture, or not one picture; or one is given twice.
+        PluginError: nothing installed has a name.
+    """
+    parsed = {text: parse(text) for text in texts}
+    if len(parsed) < len(texts):
+        raise ChoiceError(f"{next(text for text in texts if texts.count(text) > 1)!r} is given twice")
+    kind = _kind([name for name, _ in parsed.values()])
+    names = [name for name, _ in parsed.values()]
+    return kind, {
+        name if names.count(name) == 1 else text: Choice(kind, name.removeprefix(f"{kind}:"), arguments)
+        for text, (name, arguments) in parsed.items()
+    }
+
+
+def _kind(names: Sequence[str]) -> str:
+    """The one kind that all names can be of."""
+    kinds = {name: {record.kind for record in catalogue.find_all(name)} for name in names}
+    for name, found in kinds.items():
+        if not found - {"initializer"}:
+            raise ChoiceError(f"{name!r} is an initializer: plot draws optimizers and learning-rate schedulers")
+    common = set.intersection(*kinds.values()) - {"initializer"}
+    if not common:
+        said = ", ".join(f"{name!r} ({', '.join(sorted(found))})" for name, found in kinds.items())
+        raise ChoiceError(f"one picture shows either optimizers or learning-rate schedulers, got {said}")
+    if len(common) > 1:
+        raise ChoiceError(f"{names[0]!r} is of two kinds: say optimizer:{names[0]} or lr_scheduler:{names[0]}")
+    return common.pop()
+
+
+def _refuse(kind: str, options: Mapping[str, object]) -> None:
+    if given := [name for name, value in options.items() if value is not None]:
+        raise ChoiceError(f"{given[0]} is not for a picture of {kind}s")
+
+
+def _schedules(choices: Choices, updates: int | None) -> Figure:
+    sized = {
+        name: choice.with_defaults(**choice.load().arguments_for(updates or _UPDATES)) if choice.missing() else choice
+        for name, choice in choices.items()
+    }
+    return schedules({name: choice.create() for name, choice in sized.items()}, updates)
+
+
+def _paths(choices: Choices, function: str, steps: int) -> Figure:
+    declared = {name: {**choice.load().examples[0], **choice.load().descent} for name, choice in choices.items()}
+    made = {name: choice.with_defaults(**declared[name]).create() for name, choice in choices.items()}
+    return paths(made, function, steps)

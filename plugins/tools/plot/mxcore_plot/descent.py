@@ -1,0 +1,136 @@
+"""The paths of optimizers on a test function."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore import random
+from mxcore.optimizer import Optimizer, get_updater
+from mxcore_plot.style import new_figure, style
+from mxcore.testing.functions import FUNCTIONS, Function
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["follow", "paths"]
+
+Array = npt.NDArray[Any]
+
+_BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+_PLATE: Any = {"fontsize": 9, "zorder": 3, "bbox": _BOX}
+_LEVELS = 14
+_GRID = 241
+
+
+def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", steps: int = 500) -> Figure:
+    """The paths of one optimizer, or of several, on the contour lines of a test function, and its value at each step.
+
+    >>> import mxcore as mx
+    >>> steady, hasty = mx.optimizer.SGD(learning_rate=0.1), mx.optimizer.SGD(learning_rate=10)
+    >>> figure = mx.plot.paths({"steady": steady, "hasty": hasty}, "beale", steps=50)
+    >>> plane, values = figure.axes
+    >>> [line.get_label() for line in values.lines]
+    ['steady', 'hasty (diverges)']
+
+    The functions stand in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's class has
+    arguments that suit them.
+
+    Args:
+        optimizers: each optimizer by what the picture calls it; they are not changed.
+        function: ``"rosenbrock"`` or ``"beale"``.
+        steps: how many steps each of them makes.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: there is no optimizer, no step, or no such function.
+    """
+    if not optimizers:
+        raise ValueError("optimizers must name at least one optimizer, got none")
+    if function not in FUNCTIONS:
+        raise ValueError(f"function must be one of {', '.join(FUNCTIONS)}, got {function!r}")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    found = {name: follow(optimizer, FUNCTIONS[function], steps) for name, optimizer in optimizers.items()}
+    with style():
+        figure = new_figure(10, 4.4)
+        plane, values = figure.subplots(1, 2, width_ratios=(1.15, 1))
+        _contours(plane, FUNCTIONS[function])
+        for path in found.values():
+            _draw_path(plane, path)
+        _marks(plane, FUNCTIONS[function])
+        _draw_values(values, found, FUNCTIONS[function], steps)
+        figure.legend(*values.get_legend_handles_labels(), loc="outside upper left", ncols=6)
+    return figure
+
+
+def follow(optimizer: Optimizer, function: Function, steps: int) -> Array:
+    """The places that an optimizer goes through, of shape ``(steps + 1, n)``, the beginning first.
+
+    A copy of the optimizer makes them, and noise is the same each time. Where the function is no longer finite, the
+    path ends.
+    """
+    update, place = get_updater(copy.deepcopy(optimizer)), np.array(function.begin)
+    places = [place.copy()]
+    with _own_random_numbers(), np.errstate(all="ignore"):
+        for _ in range(steps):
+            update("place_weight", function.gradient(place), place)
+            if not np.isfinite(function.value(place)):
+                break
+            places.append(place.copy())
+    return np.array(places)
+
+
+@contextlib.contextmanager
+def _own_random_numbers() -> Iterator[None]:
+    before = random.get_state()
+    random.seed(0)
+    try:
+        yield
+    finally:
+        random.set_state(before)
+
+
+def _contours(axes: Axes, function: Function) -> None:
+    left, right, bottom, top = function.window
+    x, y = np.meshgrid(np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID))
+    values = function.value(np.array([x, y]))
+    levels = np.geomspace(np.quantile(values, 0.002), values.max(), _LEVELS)
+    axes.contourf(x, y, values, [0, *levels], cmap="Greys", norm=_shades(levels), zorder=0)
+    axes.contour(x, y, values, levels, colors="#ffffff", linewidths=0.7, zorder=0.5)
+    axes.set(xlim=(left, right), ylim=(bottom, top), title=function.name, xlabel="x", ylabel="y")
+    axes.grid(visible=False)
+
+
+def _shades(levels: Array) -> Any:
+    """From white, at the lowest, to a grey on which every colour is seen."""
+    from matplotlib.colors import LogNorm
+
+    return LogNorm(levels[0], levels[-1] * (levels[-1] / levels[0]) ** 2)
+
+
+def _draw_path(axes: Axes, path: Array) -> None:
+    (line,) = axes.plot(*path.T, linewidth=1.6)
+    axes.plot(*path[-1], "o", color=line.get_color(), markersize=6, markeredgecolor="white", zorder=3.5)
+
+
+def _marks(axes: Axes, function: Function) -> None:
+    for place, marker, text in ((function.begin, "o", "start"), (function.lowest, "*", "minimum")):
+        size = 7 if marker == "o" else 13
+        axes.plot(*place, marker, color="white", markeredgecolor="black", markersize=size, zorder=4)
+        axes.annotate(text, (place[0], place[1]), (0, 11), textcoords="offset points", ha="center", **_PLATE)
+
+
+def _draw_values(axes: Axes, found: Mapping[str, Array], function: Function, steps: int) -> None:
+    curves = {name: function.value(path.T) for name, path in found.items()}
+    for name, curve in curves.items():
+        axes.plot(curve, label=name if len(curve) > steps else f"{name} (diverges)", linewidth=1.3)
+    seen, highest = np.concatenate([*curves.values()]), 30 * function.value(function.begin)
+    limits = max(seen[seen > 0].min() / 2, 1e-15), min(seen.max() * 2, highest)
+    axes.set(yscale="log", title="Value at each step", xlabel="step", xlim=(0, steps), ylim=limits)

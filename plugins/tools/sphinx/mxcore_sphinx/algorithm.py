@@ -1,0 +1,231 @@
+"""The directive ``mxcore-algorithm``: all that there is to say about one algorithm, from its class and its metadata."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+import mxcore
+from mxcore import catalogue
+from mxcore.declarations import Described, describe
+from mxcore_sphinx.docstring import Docstring, read
+from mxcore_sphinx.domain import Documented, MxcoreDomain
+from mxcore_sphinx.nodes import admonition, paragraph, parse, section, table
+from mxcore_sphinx.pictures import path_picture, schedule_picture
+
+__all__ = ["AlgorithmDirective"]
+
+_logger = logging.getLogger(__name__)
+
+# Where each kind has its algorithm: the first of these that the class defines.
+_CODE = {
+    "optimizer": ("rule", "update", "update_multi_precision"),
+    "initializer": ("values", "_init_weight"),
+    "lr_scheduler": ("rate", "__call__"),
+}
+
+
+class AlgorithmDirective(SphinxDirective):
+    """Document an algorithm, by its name or as ``kind:name`` or ``kind:distribution:name``."""
+
+    required_arguments: ClassVar[int] = 1
+
+    def run(self) -> list[nodes.Node]:
+        key = self.arguments[0].lower()
+        try:
+            record, *others = catalogue.find_all(key)
+            if others:
+                choices = " or ".join(f"{one.kind}:{one.name}" for one in (record, *others))
+                raise self.error(f"{key!r} is of several kinds: say {choices}")
+            cls = getattr(mxcore, record.kind).registry.load(record)
+        except catalogue.PluginError as error:
+            return [self._target(key, str(error)), self._broken(str(error))]
+        self._depend_on(cls)
+        if key.partition(":")[0] not in catalogue.ALGORITHMS:
+            key = f"{record.kind}:{key}"
+        target = self._target(key)
+        if original := _original(record, cls):
+            link = f":mxcore:algorithm:`{record.kind}:{original}`"
+            return [target, *parse(self, f"Another name of {link}, from {record.distribution} {record.version}.", key)]
+        return [target, *_Page(self, record, cls, key).content()]
+
+    def _target(self, key: str, error: str = "") -> nodes.Node:
+        """The place that links to the algorithm lead to."""
+        target = nodes.target("", "", ids=[nodes.make_id(f"mxcore-{key}")])
+        domain = self.env.domains["mxcore"]
+        assert isinstance(domain, MxcoreDomain)
+        domain.algorithms[key] = Documented(self.env.docname, target["ids"][0], error)
+        return target
+
+    def _broken(self, cause: str) -> nodes.Node:
+        self.env.note_reread()  # it may be mended before the next build
+        return admonition("This plugin cannot be used", cause)
+
+    def _depend_on(self, cls: type) -> None:
+        """Read the page again when the class changes, or what makes pages of classes."""
+        classes = [inspect.getfile(one) for one in cls.__mro__[:-1]]
+        for file in (*map(Path, classes), *Path(__file__).parent.glob("*.py")):
+            self.env.note_dependency(file)
+
+
+def _original(record: catalogue.Record, cls: type) -> str:
+    """The name that a class goes by in its distribution, if the record is an alias of it; else nothing."""
+    names = [
+        other.name
+        for other in catalogue.records(record.kind)
+        if other.distribution == record.distribution and other.class_name == cls.__name__
+    ]
+    return "" if record.name in names or not names else names[0]
+
+
+class _Page:
+    """The parts of an algorithm's documentation."""
+
+    def __init__(self, directive: AlgorithmDirective, record: catalogue.Record, cls: Any, key: str) -> None:
+        self.directive, self.record, self.cls, self.key = directive, record, cls, key
+        self.docstring = read(directive, cls)
+
+    def content(self) -> list[nodes.Node]:
+        """All of it."""
+        return [
+            *self._signature(),
+            *self.docstring.body,
+            *self._picture(),
+            *self._hyperparameters(),
+            *self._part("State"),
+            *self._errors(),
+            *self._code(),
+            *(part for name in self.docstring.parts if name != "State" for part in self._part(name)),
+            *self._origin(),
+        ]
+
+    def _section(self, title: str, content: Iterable[nodes.Node]) -> nodes.section:
+        return section(nodes.make_id(f"{self.key}-{title}"), title, content)
+
+    def _part(self, name: str) -> Iterator[nodes.Node]:
+        if content := self.docstring.parts.get(name):
+            yield self._section(name, content)
+
+    def _signature(self) -> list[nodes.Node]:
+        """The class as Python's domain knows it: under the name that users write, and the one it is defined as."""
+        defined = f"{self.cls.__module__}.{self.cls.__qualname__}"
+        usable = self.key.count(":") == 1  # nobody else has the name
+        name = f"mxcore.{self.record.kind}.{self.cls.__name__}" if usable else defined
+        canonical = f"   :canonical: {defined}\n" if usable else ""
+        return parse(self.directive, f".. py:class:: {name}{self._arguments()}\n{canonical}", self.key)
+
+    def _arguments(self) -> str:
+        """The signature; where the docstring leaves some to "kwargs", so does this."""
+        signature = inspect.signature(self.cls)
+        if "kwargs" not in self.docstring.arguments:
+            return str(signature)
+        own = [
+            one.replace(kind=one.POSITIONAL_OR_KEYWORD)
+            for one in signature.parameters.values()
+            if one.name in self.docstring.arguments
+        ]
+        rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+        return str(signature.replace(parameters=[*own, rest]))
+
+    def _picture(self) -> list[nodes.Node]:
+        """Where the algorithm goes on a test function, or its curve."""
+        examples = [self.cls(**arguments) for arguments in self.cls.examples]
+        try:
+            if self.record.kind == "optimizer":
+                optimizer = self.cls(**{**self.cls.examples[0], **self.cls.descent})
+                return [path_picture(self.directive, {self.record.name: optimizer})]
+            if self.record.kind == "lr_scheduler":
+                named = zip(self.cls.examples, examples, strict=True)
+                return [schedule_picture(self.directive, {_call(self.record.name, how): one for how, one in named})]
+        except Exception as error:  # whatever the author's code raises
+            _logger.info("no picture of %s: %s: %s", self.key, type(error).__name__, error)
+        return []
+
+    def _hyperparameters(self) -> list[nodes.Node]:
+        """The class's own, and those that it inherits."""
+        rows = describe(self.cls)
+        own = [row for row in rows if row.name in self.docstring.arguments]
+        inherited = [row for row in rows if row.name not in self.docstring.arguments]
+        content = [self._table(own, self.docstring)] if own else []
+        if inherited and (base := self._base()):
+            title = f"Those of every {self.record.kind.replace('lr_', 'learning-rate ')}"
+            box = nodes.admonition(
+                "", nodes.title("", title), classes=["mxcore-inherited"], collapsible=True, open=False
+            )
+            box.append(self._table(inherited, read(self.directive, base)))
+            content.append(box)
+        elif inherited:
+            content.append(self._table(inherited, self.docstring))
+        return [self._section("Hyper-parameters", content)] if content else []
+
+    def _base(self) -> type | None:
+        """The class of the core that says what the others are."""
+        found = [one for one in self.cls.__mro__[1:] if one.__module__.partition(".")[0] == "mxcore"]
+        return found[0] if found else None
+
+    def _table(self, rows: Iterable[Described], said: Docstring) -> nodes.table:
+        cells = [
+            [
+                [paragraph(nodes.literal(row.name, row.name))],
+                [paragraph(nodes.literal(row.default, row.default))],
+                [
+                    *said.arguments.get(row.name, []),
+                    *_requirement(row),
+                ],
+            ]
+            for row in rows
+        ]
+        return table(["Name", "Default", "Meaning"], cells, classes=["mxcore-hyperparameters"])
+
+    def _errors(self) -> Iterator[nodes.Node]:
+        if self.docstring.errors:
+            items = [
+                nodes.definition_list_item(
+                    "", nodes.term("", "", nodes.literal(name, name)), nodes.definition("", *said)
+                )
+                for name, said in self.docstring.errors
+            ]
+            yield self._section("Errors", [nodes.definition_list("", *items)])
+
+    def _code(self) -> Iterator[nodes.Node]:
+        """The algorithm as it is written."""
+        defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)]
+        if defined:
+            source = textwrap.dedent(inspect.getsource(getattr(self.cls, defined[0])))
+            yield self._section("In code", [nodes.literal_block(source, source, language="python")])
+
+    def _origin(self) -> Iterator[nodes.Node]:
+        record = self.record
+        install = f"pip install {record.distribution}"
+        yield self._section(
+            "Where it comes from",
+            [
+                paragraph(f"{record.distribution} {record.version}: {record.summary}."),
+                nodes.literal_block(install, install, language="sh"),
+                paragraph("In Python, ", _literal(f'mx.{record.kind}.create("{record.name}")'), "."),
+            ],
+        )
+
+
+def _literal(text: str) -> nodes.literal:
+    return nodes.literal(text, text)
+
+
+def _call(name: str, arguments: Any) -> str:
+    return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
+def _requirement(row: Described) -> list[nodes.Node]:
+    """What a value must be, as a sentence; words in quotes are code."""
+    if not row.requirement:
+        return []
+    words = re.split("('[^']*')", f"{row.requirement[:1].upper()}{row.requirement[1:]}.")
+    return [paragraph(*(_literal(word) if word.startswith("'") else word for word in words))]

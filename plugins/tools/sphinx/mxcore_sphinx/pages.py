@@ -1,0 +1,84 @@
+"""The pages of the reference, one for each installed algorithm, written before Sphinx reads anything."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from mxcore import catalogue
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+__all__ = ["Offer", "offers", "page_name", "write_pages"]
+
+_MARK = ".. Written by mxcore_sphinx at each build: changes are lost."
+
+
+@attrs.frozen
+class Offer:
+    """One algorithm as one distribution offers it, under all of its names.
+
+    Args:
+        record: what the metadata says, under the first of the names.
+        names: the names, in the order of the alphabet.
+        ambiguous: whether another distribution offers that name too.
+    """
+
+    record: catalogue.Record
+    names: tuple[str, ...]
+    ambiguous: bool
+
+    @property
+    def key(self) -> str:
+        """What the algorithm is documented as: ``optimizer:adam``, with the distribution where that is needed."""
+        name = self.record.qualified_name if self.ambiguous else self.record.name
+        return f"{self.record.kind}:{name}"
+
+
+def offers(kind: str) -> list[Offer]:
+    """What is installed of a kind; nothing is imported."""
+    records = catalogue.records(kind)
+    grouped: dict[tuple[str, str], list[catalogue.Record]] = {}
+    for record in records:
+        grouped.setdefault((record.distribution, record.target), []).append(record)
+    return [
+        Offer(
+            record=same[0],
+            names=tuple(record.name for record in same),
+            ambiguous=len({other.distribution for other in records if other.name == same[0].name}) > 1,
+        )
+        for same in grouped.values()
+    ]
+
+
+def page_name(offer: Offer) -> str:
+    """The document of an algorithm, below the folder of all pages: ``optimizers/adam``."""
+    kind, _, name = offer.key.partition(":")
+    return f"{kind}s/" + re.sub(r"[^\w.-]", "-", name)
+
+
+def write_pages(app: Sphinx) -> None:
+    """Write a page for each installed algorithm, where it is not there yet, and remove those of what is gone."""
+    if not app.config.mxcore_pages:
+        return
+    folder = Path(app.srcdir) / app.config.mxcore_pages
+    wanted = {
+        folder / f"{page_name(offer)}.rst": _page(offer) for kind in catalogue.ALGORITHMS for offer in offers(kind)
+    }
+    for file in (file for kind in catalogue.ALGORITHMS for file in (folder / f"{kind}s").glob("*.rst")):
+        if file not in wanted and file.read_text("utf-8").startswith(_MARK):
+            file.unlink()
+    for file, text in wanted.items():
+        # What is the same is left alone, so that Sphinx need not read it again.
+        if not file.exists() or file.read_text("utf-8") != text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+
+
+def _page(offer: Offer) -> str:
+    title = ", ".join(offer.names) + (f" ({offer.record.distribution})" if offer.ambiguous else "")
+    return f"{_MARK}\n\n{title}\n{'=' * len(title)}\n\n.. mxcore-algorithm:: {offer.key}\n"

@@ -1,0 +1,129 @@
+"""The directives ``mxcore-schedule`` and ``mxcore-path``, and the pictures of algorithms."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+import mxcore
+import mxcore_plot as plotting
+from mxcore.catalogue import PluginError
+from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.testing import functions
+from mxcore.testing.functions import FUNCTIONS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["PathDirective", "ScheduleDirective", "path_picture", "schedule_picture"]
+
+
+def schedule_picture(
+    directive: SphinxDirective, schedules: Mapping[str, Any], updates: int | None = None, alt: str = ""
+) -> nodes.image:
+    """The curves of schedules, each by what the picture calls it."""
+    alt = alt or f"The learning rate against the number of the update: {', '.join(schedules)}."
+    return _picture(directive, schedules, f"schedule {updates}", lambda: plotting.schedules(schedules, updates), alt)
+
+
+def path_picture(
+    directive: SphinxDirective,
+    optimizers: Mapping[str, Any],
+    function: str = "rosenbrock",
+    steps: int = 500,
+    alt: str = "",
+) -> nodes.image:
+    """The paths of optimizers on a test function, each by what the picture calls it."""
+    names = ", ".join(optimizers)
+    alt = alt or f"{names}: {steps} steps on the function {FUNCTIONS[function].name}, and its value at each of them."
+    return _picture(
+        directive, optimizers, f"path {function} {steps}", lambda: plotting.paths(optimizers, function, steps), alt
+    )
+
+
+def _picture(
+    directive: SphinxDirective, drawn: Mapping[str, Any], how: str, draw: Callable[[], Figure], alt: str
+) -> nodes.image:
+    """An image, which is drawn unless the same classes with the same arguments were drawn before."""
+    env = directive.env
+    digest = hashlib.sha256(mxcore.__version__.encode())
+    digest.update(f"{how} {[(name, repr(one)) for name, one in drawn.items()]}".encode())
+    for source in _sources(drawn.values()):
+        digest.update(source.read_bytes())
+    file = Path(env.doctreedir) / "mxcore" / f"{how.split()[0]}-{digest.hexdigest()[:20]}.svg"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        plotting.save(draw(), file)
+    here = Path(env.doc2path(env.docname)).parent
+    return nodes.image(uri=Path(os.path.relpath(file, here)).as_posix(), alt=alt, classes=["mxcore-picture"])
+
+
+def _sources(drawn: Iterable[Any]) -> list[Path]:
+    """The files that a picture follows from: the modules of the classes, and what draws."""
+    files = {Path(inspect.getfile(type(one))) for one in drawn}
+    drawing = [Path(functions.__file__), *Path(plotting.__file__).parent.glob("*.py")]
+    return [*sorted(files), *sorted(drawing)]
+
+
+class _Drawing(SphinxDirective):
+    """What both directives do: make an algorithm of each line."""
+
+    has_content = True
+    kind: ClassVar[str]
+
+    def made(self) -> dict[str, Any]:
+        """An instance for each line, by the line.
+
+        Raises:
+            DirectiveError: there is no line, or one of them names nothing that can be made.
+        """
+        self.assert_has_content()
+        try:
+            return {line: self._make(line) for line in map(str.strip, self.content) if line}
+        except (ChoiceError, PluginError) as error:
+            raise self.error(str(error)) from error
+
+    def _make(self, line: str) -> Any:
+        choice = Choice(self.kind, *parse(line))
+        for file in _sources([made := choice.with_defaults(**self.defaults(choice.load())).create()]):
+            self.env.note_dependency(file)
+        return made
+
+    def defaults(self, cls: Any) -> dict[str, Any]:
+        """The arguments of a class that a line need not give."""
+        return {}
+
+
+class ScheduleDirective(_Drawing):
+    """Draw the curves of schedules: ``NAME:ARGUMENT=VALUE,…``, one in each line."""
+
+    kind = "lr_scheduler"
+    option_spec: ClassVar[Any] = {"updates": directives.positive_int, "alt": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        return [schedule_picture(self, self.made(), **self.options)]
+
+
+class PathDirective(_Drawing):
+    """Draw the paths of optimizers on the function that is the argument, ``rosenbrock`` unless given."""
+
+    kind = "optimizer"
+    optional_arguments = 1
+    option_spec: ClassVar[Any] = {"steps": directives.positive_int, "alt": directives.unchanged}
+
+    def defaults(self, cls: Any) -> dict[str, Any]:
+        return {**cls.examples[0], **cls.descent}
+
+    def run(self) -> list[nodes.Node]:
+        function = self.arguments[0] if self.arguments else "rosenbrock"
+        if function not in FUNCTIONS:
+            raise self.error(f"there is no function {function!r}: choose from {', '.join(FUNCTIONS)}")
+        return [path_picture(self, self.made(), function, **self.options)]

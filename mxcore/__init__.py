@@ -17,7 +17,7 @@ from mxcore import backend, catalogue, initializer, kernel, lr_scheduler, optimi
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
 from mxcore.declarations import (
-    Check,
+    Validator,
     boolean,
     hyperparameter,
     hyperparameters,
@@ -35,8 +35,8 @@ from mxcore.kernel.rule.norm import norm
 from mxcore.native.threads import get_num_threads, set_num_threads
 
 __all__ = [
-    "Check",
     "Slot",
+    "Validator",
     "backend",
     "boolean",
     "catalogue",

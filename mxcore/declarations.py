@@ -23,7 +23,7 @@ import numpy as np
 from mxcore.watched import Watched
 
 __all__ = [
-    "Check",
+    "Validator",
     "boolean",
     "hyperparameter",
     "hyperparameters",
@@ -41,13 +41,13 @@ T = TypeVar("T")
 
 
 @attrs.frozen
-class Check:
+class Validator:
     """A condition on one hyper-parameter; ``requirement`` completes the sentence "beta1 must be …".
 
     Raises ValueError when a value that is given, or later assigned, does not meet it.
 
     >>> import mxcore as mx
-    >>> even = mx.Check("an even number", lambda value: isinstance(value, int) and value % 2 == 0)
+    >>> even = mx.Validator("an even number", lambda value: isinstance(value, int) and value % 2 == 0)
     >>> @mx.hyperparameters
     ... class Pairs(mx.optimizer.Optimizer):
     ...     width: int = mx.hyperparameter(2, even)
@@ -74,19 +74,19 @@ def _is_number(value: object) -> bool:
     return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
 
 
-number = Check("a finite number", _is_number)
+number = Validator("a finite number", _is_number)
 """An integer or a float that is neither infinite nor NaN."""
-positive = Check("a number above 0", lambda value: _is_number(value) and value > 0)
+positive = Validator("a number above 0", lambda value: _is_number(value) and value > 0)
 """A finite number above 0."""
-non_negative = Check("a number of at least 0", lambda value: _is_number(value) and value >= 0)
+non_negative = Validator("a number of at least 0", lambda value: _is_number(value) and value >= 0)
 """A finite number that is 0 or above."""
-boolean = Check("True or False", lambda value: isinstance(value, bool))
+boolean = Validator("True or False", lambda value: isinstance(value, bool))
 """A truth value, and not 0 or 1."""
-text = Check("text", lambda value: isinstance(value, str))
+text = Validator("text", lambda value: isinstance(value, str))
 """Any text."""
 
 
-def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Check:
+def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Validator:
     """A number between ``low`` and ``high``, ends included unless they are said to be open.
 
     >>> in_range(0, 1, right_open=True).requirement
@@ -99,37 +99,37 @@ def in_range(low: float, high: float, *, left_open: bool = False, right_open: bo
         return bool((low < value if left_open else low <= value) and (value < high if right_open else value <= high))
 
     interval = f"{'(' if left_open else '['}{low:g}, {high:g}{')' if right_open else ']'}"
-    return Check(f"in {interval}", accepts)
+    return Validator(f"in {interval}", accepts)
 
 
-def integer(at_least: int) -> Check:
+def integer(at_least: int) -> Validator:
     """A whole number that is not smaller than ``at_least``.
 
     >>> integer(at_least=1).accepts(2), integer(at_least=1).accepts(2.0)
     (True, False)
     """
-    return Check(f"an integer of at least {at_least}", lambda value: _is_integer(value) and value >= at_least)
+    return Validator(f"an integer of at least {at_least}", lambda value: _is_integer(value) and value >= at_least)
 
 
-def one_of(*choices: str) -> Check:
+def one_of(*choices: str) -> Validator:
     """One of the given words.
 
     >>> one_of("linear", "constant").requirement
     "one of 'linear', 'constant'"
     """
-    return Check(f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices)
+    return Validator(f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices)
 
 
-def optional(check: Check) -> Check:
-    """None, or what ``check`` asks for.
+def optional(validator: Validator) -> Validator:
+    """None, or what ``validator`` asks for.
 
     >>> optional(positive).requirement, optional(positive).accepts(None)
     ('None or a number above 0', True)
     """
-    return Check(f"None or {check.requirement}", lambda value: value is None or check.accepts(value))
+    return Validator(f"None or {validator.requirement}", lambda value: value is None or validator.accepts(value))
 
 
-def _check_for(default: object) -> list[Check]:
+def _validator_for(default: object) -> list[Validator]:
     """What a default value says about the values beside it."""
     if isinstance(default, bool):
         return [boolean]
@@ -150,7 +150,7 @@ def _plain(value: Any) -> Any:
 
 def hyperparameter(
     default: Any = attrs.NOTHING,
-    *checks: Check,
+    *validators: Validator,
     alias: str | None = None,
     kw_only: bool = False,
     repr: bool = True,
@@ -172,20 +172,20 @@ def hyperparameter(
     ValueError: nesterov must be True or False, got 1
 
     Args:
-        default: its value unless given. Left out, with the checks or nothing in its place, it is required.
-        checks: what a value must meet. None given: a bool, a number or text, whatever the default is.
+        default: its value unless given. Left out, with the validators or nothing in its place, it is required.
+        validators: what a value must meet. None given: a bool, a number or text, whatever the default is.
         alias: the name in the constructor, where it differs from the attribute's.
         kw_only: whether the constructor takes it by keyword alone.
         repr: whether ``repr`` shows it.
-        converter: applied before the checks.
+        converter: applied before the validators.
     """
-    if isinstance(default, Check):
-        default, checks = attrs.NOTHING, (default, *checks)
-    applied = list(checks) or _check_for(default)
+    if isinstance(default, Validator):
+        default, validators = attrs.NOTHING, (default, *validators)
+    applied = list(validators) or _validator_for(default)
     return attrs.field(
         default=default,
         validator=applied,
-        metadata={"requirement": " and ".join(check.requirement for check in applied)},
+        metadata={"requirement": " and ".join(validator.requirement for validator in applied)},
         alias=alias,
         kw_only=kw_only,
         repr=repr,

@@ -20,7 +20,7 @@ import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.backend.checks import in_lists
+from mxcore.step.arguments import in_lists
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import (
     boolean,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.backend.checks import check_call, in_lists
+from mxcore.step.arguments import check_call, in_lists
 from mxcore.step import Bound, Runner, adopted, count_in, traits_of
 from mxcore.step.codec import split_master
 from mxcore.step.protocol import Index, Updatable, Worker

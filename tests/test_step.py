@@ -498,18 +498,18 @@ class Shared(mx.lr_scheduler.LRScheduler):
 
 def test_a_rate_is_always_what_the_schedule_says_when_it_is_asked() -> None:
     rates, listed = Rates(), Listed(base_lr=1.0, table={"rates": [1.0, 2.0, 3.0, 4.0]})
-    assert rates.at(listed, 2) == 3.0
+    assert rates.ask(listed, 2) == 3.0
     listed.table["rates"][2] = 7.0
-    assert rates.at(listed, 2) == listed(2) == 7.0
+    assert rates.ask(listed, 2) == listed(2) == 7.0
     shared = Shared(1.0)
-    assert rates.at(shared, 2) == 0.25
+    assert rates.ask(shared, 2) == 0.25
     Shared.factor = 0.25
-    assert rates.at(shared, 2) == shared(2) == 0.0625
+    assert rates.ask(shared, 2) == shared(2) == 0.0625
     steps = [3, 6]
     multi = mx.lr_scheduler.MultiFactorScheduler(step=steps, factor=0.5, base_lr=1.0)
-    assert rates.at(multi, 4) == 0.5
+    assert rates.ask(multi, 4) == 0.5
     steps[0] = 100
-    assert rates.at(multi, 5) == multi(5) == 0.5
+    assert rates.ask(multi, 5) == multi(5) == 0.5
     with pytest.raises(TypeError):
         multi.step[1] = 100
 
@@ -525,7 +525,7 @@ def test_rates_ahead_of_time_are_those_of_one_call_after_the_other(name: str, or
     for number, update in enumerate(order):
         if number % 5 == 4:
             schedule.base_lr = rate * number
-        assert rates.at(schedule, update) == schedule(update)
+        assert rates.ask(schedule, update) == schedule(update)
 
 
 # --- copies ----------------------------------------------------------------------------------------------------------

@@ -100,14 +100,14 @@ def driver() -> Driver:
 
 def _source() -> str:
     item = ctypes.cast(ctypes.pythonapi.PyList_GetItem, ctypes.c_void_p).value
-    return _look(item or 0) + _looks() + _RUN + _SHARE
+    return _look_at(item or 0) + _look_and_drive() + _RUN + _SHARE
 
 
 def _word(name: str, table: str, place: int | str, kind: str = "i64") -> str:
     return f"  %{name}_p = getelementptr i64, ptr %{table}, i64 {place}\n  %{name} = load {kind}, ptr %{name}_p\n"
 
 
-def _look(item: int) -> str:
+def _look_at(item: int) -> str:
     """The loop over one list; it stops at the first array that is not as expected.
 
     If there are few, it asks for the first lines of each: the processor foresees only what follows on what was read,
@@ -215,7 +215,7 @@ all:
 """
 
 
-def _looks() -> str:
+def _look_and_drive() -> str:
     """``look``, over up to three lists, and ``drive``."""
     lists = "".join(
         f"""list{number}:
@@ -270,7 +270,7 @@ next:
 one:
   %begin = mul i64 %g, 4
   %this = getelementptr i64, ptr %group, i64 %begin
-{_word("whole", "this", 0, "ptr")}{_word("tables", "this", 2, "ptr")}  call void %whole(ptr %tables)
+{_word("run_all", "this", 0, "ptr")}{_word("tables", "this", 2, "ptr")}  call void %run_all(ptr %tables)
   %g_next = add i64 %g, 1
   br label %next
 done:
@@ -346,7 +346,7 @@ next:
 one:
   %begin = mul i64 %g, 4
   %this = getelementptr i64, ptr %group, i64 %begin
-{_word("part", "this", 1, "ptr")}{_word("tables", "this", 2, "ptr")}{
+{_word("run_some", "this", 1, "ptr")}{_word("tables", "this", 2, "ptr")}{
     _word("chunks", "this", 3)
 }  %top = add i64 %base, %chunks
   %lower = icmp sgt i64 %first, %base
@@ -358,7 +358,7 @@ one:
 run:
   %from = sub i64 %low, %base
   %to = sub i64 %high, %base
-  call void %part(ptr %tables, i64 %from, i64 %to)
+  call void %run_some(ptr %tables, i64 %from, i64 %to)
   br label %after
 after:
   %g_next = add i64 %g, 1

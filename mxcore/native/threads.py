@@ -116,7 +116,7 @@ def run_shared(functions: tuple[Any, Any], tables: int, chunks: int, threads: in
     """Run a compiled function over all its chunks, on several threads if there are as many chunks.
 
     Args:
-        functions: that for all chunks, ``whole(tables)``, and that for some, ``part(tables, first, last)``.
+        functions: that for all chunks, ``run_all(tables)``, and that for some, ``run_some(tables, first, last)``.
         tables: the address of what both read.
         chunks: how many chunks there are.
         threads: how many threads may share them.

@@ -179,7 +179,7 @@ _CHUNK = 1 << 15
 # What the driver runs, see mxcore.native.driver. In the tables: out, start, stop, key, stream, the parameters, and the
 # number of chunks.
 _CHUNKS = """\
-define void @part(ptr %tables, i64 %first, i64 %last) {{
+define void @run_some(ptr %tables, i64 %first, i64 %last) {{
 {loads}  %skip = mul i64 %first, {chunk}
   %from = add i64 %start, %skip
   %ahead = mul i64 %last, {chunk}
@@ -190,10 +190,10 @@ define void @part(ptr %tables, i64 %first, i64 %last) {{
   call void @{name}(ptr %here, i64 %from, i64 %to, i64 %key, i64 %stream{parameters})
   ret void
 }}
-define void @whole(ptr %tables) {{
+define void @run_all(ptr %tables) {{
   %count_p = getelementptr i64, ptr %tables, i64 {count}
   %count = load i64, ptr %count_p
-  call void @part(ptr %tables, i64 0, i64 %count)
+  call void @run_some(ptr %tables, i64 0, i64 %count)
   ret void
 }}
 """
@@ -250,5 +250,5 @@ def compiled(distribution: Distribution) -> tuple[Any, Any]:
         ImportError: llvmlite is not installed.
     """
     code = compile_ir(DECLARATIONS + source(distribution, "internal ") + _chunks(distribution))
-    whole, part = ctypes.CFUNCTYPE(None, ctypes.c_void_p), ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)
-    return code.function(whole, "whole"), code.function(part, "part")
+    run_all, run_some = ctypes.CFUNCTYPE(None, ctypes.c_void_p), ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)
+    return code.function(run_all, "run_all"), code.function(run_some, "run_some")

@@ -190,14 +190,14 @@ def _commit(
     optimizer: Updatable,
     manifest: Mapping[str, Any],
     states: dict[Index, Any],
-    moved: Mapping[Index, Index],
+    renumbered: Mapping[Index, Index],
 ) -> None:
     if type(optimizer) is type(updater.optimizer):
         _overwrite(updater.optimizer, optimizer)
     else:
         updater.optimizer = optimizer
     count_in(updater.optimizer, updater.tally)
-    _set_tables(updater.optimizer, manifest["optimizer"], moved)
+    _set_tables(updater.optimizer, manifest["optimizer"], renumbered)
     updater.states = states
     updater.states_synced = dict.fromkeys(states, False)
     random.set_state(manifest["random"])
@@ -215,11 +215,11 @@ def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
             vars(optimizer)[name] = value
 
 
-def _set_tables(optimizer: Updatable, saved: Mapping[str, Any], moved: Mapping[Index, Index]) -> None:
+def _set_tables(optimizer: Updatable, saved: Mapping[str, Any], renumbered: Mapping[Index, Index]) -> None:
     """Set what is kept by parameter. A wrapping optimizer that keeps none of it reads that of the wrapped one."""
 
     def table(pairs: list[list[Any]]) -> Watched[Any, Any]:
-        return Watched({moved.get(key, key): value for key, value in pairs})
+        return Watched({renumbered.get(key, key): value for key, value in pairs})
 
     own = vars(optimizer)
     if "_counting" in own:
@@ -231,4 +231,4 @@ def _set_tables(optimizer: Updatable, saved: Mapping[str, Any], moved: Mapping[I
         counts.clear()
         counts.update(table(pairs))
     for name, inner in saved["wrapped"].items():
-        _set_tables(getattr(optimizer, name), inner, moved)
+        _set_tables(getattr(optimizer, name), inner, renumbered)

@@ -34,7 +34,7 @@ class Rates:
     def __reduce__(self) -> tuple[Any, ...]:
         return Rates, ()
 
-    def at(self, scheduler: Any, update: int) -> float:
+    def ask(self, scheduler: Any, update: int) -> float:
         """The learning rate of an update, before multipliers."""
         place = update - self._first
         known = scheduler is self._scheduler and 0 <= place < len(self._rates)

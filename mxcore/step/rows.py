@@ -109,7 +109,7 @@ class Rows:
         if count > update:
             update = count
         scheduler = optimizer.lr_scheduler
-        rate: Any = optimizer.lr if scheduler is None else rates.at(scheduler, update)
+        rate: Any = optimizer.lr if scheduler is None else rates.ask(scheduler, update)
         return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
 
     def _several(self, optimizer: Stepped, tally: Tally, rates: Rates) -> Sequence[Row] | None:
@@ -124,7 +124,7 @@ class Rows:
         if len(self._sizes) > 1 and self._may_join(tally):
             return None
         scheduler, wd, rows = optimizer.lr_scheduler, optimizer.wd, []
-        rate: Any = optimizer.lr if scheduler is None else rates.at(scheduler, update)
+        rate: Any = optimizer.lr if scheduler is None else rates.ask(scheduler, update)
         for lr_mult, wd_mult, cohort, _ in self._distinct:
             rows.append((rate * lr_mult, wd * wd_mult, cohort.cells[cohort.place] + 1, update))
         return self._with_kept(tally, rows) if self._host else rows

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mxcore.backend import Array, Backend, shared_backend
-from mxcore.backend.checks import check_pair
+from mxcore.step.arguments import check_pair
 from mxcore.kernel import Call, Member, Plan, Row, commit, job_of
 from mxcore.kernel.run.inspector import Inspector
 from mxcore.kernel.run.layout import check_apart, unowned

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import pkgutil
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import attrs
 
+from mxcore.testing import checks
 from mxcore.testing.check import CHECKS, Broken, Check, NotRun
 from mxcore.testing.subject import Subject, kind_of, subjects
 
@@ -24,18 +26,8 @@ __all__ = [
     "parametrize_with_checks",
 ]
 
-for _name in (
-    "arrays",
-    "states",
-    "meaning",
-    "descent",
-    "kernels",
-    "initializers",
-    "lr_schedulers",
-    "classes",
-    "packages",
-):
-    importlib.import_module(f"mxcore.testing.{_name}")  # each adds its checks
+for _module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."):
+    importlib.import_module(_module.name)  # which adds its checks
 
 Status = Literal["passed", "broken", "expected", "not run"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import check_written, place_of
+from mxcore.kernel.run.layout import check_written, address_view
 from mxcore.kernel.run.noise import noise_key
 from mxcore.random.generators import Generator
 
@@ -36,7 +36,7 @@ class DirectPlan:
         self.has_master = members[0].master is not None
         for member in members:
             for name, array in self.written_of(member.handed_over):
-                check_written(f"the {name} of {member.label}", place_of(array))
+                check_written(f"the {name} of {member.label}", address_view(array))
         self.host: list[dict[str, float]] = []
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:

@@ -44,7 +44,7 @@ def _compiled(traced: Traced, dtype: str, half: str | None) -> list[tuple[Any, A
 @functools.lru_cache(maxsize=128)
 def _functions(source: str) -> tuple[Any, Any]:
     code = machine.compile_ir(source)
-    return code.function(llvm.WHOLE, "whole"), code.function(llvm.PART, "kernel")
+    return code.function(llvm.RUN_ALL, "run_all"), code.function(llvm.RUN_SOME, "run_some")
 
 
 class NativePlan(FusedPlan):
@@ -70,8 +70,8 @@ class NativePlan(FusedPlan):
 
     def kernels(self, stage: int) -> tuple[int, int]:
         """The kernel of a stage for all chunks, and that for some."""
-        whole, part = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self.stages[stage])
-        return whole, part
+        run_all, run_some = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self.stages[stage])
+        return run_all, run_some
 
     def finish(self, stage: int) -> None:
         """Make norms of what a stage has measured."""
@@ -109,10 +109,10 @@ class BlockedPlan(FusedPlan):
         self.places = [(tensor, slice(begin, end)) for tensor, begin, end in self.chunks.tolist()]
         self.tensors = [tensor for tensor, _ in self.places]
         plain = not self.staged and all(layout.is_plain for layouts in self.layouts for layout in layouts)
-        self.whole = plain and self.tensors == list(range(len(members)))
+        self.uncut = plain and self.tensors == list(range(len(members)))
         """Whether every parameter is a chunk as it stands, with all its axes."""
         sizes = [where.stop - where.start for _, where in self.places]
-        shapes = [layouts[0].shape for layouts in self.layouts] if self.whole else [(size,) for size in sizes]
+        shapes = [layouts[0].shape for layouts in self.layouts] if self.uncut else [(size,) for size in sizes]
         # What is computed in, as long as the longest chunk.
         longest = max(sizes, default=0)
         self.scratch = [blocked.Scratch(stage, self.dtype, longest).columns(shapes) for stage in self.stages]
@@ -158,7 +158,7 @@ class BlockedPlan(FusedPlan):
 
     def _columns(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[blocked.Column], list[Call]]:
         """The arrays of every chunk, and the calls that bring back what is computed in copies."""
-        if self.whole:
+        if self.uncut:
             return [handed_over[source] for source in self.sources], []
         found, back = self.flats(handed_over)
         chunks = [[vector[where] for vector in found[tensor]] for tensor, where in self.places]

@@ -38,13 +38,13 @@ class Inspector:
         in_order = backend.name == "numpy" and all(array.flags.carray for array in arrays)
         self._look: Callable[[Array], Any] = _in_order if in_order else _LOOKS.get(backend.name, layout_of)
         self._types = list(map(type, arrays))
-        self._looks = list(map(self._look, arrays))
+        self._expected = list(map(self._look, arrays))
         self._seen: list[Callable[[], Any]] = [_nothing] * len(arrays)
 
     def lie_alike(self, arrays: Sequence[Any]) -> bool:
         """Whether these are arrays of the same types that lie as the first ones did; all of them, or those in front."""
         count = len(arrays)
-        return list(map(type, arrays)) == self._types[:count] and list(map(self._look, arrays)) == self._looks[:count]
+        return list(map(type, arrays)) == self._types[:count] and list(map(self._look, arrays)) == self._expected[:count]
 
     def known(self, arrays: Sequence[Array]) -> list[bool]:
         """Of each array, whether it is the object that was remembered in its place."""

@@ -23,7 +23,7 @@ __all__ = [
     "check_written",
     "flat",
     "layout_of",
-    "place_of",
+    "address_view",
     "unowned",
 ]
 
@@ -98,7 +98,7 @@ def address(array: Array) -> int:
     return int(array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.data.ptr)
 
 
-def place_of(array: Array) -> Host:
+def address_view(array: Array) -> Host:
     """An array of NumPy that lies at the same addresses: to be asked where it lies, and, of a device, never read."""
     if isinstance(array, np.ndarray):
         return array
@@ -136,7 +136,7 @@ def check_apart(written: Sequence[Array], label: Callable[[int], str]) -> None:
     Raises:
         ValueError: two of them do; the message names both.
     """
-    places = [place_of(array) for array in written]
+    places = [address_view(array) for array in written]
     bounds = sorted(
         (*np.lib.array_utils.byte_bounds(place), number) for number, place in enumerate(places) if place.size
     )

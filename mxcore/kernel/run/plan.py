@@ -21,7 +21,7 @@ from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import Layout, axes_in_memory, check_written, flat, place_of
+from mxcore.kernel.run.layout import Layout, axes_in_memory, check_written, flat, address_view
 from mxcore.kernel.run.noise import Keys
 
 __all__ = ["FusedPlan", "Uniforms", "chunks_of"]
@@ -83,7 +83,7 @@ class FusedPlan:
     def _check(self, members: Sequence[Member]) -> None:
         for member in members:
             for name, array in self.written_of(member.handed_over):
-                check_written(f"the {name} of {member.label}", place_of(array))
+                check_written(f"the {name} of {member.label}", address_view(array))
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """The arrays of a parameter that a step writes, each with what to call it."""

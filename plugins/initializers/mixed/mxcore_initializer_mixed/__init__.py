@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mxcore import Check, hyperparameter
+from mxcore import Validator, hyperparameter
 from mxcore import declarations as hyperparameters
 from mxcore.backend import Array
 from mxcore.initializer import Initializer, create
@@ -23,8 +23,8 @@ def _created(value: Any) -> Any:
     return [create(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-patterns = Check("a list of regular expressions", _are_patterns)
-initializers = Check("a list of initializers", lambda value: isinstance(value, list))
+patterns = Validator("a list of regular expressions", _are_patterns)
+initializers = Validator("a list of initializers", lambda value: isinstance(value, list))
 
 
 @hyperparameters

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import Check, hyperparameter, in_range, integer
+from mxcore import Validator, hyperparameter, in_range, integer
 from mxcore import declarations as hyperparameters
 from mxcore.lr_scheduler import LRScheduler
 
@@ -19,7 +19,7 @@ def _is_increasing(steps: Any) -> bool:
     return all(map(integer(at_least=1).accepts, steps)) and all(a < b for a, b in pairwise(steps))
 
 
-increasing = Check("a list of increasing integers of at least 1", _is_increasing)
+increasing = Validator("a list of increasing integers of at least 1", _is_increasing)
 
 
 @hyperparameters

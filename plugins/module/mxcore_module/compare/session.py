@@ -191,13 +191,13 @@ def _list(labels: Sequence[str]) -> str:
 
 def _command(options: Mapping[str, Any]) -> str:
     """The command that makes the same comparison, in another folder."""
-    words = ["mxcore", "compare", *options["optimizers"], *_given(options, ("seeds", "initializer", "lr_scheduler"))]
+    words = ["mxcore", "compare", *options["optimizers"], *_common_options(options, ("seeds", "initializer", "lr_scheduler"))]
     if options["rates"]:
         words += ["--rates", ",".join(f"{rate:g}" for rate in options["rates"])]
     return shlex.join(words)
 
 
-def _given(options: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
+def _common_options(options: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
     words = []
     for name in ("data", "label", "epochs", "batch_size", *more):
         if options[name] is not None:
@@ -208,7 +208,7 @@ def _given(options: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
 def _single(trial: Trial, options: Mapping[str, Any]) -> str:
     """The command that makes one of the runs alone."""
     recipe = trial.settings.recipe
-    words = ["mxcore", "train", "--seed", str(trial.seed), *_given(options)]
+    words = ["mxcore", "train", "--seed", str(trial.seed), *_common_options(options)]
     for flag, choice in (
         ("optimizer", recipe.optimizer),
         ("initializer", recipe.initializer),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import Check, hyperparameter, positive
+from mxcore import Validator, hyperparameter, positive
 from mxcore import declarations as hyperparameters
 from mxcore.backend import Array, backend_of
 from mxcore.optimizer import Index, Optimizer
@@ -53,7 +53,7 @@ class GroupAdaGrad(Optimizer):
     slots = ("history",)
     elementwise = False
     eps: float = hyperparameter(1e-5, positive)
-    wd: float = hyperparameter(0.0, Check("0, there is no weight decay here", lambda wd: wd == 0), kw_only=True)
+    wd: float = hyperparameter(0.0, Validator("0, there is no weight decay here", lambda wd: wd == 0), kw_only=True)
 
     def create_state(self, index: Index, weight: Array) -> Array:
         rows = weight[(slice(None), *[slice(1)] * (weight.ndim - 1))] if weight.ndim > 1 else weight

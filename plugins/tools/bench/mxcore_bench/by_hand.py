@@ -48,8 +48,8 @@ def with_out(device: Device) -> str:
 def _sampler(write: Write) -> Callable[[Problem], Sampler]:
     def build(problem: Problem) -> Sampler:
         step = write(problem)
-        whole = _through_masters(problem, step) if problem.mixed else step
-        return timed(lambda _: whole, wait=problem.device.wait)
+        converted = _through_masters(problem, step) if problem.mixed else step
+        return timed(lambda _: converted, wait=problem.device.wait)
 
     return build
 
@@ -57,14 +57,14 @@ def _sampler(write: Write) -> Callable[[Problem], Sampler]:
 def _through_masters(problem: Problem, step: Step) -> Step:
     """A step in float32 between two conversions."""
 
-    def whole() -> None:
+    def converted() -> None:
         for full, grad in zip(problem.full_grads, problem.grads, strict=True):
             full[...] = grad
         step()
         for weight, master in zip(problem.weights, problem.masters, strict=True):
             weight[...] = master
 
-    return whole
+    return converted
 
 
 def _parameters(problem: Problem) -> Iterator[tuple[Array, ...]]:

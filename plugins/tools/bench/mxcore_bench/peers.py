@@ -91,7 +91,7 @@ def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step:
     weights = [tensor(torch, array) for array in problem.weights]
     grads = [tensor(torch, array) for array in problem.grads]
 
-    def whole() -> None:
+    def converted() -> None:
         for master, grad in zip(masters, grads, strict=True):
             master.grad.copy_(grad)
         step()
@@ -99,7 +99,7 @@ def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step:
             for weight, master in zip(weights, masters, strict=True):
                 weight.copy_(master)
 
-    return whole
+    return converted
 
 
 def tensor(torch: ModuleType, array: Array) -> Any:

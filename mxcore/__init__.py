@@ -16,6 +16,7 @@ from typing import Any
 from mxcore import backend, catalogue, initializer, kernel, lr_scheduler, optimizer, random
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
+from mxcore.catalogue import registry
 from mxcore.declarations import (
     Validator,
     boolean,
@@ -33,10 +34,12 @@ from mxcore.declarations import (
 from mxcore.kernel import Slot
 from mxcore.kernel.rule.norm import norm
 from mxcore.native.threads import get_num_threads, set_num_threads
+from mxcore.version import __version__
 
 __all__ = [
     "Slot",
     "Validator",
+    "__version__",
     "backend",
     "boolean",
     "catalogue",
@@ -60,6 +63,7 @@ __all__ = [
     "optional",
     "positive",
     "random",
+    "registry",
     "save_state",
     "set_num_threads",
     "text",
@@ -86,4 +90,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, with the namespaces of installed plugins; nothing is imported."""
-    return sorted({*globals(), *_LAZY, *_LAZY_FUNCTIONS, *(record.name for record in catalogue.records("namespace"))})
+    return sorted({*__all__, *_LAZY, *(record.name for record in catalogue.records("namespace"))})

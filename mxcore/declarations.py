@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 import attrs
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from mxcore.watched import Watched
 
 __all__ = [
+    "Algorithm",
     "Validator",
     "boolean",
     "hyperparameter",
@@ -117,7 +119,9 @@ def one_of(*choices: str) -> Validator:
     >>> one_of("linear", "constant").requirement
     "one of 'linear', 'constant'"
     """
-    return Validator(f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices)
+    return Validator(
+        f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices
+    )
 
 
 def optional(validator: Validator) -> Validator:
@@ -185,12 +189,36 @@ def hyperparameter(
     return attrs.field(
         default=default,
         validator=applied,
-        metadata={"requirement": " and ".join(validator.requirement for validator in applied)},
+        metadata={
+            "requirement": " and ".join(validator.requirement for validator in applied),
+            "converted": converter is not _plain,
+        },
         alias=alias,
         kw_only=kw_only,
         repr=repr,
         converter=converter,
     )
+
+
+class Algorithm:
+    """What the base classes of optimizers, initializers and schedulers have in common.
+
+    >>> import mxcore as mx
+    >>> [name for name in dir(mx.lr_scheduler.create("cosine", max_update=100)) if name.startswith("warmup")]
+    ['warmup_begin_lr', 'warmup_final_lr', 'warmup_mode', 'warmup_steps']
+    """
+
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
+    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
+    bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
+    """Arguments that must be refused with a ValueError."""
+    expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
+    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
+    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
+
+    def __dir__(self) -> list[str]:
+        """What users use: neither what is private nor what a class says of itself to those who try it."""
+        return [name for name in super().__dir__() if not re.match(r"_[^_]", name) and name not in vars(Algorithm)]
 
 
 @attrs.frozen

@@ -20,7 +20,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -29,6 +29,7 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry
+from mxcore.declarations import Algorithm
 
 __all__ = ["InitDesc", "Initializer", "alias", "create", "register"]
 
@@ -88,7 +89,7 @@ _PLAIN_SUFFIXES = {
 }
 
 
-class Initializer:
+class Initializer(Algorithm):
     """Base class of all initializers. Call one with a parameter's name and its array, which is filled in place.
 
     There are two ways to write one:
@@ -112,14 +113,6 @@ class Initializer:
     Args:
         kwargs: for a class with a constructor of its own, the arguments that ``dumps()`` shall repeat.
     """
-
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
-    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
-    bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    """Arguments that must be refused with a ValueError."""
-    expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
-    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
-    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
     def moments(self, shape: tuple[int, ...]) -> tuple[float, float] | None:
         """Mean and standard deviation of a weight's values; None for a class that does not state them."""
@@ -298,4 +291,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, with the class of everything registered or installed; nothing is imported."""
-    return sorted({*globals(), *registry.class_names()})
+    return sorted({*__all__, *registry.class_names()})

@@ -13,22 +13,22 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from mxcore.catalogue.registry import Registry
-from mxcore.declarations import hyperparameter, hyperparameters, integer, number, one_of, optional
+from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, number, one_of, optional
 
-__all__ = ["LRScheduler", "alias", "create", "evaluate", "register"]
+__all__ = ["LRScheduler", "Rates", "alias", "create", "evaluate", "register"]
 
-Rates = npt.NDArray[np.float64]
+Rates: TypeAlias = npt.NDArray[np.float64]
 
 
 @hyperparameters
-class LRScheduler:
+class LRScheduler(Algorithm):
     """Base class of all schedules.
 
     There are two ways to write one:
@@ -57,14 +57,6 @@ class LRScheduler:
     Raises:
         ValueError: an argument is out of its range.
     """
-
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
-    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
-    bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    """Arguments that must be refused with a ValueError."""
-    expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
-    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
-    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
     base_lr: float = hyperparameter(0.01, optional(number))
     warmup_steps: int = hyperparameter(0, integer(at_least=0))
@@ -163,4 +155,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, with the class of everything registered or installed; nothing is imported."""
-    return sorted({*globals(), *registry.class_names()})
+    return sorted({*__all__, *registry.class_names()})

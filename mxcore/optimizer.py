@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -20,25 +20,18 @@ import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.step.arguments import in_lists
 from mxcore.catalogue.registry import Registry
-from mxcore.declarations import (
-    boolean,
-    hyperparameter,
-    hyperparameters,
-    integer,
-    non_negative,
-    optional,
-    positive,
-)
+from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
 from mxcore.step import Counting, Runner, Tally, traits_of
+from mxcore.step.arguments import in_lists
 from mxcore.step.codec import packed
+from mxcore.step.counted import Counted
 from mxcore.step.protocol import Index, Worker
-from mxcore.updater import Updater
+from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
-__all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
+__all__ = ["Index", "Optimizer", "Slot", "Updater", "Worker", "alias", "create", "get_updater", "register"]
 
 _logger = logging.getLogger(__name__)
 
@@ -68,7 +61,7 @@ def _scheduler(given: Any) -> Any:
 
 
 @hyperparameters
-class Optimizer:
+class Optimizer(Counted, Algorithm):
     """Base class of all optimizers. There are two ways to write one.
 
     *As a rule*: name the state that is kept per parameter in ``slots``, and give one function from the old arrays to
@@ -119,13 +112,6 @@ class Optimizer:
     rule: ClassVar[Callable[..., Any] | None] = None
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
     """How the names of those parameters end that weight decay applies to."""
-    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
-    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
-    bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    """Arguments that must be refused with a ValueError."""
-    expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
-    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
-    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated by itself, without norms, matrices or noise by position."""
     moves_at_rate_zero: ClassVar[bool] = False
@@ -151,7 +137,7 @@ class Optimizer:
         repr=False,
     )
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
-    multi_precision: bool = hyperparameter(False, boolean, kw_only=True)
+    multi_precision: bool = hyperparameter(False, kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
     lr_mult: Watched[Index, float] = attrs.field(init=False, factory=Watched, converter=Watched, repr=False)
     wd_mult: Watched[Index, float] = attrs.field(init=False, factory=Watched, converter=Watched, repr=False)
@@ -161,7 +147,8 @@ class Optimizer:
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def __attrs_post_init__(self) -> None:
-        self._settings_version, self._tables_version = Version(), Version()
+        self._settings_version = Version()
+        self._tables_version = Version()
         self.idx2name.version = self._tables_version
         self._counting = Counting(Tally(self.begin_num_update))
         self._direct = Runner()
@@ -249,55 +236,6 @@ class Optimizer:
     def _get_wd(self, index: Index) -> float:
         return self._get_wds([index])[0]
 
-    # --- counting ----------------------------------------------------------------------------------------------------
-
-    # All of it belongs to the updater that is running or ran last, and to this optimizer where there is none.
-
-    @property
-    def num_update(self) -> int:
-        """The highest count of updates."""
-        return int(self._counting.tally.highest.value)
-
-    @num_update.setter
-    def num_update(self, count: int) -> None:
-        if getattr(self, "_counting", None) is None:
-            self._counting = Counting(Tally())  # assigned before the base class's constructor has been called
-        self._counting.tally.highest.value = count
-
-    @property
-    def _index_update_count(self) -> MutableMapping[Index, int]:
-        """How often each parameter has been updated."""
-        return self._counting.tally.table
-
-    @_index_update_count.setter
-    def _index_update_count(self, counts: MutableMapping[Index, int]) -> None:
-        self._counting.tally.assign(counts)
-
-    @property
-    def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]:
-        """The same for each device."""
-        return self._counting.tally.tables
-
-    @property
-    def host_numbers(self) -> dict[Index, dict[str, float]]:
-        """The numbers that the rule keeps for each parameter."""
-        return self._counting.tally.host_numbers
-
-    @host_numbers.setter
-    def host_numbers(self, numbers: Mapping[Index, dict[str, float]]) -> None:
-        self._counting.tally.host_numbers = Watched(numbers)
-
-    def _update_count(self, index: Index | Sequence[Index]) -> None:
-        """Count an update of a parameter, or of several."""
-        counts = self._index_update_count
-        for one in index if isinstance(index, (list, tuple)) else (index,):
-            count = counts[one] = counts.get(one, self.begin_num_update) + 1
-            self.num_update = max(count, self.num_update)
-
-    def _set_current_context(self, device_id: int) -> None:
-        """Count for one device, so that several which share an optimizer do not count double."""
-        self._counting.tally.select(device_id)
-
     # --- state -------------------------------------------------------------------------------------------------------
 
     def state_slots(self) -> tuple[Slot, ...]:
@@ -307,8 +245,9 @@ class Optimizer:
 
     def create_state(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update: None, one array, or a tuple of arrays as in ``slots``."""
-        arrays = [_first_value(slot, weight) for slot in self.state_slots() if not slot.on_host]
-        return packed(arrays)
+        copy, full_like = backend_of(weight).copy, backend_of(weight).full_like
+        first = [slot.init for slot in self.state_slots() if not slot.on_host]
+        return packed([copy(weight) if init == "weight" else full_like(weight, float(init)) for init in first])
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter; for a half-precision weight with ``multi_precision``, ``(master, state)``."""
@@ -436,29 +375,6 @@ class Optimizer:
         return registry.create(name, **kwargs)
 
 
-def _first_value(slot: Slot, weight: Array) -> Array:
-    backend = backend_of(weight)
-    return backend.copy(weight) if slot.init == "weight" else backend.full_like(weight, float(slot.init))
-
-
-def get_updater(optimizer: Optimizer) -> Updater:
-    """An updater for ``optimizer``, with no state yet.
-
-    >>> import numpy as np, mxcore as mx
-    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
-    >>> weight = np.array([1.0, 2.0])
-    >>> update("weight", np.ones(2), weight)
-    >>> weight
-    array([0.5, 1.5])
-
-    Raises:
-        TypeError: ``optimizer`` is no optimizer.
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {optimizer!r}")
-    return Updater(optimizer)
-
-
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 Optimizer.opt_registry = registry.classes
 register = registry.register
@@ -473,4 +389,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names, with the class of everything registered or installed; nothing is imported."""
-    return sorted({*globals(), *registry.class_names()})
+    return sorted({*__all__, *registry.class_names()})

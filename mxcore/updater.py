@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.step.arguments import check_call, in_lists
+from mxcore.catalogue.registry import registry_for
 from mxcore.step import Bound, Runner, adopted, count_in, traits_of
+from mxcore.step.arguments import check_call, in_lists
 from mxcore.step.codec import split_master
 from mxcore.step.protocol import Index, Updatable, Worker
 from mxcore.watched import Watched
 
-__all__ = ["Updater"]
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    OptimizerT = TypeVar("OptimizerT", bound=Updatable, covariant=True, default=Updatable)
+    Given = TypeVar("Given", bound=Updatable)
+else:
+    from typing import TypeVar
+
+    OptimizerT = Given = TypeVar("OptimizerT")
+
+__all__ = ["Updater", "get_updater"]
 
 
-class Updater:
+class Updater(Generic[OptimizerT]):
     """Calls an optimizer, and keeps the state that it needs between calls.
 
     ``updater(index, grad, weight)`` updates ``weight`` in place and counts the update. The index is any integer or
@@ -42,7 +53,7 @@ class Updater:
         optimizer: the optimizer; it can be exchanged for another one later.
     """
 
-    def __init__(self, optimizer: Updatable) -> None:
+    def __init__(self, optimizer: OptimizerT) -> None:
         self._runner = Runner()
         self.optimizer = optimizer
         self.tally = adopted(optimizer)
@@ -57,13 +68,14 @@ class Updater:
         self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
 
     @property
-    def optimizer(self) -> Updatable:
+    def optimizer(self) -> OptimizerT:
         """The optimizer; it can be exchanged for another one, which goes on with the counts."""
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer: Updatable) -> None:
-        self._optimizer, self._traits = optimizer, traits_of(type(optimizer))
+    def optimizer(self, optimizer: Any) -> None:
+        self._optimizer: OptimizerT = optimizer
+        self._traits = traits_of(type(optimizer))
         self._runs_rule = self._traits.runs_rule
         self._runner.forget()
 
@@ -281,3 +293,21 @@ class Updater:
         from mxcore.state.restore import restore
 
         restore(self, states)
+
+
+def get_updater(optimizer: Given) -> Updater[Given]:
+    """An updater for ``optimizer``, with no state yet.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
+    >>> weight = np.array([1.0, 2.0])
+    >>> update("weight", np.ones(2), weight)
+    >>> weight
+    array([0.5, 1.5])
+
+    Raises:
+        TypeError: ``optimizer`` is no optimizer.
+    """
+    if not isinstance(optimizer, registry_for("optimizer").base):
+        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {optimizer!r}")
+    return Updater(optimizer)

@@ -13,15 +13,15 @@ import attrs
 import numpy as np
 import pytest
 from click.testing import CliRunner
-
-import mxcore as mx
-from mxcore import kernel
 from mxcore_bench import called, calls, machine, ours, results, targets, timing
 from mxcore_bench.device import CPU, GPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
 from mxcore_bench.problem import ALGORITHMS, Problem
 from mxcore_bench.suite import GROUPS, names, suite
 from mxcore_bench.workloads import WORKLOADS
+
+import mxcore as mx
+from mxcore import kernel
 from mxcore.commands.cli import main
 
 PEERS = ("torch", "jax", "optax", "thinc", "deepspeed")
@@ -587,7 +587,9 @@ def test_help_lists_the_workloads() -> None:
 
 
 def test_the_command_line_imports_neither_the_benchmark_nor_what_it_draws_with(run_python: Any) -> None:
-    program = "import sys, mxcore.commands.cli; mxcore.commands.cli.main(['--help'], standalone_mode=False); print(*sys.modules)"
+    program = (
+        "import sys; from mxcore.commands.cli import main; main(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
     loaded = run_python(program).splitlines()[-1].split()
     assert not [name for name in loaded if name.startswith(("mxcore_bench", "matplotlib", *PEERS))]
 

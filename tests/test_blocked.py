@@ -16,9 +16,9 @@ from rule_runs import CLASSES, SPECIAL, every_rule
 
 import mxcore as mx
 from mxcore.kernel.emit.blocked import Blocked, Scratch, emit
-from mxcore.random.fill import fill_normal, normal_calls
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.trace import Traced, trace
+from mxcore.random.fill import fill_normal, normal_calls
 from mxcore.step.program import Settings
 
 every_float = pytest.mark.parametrize("dtype", ["f4", "f8"])

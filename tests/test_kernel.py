@@ -14,10 +14,9 @@ from hypothesis.extra import numpy as hnp
 from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
-from mxcore.backend.numpy import NumpyBackend
+from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
-from mxcore.kernel.rule.norm import CHUNK
 from mxcore.native.threads import get_num_threads, set_num_threads
 
 
@@ -50,7 +49,7 @@ def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list
     weight = laid_out(weight, layouts[0])
     with pytest.MonkeyPatch.context() as patch:
         if way == "rule":
-            patch.setattr(NumpyBackend, "plan", lambda backend, *plan: DirectPlan(backend, *plan))
+            patch.setattr("mxcore.step.plans.plan_of", DirectPlan)
         mx.kernel.use(None if way == "rule" else way)
         for grad in grads:
             update("x_weight", laid_out(grad, layouts[1]), weight)

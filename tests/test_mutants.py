@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 
 import mxcore as mx
-from mxcore.state import restore
 from mxcore.initializer import Initializer
 from mxcore.kernel.run import plan
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
+from mxcore.state import restore
 from mxcore.testing import CHECKS, cases
 from mxcore.testing.subject import Subject
 

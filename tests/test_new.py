@@ -7,7 +7,6 @@ import pty
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -15,9 +14,9 @@ import pytest
 from click.testing import CliRunner, Result
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
+from mxcore_new import command as new
 
-from mxcore import new
-from mxcore.commands.options import cli
+from mxcore.commands import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "cookiecutter-template"
@@ -248,15 +247,6 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 
 def test_the_template_must_be_somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new, "__file__", str(tmp_path / "mxcore" / "new.py"))
+    monkeypatch.setattr(new, "__file__", str(tmp_path / "plugins/tools/new/mxcore_new/command.py"))
     with pytest.raises(click.ClickException, match="the template is neither"):
         new.template()
-
-
-def test_without_cookiecutter_it_says_what_to_install(run_python: Callable[..., str]) -> None:
-    program = (
-        "import sys; sys.modules['cookiecutter'] = None\n"
-        "from click.testing import CliRunner; from mxcore import cli\n"
-        "print(CliRunner().invoke(cli.main, ['new', 'optimizer', 'swift']).stderr)"
-    )
-    assert "mxcore new needs cookiecutter: pip install 'mxcore[new]'" in run_python(program)

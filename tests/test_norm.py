@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mxcore as mx
-from mxcore.backend.numpy import NumpyBackend
-from mxcore.kernel.run import host
-from mxcore.kernel.run.direct import DirectPlan
 from mxcore.kernel.rule.norm import CHUNK, LANES
 from mxcore.kernel.rule.trace import RuleError
+from mxcore.kernel.run import host
+from mxcore.kernel.run.direct import DirectPlan
 
 SIZES = (0, 1, LANES - 1, LANES + 1, CHUNK, 2 * CHUNK + 3)
 
@@ -88,7 +87,7 @@ def test_long_arrays_have_the_bits_of_the_rule_on_any_number_of_threads(
         mx.set_num_threads(count)
         results.append(run())
     mx.set_num_threads(threads)
-    monkeypatch.setattr(NumpyBackend, "plan", lambda backend, *plan: DirectPlan(backend, *plan))
+    monkeypatch.setattr("mxcore.step.plans.plan_of", DirectPlan)
     assert {run(), *results} == {results[0]}
 
 

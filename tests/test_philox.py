@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mxcore.random import fill
 from mxcore.native import compile as machine
-from mxcore.random import philox_llvm
-from mxcore.random import philox_numpy
+from mxcore.random import fill, philox_llvm, philox_numpy
 from mxcore.random.distributions import DISTRIBUTIONS, Distribution
 from mxcore.random.philox import philox
 

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import mxcore_plot as plotting
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
 import mxcore as mx
-import mxcore_plot as plotting
 from mxcore.commands.choice import ChoiceError, parse
 from mxcore.commands.cli import main
 
@@ -124,7 +124,10 @@ def test_what_cannot_be_drawn_is_one_line_and_status_2(workplace: Path, argument
 
 
 def test_help_names_no_matplotlib_and_loads_none(run_python: Any) -> None:
-    program = "import sys, mxcore.commands.cli; mxcore.commands.cli.main(['plot', '--help'], standalone_mode=False); print(*sys.modules)"
+    program = (
+        "import sys; from mxcore.commands.cli import main; "
+        "main(['plot', '--help'], standalone_mode=False); print(*sys.modules)"
+    )
     *shown, loaded = run_python(program).splitlines()
     assert any("--function" in line for line in shown)
     assert "matplotlib" not in loaded.split()

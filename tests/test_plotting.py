@@ -4,16 +4,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import mxcore_plot as plotting
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mxcore_plot.descent import follow
 from scipy.optimize import approx_fprime
 
 import mxcore as mx
-import mxcore_plot as plotting
 from mxcore.testing.functions import FUNCTIONS, Function
-from mxcore_plot.descent import follow
 
 PLACES = st.tuples(*[st.floats(-2, 2)] * 2)
 
@@ -198,16 +198,6 @@ def test_another_suffix_is_refused_and_nothing_is_written(tmp_path: Path) -> Non
     with pytest.raises(ValueError, match=r"path\.pdf' must end in \.png or \.svg"):
         plotting.save(plotting.paths({"adam": adam()}, steps=5), tmp_path / "path.pdf")
     assert not list(tmp_path.iterdir())
-
-
-def test_without_matplotlib_one_error_says_what_to_install(run_python: Any) -> None:
-    program = (
-        "import sys; sys.modules['matplotlib'] = None\n"
-        "import mxcore_plot as plotting\n"
-        "try: plotting.schedules({'constant': lambda update: 0.1})\n"
-        "except ImportError as error: print(error)"
-    )
-    assert "pip install 'mxcore[plot]'" in run_python(program)
 
 
 def test_importing_the_module_imports_no_matplotlib(run_python: Any) -> None:

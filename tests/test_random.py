@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 import mxcore as mx
-from mxcore.random.fill import fill_normal, fill_uniform
 from mxcore.random import Generator
+from mxcore.random.fill import fill_normal, fill_uniform
 
 
 def test_a_key_gives_the_same_numbers_wherever_it_is_asked() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from mxcore_new import command as new
 
 import mxcore as mx
-from mxcore import new
-from mxcore.commands.options import cli
+from mxcore.commands import cli
 
 KINDS = json.loads((new.template() / "cookiecutter.json").read_text("utf-8"))["kind"]
 ALGORITHMS = ("rule", "values", "rate")

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import mxcore as mx
-from mxcore.native.driver import DONE, MOVED, RECORD, WRITTEN, JobField, driver
 from mxcore.kernel.run.layout import address, layout_of
+from mxcore.native.driver import driver
+from mxcore.native.words import DONE, MOVED, RECORD, WRITTEN, JobField
 from mxcore.step import Counts
 from mxcore.step.program import program_of
 from mxcore.step.rates import Rates
@@ -428,8 +429,7 @@ def test_optimizers_that_are_dropped_leave_nothing_behind() -> None:
 
 
 def test_a_class_that_is_defined_again_shares_or_frees_the_code_of_the_former_one() -> None:
-    from mxcore.kernel.run import host
-    from mxcore.kernel.run import plan
+    from mxcore.kernel.run import host, plan
 
     classes = []
     for number in range(300):

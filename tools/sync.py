@@ -4,9 +4,10 @@ From the folders below ``plugins`` it derives
 
 * ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
-* the members of the workspace, and the modules with rules, in the root ``pyproject.toml``;
+* the members of the workspace in the root ``pyproject.toml``;
 * the tables of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
 * the version number of every plugin, which is the core's;
+* the stubs of the three protocols, with every built-in class (see ``stubs.py``);
 * what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
 """
 
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from boilerplate import boilerplate
+from stubs import stubs
 
 from mxcore.testing import CHECKS
 
@@ -59,11 +61,9 @@ def builtins() -> str:
 
 
 def root(text: str) -> str:
-    """The root ``pyproject.toml``, with every plugin in the workspace and every rule's module known to mypy."""
+    """The root ``pyproject.toml``, with every plugin in the workspace."""
     sources = "".join(f"{name} = {{ workspace = true }}\n" for name in ["mxcore", "mxcore-all", *plugins()])
-    rules = ", ".join(f'"{name.replace("-", "_")}"' for name in plugins() if name.startswith("mxcore-optimizer-"))
-    text = re.sub(r"(?<=\[tool\.uv\.sources\]\n).*?(?=\n\[)", sources, text, count=1, flags=re.DOTALL)
-    return re.sub(r"(?<=\nmodule = \[).*?(?=\]  # written by tools/sync\.py)", rules, text, count=1)
+    return re.sub(r"(?<=\[tool\.uv\.sources\]\n).*?(?=\n\[)", sources, text, count=1, flags=re.DOTALL)
 
 
 def requirements(text: str) -> str:
@@ -129,9 +129,13 @@ def wanted() -> dict[Path, str]:
     readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
     licence = (ROOT / "LICENSE").read_text("utf-8")
     others = [file.parent for file in [everything, *plugins().values()] if file.parent not in algorithms]
-    copies = [*(folder / "LICENSE" for folder in others), ROOT / "cookiecutter-template/templates/licenses/Apache-2.0.txt"]
+    copies = [
+        *(folder / "LICENSE" for folder in others),
+        ROOT / "cookiecutter-template/templates/licenses/Apache-2.0.txt",
+    ]
     return {
         **files,
+        **stubs(),
         **dict.fromkeys(copies, licence),
         ROOT / "mxcore/builtins.json": builtins(),
         everything: requirements(numbered(everything.read_text("utf-8"))),

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
-from sphinx.util.docutils import SphinxDirective
-
 from mxcore_bench.experiment import Experiment, Reference
 from mxcore_bench.plot import draw
 from mxcore_bench.results import Result, Row
 from mxcore_bench.table import duration
 from mxcore_sphinx.nodes import paragraph, section, table
+from sphinx.util.docutils import SphinxDirective
 
 
 class BenchResults(SphinxDirective):

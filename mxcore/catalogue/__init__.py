@@ -60,3 +60,10 @@ __all__ = [
     "strict",
     "survey",
 ]
+
+# Messages and documentation name them by where users find them.
+for _public in (
+    PluginError, UnknownNameError, NotInstalledError, BlockedPluginError, DuplicateNameError, IncompatiblePluginError,
+    BrokenPluginError, Record,
+):  # fmt: skip
+    _public.__module__ = __name__

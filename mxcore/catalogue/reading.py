@@ -145,11 +145,7 @@ def _incompatibility(requirements: Iterable[str]) -> str:
         except InvalidRequirement:
             continue  # it is the installer that this concerns; the other plugins it does not
         wanted = requirement.specifier
-        if (
-            canonical(requirement.name) == CORE
-            and not requirement.marker
-            and not wanted.contains(__version__, True)
-        ):
+        if canonical(requirement.name) == CORE and not requirement.marker and not wanted.contains(__version__, True):
             return f"requires mxcore{wanted}, this is mxcore {__version__}"
     return ""
 

@@ -23,8 +23,10 @@ class _Commands(click.Group):
         record = _offered().get(cmd_name)
         if not record and cmd_name not in catalogue.known_names("command"):
             return None
-        own = record and record.distribution == CORE
-        command: click.Command = catalogue.load_record(record) if own else catalogue.load("command", cmd_name)
+        if record and record.distribution == CORE:
+            command: click.Command = catalogue.load_record(record)
+        else:
+            command = catalogue.load("command", cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

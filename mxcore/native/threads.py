@@ -13,7 +13,8 @@ import threading
 from queue import SimpleQueue
 from typing import Any
 
-from mxcore.native.driver import JobField, PoolField, driver
+from mxcore.native.driver import driver
+from mxcore.native.words import JobField, PoolField
 
 __all__ = ["get_num_threads", "run_shared", "set_num_threads", "shared_call", "threads_of", "wake"]
 

@@ -41,3 +41,5 @@ __all__ = [
     "set_state",
     "uniform",
 ]
+
+Generator.__module__ = __name__  # where users find it

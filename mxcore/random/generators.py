@@ -26,7 +26,8 @@ class Generator:
 
     The methods are named like those of :class:`numpy.random.Generator`. A draw without a size is a Python number.
 
-    >>> rng = Generator(7)
+    >>> import numpy as np, mxcore as mx
+    >>> rng = mx.random.Generator(7)
     >>> rng.uniform(size=2).dtype
     dtype('float64')
     >>> rng.normal(0, 1, (2, 3), np.float32).shape

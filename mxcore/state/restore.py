@@ -207,7 +207,7 @@ def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
     """Let an optimizer, its scheduler and what it wraps keep their identity, and take what was loaded."""
     for name, value in vars(settled).items():
         kept = vars(optimizer).get(name)
-        if is_optimizer(kept) and is_optimizer(value):
+        if kept is not None and is_optimizer(kept) and is_optimizer(value):
             _overwrite(kept, value)
         elif name == "lr_scheduler" and value is not None:
             vars(kept).update(vars(value))

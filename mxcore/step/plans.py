@@ -8,7 +8,7 @@ from typing import Any
 from mxcore.backend import Backend
 from mxcore.kernel import Member, Plan, Program, in_use, plan_of
 
-__all__ = ["Plans"]
+__all__ = ["Plans", "grouped"]
 
 _LIMIT = 256
 
@@ -32,3 +32,13 @@ class Plans:
             if len(self._kept) > _LIMIT:
                 del self._kept[next(iter(self._kept))]
         return plan
+
+
+def grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
+    """The places of those members that can run in one pass."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for place, member in enumerate(members):
+        static = tuple(sorted(member.static.items()))
+        kind = (backend.device_of(member.weight), member.weight.dtype, member.computed.dtype, static)
+        groups.setdefault(kind, []).append(place)
+    return list(groups.values())

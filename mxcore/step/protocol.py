@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from mxcore.backend import Array
 from mxcore.kernel import Decay, Slot
@@ -63,7 +63,8 @@ class Stepped(Protocol):
 class Updatable(Stepped, Protocol):
     """Any optimizer, as an updater and a saved state see it: see :class:`mxcore.optimizer.Optimizer`."""
 
-    slots: Any
+    slots: ClassVar[Any]
+    rule: ClassVar[Any]
     sym_info: Any
     aggregate_num: int
     host_numbers: Any
@@ -78,8 +79,20 @@ class Updatable(Stepped, Protocol):
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate."""
 
+    @property
+    def _index_update_count(self) -> MutableMapping[Index, int]: ...
+
+    def set_lr_mult(self, args_lr_mult: Mapping[Any, float]) -> None:
+        """Set factors of the learning rate, by index or name."""
+
+    def create_state(self, index: Index, weight: Array) -> Any:
+        """The state of a parameter before its first update, without a master."""
+
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update."""
+
+    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight and its state in place, without a master, or lists of them."""
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight and its state in place, or lists of them."""
@@ -102,8 +115,14 @@ class Updatable(Stepped, Protocol):
 class Run(Protocol):
     """An updater, as hooks and saved states see it: see :class:`mxcore.updater.Updater`."""
 
-    optimizer: Updatable
     tally: Tally
     states: Any
     states_synced: dict[Index, bool]
     worker_states: dict[Index, dict[Worker, Any]]
+
+    @property
+    def optimizer(self) -> Updatable:
+        """The optimizer."""
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Any) -> None: ...

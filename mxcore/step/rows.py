@@ -86,6 +86,22 @@ class Rows:
         """Rely on the arrangement from now on."""
         self._counts = tally.table
 
+    def for_plans(self, positions: Sequence[Sequence[int]]) -> list[tuple[Sequence[int], list[int] | None]]:
+        """For each plan the row of each of its parameters among those that it needs, and which these are; None: all.
+
+        Args:
+            positions: the parameters of each plan.
+        """
+        if len(positions) == 1:
+            return [(self.row_of, None)]
+        found: list[tuple[Sequence[int], list[int] | None]] = []
+        for places in positions:
+            own = [self.row_of[place] for place in places]
+            needed = list(dict.fromkeys(own))
+            number = {row: place for place, row in enumerate(needed)}
+            found.append(([number[row] for row in own], needed))
+        return found
+
     def _kept(self, tally: Tally, index: Any) -> tuple[float, ...]:
         """The numbers that the rule keeps for a parameter."""
         if not self._host:

@@ -11,7 +11,8 @@ from mxcore.step.plans import Plans
 from mxcore.step.program import Settings
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
-from mxcore.step.step import States, Step
+from mxcore.step.states import States
+from mxcore.step.step import Step
 from mxcore.watched import Version
 
 __all__ = ["Bound", "Runner"]

@@ -10,29 +10,26 @@ import ctypes
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mxcore.backend import Array, Backend, shared_backend
-from mxcore.step.arguments import check_pair
+from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit, job_of
 from mxcore.kernel.run.inspector import Inspector
 from mxcore.kernel.run.layout import check_apart, unowned
-from mxcore.native.driver import DONE, MOVED
-from mxcore.step.codec import arrays_of, split_master
+from mxcore.native.words import DONE, MOVED
+from mxcore.step.arguments import check_pair
 from mxcore.step.counts import Counts, Tally
-from mxcore.step.plans import Plans
+from mxcore.step.plans import Plans, grouped
 from mxcore.step.program import Settings
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.rows import Rows
+from mxcore.step.states import StateReader, States
 from mxcore.step.traits import traits_of
-from mxcore.watched import Version
 
 __all__ = ["Step"]
 
-States = Sequence[Any] | Mapping[Any, Any]
-_missing = object()
 _KNOWN: list[Array] = []
 """In place of the states of a call: the native side knows where they are."""
 
@@ -56,9 +53,9 @@ class Step:
 
     # So that little memory is touched where thousands of parameters are updated one by one.
     __slots__ = (
-        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_has_master", "_host", "_inspector", "_job",
-        "_keeps", "_lengths", "_memory", "_named", "_own_rates", "_positions", "_repeatable", "_row_of", "_rows",
-        "_settings", "_single", "_states_seen", "_states_version", "_table", "_tables_seen", "indices", "masters",
+        "_address", "_at_once", "_backend", "_device", "_drive", "_go", "_host", "_inspector", "_job",
+        "_keeps", "_memory", "_named", "_own_rates", "_positions", "_repeatable", "_row_of", "_rows",
+        "_settings", "_states", "_table", "_tables_seen", "indices", "masters",
         "other", "plans",
     )  # fmt: skip
 
@@ -74,22 +71,21 @@ class Step:
         plans: Plans,
     ) -> None:
         self.indices, self.masters, self._settings = list(indices), masters, settings
-        self._has_master = [masters and optimizer.has_master(weight) for weight in weights]
-        self._single = len(self.indices) == 1 and not self._has_master[0]
+        has_master = [masters and optimizer.has_master(weight) for weight in weights]
+        self._states = StateReader(self.indices, has_master, states)
         self._host = [slot for slot in settings.program.slots if slot.on_host]
         self._own_rates = traits_of(type(optimizer)).own_rates
         self._tables_seen = optimizer._tables_version.number
         self._named = self._read_names(optimizer)
         self._rows = Rows(optimizer, self.indices, self._host)
-        further = self._found(states)
-        self._lengths = list(map(len, further))
+        further = self._states.read(states)
         every = zip(weights, grads, further, strict=True)
         members = [self._member(optimizer, place, *one) for place, one in enumerate(every)]
         self._backend = shared_backend((member.label, member.weight) for member in members)
-        self._positions = _grouped(self._backend, members)
+        self._positions = grouped(self._backend, members)
         chosen = [[members[place] for place in places] for places in self._positions]
         self.plans: list[Plan] = [plans.plan(self._backend, settings.program, some[0].static, some) for some in chosen]
-        self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._lengths)])
+        self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._states.lengths)])
         if self._job is None:
             arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
             self._inspector = Inspector(self._backend, arrays)
@@ -104,13 +100,11 @@ class Step:
         self._row_of: list[tuple[Plan, Sequence[int], list[int] | None]] = []
         self.other: Step | None = None
         """Another step over the same parameters, whose arrays lie in another way."""
-        self._states_version: Version | None = None  # of where the states were found, and after how many changes
-        self._states_seen = -1
 
     def _member(self, optimizer: Stepped, place: int, weight: Array, grad: Array, further: Sequence[Array]) -> Member:
         label = optimizer.describe(self.indices[place])
         check_pair(label, weight, grad)
-        master, slots = (further[0], further[1:]) if self._has_master[place] else (None, further)
+        master, slots = (further[0], further[1:]) if self._states.has_master[place] else (None, further)
         flags, noise_key = self._named[place]
         return Member(
             label=label,
@@ -143,34 +137,6 @@ class Step:
             self._rows.read_multipliers(optimizer)
             self._tables_seen = seen
         return True
-
-    def _found(self, states: States) -> list[Sequence[Array]]:
-        """The master and the slots of each parameter."""
-        if isinstance(states, dict):
-            states = [states[index] for index in self.indices]
-        if not any(self._has_master):
-            return list(map(arrays_of, states))
-        pairs = map(split_master, states, self._has_master)
-        return [arrays_of(inner) if master is None else (master, *arrays_of(inner)) for master, inner in pairs]
-
-    def _further(self, states: States) -> list[Sequence[Array]] | None:
-        """The same; None where a parameter has no state, or one of another number of arrays."""
-        try:
-            found = self._found(states)
-        except KeyError:
-            return None
-        return found if list(map(len, found)) == self._lengths else None
-
-    def _flat(self, states: States) -> list[Array] | None:
-        """The same for all parameters in one list."""
-        if self._single:  # of a short step, the general way would be a good part
-            state = states.get(self.indices[0], _missing) if isinstance(states, dict) else states[0]
-            if state is _missing:
-                return None
-            arrays = list(state if type(state) is tuple else arrays_of(state))
-            return arrays if len(arrays) == self._lengths[0] else None
-        further = self._further(states)
-        return None if further is None else list(itertools.chain.from_iterable(further))
 
     # --- running -----------------------------------------------------------------------------------------------------
 
@@ -218,8 +184,8 @@ class Step:
             if found == MOVED:
                 self._check_apart(optimizer, weights, grads, states)
                 self._go(self._address)
-            if others is not _KNOWN and type(states) is not list:  # which notes no changes
-                self._remember(states)
+            if others is not _KNOWN:
+                self._states.remember(states)
             return True
         taken = self._take(optimizer, weights, grads, states)
         if taken is None:
@@ -260,17 +226,8 @@ class Step:
     def _spread(self) -> None:
         """Find out which rows each plan needs, and which of them its parameters have."""
         self._table = None  # whose calls know their rows
-        row_of = self._rows.row_of
-        if len(self.plans) == 1:
-            self._row_of = [(self.plans[0], row_of, None)]
-            return
-        spread: list[tuple[Plan, Sequence[int], list[int] | None]] = []
-        for plan, places in zip(self.plans, self._positions, strict=True):
-            own = [row_of[place] for place in places]
-            needed = list(dict.fromkeys(own))
-            at = {row: number for number, row in enumerate(needed)}
-            spread.append((plan, [at[row] for row in own], needed))
-        self._row_of = spread
+        of_plans = zip(self.plans, self._rows.for_plans(self._positions), strict=True)
+        self._row_of = [(plan, row_of, needed) for plan, (row_of, needed) in of_plans]
 
     def _prepare(self, numbers: Sequence[Row]) -> None:
         """Hand the numbers of a step to the plans."""
@@ -296,32 +253,17 @@ class Step:
     def _expect(self, weights: list[Array], grads: list[Array], states: States) -> Any:
         """Tell the native side which arrays to look at; what must be kept until it has, None where states are missing.
 
-        States are looked at only after a change of where they are kept, see :meth:`_remember`.
+        States are looked at only after a change of where they are kept.
         """
-        memory = self._memory
+        memory, reader = self._memory, self._states
         memory[0], memory[1] = id(weights), id(grads)
-        if self._states_version is not None:
-            if self._remembers(states):
-                memory[2] = 0
-                return _KNOWN
-            self._states_version = None
-        others = self._flat(states)
+        if reader.version is not None and reader.are_known(states):
+            memory[2] = 0
+            return _KNOWN
+        others = reader.in_one_list(states)
         if others is not None:
             memory[2] = id(others)
         return others
-
-    def _remembers(self, states: States) -> bool:
-        """Whether these are the states of the last call, and none has been assigned since."""
-        version = self._states_version
-        if version is None:
-            return False
-        return version.number == self._states_seen and getattr(states, "version", None) is version
-
-    def _remember(self, states: States) -> None:
-        """Take note that these states have been looked at."""
-        version = getattr(states, "version", None)
-        self._states_seen = -1 if version is None else version.number
-        self._states_version = version
 
     def _take(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
         """See that the arrays of a call lie as they did; what is needed of them, None where they do not."""
@@ -337,17 +279,17 @@ class Step:
         if found == MOVED:
             self._check_apart(optimizer, weights, grads, states)
         if others is not _KNOWN:
-            self._remember(states)
+            self._states.remember(states)
         return ()
 
     def _inspect(self, optimizer: Stepped, weights: list[Array], grads: list[Array], states: States) -> Any:
         """The same where there is no native side: what each plan is handed over."""
-        if self._table is not None and self._remembers(states):
+        if self._table is not None and self._states.are_known(states):
             arrays = [*weights, *grads]
             if self._inspector.lie_alike(arrays) and all(self._inspector.known(arrays)):
                 return _KNOWN
-        self._table, self._states_version = None, None
-        further = self._further(states)
+        self._table = None
+        further = self._states.by_parameter(states)
         if further is None:
             return None
         arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
@@ -360,7 +302,7 @@ class Step:
             if not all(known[: len(weights)]) or not all(known[2 * len(weights) :]):
                 self._check_apart(optimizer, weights, grads, states)
             self._inspector.remember(arrays)
-        self._remember(states)
+        self._states.remember(states)
         return self._handed_over(weights, grads, further)
 
     def _handed_over(
@@ -430,7 +372,7 @@ class Step:
         """Refuse arrays that are written and share memory; those of two devices never do."""
         if self._job is not None and self._job.are_apart():
             return
-        further = self._further(states)
+        further = self._states.by_parameter(states)
         assert further is not None
         written: dict[int, list[tuple[str, int, Array]]] = {}
         for plan, places, own in zip(
@@ -451,13 +393,3 @@ class Step:
 
 def _at(column: Sequence[Any], places: Sequence[int]) -> list[Any]:
     return [column[place] for place in places]
-
-
-def _grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
-    """The places of those members that can run in one pass."""
-    groups: dict[tuple[Any, ...], list[int]] = {}
-    for place, member in enumerate(members):
-        static = tuple(sorted(member.static.items()))
-        kind = (backend.device_of(member.weight), member.weight.dtype, member.computed.dtype, static)
-        groups.setdefault(kind, []).append(place)
-    return list(groups.values())

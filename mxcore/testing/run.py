@@ -167,7 +167,7 @@ class Report:
     >>> some = ["schedules_are_pure", "documentation_is_complete"]
     >>> report = Report([case.run() for case in cases(Root, only=some)])
     >>> [outcome.status for outcome in report.outcomes]
-    ['passed', 'broken']
+    ['broken', 'passed']
     >>> [outcome.check.name for outcome in report.broken]
     ['documentation_is_complete']
     >>> report.raise_if_broken()

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import attrs
 from click.testing import CliRunner
-
-import mxcore as mx
 from mxcore_bench import machine, ours
 from mxcore_bench.experiment import Experiment, Reference
 from mxcore_bench.problem import ALGORITHMS, Algorithm
 from mxcore_bench.results import run
 from mxcore_bench.suite import suite
 from mxcore_bench.table import print_result
+
+import mxcore as mx
 from mxcore.commands.cli import main as command
 
 

@@ -7,8 +7,7 @@ import pytest
 from device_free.on_cpu import CudaOnCpu, hosted
 
 from mxcore.kernel import commit
-from mxcore.random import philox_cuda
-from mxcore.random import philox_numpy
+from mxcore.random import philox_cuda, philox_numpy
 from mxcore.random.distributions import DISTRIBUTIONS, Distribution
 
 DTYPES = {"u32": np.uint32, "f32": np.float32, "f64": np.float64}

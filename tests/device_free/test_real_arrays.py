@@ -19,8 +19,8 @@ from rule_runs import (
 )
 
 import mxcore as mx
-from mxcore.kernel.run.device import PIECE, DevicePlan
 from mxcore.kernel.rule.norm import CHUNK
+from mxcore.kernel.run.device import PIECE, DevicePlan
 
 
 @every_dtype

@@ -11,7 +11,7 @@ from sites import ROOT, Site
 from sphinx.util.inventory import InventoryFile
 
 import mxcore as mx
-from mxcore.commands.options import cli
+from mxcore.commands import cli
 from mxcore.declarations import describe
 
 RECORDS = mx.catalogue.algorithms()

@@ -8,12 +8,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import mxcore_sphinx as sphinxext
 import pytest
 from click.testing import CliRunner
 from sites import ROOT, Site, built, sphinx
 
-import mxcore_sphinx as sphinxext
-from mxcore.commands.options import cli
+from mxcore.commands import cli
 
 KINDS = ("optimizer", "initializer", "lr_scheduler")
 RIVAL = (
@@ -54,9 +54,7 @@ def install(project: Path, folder: Path) -> None:
 
 
 def test_every_public_name_of_the_extension_exists_and_is_documented() -> None:
-    modules = [
-        importlib.import_module(f"mxcore_sphinx.{one.name}") for one in pkgutil.iter_modules(sphinxext.__path__)
-    ]
+    modules = [importlib.import_module(f"mxcore_sphinx.{one.name}") for one in pkgutil.iter_modules(sphinxext.__path__)]
     for module in (sphinxext, *modules):
         assert module.__doc__
         assert all(getattr(module, name).__doc__ for name in module.__all__)

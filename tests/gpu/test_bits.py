@@ -8,9 +8,8 @@ from rule_runs import after_three_steps, assert_same_bits, every_dtype, every_ru
 
 import mxcore as mx
 from mxcore.backend import Context
-from mxcore.random import philox_cuda
-from mxcore.random import philox_numpy
 from mxcore.kernel.run.device import DevicePlan
+from mxcore.random import philox_cuda, philox_numpy
 from mxcore.random.distributions import DISTRIBUTIONS
 
 ELEMENTS = 100_003

@@ -13,8 +13,9 @@ from typing import Any
 
 import attrs
 
-from mxcore import __version__, catalogue
+from mxcore import catalogue, version
 from mxcore.backend import LIBRARIES
+from mxcore.catalogue.record import CORE
 from mxcore.commands.doctor.processes import Answer, Task
 from mxcore.native.threads import threads_of
 
@@ -24,12 +25,17 @@ SWITCHES = ("MXCORE_BLOCK", "MXCORE_KERNEL", "MXCORE_PLUGINS", "MXCORE_PREFER", 
 _LISTS = {"MXCORE_BLOCK", "MXCORE_PLUGINS", "MXCORE_PREFER"}
 
 
+def _plugins() -> list[catalogue.Record]:
+    """What is installed beside the core, whose own commands are no plugins."""
+    return [record for record in catalogue.survey() if record.distribution != CORE]
+
+
 def tasks() -> list[Task]:
     """What is to be tried: the kernel, the array libraries, and every plugin that could be asked for.
 
     Names of one target are aliases, and tried once.
     """
-    usable = {_key(record): record for record in catalogue.survey() if record.status in ("ok", "duplicate")}
+    usable = {_key(record): record for record in _plugins() if record.status in ("ok", "duplicate")}
     return [
         Task("kernel", "mxcore.commands.doctor.examine:kernel"),
         *(Task(name, "mxcore.commands.doctor.examine:backend", name) for name in LIBRARIES),
@@ -62,7 +68,7 @@ class Report:
         Args:
             tried: the answers to :func:`tasks`, by label; what has none is described from metadata.
         """
-        records = catalogue.survey()
+        records = _plugins()
         kernel = _kernel(tried.get("kernel"))
         backends = [_backend(name, tried.get(name)) for name in LIBRARIES]
         plugins = [_plugin(record, tried.get(_key(record))) for record in records]
@@ -71,7 +77,7 @@ class Report:
         faults = [catalogue.fault(record, records) for record in records if record.status != "blocked"]
         return cls(
             python={"version": platform.python_version(), "executable": sys.executable},
-            core={"version": __version__, "folder": str(Path(catalogue.__file__).parent)},
+            core={"version": version.__version__, "folder": str(Path(version.__file__).parent)},
             kernel=kernel,
             backends=backends,
             plugins=plugins,

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import sum_of_squares
+from mxcore.kernel.rule.source import define
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.calls import Call
 
@@ -80,10 +81,10 @@ def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
     lines.append(f"return zip({rows}\n    )" if rows else "return [()] * len(weight_)")
     source = "def calls(arrays, scratch, masks, uniforms, norms, partials):\n    " + "\n    ".join(lines)
     namespace = _namespace((node.op for node in writer.steps), writer.constants, np.dtype(dtype))
-    exec(compile(source, f"<rule of {traced.owner}>", "exec"), namespace)
+    calls = define("calls", source, f"the rule of {traced.owner}", namespace)
     decided = any(node.op == "where" and _decided(node) for node in writer.steps)
     repeatable = not (decided or writer.singles)
-    return Blocked(namespace["calls"], writer.made["s"], writer.made["b"], repeatable, source)
+    return Blocked(calls, writer.made["s"], writer.made["b"], repeatable, source)
 
 
 def _unpacked(letter: str, count: int, source: str) -> list[str]:

@@ -56,9 +56,9 @@ _FUNCTIONS = {"sqrt": "sqrt", "exp": "exp", "log": "log", "tanh": "tanh", "abs":
 def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None, name: str = "kernel") -> str:
     """The source of ``kernel(addresses, chunks, uniforms, rows, norms, lanes, keys)``, in which block b does chunk b.
 
-    The arguments are those that :func:`mxcore.kernel.emit.llvm.emit` describes, with ``lanes`` in place of ``partials``: a
-    stage that measures norms must have blocks of ``LANES`` threads, each of which leaves its sum there, as float64,
-    for each chunk, norm and lane. :func:`norms` adds them up.
+    The arguments are those that :func:`mxcore.kernel.emit.llvm.emit` describes, with ``lanes`` in place of
+    ``partials``: a stage that measures norms must have blocks of ``LANES`` threads, each of which leaves its sum there,
+    as float64, for each chunk, norm and lane. :func:`norms` adds them up.
 
     Args:
         traced: the rule.

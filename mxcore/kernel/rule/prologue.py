@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mxcore.kernel.rule.graph import Node, needed
+from mxcore.kernel.rule.source import define
 
 __all__ = ["Bind", "Prologue", "host_function", "varying"]
 
@@ -57,9 +58,8 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
-    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
-    exec(compile(source, "<prologue>", "exec"), namespace)
-    bind: Bind = namespace["bind"]
+    namespace = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
+    bind: Bind = define("bind", source, "the numbers of a rule", namespace)
     return bind
 
 

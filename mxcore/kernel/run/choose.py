@@ -20,6 +20,7 @@ class Plan(Protocol):
     """A rule over parameters whose arrays lie in a certain way. It holds none of them: each step hands them over.
 
     >>> import numpy as np, mxcore as mx
+    >>> from mxcore.kernel import Member, Program, commit, plan_of
     >>> def rule(weight, grad, *, lr):
     ...     return weight - lr * grad
     >>> weight, grad = np.ones(2), np.array([1.0, 2.0])

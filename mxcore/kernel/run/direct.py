@@ -13,7 +13,7 @@ import numpy as np
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import check_written, address_view
+from mxcore.kernel.run.layout import address_view, check_written
 from mxcore.kernel.run.noise import noise_key
 from mxcore.random.generators import Generator
 

@@ -44,7 +44,9 @@ class Inspector:
     def lie_alike(self, arrays: Sequence[Any]) -> bool:
         """Whether these are arrays of the same types that lie as the first ones did; all of them, or those in front."""
         count = len(arrays)
-        return list(map(type, arrays)) == self._types[:count] and list(map(self._look, arrays)) == self._expected[:count]
+        return (
+            list(map(type, arrays)) == self._types[:count] and list(map(self._look, arrays)) == self._expected[:count]
+        )
 
     def known(self, arrays: Sequence[Array]) -> list[bool]:
         """Of each array, whether it is the object that was remembered in its place."""

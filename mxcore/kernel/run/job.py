@@ -14,7 +14,8 @@ from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.host import PARALLEL_FROM, NativePlan
 from mxcore.kernel.run.layout import Layout
 from mxcore.native import threads
-from mxcore.native.driver import RECORD, WRITTEN, Driver, JobField
+from mxcore.native.driver import Driver
+from mxcore.native.words import RECORD, WRITTEN, JobField
 
 __all__ = ["Job"]
 

@@ -18,12 +18,12 @@ __all__ = [
     "Host",
     "Layout",
     "address",
+    "address_view",
     "axes_in_memory",
     "check_apart",
     "check_written",
     "flat",
     "layout_of",
-    "address_view",
     "unowned",
 ]
 

@@ -21,7 +21,7 @@ from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import Layout, axes_in_memory, check_written, flat, address_view
+from mxcore.kernel.run.layout import Layout, address_view, axes_in_memory, check_written, flat
 from mxcore.kernel.run.noise import Keys
 
 __all__ = ["FusedPlan", "Uniforms", "chunks_of"]

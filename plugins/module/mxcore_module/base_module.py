@@ -171,17 +171,8 @@ class BaseModule:
         if not self.binded or force_rebind:
             self.bind(train_data.provide_data, train_data.provide_label, for_training=True, force_rebind=force_rebind)
         if not self.params_initialized or force_init or arg_params is not None or initializer != DEFAULT_INITIALIZER:
-            self.init_params(
-                initializer=initializer,
-                arg_params=arg_params,
-                aux_params=aux_params,
-                allow_missing=allow_missing,
-                force_init=force_init,
-                allow_extra=True,
-            )
-        self.init_optimizer(
-            kvstore=kvstore, optimizer=optimizer, optimizer_params=optimizer_params, force_init=force_init
-        )
+            self.init_params(initializer, arg_params, aux_params, allow_missing, force_init, allow_extra=True)
+        self.init_optimizer(kvstore, optimizer, optimizer_params, force_init)
         eval_metric = metrics.create(eval_metric)
         for epoch in range(begin_epoch, num_epoch or 0):
             self._train_epoch(epoch, train_data, eval_metric, batch_end_callback)

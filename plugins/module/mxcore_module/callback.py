@@ -106,7 +106,9 @@ def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
     return save
 
 
-def module_checkpoint(mod: _Savable, prefix: str, period: int = 1, save_optimizer_states: bool = False) -> EpochCallback:
+def module_checkpoint(
+    mod: _Savable, prefix: str, period: int = 1, save_optimizer_states: bool = False
+) -> EpochCallback:
     """An epoch callback that calls ``mod.save_checkpoint``, which can save the optimizer's state too.
 
     >>> import numpy as np, mxcore as mx, tempfile, os

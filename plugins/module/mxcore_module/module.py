@@ -76,7 +76,7 @@ class Module(Network):
         ValueError: a name is not an argument of the symbol (for a label: a warning), or there are several devices.
     """
 
-    _updater: Updater | None = None
+    _updater: Updater[Optimizer] | None = None
     _loaded_states: str | None = None  # what `load` was told of, until `init_optimizer`
 
     # --- the optimizer -----------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class Module(Network):
 
     _optimizer = optimizer  # what scripts written for MXNet reach for
 
-    def _with_optimizer(self) -> Updater:
+    def _with_optimizer(self) -> Updater[Optimizer]:
         self._ready()
         if self._updater is None:
             raise AssertionError("call init_optimizer first: there is no optimizer yet")

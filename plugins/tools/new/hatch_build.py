@@ -8,7 +8,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
-class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg,misc]
+class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
     """Adds ``cookiecutter-template`` to what is built."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxcore import hyperparameter
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters
 from mxcore.backend import backend_of
 from mxcore.initializer import Initializer
 from mxcore.random import Generator

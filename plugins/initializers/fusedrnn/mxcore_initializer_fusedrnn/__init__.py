@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxcore import boolean, hyperparameter, integer, number, one_of
-from mxcore import declarations as hyperparameters
+from mxcore import boolean, hyperparameter, hyperparameters, integer, number, one_of
 from mxcore.initializer import InitDesc, Initializer, create
 from mxcore.random import Generator
 

@@ -5,8 +5,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from mxcore import hyperparameter
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters
 from mxcore.backend import Array, backend_of
 from mxcore.initializer import Initializer, create
 from mxcore_initializer_load.files import Arrays, arrays

@@ -69,7 +69,7 @@ def _numbers(value: Any, label: str) -> Host:
     is_array = hasattr(value, "dtype") and not isinstance(value, np.generic)
     array = backend_of(value).to_host(value) if is_array else np.asarray(value)
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
-        hint = ": NumPy writes bfloat16 like that, use mxcore.state.tensorfile.save_arrays" if array.dtype == "V2" else ""
+        hint = ": NumPy writes bfloat16 like that, use mxcore.state.save_arrays" if array.dtype == "V2" else ""
         raise ValueError(f"{label} is no array of numbers, its dtype is {array.dtype}{hint}")
     return array
 

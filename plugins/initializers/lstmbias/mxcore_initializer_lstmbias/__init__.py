@@ -3,8 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from mxcore import hyperparameter, number
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, number
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

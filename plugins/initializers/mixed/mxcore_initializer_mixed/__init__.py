@@ -4,8 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mxcore import Validator, hyperparameter
-from mxcore import declarations as hyperparameters
+from mxcore import Validator, hyperparameter, hyperparameters
 from mxcore.backend import Array
 from mxcore.initializer import Initializer, create
 

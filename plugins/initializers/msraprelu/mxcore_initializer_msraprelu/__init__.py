@@ -4,8 +4,7 @@ import math
 
 import numpy.typing as npt
 
-from mxcore import hyperparameter, number, one_of
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, number, one_of
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
-from mxcore import hyperparameter, non_negative, one_of
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, non_negative, one_of
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

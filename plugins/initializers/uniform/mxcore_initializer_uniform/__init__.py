@@ -2,8 +2,7 @@
 
 import numpy.typing as npt
 
-from mxcore import hyperparameter, non_negative
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, non_negative
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

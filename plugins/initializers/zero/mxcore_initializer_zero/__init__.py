@@ -2,7 +2,7 @@
 
 import numpy.typing as npt
 
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameters
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 

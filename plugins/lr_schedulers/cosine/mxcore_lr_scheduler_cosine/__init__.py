@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import hyperparameter, integer, non_negative, number, optional
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, integer, non_negative, number, optional
 from mxcore.lr_scheduler import LRScheduler
 
 __all__ = ["CosineScheduler"]

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import hyperparameter, in_range, non_negative, positive
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, in_range, non_negative, positive
 from mxcore.lr_scheduler import LRScheduler
 
 __all__ = ["FactorScheduler"]

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import Validator, hyperparameter, in_range, integer
-from mxcore import declarations as hyperparameters
+from mxcore import Validator, hyperparameter, hyperparameters, in_range, integer
 from mxcore.lr_scheduler import LRScheduler
 
 __all__ = ["MultiFactorScheduler"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-
 from mxcore_plot import new_figure, style
+
 from mxcore_module.compare.summary import Contestant, Floats
 
 if TYPE_CHECKING:

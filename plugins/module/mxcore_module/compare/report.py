@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mxcore.state.atomic import write_atomically
 from mxcore_plot import render
+
+from mxcore.state.atomic import write_atomically
 from mxcore_module.compare.plot import draw
 from mxcore_module.compare.summary import Contestant
 from mxcore_module.compare.trials import Outcome

@@ -191,7 +191,12 @@ def _list(labels: Sequence[str]) -> str:
 
 def _command(options: Mapping[str, Any]) -> str:
     """The command that makes the same comparison, in another folder."""
-    words = ["mxcore", "compare", *options["optimizers"], *_common_options(options, ("seeds", "initializer", "lr_scheduler"))]
+    words = [
+        "mxcore",
+        "compare",
+        *options["optimizers"],
+        *_common_options(options, ("seeds", "initializer", "lr_scheduler")),
+    ]
     if options["rates"]:
         words += ["--rates", ",".join(f"{rate:g}" for rate in options["rates"])]
     return shlex.join(words)

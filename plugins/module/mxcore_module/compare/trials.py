@@ -60,7 +60,8 @@ def prepare(trial: Trial) -> Training:
     """The run, ready to be trained; the same as ``mxcore train`` with its seed.
 
     Raises:
-        mxcore_module.train.errors.InputError, mxcore.commands.choice.ChoiceError, mxcore.catalogue.PluginError: it cannot be.
+        mxcore_module.train.errors.InputError, mxcore.commands.choice.ChoiceError: it cannot be.
+        mxcore.catalogue.PluginError: likewise.
     """
     mx.random.seed(trial.seed)
     return Training(load(*trial.data, mx.random.generator("train", "split")), trial.settings)

@@ -8,12 +8,12 @@ import attrs
 
 from mxcore import boolean, hyperparameter, in_range, one_of, positive
 from mxcore.backend import Array
-from mxcore.declarations import Check
+from mxcore.declarations import Validator
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
 
 __all__ = ["BatchNorm", "Dropout"]
 
-_any_integer = Check("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
+_any_integer = Validator("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
 
 
 @register()

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
 from mxcore_plot import COLOURS, new_figure, save, style
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, non_negative
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, non_negative
 from mxcore.optimizer import Optimizer
 
 __all__ = ["AdaGrad"]

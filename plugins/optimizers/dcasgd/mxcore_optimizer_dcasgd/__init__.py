@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, in_range, non_negative, positive
-from mxcore import declarations as hyperparameters
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, positive
 from mxcore.backend import Array, backend_of
 from mxcore.optimizer import Index, Optimizer, Slot, Worker
 

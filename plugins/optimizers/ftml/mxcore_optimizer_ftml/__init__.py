@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, in_range, non_negative
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, in_range, non_negative
 from mxcore.optimizer import Optimizer
 
 __all__ = ["FTML"]

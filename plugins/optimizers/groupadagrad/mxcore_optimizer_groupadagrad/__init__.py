@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mxcore import Validator, hyperparameter, positive
-from mxcore import declarations as hyperparameters
+from mxcore import Validator, hyperparameter, hyperparameters, positive
 from mxcore.backend import Array, backend_of
 from mxcore.optimizer import Index, Optimizer
 

@@ -5,8 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, in_range, non_negative, norm
-from mxcore import declarations as hyperparameters
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, norm
 from mxcore.optimizer import Optimizer, Slot
 
 __all__ = ["LARS"]

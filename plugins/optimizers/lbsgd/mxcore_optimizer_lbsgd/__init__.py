@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, in_range, integer, one_of
-from mxcore import declarations as hyperparameters
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, integer, one_of
 from mxcore.backend import Array, backend_of
 from mxcore.optimizer import Index, Optimizer
 

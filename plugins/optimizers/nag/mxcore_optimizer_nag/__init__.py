@@ -1,7 +1,6 @@
 """Nesterov's accelerated gradient, for mxcore."""
 
-from mxcore import hyperparameter, in_range
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameter, hyperparameters, in_range
 from mxcore.optimizer import Optimizer
 
 __all__ = ["NAG"]

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, in_range, non_negative, optional, positive
-from mxcore import declarations as hyperparameters
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, optional, positive
 from mxcore.optimizer import Optimizer
 
 __all__ = ["RMSProp"]

@@ -1,7 +1,6 @@
 """Stochastic gradient descent with momentum, for mxcore."""
 
-from mxcore import boolean, hyperparameter, in_range
-from mxcore import declarations as hyperparameters
+from mxcore import boolean, hyperparameter, hyperparameters, in_range
 from mxcore.optimizer import Optimizer
 
 __all__ = ["SGD", "ccSGD"]

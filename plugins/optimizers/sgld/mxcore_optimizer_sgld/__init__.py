@@ -1,6 +1,6 @@
 """Stochastic gradient Langevin dynamics, for mxcore."""
 
-from mxcore import declarations as hyperparameters
+from mxcore import hyperparameters
 from mxcore.optimizer import Optimizer
 
 __all__ = ["SGLD"]

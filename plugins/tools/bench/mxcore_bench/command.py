@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from mxcore_plot.options import picture
 
 from mxcore.backend import BackendError
+from mxcore.commands.options import OneLineCommand, RefusedError, writable
 from mxcore_bench.device import DEVICES
 from mxcore_bench.experiment import Entrant, Experiment
 from mxcore_bench.problem import ALGORITHMS, DTYPES
 from mxcore_bench.results import Result, run
 from mxcore_bench.suite import GROUPS, names, suite
-from mxcore.commands.options import OneLineCommand, RefusedError, writable
-from mxcore_plot.options import picture
 
 __all__ = ["bench"]
 
@@ -117,8 +117,8 @@ def _run(
     check: bool,
 ) -> bool:
     """Run, print and write; whether no target was missed."""
-    from mxcore_bench import machine, ours, table, targets
     from mxcore.commands.tables import console
+    from mxcore_bench import machine, ours, table, targets
 
     described = machine.describe(_usable(device, check=check))
     experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)), DEVICES[device])

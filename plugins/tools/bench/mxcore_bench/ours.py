@@ -11,11 +11,11 @@ from typing import Any
 import mxcore as mx
 from mxcore import kernel
 from mxcore.backend import Array
+from mxcore.optimizer import Optimizer, Updater
 from mxcore_bench.calls import Caller, Prepare
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, LeftOutError, Sampler, Setup, Step, timed
 from mxcore_bench.problem import LEARNING_RATE, Algorithm, Problem
-from mxcore.optimizer import Optimizer, Updater
 
 __all__ = ["EMITTERS", "callers", "choose", "entrants", "fills", "limits", "missing", "restored"]
 

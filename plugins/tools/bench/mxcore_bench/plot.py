@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mxcore_plot.style import COLOURS, GREY, new_figure, save, style
+
 from mxcore_bench import machine as machines
 from mxcore_bench.results import Result, Row
 from mxcore_bench.table import duration
-from mxcore_plot.style import COLOURS, GREY, new_figure, save, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 
 from mxcore.backend import Array
+from mxcore.optimizer import Optimizer
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import peer
 from mxcore_bench.traffic import AdamTraffic, LambTraffic, MomentumTraffic
 from mxcore_bench.workloads import Workload
-from mxcore.optimizer import Optimizer
 
 __all__ = ["ALGORITHMS", "DTYPES", "LEARNING_RATE", "Algorithm", "Problem", "memory_needed"]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
+from mxcore.catalogue import PluginError
 from mxcore_bench import timing
 from mxcore_bench.experiment import Entrant, Experiment, LeftOutError, Sampler
-from mxcore.catalogue import PluginError
 
 __all__ = ["Result", "Row", "evaluate", "run"]
 

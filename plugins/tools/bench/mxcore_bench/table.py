@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
+from mxcore.commands.tables import console
 from mxcore_bench.results import Result, Row
 from mxcore_bench.targets import Verdict
-from mxcore.commands.tables import console
 
 __all__ = ["duration", "print_result", "print_verdicts"]
 

@@ -11,8 +11,8 @@ import click
 from mxcore import catalogue
 from mxcore.commands.choice import Choice, ChoiceError, parse
 from mxcore.commands.options import OneLineCommand, RefusedError
-from mxcore_plot import paths, save, schedules
 from mxcore.testing.functions import FUNCTIONS
+from mxcore_plot import paths, save, schedules
 from mxcore_plot.options import picture
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from mxcore import random
 from mxcore.optimizer import Optimizer, get_updater
-from mxcore_plot.style import new_figure, style
 from mxcore.testing.functions import FUNCTIONS, Function
+from mxcore_plot.style import new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +39,8 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
     >>> [line.get_label() for line in values.lines]
     ['steady', 'hasty (diverges)']
 
-    The functions stand in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's class has
-    arguments that suit them.
+    The functions stand in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's
+    class has arguments that suit them.
 
     Args:
         optimizers: each optimizer by what the picture calls it; they are not changed.

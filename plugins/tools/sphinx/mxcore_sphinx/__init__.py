@@ -39,7 +39,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mxcore import __version__
+import mxcore
 from mxcore_sphinx.algorithm import AlgorithmDirective
 from mxcore_sphinx.domain import MxcoreDomain, leave_core_unlinked
 from mxcore_sphinx.listing import CatalogueDirective, Listing, fill_listings
@@ -66,4 +66,4 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("builder-inited", write_pages)
     app.connect("doctree-resolved", fill_listings)
     app.connect("missing-reference", leave_core_unlinked)
-    return {"version": __version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": mxcore.__version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import mxcore_plot as plotting
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 import mxcore
-import mxcore_plot as plotting
 from mxcore.catalogue import PluginError
 from mxcore.commands.choice import Choice, ChoiceError, parse
 from mxcore.testing import functions

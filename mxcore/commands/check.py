@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxcore import catalogue
-from mxcore.testing.check import CHECKS
-from mxcore.testing.run import Case, Outcome, cases
+
+if TYPE_CHECKING:
+    from mxcore.testing.run import Case, Outcome
 
 __all__ = ["check", "everything", "targets"]
 
@@ -64,6 +65,8 @@ def check(
     NAME is an algorithm (adam, optimizer:adam, Adam) or a distribution (mxcore-optimizer-adam). The status is 1 if a
     claim does not hold.
     """
+    from mxcore.testing.run import cases  # not to list the commands: the checks take longer to import than the core
+
     if explain:
         click.echo("\n\n".join(_explained(names)))
         return
@@ -84,6 +87,8 @@ def check(
 
 
 def _explained(names: Sequence[str]) -> list[str]:
+    from mxcore.testing import CHECKS
+
     known = {one.name for one in CHECKS}
     if unknown := [name for name in names if name not in known]:
         raise click.UsageError(f"there is no check called {unknown[0]!r}: there are {', '.join(sorted(known))}")

@@ -1,0 +1,192 @@
+# Written by tools/sync.py: do not edit.
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeVar, overload
+
+import numpy.typing as npt
+
+from mxcore import random
+from mxcore.backend import Array
+from mxcore.declarations import Algorithm
+
+__all__ = [
+    "Bilinear",
+    "Constant",
+    "FusedRNN",
+    "InitDesc",
+    "Initializer",
+    "LSTMBias",
+    "Load",
+    "MSRAPrelu",
+    "Mixed",
+    "Normal",
+    "One",
+    "Orthogonal",
+    "Uniform",
+    "Xavier",
+    "Zero",
+    "alias",
+    "create",
+    "register",
+]
+
+class InitDesc(str):
+    attrs: dict[str, str]
+    global_init: Initializer | None
+    def __new__(
+        cls, name: str, attrs: Mapping[str, str] | None = None, global_init: Initializer | None = None
+    ) -> InitDesc: ...
+
+class Initializer(Algorithm):
+    def moments(self, shape: tuple[int, ...]) -> tuple[float, float] | None: ...
+    _verbose: bool
+    _print_func: Callable[[Array], str] | None
+    _kwargs: Mapping[str, Any]
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __call__(self, desc: str, array: Array) -> None: ...
+    def _fill(self, desc: str, array: Array) -> None: ...
+    def _dispatch(self, desc: str, array: Array) -> None: ...
+    def values(self, desc: str, shape: tuple[int, ...], rng: random.Generator) -> npt.ArrayLike: ...
+    def _init_weight(self, desc: str, array: Array) -> None: ...
+    def _init_bias(self, desc: str, array: Array) -> None: ...
+    def _init_gamma(self, desc: str, array: Array) -> None: ...
+    def _init_beta(self, desc: str, array: Array) -> None: ...
+    def _init_zero(self, desc: str, array: Array) -> None: ...
+    def _init_one(self, desc: str, array: Array) -> None: ...
+    def _init_quantized_weight(self, desc: str, array: Array) -> None: ...
+    def _init_bilinear(self, desc: str, array: Array) -> None: ...
+    def _init_loc(self, desc: str, array: Array) -> None: ...
+    def _init_loc_bias(self, desc: str, array: Array) -> None: ...
+    def _init_default(self, desc: str, array: Array) -> None: ...
+    def set_verbosity(self, verbose: bool = False, print_func: Callable[[Array], str] | None = None) -> Initializer: ...
+    def _report(self, desc: str, array: Array) -> None: ...
+    def dumps(self) -> str: ...
+    def _arguments(self) -> Mapping[str, Any]: ...
+    def __eq__(self, other: object) -> bool: ...
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __repr__(self) -> str: ...
+
+_C = TypeVar("_C", bound=type)
+
+def register(cls: _C, name: str | None = None) -> _C: ...
+def alias(*names: str) -> Callable[[_C], _C]: ...
+@overload
+def create(name: Literal["bilinear"], *args: Any, **kwargs: Any) -> Bilinear: ...
+@overload
+def create(name: Literal["constant"], *args: Any, **kwargs: Any) -> Constant: ...
+@overload
+def create(name: Literal["fusedrnn"], *args: Any, **kwargs: Any) -> FusedRNN: ...
+@overload
+def create(name: Literal["load"], *args: Any, **kwargs: Any) -> Load: ...
+@overload
+def create(name: Literal["lstmbias"], *args: Any, **kwargs: Any) -> LSTMBias: ...
+@overload
+def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
+@overload
+def create(name: Literal["msraprelu"], *args: Any, **kwargs: Any) -> MSRAPrelu: ...
+@overload
+def create(name: Literal["normal"], *args: Any, **kwargs: Any) -> Normal: ...
+@overload
+def create(name: Literal["one", "ones"], *args: Any, **kwargs: Any) -> One: ...
+@overload
+def create(name: Literal["orthogonal"], *args: Any, **kwargs: Any) -> Orthogonal: ...
+@overload
+def create(name: Literal["uniform"], *args: Any, **kwargs: Any) -> Uniform: ...
+@overload
+def create(name: Literal["xavier"], *args: Any, **kwargs: Any) -> Xavier: ...
+@overload
+def create(name: Literal["zero", "zeros"], *args: Any, **kwargs: Any) -> Zero: ...
+@overload
+def create(*args: Any, **kwargs: Any) -> Initializer: ...
+
+class Bilinear(Initializer):
+    r"""The kernel with which a transposed convolution interpolates linearly."""
+    def __init__(self) -> None: ...
+
+class Constant(Initializer):
+    r"""Every weight is ``value``."""
+
+    value: Any
+    def __init__(self, value: Any) -> None: ...
+
+class FusedRNN(Initializer):
+    r"""Initialises a recurrent network whose parameters are packed into one vector, each piece by its own name."""
+
+    init: Initializer | None
+    num_hidden: int
+    num_layers: int
+    mode: str
+    bidirectional: bool
+    forget_bias: float
+    def __init__(
+        self,
+        init: Any,
+        num_hidden: int,
+        num_layers: int,
+        mode: str,
+        bidirectional: bool = False,
+        forget_bias: float = 1.0,
+    ) -> None: ...
+
+class Load(Initializer):
+    r"""Parameters get the arrays that were saved under their names; the others, what ``default_init`` gives them."""
+
+    param: Any
+    default_init: Initializer | None
+    verbose: bool
+    def __init__(self, param: Any, default_init: Any = None, verbose: bool = False) -> None: ...
+
+class LSTMBias(Initializer):
+    r"""A bias of 0 for every gate of an LSTM but the forget gate, whose cells then remember from the start."""
+
+    forget_bias: float
+    def __init__(self, forget_bias: float = 1.0) -> None: ...
+
+class Mixed(Initializer):
+    r"""Each parameter is initialised by the first initializer whose pattern fits the parameter's name."""
+
+    patterns: Sequence[str]
+    initializers: Sequence[Initializer]
+    def __init__(self, patterns: Sequence[str], initializers: Any) -> None: ...
+
+class MSRAPrelu(Initializer):
+    r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) rectified units."""
+
+    factor_type: str
+    slope: float
+    def __init__(self, factor_type: str = "avg", slope: float = 0.25) -> None: ...
+
+class Normal(Initializer):
+    r"""Weights drawn from a normal distribution around 0."""
+
+    sigma: float
+    def __init__(self, sigma: float = 0.01) -> None: ...
+
+class One(Initializer):
+    r"""Every weight is 1; biases are 0 and gammas 1, as everywhere."""
+    def __init__(self) -> None: ...
+
+class Orthogonal(Initializer):
+    r"""Weights that keep lengths and angles: a matrix with orthogonal rows or columns, whichever are fewer."""
+
+    scale: float
+    rand_type: str
+    def __init__(self, scale: float = 1.414, rand_type: str = "uniform") -> None: ...
+
+class Uniform(Initializer):
+    r"""Weights drawn from a uniform distribution around 0."""
+
+    scale: float
+    def __init__(self, scale: float = 0.07) -> None: ...
+
+class Xavier(Initializer):
+    r"""Weights whose scale keeps the variance of signals constant from layer to layer."""
+
+    rnd_type: str
+    factor_type: str
+    magnitude: float
+    def __init__(self, rnd_type: str = "uniform", factor_type: str = "avg", magnitude: float = 3) -> None: ...
+
+class Zero(Initializer):
+    r"""Every weight is 0; biases are 0 and gammas 1, as everywhere."""
+    def __init__(self) -> None: ...

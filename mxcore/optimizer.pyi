@@ -1,0 +1,641 @@
+# Written by tools/sync.py: do not edit.
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeVar, overload
+
+import attrs
+from _typeshed import Incomplete
+
+from mxcore.backend import Array
+from mxcore.declarations import Algorithm
+from mxcore.kernel import Decay
+from mxcore.kernel import Slot as Slot
+from mxcore.step.counted import Counted
+from mxcore.step.protocol import Index as Index
+from mxcore.step.protocol import Worker as Worker
+from mxcore.updater import Updater as Updater
+from mxcore.updater import get_updater as get_updater
+from mxcore.watched import Watched
+
+__all__ = [
+    "DCASGD",
+    "FTML",
+    "LAMB",
+    "LARS",
+    "LBSGD",
+    "NAG",
+    "SGD",
+    "SGLD",
+    "AdaDelta",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "GroupAdaGrad",
+    "Index",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSProp",
+    "Signum",
+    "Slot",
+    "Updater",
+    "Worker",
+    "alias",
+    "create",
+    "get_updater",
+    "register",
+]
+
+@attrs.frozen
+class _Multipliers:
+    lr_mult: float
+    wd_mult: float
+
+class Optimizer(Counted, Algorithm):
+    default_learning_rate: ClassVar[float]
+    decay: ClassVar[Decay]
+    slots: ClassVar[Any]
+    rule: ClassVar[Callable[..., Any] | None]
+    decayed_suffixes: ClassVar[tuple[str, ...]]
+    elementwise: ClassVar[bool]
+    moves_at_rate_zero: ClassVar[bool]
+    descent: ClassVar[Mapping[str, Any]]
+    trajectory: ClassVar[Sequence[float]]
+    rescale_grad: float
+    idx2name: Watched[Index, str]
+    wd: float
+    clip_gradient: float | None
+    lr: float | None
+    lr_scheduler: Any
+    sym_info: Any
+    begin_num_update: int
+    multi_precision: bool
+    param_dict: Any
+    lr_mult: Watched[Index, float]
+    wd_mult: Watched[Index, float]
+    def __init__(
+        self,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+    _settings_version: Incomplete
+    _tables_version: Incomplete
+    _counting: Incomplete
+    _direct: Incomplete
+    aggregate_num: int
+    def __attrs_post_init__(self) -> None: ...
+    def __getstate__(self) -> dict[str, Any]: ...
+    def _settle_learning_rate(self) -> None: ...
+    @property
+    def learning_rate(self) -> float: ...
+    def set_learning_rate(self, lr: float) -> None: ...
+    def set_lr_mult(self, args_lr_mult: Mapping[Index, float]) -> None: ...
+    def set_wd_mult(self, args_wd_mult: Mapping[Index, float]) -> None: ...
+    def _symbol_multipliers(self, attribute: str) -> dict[Index, float]: ...
+    def multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float: ...
+    def _get_lrs(self, indices: Sequence[Index]) -> list[float]: ...
+    def _get_lr(self, index: Index) -> float: ...
+    def _get_wds(self, indices: Sequence[Index]) -> list[float]: ...
+    def _get_wd(self, index: Index) -> float: ...
+    def state_slots(self) -> tuple[Slot, ...]: ...
+    def create_state(self, index: Index, weight: Array) -> Any: ...
+    def create_state_multi_precision(self, index: Index, weight: Array) -> Any: ...
+    def has_master(self, weight: Array) -> bool: ...
+    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
+    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
+    def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None: ...
+    def update_from_worker(
+        self,
+        worker: Worker,
+        indices: list[Index],
+        weights: list[Array],
+        grads: list[Array],
+        states: list[Any],
+        kept: list[dict[Worker, Any]],
+    ) -> None: ...
+    def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None: ...
+    @classmethod
+    def runs_rule(cls) -> bool: ...
+    def _run_rule(self, index: Any, weight: Any, grad: Any, state: Any, masters: bool) -> None: ...
+    def flags(self, name: str) -> Mapping[str, bool]: ...
+    def describe(self, index: Index) -> str: ...
+    opt_registry: ClassVar[dict[str, type[Optimizer]]]
+    @staticmethod
+    def register(klass: Any, name: str | None = None) -> Any: ...
+    @staticmethod
+    def create_optimizer(name: str, **kwargs: Any) -> Optimizer: ...
+
+_C = TypeVar("_C", bound=type)
+
+def register(cls: _C, name: str | None = None) -> _C: ...
+def alias(*names: str) -> Callable[[_C], _C]: ...
+@overload
+def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ...
+@overload
+def create(name: Literal["adagrad"], *args: Any, **kwargs: Any) -> AdaGrad: ...
+@overload
+def create(name: Literal["adam"], *args: Any, **kwargs: Any) -> Adam: ...
+@overload
+def create(name: Literal["adamax"], *args: Any, **kwargs: Any) -> Adamax: ...
+@overload
+def create(name: Literal["adamw"], *args: Any, **kwargs: Any) -> AdamW: ...
+@overload
+def create(name: Literal["ccsgd", "sgd"], *args: Any, **kwargs: Any) -> SGD: ...
+@overload
+def create(name: Literal["dcasgd"], *args: Any, **kwargs: Any) -> DCASGD: ...
+@overload
+def create(name: Literal["ftml"], *args: Any, **kwargs: Any) -> FTML: ...
+@overload
+def create(name: Literal["ftrl"], *args: Any, **kwargs: Any) -> Ftrl: ...
+@overload
+def create(name: Literal["groupadagrad"], *args: Any, **kwargs: Any) -> GroupAdaGrad: ...
+@overload
+def create(name: Literal["lamb"], *args: Any, **kwargs: Any) -> LAMB: ...
+@overload
+def create(name: Literal["lars"], *args: Any, **kwargs: Any) -> LARS: ...
+@overload
+def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
+@overload
+def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
+@overload
+def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
+@overload
+def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
+@overload
+def create(name: Literal["rmsprop"], *args: Any, **kwargs: Any) -> RMSProp: ...
+@overload
+def create(name: Literal["sgld"], *args: Any, **kwargs: Any) -> SGLD: ...
+@overload
+def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
+@overload
+def create(*args: Any, **kwargs: Any) -> Optimizer: ...
+
+class AdaDelta(Optimizer):
+    r"""AdaDelta: steps in the units of the weights, from moving means of squared gradients and of squared steps."""
+
+    rho: float
+    epsilon: float
+    def __init__(
+        self,
+        rho: float = 0.9,
+        epsilon: float = 1e-05,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class AdaGrad(Optimizer):
+    r"""AdaGrad: steps scaled by the root of the sum of all squared gradients so far."""
+
+    eps: float
+    def __init__(
+        self,
+        eps: float = 1e-07,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Adam(Optimizer):
+    r"""Adam: steps scaled by running estimates of the gradient's mean and uncentred variance."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    lazy_update: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-08,
+        lazy_update: bool = True,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Adamax(Optimizer):
+    r"""Adamax: Adam with a decaying maximum of the gradients in place of the root of their mean square."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.002,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 0.0,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class AdamW(Optimizer):
+    r"""AdamW: Adam with weight decay that does not pass through the moments."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    amsgrad: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-08,
+        amsgrad: bool = False,
+        *,
+        wd: float = 0.01,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class SGD(Optimizer):
+    r"""Stochastic gradient descent, with momentum where it is asked for."""
+
+    momentum: float
+    lazy_update: bool
+    def __init__(
+        self,
+        momentum: float = 0.0,
+        lazy_update: bool = True,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class DCASGD(Optimizer):
+    r"""DC-ASGD: gradients that come late are corrected for what the weight has done in the meantime."""
+
+    momentum: float
+    lamda: float
+    adaptive: bool
+    m: float
+    epsilon: float
+    def __init__(
+        self,
+        momentum: float = 0.0,
+        lamda: float = 0.04,
+        adaptive: bool = False,
+        m: float = 0.95,
+        epsilon: float = 1e-07,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class FTML(Optimizer):
+    r"""FTML, follow the moving leader: FTRL in which recent gradients count more."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    def __init__(
+        self,
+        beta1: float = 0.6,
+        beta2: float = 0.999,
+        epsilon: float = 1e-08,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Ftrl(Optimizer):
+    r"""FTRL-Proximal: follow the regularised leader, which keeps unimportant weights at exactly 0."""
+
+    lamda1: float
+    beta: float
+    def __init__(
+        self,
+        lamda1: float = 0.01,
+        learning_rate: float | None = 0.1,
+        beta: float = 1.0,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class GroupAdaGrad(Optimizer):
+    r"""AdaGrad with one history for each row of the weight, such as each word of an embedding."""
+
+    eps: float
+    def __init__(
+        self,
+        eps: float = 1e-05,
+        *,
+        wd: float = 0.0,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class LAMB(Optimizer):
+    r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; made for large batches."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    lower_bound: float | None
+    upper_bound: float | None
+    bias_correction: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-06,
+        lower_bound: float | None = None,
+        upper_bound: float | None = None,
+        bias_correction: bool = True,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class LARS(Optimizer):
+    r"""LARS: momentum with a rate of its own for each parameter, from the norms of weight and gradient."""
+
+    momentum: float
+    lazy_update: bool
+    eta: float
+    eps: float
+    momentum_correction: bool
+    def __init__(
+        self,
+        momentum: float = 0.0,
+        lazy_update: bool = True,
+        eta: float = 0.001,
+        eps: float = 0.0,
+        momentum_correction: bool = True,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class LBSGD(Optimizer):
+    r"""Large-batch SGD: one step for every ``batch_scale`` gradients, at a rate that warms up to as many times its own."""
+
+    momentum: float
+    warmup_strategy: str
+    warmup_epochs: int
+    batch_scale: int
+    updates_per_epoch: int
+    begin_epoch: int
+    num_epochs: int
+    def __init__(
+        self,
+        momentum: float = 0.0,
+        multi_precision: bool = False,
+        warmup_strategy: str = "linear",
+        warmup_epochs: int = 5,
+        batch_scale: int = 1,
+        updates_per_epoch: int = 32,
+        begin_epoch: int = 0,
+        num_epochs: int = 60,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Lion(Optimizer):
+    r"""Lion: a step of the learning rate's size in each element, by the sign of gradient and momentum mixed."""
+
+    beta1: float
+    beta2: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.0001,
+        beta1: float = 0.9,
+        beta2: float = 0.99,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Nadam(Optimizer):
+    r"""Nadam: Adam with Nesterov's momentum, which warms up by a schedule."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    schedule_decay: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-08,
+        schedule_decay: float = 0.004,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class NAG(Optimizer):
+    r"""Nesterov's accelerated gradient: momentum that looks one step ahead."""
+
+    momentum: float
+    def __init__(
+        self,
+        momentum: float = 0.0,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class RMSProp(Optimizer):
+    r"""RMSProp: steps scaled by the root of a moving mean of squared gradients, or, centered, of their variance."""
+
+    gamma1: float
+    gamma2: float
+    epsilon: float
+    centered: bool
+    clip_weights: float | None
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        gamma1: float = 0.9,
+        gamma2: float = 0.9,
+        epsilon: float = 1e-08,
+        centered: bool = False,
+        clip_weights: float | None = None,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class SGLD(Optimizer):
+    r"""Stochastic gradient Langevin dynamics: gradient steps with noise, whose weights sample a posterior."""
+    def __init__(
+        self,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Signum(Optimizer):
+    r"""Signum: a step of the learning rate's size in each element, by the sign of the momentum."""
+
+    momentum: float
+    wd_lh: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        momentum: float = 0.9,
+        wd_lh: float = 0.0,
+        *,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        wd: float = 0.0,
+        clip_gradient: float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...

@@ -1,0 +1,84 @@
+"""Where a step finds the arrays of its states: in a list, or by index in the dict of an updater."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mxcore.backend import Array
+from mxcore.step.codec import arrays_of, split_master
+from mxcore.watched import Version
+
+__all__ = ["StateReader", "States"]
+
+States = Sequence[Any] | Mapping[Any, Any]
+_missing = object()
+
+
+class StateReader:
+    """Reads the states of some parameters, and remembers whether they can have changed since.
+
+    Args:
+        indices: the parameters.
+        has_master: whether the state of each begins with a master.
+        states: their states as they are now.
+    """
+
+    __slots__ = ("_seen", "_single", "has_master", "indices", "lengths", "version")
+
+    def __init__(self, indices: Sequence[Any], has_master: Sequence[bool], states: States) -> None:
+        self.indices, self.has_master = indices, has_master
+        self._single = len(indices) == 1 and not has_master[0]
+        self.version: Version | None = None  # of where the states were found, and after how many changes
+        self._seen = -1
+        self.lengths = list(map(len, self.read(states)))
+
+    def read(self, states: States) -> list[Sequence[Array]]:
+        """The master and the slots of each parameter.
+
+        Raises:
+            KeyError: a parameter has no state.
+        """
+        if isinstance(states, dict):
+            states = [states[index] for index in self.indices]
+        if not any(self.has_master):
+            return list(map(arrays_of, states))
+        pairs = map(split_master, states, self.has_master)
+        return [arrays_of(inner) if master is None else (master, *arrays_of(inner)) for master, inner in pairs]
+
+    def by_parameter(self, states: States) -> list[Sequence[Array]] | None:
+        """The same; None where a parameter has no state, or one of another number of arrays."""
+        try:
+            found = self.read(states)
+        except KeyError:
+            return None
+        return found if list(map(len, found)) == self.lengths else None
+
+    def in_one_list(self, states: States) -> list[Array] | None:
+        """The same for all parameters in one list."""
+        if self._single:  # of a short step, the general way would be a good part
+            state = states.get(self.indices[0], _missing) if isinstance(states, dict) else states[0]
+            if state is _missing:
+                return None
+            arrays = list(state if type(state) is tuple else arrays_of(state))
+            return arrays if len(arrays) == self.lengths[0] else None
+        found = self.by_parameter(states)
+        return None if found is None else list(itertools.chain.from_iterable(found))
+
+    def are_known(self, states: States) -> bool:
+        """Whether these are the states that were remembered, and none has been assigned since."""
+        version = self.version
+        if version is None:
+            return False
+        if version.number == self._seen and getattr(states, "version", None) is version:
+            return True
+        self.version = None
+        return False
+
+    def remember(self, states: States) -> None:
+        """Take note that these states have been looked at; of a list, which notes no changes, there is nothing to."""
+        if type(states) is not list:
+            version = getattr(states, "version", None)
+            self._seen = -1 if version is None else version.number
+            self.version = version

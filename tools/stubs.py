@@ -1,0 +1,133 @@
+"""The stubs of the three protocols: what is written in their modules, and the built-in classes with their arguments.
+
+A type checker cannot see classes that are imported by their first use. The part that is written by hand comes from
+mypy's stubgen, the classes from the classes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+from mypy.stubgen import main as stubgen
+
+from mxcore import catalogue
+from mxcore.catalogue.registry import registry_for
+
+__all__ = ["stubs"]
+
+ROOT = Path(__file__).resolve().parent.parent
+_KNOWN = {"Any", "Initializer", "None", "Sequence", "Watched", "Index", "bool", "float", "int", "str"}
+_HEAD = "# Written by tools/sync.py: do not edit.\n"
+_IMPORTS = """
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal, TypeAlias, TypeVar, overload
+
+import numpy as np
+import numpy.typing as npt
+"""
+_FUNCTIONS = """
+_C = TypeVar("_C", bound=type)
+
+def register(cls: _C, name: str | None = None) -> _C: ...
+def alias(*names: str) -> Callable[[_C], _C]: ...
+"""
+_CREATE = """
+@overload
+def create(name: Literal[{names}], *args: Any, **kwargs: Any) -> {cls}: ...
+"""
+_CREATE_ANY = """
+@overload
+def create(*args: Any, **kwargs: Any) -> {base}: ...
+"""
+
+
+def stubs() -> dict[Path, str]:
+    """The stub of each protocol's module."""
+    written = {ROOT / f"mxcore/{kind}.pyi": _stub(kind) for kind in catalogue.ALGORITHMS}
+    return dict(zip(written, _formatted([*written.values()]), strict=True))
+
+
+def _stub(kind: str) -> str:
+    base = registry_for(kind).base
+    classes: dict[type, list[str]] = {}
+    for record in catalogue.records(kind):
+        if record.distribution.startswith(f"mxcore-{kind.replace('_', '-')}-"):
+            classes.setdefault(catalogue.load_record(record), []).append(record.name)
+    text = re.sub(r"^(register|alias|create): Incomplete\n", "", _by_hand(kind), flags=re.MULTILINE)
+    text = text.replace("__hash__: Incomplete", "__hash__: ClassVar[None]  # type: ignore[assignment]")
+    if attrs.has(base):
+        text = text.replace("def __init__(self, *args: Any, **kwargs: Any) -> None: ...", _constructor(base))
+    listed = "".join(f'    "{cls.__name__}",\n' for cls in classes)
+    text = re.sub(r"(?<=^__all__ = \[)(.*)(?=\]$)", rf"\1,\n{listed}", text, count=1, flags=re.MULTILINE)
+    made = (_CREATE.format(names=", ".join(map(repr, names)), cls=cls.__name__) for cls, names in classes.items())
+    creates = "".join(made) + _CREATE_ANY.format(base=base.__name__)
+    return _HEAD + _IMPORTS + text + _FUNCTIONS + creates + "".join(_class(cls, base) for cls in classes)
+
+
+def _by_hand(kind: str) -> str:
+    """What stubgen makes of the module."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        stubgen(["--quiet", "--include-private", "--output", folder, str(ROOT / f"mxcore/{kind}.py")])
+        (file,) = Path(folder).rglob("*.pyi")
+        return file.read_text("utf-8")
+
+
+def _class(cls: type, base: type) -> str:
+    """A built-in class: what it is in one line, its hyper-parameters, and its constructor."""
+    doc = (inspect.getdoc(cls) or "").partition("\n")[0]
+    lines = [f"class {cls.__name__}({base.__name__}):", f'    r"""{doc}"""']
+    lines += [f"    {name}: {kind}" for name, kind in _attributes(cls, base)]
+    return "\n" + "\n".join([*lines, f"    {_constructor(cls)}"]) + "\n"
+
+
+def _attributes(cls: type, base: type) -> Iterator[tuple[str, str]]:
+    inherited = {field.name for field in attrs.fields(base)} if attrs.has(base) else set()
+    for field in attrs.fields(cls) if attrs.has(cls) else ():
+        if field.name not in inherited:
+            yield field.name, _annotation(field.type)
+
+
+def _constructor(cls: type) -> str:
+    fields = attrs.fields(cls) if attrs.has(cls) else ()
+    types = {field.alias: Any if field.metadata.get("converted") else field.type for field in fields}
+    shown = ["self"]
+    for parameter in inspect.signature(cls).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:
+            shown.append("*")
+        stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(parameter.kind.name, "")
+        default = "" if parameter.default is parameter.empty else f" = {_default(parameter.default)}"
+        shown.append(f"{stars}{parameter.name}: {_annotation(types.get(parameter.name))}{default}")
+    return f"def __init__({', '.join(shown)}) -> None: ..."
+
+
+def _default(value: object) -> str:
+    return repr(value) if isinstance(value, (bool, int, float, str, type(None))) else "..."
+
+
+def _annotation(kind: Any) -> str:
+    """A type as a stub says it, without the modules of its names; those of a plugin's own are unknown there."""
+    if kind is None:
+        return "Any"
+    text = re.sub(r"[\w.]+\.(?=\w)", "", kind if isinstance(kind, str) else inspect.formatannotation(kind))
+    return text if set(re.findall(r"\w+", text)) <= _KNOWN else "Any"
+
+
+def _formatted(texts: list[str]) -> list[str]:
+    """The texts, checked and formatted as every other file."""
+    found = []
+    for text in texts:
+        for command in (["check", "--quiet", "--fix", "--select", "F401,I,RUF022"], ["format", "--quiet"]):
+            program = [sys.executable, "-m", "ruff", *command, "--stdin-filename", "mxcore/stub.pyi", "-"]
+            text = subprocess.run(program, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+        found.append(text)
+    return found

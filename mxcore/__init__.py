@@ -10,10 +10,13 @@ array([-0.5, -1. ])
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+import numpy as _numpy  # noqa: F401 - first, so that `python -X importtime` charges to NumPy what it imports itself
 
-from mxcore import backend, catalogue, initializer, kernel, lr_scheduler, optimizer, random
+# isort: split
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mxcore import backend, catalogue, initializer, lr_scheduler, random
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
 from mxcore.catalogue import registry
@@ -31,55 +34,40 @@ from mxcore.declarations import (
     positive,
     text,
 )
-from mxcore.kernel import Slot
-from mxcore.kernel.rule.norm import norm
 from mxcore.native.threads import get_num_threads, set_num_threads
 from mxcore.version import __version__
 
-__all__ = [
-    "Slot",
-    "Validator",
-    "__version__",
-    "backend",
-    "boolean",
-    "catalogue",
-    "cpu",
-    "get_num_threads",
-    "gpu",
-    "hyperparameter",
-    "hyperparameters",
-    "in_range",
-    "init",
-    "initializer",
-    "integer",
-    "kernel",
-    "load_state",
-    "lr_scheduler",
-    "non_negative",
-    "norm",
-    "number",
-    "one_of",
-    "optimizer",
-    "optional",
-    "positive",
-    "random",
-    "registry",
-    "save_state",
-    "set_num_threads",
-    "text",
-]
+if TYPE_CHECKING:
+    from mxcore import hooks as hooks
+    from mxcore import kernel, optimizer
+    from mxcore import state as state
+    from mxcore.kernel import Slot
+    from mxcore.kernel.rule.norm import norm
+    from mxcore.state import load_state, save_state
 
-# Imported by their first use: safetensors and pluggy would be felt in `import mxcore`.
-_LAZY = {"hooks": "mxcore.hooks", "state": "mxcore.state"}
-_LAZY_FUNCTIONS = {"save_state": "mxcore.state", "load_state": "mxcore.state"}
+__all__ = [
+    "Slot", "Validator", "__version__", "backend", "boolean", "catalogue", "cpu", "get_num_threads", "gpu",
+    "hyperparameter", "hyperparameters", "in_range", "init", "initializer", "integer", "kernel", "load_state",
+    "lr_scheduler", "non_negative", "norm", "number", "one_of", "optimizer", "optional", "positive", "random",
+    "registry", "save_state", "set_num_threads", "text",
+]  # fmt: skip
+
+# Imported by their first use: together they would take as long as the rest of `import mxcore`.
+_LAZY = {
+    **{module: module for module in ("hooks", "kernel", "optimizer", "state")},
+    "Slot": "kernel:Slot",
+    "norm": "kernel.rule.norm:norm",
+    "load_state": "state:load_state",
+    "save_state": "state:save_state",
+}
 
 
 def __getattr__(name: str) -> Any:
     """A lazily imported part of the core, or a namespace of a plugin, such as ``mx.mod``."""
     if name in _LAZY:
-        return importlib.import_module(_LAZY[name])
-    if name in _LAZY_FUNCTIONS:
-        return getattr(importlib.import_module(_LAZY_FUNCTIONS[name]), name)
+        module, _, attribute = _LAZY[name].partition(":")
+        found = importlib.import_module(f"mxcore.{module}")
+        return getattr(found, attribute) if attribute else found
     if name.startswith("_"):
         raise AttributeError(f"module 'mxcore' has no attribute {name!r}")
     try:

@@ -16,7 +16,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import attrs
 import numpy as np
@@ -24,25 +24,14 @@ import numpy as np
 from mxcore.watched import Watched
 
 __all__ = [
-    "Algorithm",
-    "Validator",
-    "boolean",
-    "hyperparameter",
-    "hyperparameters",
-    "in_range",
-    "integer",
-    "non_negative",
-    "number",
-    "one_of",
-    "optional",
-    "positive",
-    "text",
-]
+    "Algorithm", "Validator", "boolean", "hyperparameter", "hyperparameters", "in_range", "integer", "non_negative",
+    "number", "one_of", "optional", "positive", "text",
+]  # fmt: skip
 
 T = TypeVar("T")
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Validator:
     """A condition on one hyper-parameter; ``requirement`` completes the sentence "beta1 must be …".
 
@@ -119,9 +108,8 @@ def one_of(*choices: str) -> Validator:
     >>> one_of("linear", "constant").requirement
     "one of 'linear', 'constant'"
     """
-    return Validator(
-        f"one of {', '.join(map(repr, choices))}", lambda value: isinstance(value, str) and value in choices
-    )
+    requirement = f"one of {', '.join(map(repr, choices))}"
+    return Validator(requirement, lambda value: isinstance(value, str) and value in choices)
 
 
 def optional(validator: Validator) -> Validator:
@@ -221,8 +209,7 @@ class Algorithm:
         return [name for name in super().__dir__() if not re.match(r"_[^_]", name) and name not in vars(Algorithm)]
 
 
-@attrs.frozen
-class Described:
+class Described(NamedTuple):
     """One hyper-parameter, as documentation shows it."""
 
     name: str

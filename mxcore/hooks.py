@@ -28,7 +28,9 @@ from typing import Any, cast
 
 import pluggy
 
-from mxcore import catalogue, hookspecs
+# ``from mxcore`` would ask the catalogue for a namespace of that name first.
+import mxcore.hookspecs as hookspecs
+from mxcore import catalogue
 
 __all__ = ["call", "hookimpl", "implemented", "manager", "register", "unregister"]
 
@@ -42,16 +44,16 @@ class Caller:
     Whether there are any is known before anybody asks: every step asks twice, and pluggy copies a list to answer.
     """
 
-    def __init__(self, hook: pluggy.HookCaller) -> None:
-        self._hook = hook
-        self.look()
+    implemented = False
 
-    def look(self) -> None:
-        """Note whether there are implementations."""
-        self.implemented = bool(self._hook.get_hookimpls())
+    def __init__(self, hook: pluggy.HookCaller) -> None:
+        self.hook = hook
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return caller, (self.hook.name,)  # what is copied into another process calls the hooks of that one
 
     def __call__(self, **arguments: Any) -> None:
-        self._hook(**arguments)
+        self.hook(**arguments)
 
 
 class _Manager(pluggy.PluginManager):
@@ -59,25 +61,23 @@ class _Manager(pluggy.PluginManager):
 
     def __init__(self) -> None:
         super().__init__("mxcore")
-        self.callers: dict[str, Caller] = {}
         self.add_hookspecs(hookspecs)
-        self.callers |= {name: Caller(getattr(self.hook, name)) for name in hookspecs.__all__}
+        names = [name for name in vars(hookspecs) if name.startswith("mxcore_")]
+        self.callers = {name: Caller(getattr(self.hook, name)) for name in names}
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
-        try:
-            return super().register(plugin, name)
-        finally:
-            self._look()
+        registered = super().register(plugin, name)
+        self._look()
+        return registered
 
     def unregister(self, plugin: object = None, name: str | None = None) -> Any:
-        try:
-            return super().unregister(plugin, name)
-        finally:
-            self._look()
+        unregistered = super().unregister(plugin, name)
+        self._look()
+        return unregistered
 
     def _look(self) -> None:
         for caller in self.callers.values():
-            caller.look()
+            caller.implemented = bool(caller.hook.get_hookimpls())
 
 
 @functools.cache
@@ -98,18 +98,15 @@ def manager() -> pluggy.PluginManager:
     """
     hooks = _Manager()
     for record in catalogue.records("hook"):
-        if record.status != "blocked":
-            _register_installed(hooks, record)
+        if record.status == "blocked":
+            continue
+        try:
+            _add_loaded(hooks, catalogue.load("hook", record.qualified_name), record)
+        except Exception as error:  # whatever a stranger's code raises concerns that plugin alone
+            if catalogue.strict():
+                raise
+            warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)
     return hooks
-
-
-def _register_installed(hooks: pluggy.PluginManager, record: catalogue.Record) -> None:
-    try:
-        _add_loaded(hooks, catalogue.load("hook", record.qualified_name), record)
-    except Exception as error:  # whatever a stranger's code raises concerns that plugin alone
-        if catalogue.strict():
-            raise
-        warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)
 
 
 def _add_loaded(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Record) -> None:
@@ -209,9 +206,7 @@ def call(hook: str, **arguments: Any) -> None:
     saved sgd.state
     >>> mx.hooks.unregister(watch)
     """
-    found = caller(hook)
-    if found.implemented:
-        found(**arguments)
+    getattr(manager().hook, hook)(**arguments)
 
 
 def caller(hook: str) -> Caller:

@@ -11,14 +11,6 @@ import pluggy
 from mxcore.backend import Array
 from mxcore.step.protocol import Run
 
-__all__ = [
-    "mxcore_after_step",
-    "mxcore_before_step",
-    "mxcore_initialized",
-    "mxcore_loaded",
-    "mxcore_saved",
-]
-
 _hookspec = pluggy.HookspecMarker("mxcore")
 
 

@@ -16,11 +16,9 @@ The name decides: a name that ends in ``weight`` gets what the class draws, ``bi
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -33,7 +31,6 @@ from mxcore.declarations import Algorithm
 
 __all__ = ["InitDesc", "Initializer", "alias", "create", "register"]
 
-_logger = logging.getLogger(__name__)
 # Whether an initializer is at work that may delegate to others: only the outermost one tells the hooks.
 _at_work: ContextVar[bool] = ContextVar("at_work", default=False)
 
@@ -119,16 +116,10 @@ class Initializer(Algorithm):
         return None
 
     _verbose = False
-    _print_func: Callable[[Array], str] | None = None
     _kwargs: Mapping[str, Any] = {}
 
-    if TYPE_CHECKING:  # most constructors are generated, from the hyper-parameters of each class
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-    else:
-
-        def __init__(self, **kwargs: Any) -> None:
-            self._kwargs = kwargs
+    def __init__(self, **kwargs: Any) -> None:
+        self._kwargs = kwargs
 
     def __call__(self, desc: str, array: Array) -> None:
         """Fill ``array``, of any shape and floating dtype, in place.
@@ -153,7 +144,11 @@ class Initializer(Algorithm):
                 self._fill(desc, array)
         finally:
             _at_work.reset(token)
-        self._report(desc, array)
+        if self._verbose:
+            import logging  # here, not to be felt in `import mxcore`
+
+            name = registry.name_of(type(self))
+            logging.getLogger(__name__).info("Initialized %s as %s: %s", desc, name, self._print_func(array))
         if not _at_work.get():
             from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
 
@@ -181,20 +176,14 @@ class Initializer(Algorithm):
         if values is not array:  # else it was drawn in place
             backend_of(array).fill(array, values)
 
-    def _init_bias(self, desc: str, array: Array) -> None:
-        self._init_zero(desc, array)
-
-    def _init_gamma(self, desc: str, array: Array) -> None:
-        self._init_one(desc, array)
-
-    def _init_beta(self, desc: str, array: Array) -> None:
-        self._init_zero(desc, array)
-
     def _init_zero(self, desc: str, array: Array) -> None:
         backend_of(array).fill(array, 0)
 
     def _init_one(self, desc: str, array: Array) -> None:
         backend_of(array).fill(array, 1)
+
+    _init_bias = _init_beta = _init_zero
+    _init_gamma = _init_one
 
     def _init_quantized_weight(self, desc: str, array: Array) -> None:
         backend_of(array).fill(array, random.generator(desc).integers(-127, 128, array.shape))
@@ -222,16 +211,13 @@ class Initializer(Algorithm):
     def set_verbosity(self, verbose: bool = False, print_func: Callable[[Array], str] | None = None) -> Initializer:
         """Log a line for each parameter initialised; ``print_func`` makes its text, by default norm(x)/√size."""
         self._verbose = verbose
-        self._print_func = print_func
+        self._print_func: Callable[[Array], str] = print_func or _root_mean_square
         return self
-
-    def _report(self, desc: str, array: Array) -> None:
-        if self._verbose:
-            statistic = (self._print_func or _root_mean_square)(array)
-            _logger.info("Initialized %s as %s: %s", desc, registry.name_of(type(self)), statistic)
 
     def dumps(self) -> str:
         """The initializer as text, ``["name", {arguments}]``, from which :func:`create` makes an equal one."""
+        import json  # here, not to be felt in `import mxcore`
+
         return json.dumps([registry.name_of(type(self)), _as_json(self._arguments())])
 
     def _arguments(self) -> Mapping[str, Any]:
@@ -254,12 +240,10 @@ class Initializer(Algorithm):
 
 def _method_for(desc: str) -> str:
     """The name of the method that initialises a parameter of this name."""
-    suffixes = _SUFFIXES if isinstance(desc, InitDesc) else _PLAIN_SUFFIXES
-    by_prefix = () if isinstance(desc, InitDesc) else _PLAIN_PREFIXES.items()
-    for prefix, method in by_prefix:
-        if desc.startswith(prefix):
-            return method
-    return next((method for suffix, method in suffixes.items() if desc.endswith(suffix)), "_init_default")
+    prefixes, suffixes = ({}, _SUFFIXES) if isinstance(desc, InitDesc) else (_PLAIN_PREFIXES, _PLAIN_SUFFIXES)
+    by_prefix = [method for prefix, method in prefixes.items() if desc.startswith(prefix)]
+    by_suffix = [method for suffix, method in suffixes.items() if desc.endswith(suffix)]
+    return [*by_prefix, *by_suffix, "_init_default"][0]
 
 
 def _as_json(value: Any) -> Any:

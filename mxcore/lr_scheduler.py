@@ -11,9 +11,8 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import attrs
 import numpy as np
@@ -22,9 +21,7 @@ import numpy.typing as npt
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, number, one_of, optional
 
-__all__ = ["LRScheduler", "Rates", "alias", "create", "evaluate", "register"]
-
-Rates: TypeAlias = npt.NDArray[np.float64]
+__all__ = ["LRScheduler", "alias", "create", "evaluate", "register"]
 
 
 @hyperparameters
@@ -82,23 +79,21 @@ class LRScheduler(Algorithm):
     @overload
     def __call__(self, num_update: int) -> float: ...
     @overload
-    def __call__(self, num_update: npt.NDArray[Any]) -> Rates: ...
-    def __call__(self, num_update: int | npt.NDArray[Any]) -> float | Rates:
+    def __call__(self, num_update: npt.NDArray[Any]) -> npt.NDArray[np.float64]: ...
+    def __call__(self, num_update: int | npt.NDArray[Any]) -> float | npt.NDArray[np.float64]:
         """The rate of an update, counted from 1; for an array of updates, the array of their rates."""
         if not np.ndim(num_update):
-            return self._rate_of(float(num_update))
+            update = float(num_update)
+            if update < self.warmup_steps:
+                return float(self.get_warmup_lr(update))
+            # As an array of one: powers of NumPy's scalars and of its arrays may differ in the last bit.
+            return float(np.ravel(self.rate(np.array([update])))[0])
         updates = np.asarray(num_update, np.float64)
         rates = np.full(updates.shape, self.rate(np.maximum(updates, self.warmup_steps)), np.float64)
         warming_up = updates < self.warmup_steps
         if warming_up.any():
             rates[warming_up] = self.get_warmup_lr(updates[warming_up])
         return rates
-
-    def _rate_of(self, update: float) -> float:
-        if update < self.warmup_steps:
-            return float(self.get_warmup_lr(update))
-        # As an array of one: powers of NumPy's scalars and of its arrays may differ in the last bit.
-        return float(np.ravel(self.rate(np.array([update])))[0])
 
     def rate(self, t: Any) -> Any:
         """The rates of updates ``t``, an array of floats, once the warm-up is over; subclasses define this."""
@@ -122,6 +117,8 @@ class LRScheduler(Algorithm):
         Raises:
             TypeError: the class has a constructor of its own, whose arguments nobody knows.
         """
+        import json  # here, not to be felt in `import mxcore`
+
         cls: Any = type(self)
         constructor = next(parent for parent in cls.__mro__ if "__init__" in vars(parent))
         if "__attrs_attrs__" not in vars(constructor):
@@ -130,7 +127,7 @@ class LRScheduler(Algorithm):
         return json.dumps([registry.name_of(cls), arguments])
 
 
-def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> Rates:
+def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """The rates of an array of updates, for plots; a scheduler that only takes numbers is called for each in turn.
 
     >>> evaluate(lambda update: 0.1 / (1 + update), [0, 1, 4])

@@ -1,8 +1,9 @@
 # Written by tools/sync.py: do not edit.
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
+import numpy as np
 import numpy.typing as npt
 
 from mxcore.declarations import Algorithm
@@ -13,14 +14,11 @@ __all__ = [
     "LRScheduler",
     "MultiFactorScheduler",
     "PolyScheduler",
-    "Rates",
     "alias",
     "create",
     "evaluate",
     "register",
 ]
-
-Rates: TypeAlias
 
 class LRScheduler(Algorithm):
     base_lr: float
@@ -36,15 +34,14 @@ class LRScheduler(Algorithm):
     @overload
     def __call__(self, num_update: int) -> float: ...
     @overload
-    def __call__(self, num_update: npt.NDArray[Any]) -> Rates: ...
-    def _rate_of(self, update: float) -> float: ...
+    def __call__(self, num_update: npt.NDArray[Any]) -> npt.NDArray[np.float64]: ...
     def rate(self, t: Any) -> Any: ...
     @property
     def warmup_final_lr(self) -> float: ...
     def get_warmup_lr(self, num_update: Any) -> Any: ...
     def dumps(self) -> str: ...
 
-def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> Rates: ...
+def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> npt.NDArray[np.float64]: ...
 
 _C = TypeVar("_C", bound=type)
 

@@ -19,7 +19,6 @@ from mypy.nodes import (
     ARG_NAMED_OPT,
     ARG_OPT,
     ARG_POS,
-    ArgKind,
     Argument,
     AssignmentStmt,
     CallExpr,
@@ -34,14 +33,11 @@ from mypy.nodes import (
 )
 from mypy.plugin import ClassDefContext, Plugin
 from mypy.plugins.common import add_method_to_class
-from mypy.types import AnyType, CallableType, NoneType, Type, TypeOfAny, get_proper_type
-
-__all__ = ["plugin"]
+from mypy.types import AnyType, CallableType, NoneType, TypeOfAny, get_proper_type
 
 _DECORATOR = "mxcore.declarations.hyperparameters"
 _FIELD = "mxcore.declarations.hyperparameter"
-_BASES = ("mxcore.optimizer.Optimizer", "mxcore.lr_scheduler.LRScheduler", "mxcore.initializer.Initializer")
-_RULES = ("rule",)
+_OPTIMIZER = "mxcore.optimizer.Optimizer"
 
 
 class _MxcorePlugin(Plugin):
@@ -63,26 +59,17 @@ def plugin(_version: str) -> type[Plugin]:
 def _add_constructor(context: ClassDefContext) -> bool:
     """Give a class the constructor that the decorator gives it; False where mypy has to come back later."""
     info = context.cls.info
-    own = list(_declared(context))
-    if any(argument.type_annotation is None for argument in own):
+    own = {argument.variable.name: argument for argument in _declared(context)}
+    if any(argument.type_annotation is None for argument in own.values()):
         return bool(context.api.final_iteration)
-    inherited = [argument for base in reversed(info.mro[1:]) for argument in _arguments_of(base)]
-    names = {argument.variable.name for argument in own}
-    arguments = [*own, *(argument for argument in inherited if argument.variable.name not in names)]
-    if "default_learning_rate" in info.names:
-        arguments.sort(key=lambda argument: argument.variable.name != "learning_rate")
-    by_position = [_rate_first(argument, info) for argument in arguments]
-    ordered = sorted(by_position, key=lambda argument: argument.kind.is_named())
+    inherited = {one.variable.name: one for base in reversed(info.mro[1:]) for one in _arguments_of(base)}
+    arguments = {**own, **inherited, **own}  # its own come first, and count
+    has_rate = "default_learning_rate" in info.names
+    if rate := arguments.get("learning_rate"):  # the first by position where the class has a default of its own
+        rate.kind = ARG_OPT if has_rate else ARG_NAMED_OPT
+    ordered = sorted(arguments.values(), key=lambda one: (one.kind.is_named(), has_rate and one is not rate))
     add_method_to_class(context.api, context.cls, "__init__", ordered, NoneType())
     return True
-
-
-def _rate_first(argument: Argument, info: TypeInfo) -> Argument:
-    """The learning rate may be given by position where the class has a default of its own."""
-    if argument.variable.name == "learning_rate":
-        kind = ARG_OPT if "default_learning_rate" in info.names else ARG_NAMED_OPT
-        return Argument(argument.variable, argument.type_annotation, None, kind)
-    return argument
 
 
 def _declared(context: ClassDefContext) -> Iterator[Argument]:
@@ -100,52 +87,32 @@ def _declared(context: ClassDefContext) -> Iterator[Argument]:
         declared = variable.type if isinstance(variable, Var) else None
         if statement.unanalyzed_type is None:
             declared = AnyType(TypeOfAny.unannotated)
-        required = not _has_default(call)
-        keyword = _is_true(given.get("kw_only"))
-        kind = (ARG_NAMED if required else ARG_NAMED_OPT) if keyword else (ARG_POS if required else ARG_OPT)
+        has_default = bool(call.args) and call.arg_names[0] in (None, "default") and not _is_validator(call.args[0])
+        keyword_only = given.get("kw_only")
+        keyword = isinstance(keyword_only, NameExpr) and keyword_only.fullname == "builtins.True"
+        kind = (ARG_NAMED_OPT if has_default else ARG_NAMED) if keyword else (ARG_OPT if has_default else ARG_POS)
         accepted = AnyType(TypeOfAny.explicit) if "converter" in given else declared
         yield Argument(Var(name, accepted), accepted, None, kind)
 
 
-def _has_default(call: CallExpr) -> bool:
-    """Whether the first argument is a default, and no validator or nothing."""
-    if not call.args or call.arg_names[0] not in (None, "default"):
-        return False
-    return not _is_validator(call.args[0])
-
-
 def _is_validator(expression: Expression) -> bool:
     callee = expression.callee if isinstance(expression, CallExpr) else expression
-    node = callee.node if isinstance(callee, RefExpr) else None
-    declared = get_proper_type(node.type) if isinstance(node, (Var, FuncDef)) else None
-    made = get_proper_type(declared.ret_type) if isinstance(declared, CallableType) else declared
-    return "mxcore.declarations.Validator" in str(made) or (
-        isinstance(callee, RefExpr) and callee.fullname == "mxcore.declarations.Validator"
-    )
+    if not isinstance(callee, RefExpr):
+        return False
+    declared = get_proper_type(callee.node.type) if isinstance(callee.node, (Var, FuncDef)) else None
+    made = declared.ret_type if isinstance(declared, CallableType) else declared
+    return "mxcore.declarations.Validator" in (callee.fullname, str(made))
 
 
-def _is_true(expression: Expression | None) -> bool:
-    return isinstance(expression, NameExpr) and expression.fullname == "builtins.True"
-
-
-def _arguments_of(base: TypeInfo) -> list[Argument]:
-    """The arguments that a base class adds to those of its own base classes."""
-    inherited = {name for parent in base.mro[1:] for name, *_ in _signature(parent)}
-    return [
-        Argument(Var(name, kind_of), kind_of, None, kind)
-        for name, kind_of, kind in _signature(base)
-        if name not in inherited
-    ]
-
-
-def _signature(info: TypeInfo) -> list[tuple[str, Type, ArgKind]]:
-    """Names, types and kinds of the arguments of a class's own constructor."""
-    found = info.names.get("__init__")
+def _arguments_of(base: TypeInfo) -> Iterator[Argument]:
+    """The arguments of a base class's own constructor."""
+    found = base.names.get("__init__")
     declared = get_proper_type(found.type) if found else None
-    if not isinstance(declared, CallableType):
-        return []
-    arguments = zip(declared.arg_names, declared.arg_types, declared.arg_kinds, strict=True)
-    return [(name, kind_of, kind) for name, kind_of, kind in list(arguments)[1:] if name and not kind.is_star()]
+    if isinstance(declared, CallableType):
+        arguments = zip(declared.arg_names, declared.arg_types, declared.arg_kinds, strict=True)
+        for name, kind_of, kind in list(arguments)[1:]:
+            if name and not kind.is_star():
+                yield Argument(Var(name, kind_of), kind_of, None, kind)
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -153,22 +120,15 @@ def _signature(info: TypeInfo) -> list[tuple[str, Type, ArgKind]]:
 
 def _type_rules(context: ClassDefContext) -> None:
     """Let the rule of an optimizer be a function from anything to anything, where its author has said nothing."""
-    if not any(context.cls.info.has_base(base) for base in _BASES):
+    if not context.cls.info.has_base(_OPTIMIZER):
         return
+    anything = AnyType(TypeOfAny.explicit)
     for statement in context.cls.defs.body:
         function = statement.func if isinstance(statement, Decorator) else statement
-        if isinstance(function, FuncDef) and function.name in _RULES and function.type is None:
-            _type_as_any(function, context)
-
-
-def _type_as_any(function: FuncDef, context: ClassDefContext) -> None:
-    anything = AnyType(TypeOfAny.explicit)
-    function.type = CallableType(
-        [anything] * len(function.arguments),
-        [argument.kind for argument in function.arguments],
-        [argument.variable.name for argument in function.arguments],
-        anything,
-        context.api.named_type("builtins.function"),
-    )
-    for argument in function.arguments:
-        argument.variable.type = anything
+        if isinstance(function, FuncDef) and function.name == "rule" and function.type is None:
+            kinds, names = function.arg_kinds, function.arg_names
+            function.type = CallableType(
+                [anything] * len(kinds), kinds, names, anything, context.api.named_type("builtins.function")
+            )
+            for argument in function.arguments:
+                argument.variable.type = anything

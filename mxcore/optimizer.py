@@ -10,9 +10,9 @@ array([0.95, 0.95, 0.95])
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -27,23 +27,14 @@ from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import in_lists
 from mxcore.step.codec import packed
 from mxcore.step.counted import Counted
-from mxcore.step.protocol import Index, Worker
+from mxcore.step.protocol import Index as Index
+from mxcore.step.protocol import Worker as Worker
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
-__all__ = ["Index", "Optimizer", "Slot", "Updater", "Worker", "alias", "create", "get_updater", "register"]
-
-_logger = logging.getLogger(__name__)
+__all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
 _HALF = ("float16", "bfloat16")
-
-
-@attrs.frozen
-class _Multipliers:
-    """What an optimizer reads of an object in ``param_dict``."""
-
-    lr_mult: float
-    wd_mult: float
 
 
 def _name_table(names: Any) -> Watched[Index, str]:
@@ -152,6 +143,7 @@ class Optimizer(Counted, Algorithm):
         self.idx2name.version = self._tables_version
         self._counting = Counting(Tally(self.begin_num_update))
         self._direct = Runner()
+        self._without_masters = Runner(masters=False)
         self.aggregate_num = 0
         self._settle_learning_rate()
         self.set_lr_mult({})
@@ -159,7 +151,9 @@ class Optimizer(Counted, Algorithm):
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything, but of MXNet's ``param_dict`` the multipliers alone: what else it holds is the program's."""
-        given = {index: _Multipliers(one.lr_mult, one.wd_mult) for index, one in self.param_dict.items()}
+        given = {
+            index: SimpleNamespace(lr_mult=one.lr_mult, wd_mult=one.wd_mult) for index, one in self.param_dict.items()
+        }
         return {**vars(self), "param_dict": given}
 
     # --- the learning rate -------------------------------------------------------------------------------------------
@@ -173,7 +167,10 @@ class Optimizer(Counted, Algorithm):
         rate = self.default_learning_rate if self.lr is None and base_lr is None else self.lr
         if rate is not None and rate != getattr(self.lr_scheduler, "base_lr", None):
             if base_lr is not None:
-                _logger.info("base_lr of the scheduler was %s, it is now learning_rate=%s", base_lr, rate)
+                import logging  # here, not to be felt in `import mxcore`
+
+                logger = logging.getLogger(__name__)
+                logger.info("base_lr of the scheduler was %s, it is now learning_rate=%s", base_lr, rate)
             self.lr_scheduler.base_lr = rate
 
     @property
@@ -276,7 +273,7 @@ class Optimizer(Counted, Algorithm):
         """
         if type(self).rule is None:
             raise NotImplementedError(f"{type(self).__name__} must define a rule, or create_state and update")
-        self._run_rule(index, weight, grad, state, False)
+        self._run_rule(self._without_masters, index, weight, grad, state)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight, or lists of them, where the state may be ``(master, state)``.
@@ -284,7 +281,7 @@ class Optimizer(Counted, Algorithm):
         A rule takes a list as a whole; other classes get one call of ``update`` for each weight.
         """
         if type(self).rule is not None and type(self).update is Optimizer.update:
-            self._run_rule(index, weight, grad, state, True)
+            self._run_rule(self._direct, index, weight, grad, state)
             return
         for one in zip(*in_lists(index, weight, grad, state), strict=True):
             self._update_one(*one)
@@ -341,16 +338,15 @@ class Optimizer(Counted, Algorithm):
         """Whether an update is the rule and nothing else: no subclass has an ``update`` of its own."""
         return traits_of(cls).runs_rule
 
-    def _run_rule(self, index: Any, weight: Any, grad: Any, state: Any, masters: bool) -> None:
+    def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None:
         if isinstance(index, (list, tuple)):
             indices, weights, grads, states = in_lists(index, weight, grad, state)
             if not indices:
                 return
         else:
             indices, weights, grads, states = [index], [weight], [grad], [state]
-        runner, tally = self._direct, self._counting.tally
-        if not runner.run_again(self, tally, indices, weights, grads, states, masters):
-            runner.run(self, tally, indices, weights, grads, states, masters)
+        if not runner.run_again(self, self._counting.tally, indices, weights, grads, states):
+            runner.run(self, self._counting.tally, indices, weights, grads, states)
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Facts that follow from a parameter's name, for rules that treat some parameters differently."""

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
-import attrs
 from _typeshed import Incomplete
 
 from mxcore.backend import Array
 from mxcore.declarations import Algorithm
 from mxcore.kernel import Decay
 from mxcore.kernel import Slot as Slot
+from mxcore.step import Runner
 from mxcore.step.counted import Counted
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Worker as Worker
@@ -33,7 +33,6 @@ __all__ = [
     "Adamax",
     "Ftrl",
     "GroupAdaGrad",
-    "Index",
     "Lion",
     "Nadam",
     "Optimizer",
@@ -41,17 +40,11 @@ __all__ = [
     "Signum",
     "Slot",
     "Updater",
-    "Worker",
     "alias",
     "create",
     "get_updater",
     "register",
 ]
-
-@attrs.frozen
-class _Multipliers:
-    lr_mult: float
-    wd_mult: float
 
 class Optimizer(Counted, Algorithm):
     default_learning_rate: ClassVar[float]
@@ -93,6 +86,7 @@ class Optimizer(Counted, Algorithm):
     _tables_version: Incomplete
     _counting: Incomplete
     _direct: Incomplete
+    _without_masters: Incomplete
     aggregate_num: int
     def __attrs_post_init__(self) -> None: ...
     def __getstate__(self) -> dict[str, Any]: ...
@@ -127,7 +121,7 @@ class Optimizer(Counted, Algorithm):
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None: ...
     @classmethod
     def runs_rule(cls) -> bool: ...
-    def _run_rule(self, index: Any, weight: Any, grad: Any, state: Any, masters: bool) -> None: ...
+    def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
     def flags(self, name: str) -> Mapping[str, bool]: ...
     def describe(self, index: Index) -> str: ...
     opt_registry: ClassVar[dict[str, type[Optimizer]]]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import registry_for
-from mxcore.step import Bound, Runner, adopted, count_in, traits_of
+from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, in_lists
 from mxcore.step.codec import split_master
 from mxcore.step.protocol import Index, Updatable, Worker
+from mxcore.step.step import Step
 from mxcore.watched import Watched
 
 if TYPE_CHECKING:
@@ -54,18 +54,15 @@ class Updater(Generic[OptimizerT]):
     """
 
     def __init__(self, optimizer: OptimizerT) -> None:
+        from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
+
+        self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
         self._runner = Runner()
         self.optimizer = optimizer
         self.tally = adopted(optimizer)
         self.states = {}
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, dict[Worker, Any]] = {}
-        self._listen()
-
-    def _listen(self) -> None:
-        from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
-
-        self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
 
     @property
     def optimizer(self) -> OptimizerT:
@@ -76,7 +73,6 @@ class Updater(Generic[OptimizerT]):
     def optimizer(self, optimizer: Any) -> None:
         self._optimizer: OptimizerT = optimizer
         self._traits = traits_of(type(optimizer))
-        self._runs_rule = self._traits.runs_rule
         self._runner.forget()
 
     @property
@@ -89,17 +85,8 @@ class Updater(Generic[OptimizerT]):
         self._states = states if isinstance(states, Watched) else Watched(states)
 
     def __repr__(self) -> str:
-        updates = self.tally.highest.value
         parameters = f"{len(self.states)} parameter{'' if len(self.states) == 1 else 's'}"
-        return f"Updater({self.optimizer!r}, {parameters}, num_update={updates})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the hooks, which are those of a process."""
-        return {name: value for name, value in vars(self).items() if name not in ("_before", "_after")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._listen()
+        return f"Updater({self.optimizer!r}, {parameters}, num_update={self.tally.highest.value})"
 
     @property
     def aggregate_updates(self) -> bool:
@@ -128,19 +115,21 @@ class Updater(Generic[OptimizerT]):
             indices, grads, weights = [index], [grad], [weight]
         optimizer, tally = self._optimizer, self.tally
         count_in(optimizer, tally)
-        again = self._runs_rule and worker is None and not self._before.implemented
-        if again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states):
-            if self._after.implemented:
-                self._after(updater=self, indices=indices, weights=weights, grads=grads)
-            return
-        indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
-        check_call([self._label(index) for index in indices], indices, weights, grads)
-        if worker is not None:
-            self._check_worker(worker)
-        if self._before.implemented:
-            self._before(updater=self, indices=indices, weights=weights, grads=grads)
-        with self._states_of(indices, weights) as states:
-            self._update(indices, weights, grads, states, worker)
+        again = self._traits.runs_rule and worker is None and not self._before.implemented
+        if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
+            indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
+            check_call([self._label(index) for index in indices], indices, weights, grads)
+            if worker is not None:
+                self._check_worker(worker)
+            if self._before.implemented:
+                self._before(updater=self, indices=indices, weights=weights, grads=grads)
+            new = [index for index in indices if index not in self._states]
+            try:
+                states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
+                self._update(indices, weights, grads, states, worker)
+            except BaseException:
+                self._drop(new)
+                raise
         if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
 
@@ -160,34 +149,34 @@ class Updater(Generic[OptimizerT]):
         Raises:
             TypeError, ValueError: as for a call.
         """
-        names = list(range(len(weights)) if indices is None else indices)
+        names: list[Index] = list(range(len(weights)) if indices is None else indices)
         check_call([self._label(index) for index in names], names, weights, grads)
+        weights, grads = list(weights), list(grads)
         if not self._traits.runs_rule:
             return lambda: self(names, list(grads), list(weights))
-        return self._bound(names, list(weights), list(grads))
+        arguments = {"updater": self, "indices": names, "weights": weights, "grads": grads}
 
-    def _bound(self, indices: list[Index], weights: list[Array], grads: list[Array]) -> Callable[[], None]:
-        arguments = {"updater": self, "indices": indices, "weights": weights, "grads": grads}
+        def ready() -> Step:
+            for index, weight in zip(names, weights, strict=True):
+                self._state(index, weight)
+            step = self._runner.step(self._optimizer, names, weights, grads, self._states)
+            step.in_place = True
+            return step
 
-        def ready() -> Bound:
-            states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
-            return self._runner.bind(self._optimizer, indices, weights, grads, states)
-
-        step, before, after = ready(), self._before, self._after
-        states, optimizer, changes = self._states, self._optimizer, self._states.version.number
+        step, of, before, after = ready(), self._optimizer, self._before, self._after
 
         def bound() -> None:
-            nonlocal step, states, optimizer, changes
-            now = self._states
-            if now is not states or now.version.number != changes or self._optimizer is not optimizer:
-                step = ready()
-                states, optimizer, changes = now, self._optimizer, now.version.number
-            count_in(self._optimizer, self.tally)
+            nonlocal step, of
+            optimizer, tally = self._optimizer, self.tally
+            if optimizer is not of:
+                step, of = ready(), optimizer
+            count_in(optimizer, tally)
             if before.implemented:
                 before(**arguments)
-            if not step.run(self._optimizer, self.tally):
+            settings = self._runner.settings(optimizer)
+            if not step.run(optimizer, settings, tally, weights, grads, self._states):
                 step = ready()
-                step.run(self._optimizer, self.tally)
+                self._runner.begin(step, optimizer, tally, weights, grads, self._states)
             if after.implemented:
                 after(**arguments)
 
@@ -201,9 +190,7 @@ class Updater(Generic[OptimizerT]):
             kept = [self.worker_states.setdefault(index, {}) for index in indices]
             optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
         elif self._traits.runs_rule:
-            call = (optimizer, self.tally, indices, weights, grads, self._states)
-            if not self._runner.run_again(*call):
-                self._runner.run(*call)
+            self._runner.run(optimizer, self.tally, indices, weights, grads, self._states)
         elif self._traits.updates_all:
             self._update_all(indices, weights, grads, states)
         elif self._traits.splits_lists:
@@ -217,12 +204,11 @@ class Updater(Generic[OptimizerT]):
     def _update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
         """Count, and let the optimizer update all weights at once, through their masters where they have some."""
         optimizer = self._optimizer
-        masters = [optimizer.has_master(weight) for weight in weights]
-        pairs = [split_master(state, has) for state, has in zip(states, masters, strict=True)]
-        computed = [weight if master is None else master for weight, (master, _) in zip(weights, pairs, strict=True)]
-        full = [
-            backend_of(grad).copy(grad, np.float32) if has else grad for grad, has in zip(grads, masters, strict=True)
-        ]
+        pairs = [split_master(*pair) for pair in zip(states, map(optimizer.has_master, weights), strict=True)]
+        computed, full = list(weights), list(grads)
+        for place, (master, _) in enumerate(pairs):
+            if master is not None:
+                computed[place], full[place] = master, backend_of(grads[place]).copy(grads[place], np.float32)
         with self.tally.taken_back_on_failure():
             optimizer._update_count(indices)
             with on_device_of(weights[0]):
@@ -231,18 +217,15 @@ class Updater(Generic[OptimizerT]):
             if master is not None:
                 backend_of(weight).fill(weight, master)
 
-    @contextmanager
-    def _states_of(self, indices: list[Index], weights: list[Array]) -> Iterator[list[Any]]:
-        """The states of parameters; those that are new are dropped where their first update fails."""
-        new = [index for index in indices if index not in self._states]
-        try:
-            yield [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
-        except BaseException:
-            if not any(map(self.tally.table.__contains__, new)):  # else the update had been made by then
-                for index in new:
-                    self._states.pop(index, None)
-                self.tally.forget_fresh(new)
-            raise
+    def _drop(self, new: list[Index]) -> None:
+        """Let go of the states of parameters whose first update has failed."""
+        table = self.tally.table
+        if any(index in table for index in new):  # the update had been made by then
+            return
+        for index in new:
+            self._states.pop(index, None)
+        if isinstance(table, Counts):
+            table.forget_fresh(new)
 
     def _state(self, index: Index, weight: Array) -> Any:
         if index not in self.states:

@@ -15,7 +15,7 @@ import pytest
 from rule_runs import CLASSES, SPECIAL, every_rule
 
 import mxcore as mx
-from mxcore.kernel.emit.blocked import Blocked, Scratch, emit
+from mxcore.kernel.emit.blocked import Blocked, emit
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.random.fill import fill_normal, normal_calls
@@ -58,7 +58,7 @@ class Chunk:
     def __init__(self, rule: Traced, dtype: str, size: int = 200) -> None:
         rng = np.random.default_rng(1)
         self.stages = [emit(rule, stage, dtype) for stage in rule.stages]
-        self.scratch = [Scratch(stage, dtype, size).columns([(size,)]) for stage in self.stages]
+        self.scratch = [stage.room(dtype, [(size,)]) for stage in self.stages]
         self.arrays = [rng.normal(size=size).astype(dtype) for _ in range(len(rule.arrays) + rule.noisy)]
         self.uniforms = [np.array(value, dtype) for value in rng.random(len(rule.uniforms))]
         self.norms = [np.array(value, dtype) for value in rng.random(len(rule.norms))]

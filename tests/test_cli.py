@@ -65,3 +65,17 @@ def test_help_and_version() -> None:
     assert mx.__version__ in run("--version").output
     assert {"list", "show", "train"} <= set(run("--help").output.split())
     assert "No such command 'trian'" in run("trian").output
+
+
+def test_the_cores_commands_cannot_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXCORE_PLUGINS", "")
+    assert {"check", "doctor", "list", "show"} <= set(run("--help").output.split())
+    assert run("list", "optimizer").exit_code == 0
+    refused = run("train")
+    assert refused.exit_code == 2
+    assert "MXCORE_PLUGINS" in refused.output
+
+
+def test_the_cores_commands_enter_by_entry_points() -> None:
+    records = {record.name: record.distribution for record in mx.catalogue.records("command")}
+    assert records.items() >= dict.fromkeys(["check", "doctor", "list", "show"], "mxcore").items()

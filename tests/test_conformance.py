@@ -5,8 +5,8 @@ import inspect
 import pytest
 
 import mxcore as mx
-from mxcore.commands.check import everything
 from mxcore.testing import parametrize_with_checks
+from mxcore.testing.command import everything
 from mxcore.testing.subject import own_fields
 
 

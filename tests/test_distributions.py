@@ -1,9 +1,11 @@
 """Real wheels in a bare environment: what is found, and that each faulty plugin fails alone and clearly."""
 
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
-from environments import Environment
+from environments import ROOT, Environment, uv
 
 CREATE = "print(type(mx.optimizer.create('{}')).__module__)"
 
@@ -11,8 +13,10 @@ CREATE = "print(type(mx.optimizer.create('{}')).__module__)"
 def test_installing_a_plugin_is_all_it_takes(wheels: Path, tmp_path: Path) -> None:
     bare = Environment(tmp_path / "env", wheels)
     bare.install("mxcore")
-    assert bare.run("mxcore", "list")[1].startswith("no plugin is installed")
-    assert bare.python("print(mx.catalogue.records())") == "()"
+    listed = bare.run("mxcore", "list")[1]
+    assert [row.split()[0] for row in listed.splitlines()[1:-1]] == ["check", "doctor", "list", "show"]
+    assert listed.splitlines()[-1].startswith("no plugin is installed. All of this project: pip install mxcore-all")
+    assert bare.python("print({record.distribution for record in mx.catalogue.records()})") == "{'mxcore'}"
     assert bare.python(CREATE.format("sgd")) == (
         "NotInstalledError optimizer 'sgd' is not installed: pip install mxcore-optimizer-sgd "
         "(not on a public index yet: until it is, uv pip install ./plugins/optimizers/sgd in a checkout)"
@@ -30,6 +34,17 @@ def test_installing_a_plugin_is_all_it_takes(wheels: Path, tmp_path: Path) -> No
     bare.install("mxcore-optimizer-adam")
     assert bare.python(CREATE.format("adam")) == "mxcore_optimizer_adam"
     assert bare.python("print(mx.optimizer.Adam().learning_rate)") == "0.001"
+
+
+def test_code_in_other_languages_is_in_the_wheel_and_in_the_source_distribution(wheels: Path, tmp_path: Path) -> None:
+    code = {str(one.relative_to(ROOT)) for one in (ROOT / "mxcore").rglob("*") if one.suffix in (".ll", ".cu")}
+    assert {"mxcore/native/driver.ll", "mxcore/random/philox.cu", "mxcore/kernel/emit/stage.ll"} <= code
+    (wheel,) = wheels.glob("mxcore-*.whl")
+    assert code <= set(zipfile.ZipFile(wheel).namelist())
+    uv("build", "--sdist", "--quiet", "--out-dir", tmp_path)
+    (source,) = tmp_path.glob("mxcore-*.tar.gz")
+    with tarfile.open(source) as files:
+        assert code <= {name.partition("/")[2] for name in files.getnames()}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 """The kernel layer: every emitter gives the same bits, whatever the arrays; and nothing it holds on to goes stale."""
 
+import ctypes
 import gc
 import threading
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ import mxcore as mx
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
+from mxcore.native.driver import driver
 from mxcore.native.threads import get_num_threads, set_num_threads
 
 
@@ -443,3 +446,65 @@ def test_the_emitter_is_chosen_by_name(run_python: Any) -> None:
     assert run_python(missing, MXCORE_KERNEL="").strip() == "numpy"
     with pytest.raises(ValueError, match="the kernel must be 'llvm' or 'numpy', got 'cuda'"):
         mx.kernel.use("cuda")
+
+
+class ArrayHead(ctypes.Structure):
+    """``PyArrayObject_fields`` of NumPy's ndarraytypes.h, behind what every object begins with.
+
+    Extensions read these fields through macros that are compiled into them, so that no release which runs extensions of
+    an earlier one can move them.
+    """
+
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("nd", ctypes.c_int),
+        ("dimensions", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("strides", ctypes.POINTER(ctypes.c_ssize_t)),
+        ("base", ctypes.c_void_p),
+        ("descr", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+    )
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(()), np.zeros((0, 3)), np.arange(12.0).reshape(3, 4)[::2, ::-1], np.zeros((2, 3), "f2", order="F")],
+    ids=["scalar", "empty", "strided", "Fortran"],
+)
+def test_the_head_of_an_array_object_is_where_numpys_abi_puts_it(array: Any) -> None:
+    head = ArrayHead.from_address(id(array) + object.__basicsize__)
+    assert head.data == array.ctypes.data
+    assert tuple(head.dimensions[: head.nd]) == array.shape
+    assert tuple(head.strides[: head.nd]) == array.strides
+    assert head.base == (None if array.base is None else id(array.base))
+    assert head.descr == id(array.dtype)
+    assert head.flags & 0x0507 == array.flags.num & 0x0507  # both orders, own memory, alignment, writeability
+
+
+def test_gradients_are_read_from_the_heads_of_their_arrays() -> None:
+    assert driver().reads_arrays
+
+
+@pytest.mark.parametrize("kernel", ["llvm", "numpy"])
+def test_a_traceback_shows_the_line_of_generated_code_that_failed(kernel: str) -> None:
+    @mx.hyperparameters
+    class Damped(mx.optimizer.Optimizer):
+        damping: float = mx.hyperparameter(1.0)
+        slots = ()
+
+        @staticmethod
+        def rule(weight, grad, *, lr, damping):  # type: ignore[no-untyped-def]
+            return weight - lr / damping * grad
+
+    mx.kernel.use(kernel)
+    weight = np.ones(2)
+    update = mx.optimizer.get_updater(Damped(damping=0.0))
+    try:
+        with pytest.raises(ZeroDivisionError) as caught:
+            update("weight", np.ones(2), weight)
+    finally:
+        mx.kernel.use(None)
+    last = traceback.extract_tb(caught.tb)[-1]
+    assert last.filename.startswith("<")
+    assert " / " in str(last.line)
+    assert weight.tolist() == [1.0, 1.0]

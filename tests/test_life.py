@@ -58,7 +58,7 @@ def test_a_project_works_from_its_first_minute_to_its_first_user(
 
     bare = Environment(tmp_path / "bare", wheels)
     bare.install(str(wheel))
-    listed = json.loads(bare.run("mxcore", "list", "--json")[1])
+    listed = json.loads(bare.run("mxcore", "list", kind, "--json")[1])
     assert [(one["name"], one["kind"], one["status"]) for one in listed] == [("swift", kind, "ok")]
     status, printed = bare.run("mxcore", "check", "swift", project.name)
     assert status == 0, printed

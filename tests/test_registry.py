@@ -1,5 +1,7 @@
 """MXNet's registry functions, for bases of one's own and for the three protocols."""
 
+from typing import Any
+
 import pytest
 
 import mxcore as mx
@@ -50,3 +52,26 @@ def test_an_algorithm_is_reached_by_name_alias_class_name_and_attribute(record: 
     assert record.class_name in dir(module)
     for name in (record.name, record.name.upper(), record.class_name, record.qualified_name):
         assert type(module.create(name, **example)) is cls
+
+
+def test_dir_of_a_protocols_module_shows_what_users_use() -> None:
+    shown = dir(mx.optimizer)
+    assert {"Adam", "SGD", "Optimizer", "create", "get_updater", "register"} <= set(shown)
+    assert not {"attrs", "np", "annotations", "Any", "Registry"} & set(shown)
+    assert all(getattr(mx.optimizer, name) is not None for name in shown)
+
+
+@pytest.mark.parametrize(
+    ("instance", "uses"),
+    [
+        (mx.optimizer.Adam(), {"learning_rate", "beta1", "wd", "lr_scheduler", "num_update", "update", "set_lr_mult"}),
+        (mx.initializer.Normal(), {"sigma", "values", "dumps"}),
+        (mx.lr_scheduler.FactorScheduler(step=2), {"step", "factor", "base_lr", "rate", "dumps"}),
+    ],
+    ids=["optimizer", "initializer", "lr_scheduler"],
+)
+def test_dir_of_an_instance_shows_what_users_use(instance: Any, uses: set[str]) -> None:
+    shown = dir(instance)
+    assert uses <= set(shown)
+    assert [name for name in shown if name.startswith("_") and not name.endswith("__")] == []
+    assert all(hasattr(instance, name) for name in shown)

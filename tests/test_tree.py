@@ -3,10 +3,12 @@
 import ast
 import graphlib
 import importlib.util
+import io
 import re
 import shutil
 import subprocess
 import sys
+import tokenize
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,6 +74,24 @@ def test_files_and_functions_are_short() -> None:
     ]
     assert len(functions) > 1000
     assert [one for one in functions if one[2] > 70] == []
+
+
+def lines_of_code(text: str) -> int:
+    """How many lines hold code: neither a comment alone, nor part of a docstring, nor nothing."""
+    tree = ast.parse(text)
+    strings = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    documentation = {line for node in strings for line in range(node.lineno, (node.end_lineno or 0) + 1)}
+    unseen = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in unseen]
+    code = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
+    return len(code - documentation)
+
+
+def test_the_core_is_small() -> None:
+    files = {name: file for name, file in modules().items() if name.split(".")[0] == "mxcore"}
+    assert len(files) > 90
+    own = [file for name, file in files.items() if not name.startswith("mxcore.testing")]
+    assert 4000 < sum(lines_of_code(file.read_text("utf-8")) for file in own) < 6000
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)

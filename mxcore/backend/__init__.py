@@ -22,24 +22,18 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "LIBRARIES",
-    "Array",
-    "Backend",
-    "BackendError",
-    "Context",
-    "backend_of",
-    "cpu",
-    "get_backend",
-    "gpu",
-    "on_device_of",
-    "shared_backend",
-]
+    "LIBRARIES", "Array", "Backend", "BackendError", "Context", "Host", "backend_of", "cpu", "get_backend", "gpu",
+    "on_device_of", "shared_backend",
+]  # fmt: skip
 
 Array: TypeAlias = Any
 """A NumPy or CuPy array. Both are duck-typed alike, and neither is imported to say so."""
 
-LIBRARIES = {"numpy": "mxcore.backend.numpy:NumpyBackend", "cupy": "mxcore.backend.cupy:CupyBackend"}
-"""The array libraries that the core knows, and the backend of each."""
+Host: TypeAlias = npt.NDArray[Any]
+"""An array of NumPy, where no other can come."""
+
+LIBRARIES = {"numpy": "NumpyBackend", "cupy": "CupyBackend"}
+"""The array libraries that the core knows, and the class of the backend of each, in a module named like the library."""
 
 
 class BackendError(RuntimeError):
@@ -70,7 +64,7 @@ class Backend(Protocol):
     def from_host(self, array: npt.ArrayLike, device: int = 0) -> Array:
         """A new array on ``device`` with the values, dtype and memory order of a host array."""
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
+    def to_host(self, array: Array) -> Host:
         """The values of ``array`` as a NumPy array (the same one where that is possible)."""
 
     def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
@@ -107,8 +101,8 @@ def get_backend(name: str) -> Backend:
         from mxcore import catalogue
 
         return cast("Backend", catalogue.load("backend", name)())
-    module, _, attribute = LIBRARIES[name].partition(":")
-    return cast("Backend", getattr(importlib.import_module(module), attribute)())
+    module = importlib.import_module(f"mxcore.backend.{name}")
+    return cast("Backend", getattr(module, LIBRARIES[name])())
 
 
 def backend_of(array: Array) -> Backend:
@@ -149,10 +143,6 @@ def _backend_of_type(kind: type) -> Backend:
         library = parent.__module__.partition(".")[0]
         if parent.__name__ == "ndarray" and library in LIBRARIES:
             return get_backend(library)
-    return _installed_backend(kind)
-
-
-def _installed_backend(kind: type) -> Backend:
     from mxcore import catalogue
 
     library = kind.__module__.partition(".")[0]
@@ -192,7 +182,7 @@ def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
     return first[1]
 
 
-@attrs.frozen(repr=False)
+@attrs.frozen(repr=False, slots=False)
 class Context:
     """A device, as MXNet names it: ``cpu(0)``, ``gpu(1)``.
 

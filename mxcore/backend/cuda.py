@@ -7,14 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mxcore.backend import Array, BackendError
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-__all__ = ["OPTIONS", "Cuda", "Kernel"]
+from mxcore.backend import Array, BackendError, Host
 
 Kernel = Callable[[int, int, Sequence[Any]], tuple[Any, ...]]
 """``kernel(blocks, threads, arguments)``: the call, C all the way down, that launches it into the current stream.
@@ -75,7 +70,7 @@ class Cuda:
         """The stream that is current on the current device."""
         return int(self.xp.cuda.get_current_stream().ptr)
 
-    def upload(self, values: npt.NDArray[Any], array: Array) -> None:
+    def upload(self, values: Host, array: Array) -> None:
         """Copy from the host, in the current stream; ``values`` may be changed as soon as this returns."""
         array.set(values, stream=self.xp.cuda.get_current_stream())
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore import catalogue
-from mxcore.backend import Array, BackendError
+from mxcore.backend import Array, BackendError, Host
 from mxcore.backend.cuda import Cuda
 
 
@@ -49,7 +49,7 @@ class CupyBackend:
         with self.on(device):
             return self.xp.array(np.asarray(array), order="K")
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
+    def to_host(self, array: Array) -> Host:
         with self.on(self.device_of(array)):
             return np.asarray(self.xp.asnumpy(array, order="A"))
 

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.backend import Array
+from mxcore.backend import Host
 
 _LINE = 64
 """Bytes of a cache line, and of the longest vectors of a processor."""
 
 
-def _on_a_line(array: Array, dtype: Any = None) -> Array:
+def _on_a_line(array: Host, dtype: Any = None) -> Host:
     """An array like this one, without its values, that begins where a cache line does.
 
     NumPy begins an array at any multiple of 16 bytes. Every vector of 64 then lies across two lines, which costs an
@@ -31,33 +31,33 @@ class NumpyBackend:
     name = "numpy"
     xp = np
 
-    def device_of(self, array: Array) -> int:
+    def device_of(self, array: Host) -> int:
         return 0
 
     def on(self, device: int) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def from_host(self, array: npt.ArrayLike, device: int = 0) -> Array:
+    def from_host(self, array: npt.ArrayLike, device: int = 0) -> Host:
         return self.copy(np.asarray(array))
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
+    def to_host(self, array: Host) -> Host:
         return np.asarray(array)
 
-    def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
+    def full_like(self, array: Host, value: float, dtype: Any = None) -> Host:
         new = _on_a_line(array, dtype)
         new[...] = value
         return new
 
-    def copy(self, array: Array, dtype: Any = None) -> Array:
+    def copy(self, array: Host, dtype: Any = None) -> Host:
         new = _on_a_line(array, dtype)
         new[...] = array
         return new
 
-    def fill(self, array: Array, values: Any) -> None:
+    def fill(self, array: Host, values: Any) -> None:
         array[...] = values
 
-    def assignment(self, array: Array, values: Array) -> list[tuple[Any, ...]]:
+    def assignment(self, array: Host, values: Host) -> list[tuple[Any, ...]]:
         return [(array.__setitem__, ..., values)]
 
-    def is_writable(self, array: Array) -> bool:
+    def is_writable(self, array: Host) -> bool:
         return bool(array.flags.writeable)

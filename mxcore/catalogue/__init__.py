@@ -15,6 +15,8 @@ another version of the core), and what is otherwise a warning (a hook that canno
 
 from __future__ import annotations
 
+import inspect
+
 from mxcore.catalogue.faults import broken, fault
 from mxcore.catalogue.finding import algorithms, find, find_all, load, load_record
 from mxcore.catalogue.published import how_to_install, known_names
@@ -34,36 +36,12 @@ from mxcore.catalogue.record import (
 )
 
 __all__ = [
-    "ALGORITHMS",
-    "GROUPS",
-    "BlockedPluginError",
-    "BrokenPluginError",
-    "DuplicateNameError",
-    "IncompatiblePluginError",
-    "NotInstalledError",
-    "PluginError",
-    "Record",
-    "UnknownNameError",
-    "algorithms",
-    "broken",
-    "canonical",
-    "fault",
-    "find",
-    "find_all",
-    "how_to_install",
-    "known_names",
-    "load",
-    "load_record",
-    "prefer",
-    "records",
-    "refresh",
-    "strict",
-    "survey",
-]
+    "ALGORITHMS", "GROUPS", "BlockedPluginError", "BrokenPluginError", "DuplicateNameError", "IncompatiblePluginError",
+    "NotInstalledError", "PluginError", "Record", "UnknownNameError", "algorithms", "broken", "canonical", "fault",
+    "find", "find_all", "how_to_install", "known_names", "load", "load_record", "prefer", "records", "refresh",
+    "strict", "survey",
+]  # fmt: skip
 
 # Messages and documentation name them by where users find them.
-for _public in (
-    PluginError, UnknownNameError, NotInstalledError, BlockedPluginError, DuplicateNameError, IncompatiblePluginError,
-    BrokenPluginError, Record,
-):  # fmt: skip
+for _public in filter(inspect.isclass, map(globals().get, __all__)):
     _public.__module__ = __name__

@@ -13,27 +13,28 @@ from mxcore.catalogue.record import (
     Record,
 )
 
-__all__ = ["broken", "fault", "remedy"]
 
+def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
+    """The error for a plugin that is installed and cannot be used: why, in words or as what its import raised.
 
-def broken(record: Record, cause: str, remedy: str = "") -> BrokenPluginError:
-    """The error for a plugin that is installed and cannot be used."""
+    >>> import mxcore as mx
+    >>> error = mx.catalogue.broken(mx.catalogue.find("command", "train"), "it is no click command")
+    >>> print(error)
+    command 'train' is installed but broken: mxcore-module ...: it is no click command. Update or uninstall it, ...
+    """
+    cause = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
+    own_package = record.target.replace(":", ".").partition(".")[0]
+    remedy = "Update or uninstall it,"
+    if isinstance(why, ModuleNotFoundError) and why.name and not why.name.startswith(own_package):
+        remedy = f"Install what it needs, module {why.name.partition('.')[0]!r},"
+    elif isinstance(why, BaseException):
+        remedy = f"Try: pip install --force-reinstall {record.distribution};"
     error = BrokenPluginError(
         f"{record.kind} {record.name!r} is installed but broken: {record.distribution} {record.version} "
-        f"({record.target}): {cause}. "
-        + (remedy or f"Update or uninstall it, or set MXCORE_BLOCK={record.distribution}")
+        f"({record.target}): {cause}. {remedy} or set MXCORE_BLOCK={record.distribution}"
     )
     error.cause = cause
     return error
-
-
-def remedy(record: Record, error: BaseException) -> str:
-    """What to do about a plugin whose import raised an error."""
-    own_package = record.target.replace(":", ".").partition(".")[0]
-    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith(own_package):
-        missing = error.name.partition(".")[0]
-        return f"Install what it needs, module {missing!r}, or set MXCORE_BLOCK={record.distribution}"
-    return f"Try: pip install --force-reinstall {record.distribution}; or set MXCORE_BLOCK={record.distribution}"
 
 
 def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:

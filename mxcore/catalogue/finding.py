@@ -5,12 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from mxcore.catalogue.faults import broken, fault, remedy
+from mxcore.catalogue.faults import broken, fault
 from mxcore.catalogue.published import how_to_install, known_names
 from mxcore.catalogue.reading import records
 from mxcore.catalogue.record import ALGORITHMS, NotInstalledError, PluginError, Record, UnknownNameError, canonical
-
-__all__ = ["algorithms", "find", "find_all", "load", "load_record"]
 
 
 def find(kind: str, name: str) -> Record:
@@ -32,11 +30,9 @@ def find(kind: str, name: str) -> Record:
     distribution, _, wanted = name.lower().rpartition(":")
     known = [record for record in records(kind) if not distribution or record.distribution == canonical(distribution)]
     found = [record for record in known if record.name == wanted] or _of_class(known, wanted)
-    usable = [record for record in found if record.status == "ok"]
-    if usable:
+    accepted = ("ok", "duplicate") if distribution else ("ok",)  # a qualified name says which of the rivals
+    if usable := [record for record in found if record.status in accepted]:
         return usable[0]
-    if distribution and found and found[0].status == "duplicate":
-        return found[0]
     raise (fault(found[0], found) if found else None) or _missing(kind, name)
 
 
@@ -112,7 +108,7 @@ def load_record(record: Record) -> Any:
         for part in filter(None, attribute.split(".")):
             loaded = getattr(loaded, part)
     except (Exception, SystemExit) as error:
-        raise broken(record, f"{type(error).__name__}: {error}", remedy(record, error)) from error
+        raise broken(record, error) from error
     return loaded
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from mxcore.catalogue.record import GROUPS
 
-__all__ = ["how_to_install", "known_names"]
-
 
 @functools.cache
 def known_names(kind: str) -> Mapping[str, str]:
-    """The names, aliases and class names of this project's own plugins, and the distribution of each."""
+    """The names, aliases and class names of this project's own plugins, and the distribution of each.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.known_names("lr_scheduler")["factor"]
+    'mxcore-lr-scheduler-factor'
+    """
     names: dict[str, str] = {}
     for distribution, known in _published().items():
         for name, target in known["entry-points"].get(GROUPS[kind], {}).items():
@@ -39,6 +41,7 @@ def how_to_install(distribution: str) -> str:
 
 @functools.cache
 def _published() -> Any:
-    from pathlib import Path  # for errors alone
+    import json  # for errors alone
+    from pathlib import Path
 
     return json.loads(Path(__file__).parent.with_name("builtins.json").read_text(encoding="utf-8"))

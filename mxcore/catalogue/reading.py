@@ -17,8 +17,6 @@ from mxcore.version import __version__
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
-__all__ = ["prefer", "records", "refresh", "strict", "survey"]
-
 _preferred: list[str] = []
 
 
@@ -113,9 +111,8 @@ def _installed() -> tuple[Record, ...]:
     from importlib.metadata import entry_points
 
     found = entry_points()
-    kinds = {group: kind for kind, group in GROUPS.items()}
     # One entry point's distribution that was found twice on the path is one: entry_points() keeps the first.
-    return tuple(_record(kinds[point.group], point) for group in kinds for point in found.select(group=group))
+    return tuple(_record(kind, point) for kind, group in GROUPS.items() for point in found.select(group=group))
 
 
 def _record(kind: str, point: EntryPoint) -> Record:

@@ -7,39 +7,16 @@ from typing import Literal
 
 import attrs
 
-__all__ = [
-    "ALGORITHMS",
-    "CORE",
-    "GROUPS",
-    "BlockedPluginError",
-    "BrokenPluginError",
-    "DuplicateNameError",
-    "IncompatiblePluginError",
-    "NotInstalledError",
-    "PluginError",
-    "Record",
-    "Status",
-    "UnknownNameError",
-    "canonical",
-]
-
-GROUPS: Mapping[str, str] = {
-    "optimizer": "mxcore.optimizers",
-    "initializer": "mxcore.initializers",
-    "lr_scheduler": "mxcore.lr_schedulers",
-    "backend": "mxcore.backends",
-    "kvstore": "mxcore.kvstores",
-    "namespace": "mxcore.namespaces",
-    "command": "mxcore.commands",
-    "hook": "mxcore.hooks",
-}
-"""The kinds of plugin, and the entry-point group of each."""
-
 CORE = "mxcore"
 """The distribution of the core, which offers commands."""
 
 ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
 """The kinds that are algorithms."""
+
+GROUPS: Mapping[str, str] = {
+    kind: f"mxcore.{kind}s" for kind in (*ALGORITHMS, "backend", "kvstore", "namespace", "command", "hook")
+}
+"""The kinds of plugin, and the entry-point group of each."""
 
 Status = Literal["ok", "blocked", "incompatible", "duplicate", "broken"]
 
@@ -74,7 +51,7 @@ class BrokenPluginError(PluginError, ImportError):
     cause: str
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Record:
     """One name that one installed distribution offers.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -165,6 +164,8 @@ class Registry(Generic[T]):
         return self.get(what)(*positional, **kwargs)
 
     def _from_text(self, text: str, kwargs: dict[str, Any]) -> T:
+        import json  # here, not to be felt in `import mxcore`
+
         try:
             spec = json.loads(text)
             name, values = spec if isinstance(spec, list) else (spec.pop(self.kind), spec)
@@ -210,11 +211,11 @@ class Registry(Generic[T]):
 
 
 def registry_for(kind: str) -> Registry[Any]:
-    """The registry of a kind, such as ``"optimizer"``.
+    """The registry of a kind, such as ``"initializer"``, whose module has been imported.
 
     >>> import mxcore as mx
-    >>> mx.registry.registry_for("optimizer").base
-    <class 'mxcore.optimizer.Optimizer'>
+    >>> mx.registry.registry_for("initializer").base
+    <class 'mxcore.initializer.Initializer'>
 
     Raises:
         ValueError: there is none.

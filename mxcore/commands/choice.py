@@ -14,20 +14,16 @@ import ast
 import difflib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from mxcore import catalogue, initializer, lr_scheduler, optimizer
+import mxcore as mx
+from mxcore import catalogue
 
 __all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
 
-_CREATE: Mapping[str, Callable[..., Any]] = {
-    "optimizer": optimizer.create,
-    "initializer": initializer.create,
-    "lr_scheduler": lr_scheduler.create,
-}
 RESERVED = ("lr_scheduler", "sym", "param_idx2name", "param_dict")
 """Arguments of optimizers that no text can give, because whoever runs the optimizer supplies them."""
 
@@ -127,8 +123,12 @@ class Choice:
 
     def missing(self) -> list[str]:
         """The arguments that the class requires and that were not given."""
-        required = {name for name, one in self.parameters().items() if one.default is one.empty and _is_named(one)}
-        return [name for name in self.parameters() if name in required - self.arguments.keys()]
+        return [
+            name
+            for name, one in self.parameters().items()
+            if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+            if name not in self.arguments
+        ]
 
     def with_defaults(self, **defaults: Any) -> Choice:
         """The choice with further arguments, where none of the name was given."""
@@ -141,15 +141,6 @@ class Choice:
             ChoiceError: if an argument is unknown, missing or out of its range.
             catalogue.PluginError: if nothing installed has the name.
         """
-        self._check_names()
-        try:
-            return _CREATE[self.kind](self.name, **{**self.arguments, **supplied})
-        except catalogue.PluginError:
-            raise
-        except (TypeError, ValueError, ArithmeticError) as error:
-            raise ChoiceError(f"{self}: {error}") from error
-
-    def _check_names(self) -> None:
         parameters = self.parameters()
         for name in self.arguments:
             if name in RESERVED or not self.accepts(name):
@@ -159,7 +150,9 @@ class Choice:
                 raise ChoiceError(f"{self} has no argument {name!r}{hint}: {takes}")
         if missing := self.missing():
             raise ChoiceError(f"{self} needs {', '.join(missing)}: give {missing[0]}=VALUE")
-
-
-def _is_named(parameter: inspect.Parameter) -> bool:
-    return parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        try:
+            return getattr(mx, self.kind).create(self.name, **{**self.arguments, **supplied})
+        except catalogue.PluginError:
+            raise
+        except (TypeError, ValueError, ArithmeticError) as error:
+            raise ChoiceError(f"{self}: {error}") from error

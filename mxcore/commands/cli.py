@@ -10,8 +10,6 @@ from mxcore import catalogue
 from mxcore.catalogue.record import CORE
 from mxcore.version import __version__
 
-__all__ = ["main"]
-
 
 class _Commands(click.Group):
     """The commands that installed distributions offer."""
@@ -20,12 +18,11 @@ class _Commands(click.Group):
         return sorted(_offered())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command: click.Command | None = None
         record = _offered().get(cmd_name)
-        if not record and cmd_name not in catalogue.known_names("command"):
-            return None
         if record and record.distribution == CORE:
-            command: click.Command = catalogue.load_record(record)
-        else:
+            command = catalogue.load_record(record)
+        elif record or cmd_name in catalogue.known_names("command"):
             command = catalogue.load("command", cmd_name)
         return command
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 import attrs
 import click
 
 from mxcore import catalogue
-
-__all__ = ["list_plugins"]
+from mxcore.catalogue.record import CORE
 
 
 def _kind(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -32,21 +30,16 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
     records = catalogue.records(kind)
     if as_json:
         click.echo(json.dumps([attrs.asdict(record) for record in records], indent=1))
-    elif records:
-        _print_table(records)
-    else:
+        return
+    if records:
+        from mxcore.commands.tables import print_table
+
+        columns = ("name", "kind", "distribution", "version", "status", "summary")
+        print_table(columns, map(_row, records))
+    if not [record for record in records if kind or record.distribution != CORE]:
         click.echo(f"no {kind or 'plugin'} is installed. All of this project: {catalogue.how_to_install('mxcore-all')}")
 
 
-def _print_table(records: Sequence[catalogue.Record]) -> None:
-    from mxcore.commands.tables import print_table
-
-    rows = [
-        (record.name, record.kind, record.distribution, record.version, _status(record), record.summary)
-        for record in records
-    ]
-    print_table(("name", "kind", "distribution", "version", "status", "summary"), rows)
-
-
-def _status(record: catalogue.Record) -> str:
-    return record.status + (f" ({record.reason})" if record.reason else "")
+def _row(record: catalogue.Record) -> tuple[str, ...]:
+    status = record.status + (f" ({record.reason})" if record.reason else "")
+    return (record.name, record.kind, record.distribution, record.version, status, record.summary)

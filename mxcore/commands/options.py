@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-__all__ = ["OneLineCommand", "RefusedError", "writable"]
-
 
 class RefusedError(click.ClickException):
     """Something that was asked for cannot be done; one line, with the status of bad usage."""

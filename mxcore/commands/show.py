@@ -9,8 +9,6 @@ import click
 from mxcore import catalogue
 from mxcore.declarations import describe
 
-__all__ = ["show"]
-
 
 @click.command()
 @click.argument("name")
@@ -27,14 +25,6 @@ def _page(record: catalogue.Record) -> str:
     described = describe(cls)
     width = max((len(f"{row.name} = {row.default}") for row in described), default=0)
     rows = [f"  {f'{row.name} = {row.default}':{width}}  {row.requirement}".rstrip() for row in described]
-    return "\n".join(
-        [
-            f"{record.name}: {record.kind} of {record.distribution} {record.version}",
-            "",
-            f"{record.class_name}{inspect.signature(cls)}",
-            "",
-            *rows,
-            "",
-            inspect.getdoc(cls) or "",
-        ]
-    )
+    title = f"{record.name}: {record.kind} of {record.distribution} {record.version}"
+    signature = f"{record.class_name}{inspect.signature(cls)}"
+    return "\n\n".join(filter(None, [title, signature, "\n".join(rows), inspect.getdoc(cls)]))

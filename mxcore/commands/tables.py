@@ -9,8 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["console", "print_table"]
-
 
 def console() -> Console:
     """The terminal; a pipe has no width, so that every line is as long as it is and can be searched."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Code", "assembly", "compile_ir"]
-
 
 class Code:
     """Compiled functions, which are freed with the last one that is in use.
@@ -38,8 +36,7 @@ def compile_ir(source: str, *, optimize: bool = True) -> Code:
     import llvmlite.binding as llvm
 
     machine = _machine()
-    module = _optimized(source, machine) if optimize else _parsed(source)
-    engine = llvm.create_mcjit_compiler(module, machine)
+    engine = llvm.create_mcjit_compiler(_module(source, machine, optimize), machine)
     engine.finalize_object()
     return Code(engine)
 
@@ -47,7 +44,7 @@ def compile_ir(source: str, *, optimize: bool = True) -> Code:
 def assembly(source: str) -> str:
     """The machine's code for a module of IR, to look at."""
     machine = _machine()
-    return str(machine.emit_assembly(_optimized(source, machine)))
+    return str(machine.emit_assembly(_module(source, machine, True)))
 
 
 def _machine() -> Any:
@@ -61,18 +58,12 @@ def _machine() -> Any:
     return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True)
 
 
-def _parsed(source: str) -> Any:
+def _module(source: str, machine: Any, optimize: bool) -> Any:
     import llvmlite.binding as llvm
 
     module = llvm.parse_assembly(source)
     module.verify()
-    return module
-
-
-def _optimized(source: str, machine: Any) -> Any:
-    import llvmlite.binding as llvm
-
-    module = _parsed(source)
-    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
-    builder.getModulePassManager().run(module, builder)
+    if optimize:
+        builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3))
+        builder.getModulePassManager().run(module, builder)
     return module

@@ -11,37 +11,34 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from typing import Any
 
-import attrs
 import numpy as np
 
-from mxcore.native.compile import compile_ir
-from mxcore.native.driver_ir import SOURCE
-from mxcore.native.words import DONE, RECORD, JobField
+from mxcore.native.compile import Code, compile_ir
+from mxcore.native.files import filled
+from mxcore.native.words import DONE, RECORD, JobField, names
 
-__all__ = ["Driver", "driver"]
+# Bytes of a line of the cache, how many lines are asked for ahead, and from how many arrays on none is.
+_LINE, _AHEAD, _FEW = 64, 12, 5
 
 
-@attrs.frozen
 class Driver:
-    """The functions, each of which takes the address of a job or, ``help``, of a pool.
+    """The functions, each of which takes the address of a job or, ``help``, of a pool."""
 
-    Args:
-        look: see that arrays are as expected, and keep their addresses.
-        go: run the kernels over all chunks, and count.
-        go_free: the same, with other threads of Python's running.
-        drive: both, unless an array is not as expected or has moved.
-        share: as ``go``, with the threads of the pool, and other threads of Python's running.
-        help: take part in what the pool is at work on.
-    """
-
-    look: Any
-    go: Any
-    go_free: Any
-    drive: Any
-    share: Any
-    help: Any
+    def __init__(self, code: Code) -> None:
+        held, freed = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p), ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        self.look = code.function(held, "look")
+        """See that arrays are as expected, and keep their addresses."""
+        self.drive = code.function(held, "drive")
+        """Look and run, unless an array is not as expected or has moved."""
+        self.go = code.function(ctypes.PYFUNCTYPE(None, ctypes.c_void_p), "go")
+        """Run the kernels over all chunks, and count."""
+        self.go_free = code.function(freed, "go")
+        """The same, with other threads of Python's running."""
+        self.share = code.function(freed, "share")
+        """The same, with the threads of the pool too."""
+        self.help = code.function(freed, "help")
+        """Take part in what the pool is at work on."""
 
     @functools.cached_property
     def reads_arrays(self) -> bool:
@@ -56,17 +53,14 @@ class Driver:
         return bool(self.look(ctypes.addressof(job)) == DONE and kept.value == probe[0].ctypes.data)
 
 
+def source() -> str:
+    """The IR of the driver."""
+    item = ctypes.cast(ctypes.pythonapi.PyList_GetItem, ctypes.c_void_p).value or 0
+    return filled("native/driver.ll", **names(), PYLIST_GETITEM=item, LINE=_LINE, AHEAD=_AHEAD, FEW=_FEW)
+
+
 @functools.cache
 def driver() -> Driver:
     """The driver, compiled by its first use."""
-    code = compile_ir(SOURCE, optimize=False)  # its loops are short, and everybody's first step waits for it
-    held, freed = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p), ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-    go = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
-    return Driver(
-        look=code.function(held, "look"),
-        go=code.function(go, "go"),
-        go_free=code.function(freed, "go"),
-        drive=code.function(held, "drive"),
-        share=code.function(freed, "share"),
-        help=code.function(freed, "help"),
-    )
+    # Not optimized: its loops are short, and everybody's first step waits for it.
+    return Driver(compile_ir(source(), optimize=False))

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import os
 
-__all__ = ["available", "in_use", "use"]
-
 _chosen: list[str] = []
 
 

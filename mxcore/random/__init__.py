@@ -16,30 +16,186 @@ True
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.backend import Array, backend_of
 from mxcore.random.generators import Generator
-from mxcore.random.stream import (
-    current_seed,
-    generator,
-    get_state,
-    next_generator,
-    normal,
-    scope,
-    seed,
-    set_state,
-    uniform,
-)
 
 __all__ = [
-    "Generator",
-    "current_seed",
-    "generator",
-    "get_state",
-    "next_generator",
-    "normal",
-    "scope",
-    "seed",
-    "set_state",
+    "Generator", "current_seed", "generator", "get_state", "next_generator", "normal", "scope", "seed", "set_state",
     "uniform",
-]
+]  # fmt: skip
+
 
 Generator.__module__ = __name__  # where users find it
+
+
+def _fresh_seed() -> int:
+    """63 random bits of the operating system."""
+    return int.from_bytes(os.urandom(8), "little") >> 1
+
+
+_stream = {"seed": _fresh_seed(), "position": 0}  # where the random numbers of this process stand
+# Inside a scope (one parameter being initialised) positions count from the scope's key, not from the process's start.
+_scope: ContextVar[tuple[tuple[object, ...], list[int]] | None] = ContextVar("scope", default=None)
+
+
+def seed(value: int | None = None) -> int:
+    """Set the seed, go back to position 0, and return the seed; without a value, draw a fresh one.
+
+    >>> import mxcore as mx
+    >>> mx.random.seed(7)
+    7
+    >>> first = mx.random.uniform(shape=3)
+    >>> mx.random.seed(7)
+    7
+    >>> bool((mx.random.uniform(shape=3) == first).all())
+    True
+
+    Raises:
+        ValueError: ``value`` is not an integer of at least 0.
+    """
+    if value is None:
+        value = _fresh_seed()
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"seed must be an integer of at least 0, got {value!r}")
+    _stream.update(seed=int(value), position=0)
+    return _stream["seed"]
+
+
+def current_seed() -> int:
+    """The seed in use: the one that was set, or the fresh one drawn when the process started.
+
+    >>> import mxcore as mx
+    >>> mx.random.seed(7) == mx.random.current_seed()
+    True
+    """
+    return _stream["seed"]
+
+
+def get_state() -> dict[str, int]:
+    """The seed and the position, as saved by :func:`mxcore.save_state`.
+
+    >>> import mxcore as mx
+    >>> _ = mx.random.seed(7)
+    >>> _ = mx.random.normal()
+    >>> mx.random.get_state()
+    {'seed': 7, 'position': 1}
+    """
+    return dict(_stream)
+
+
+def set_state(state: dict[str, int]) -> None:
+    """Go back to a seed and a position that :func:`get_state` returned.
+
+    >>> import mxcore as mx
+    >>> state = mx.random.get_state()
+    >>> drawn = mx.random.normal(shape=2)
+    >>> mx.random.set_state(state)
+    >>> bool((mx.random.normal(shape=2) == drawn).all())
+    True
+    """
+    _stream.update(seed=int(state["seed"]), position=int(state["position"]))
+
+
+def generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:
+    """A generator that is a pure function of the seed and of ``key`` (text and integers).
+
+    >>> import mxcore as mx
+    >>> a, b, c = (mx.random.generator(name).uniform() for name in ("fc_weight", "fc_weight", "out_weight"))
+    >>> a == b, a == c
+    (True, False)
+
+    Args:
+        key: what the draws are for, such as a parameter's name.
+        dtype: see :class:`Generator`.
+        out: see :class:`Generator`.
+    """
+    import hashlib  # it loads OpenSSL: for the first draw, not for the import
+
+    digest = hashlib.blake2b(repr((_stream["seed"], *map(_plain, key))).encode(), digest_size=16).digest()
+    return Generator(int.from_bytes(digest, "little"), dtype, out)
+
+
+def next_generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:
+    """A generator for the next draw without a name: keyed by the position too, which it advances.
+
+    >>> import mxcore as mx
+    >>> a, b = mx.random.next_generator().uniform(), mx.random.next_generator().uniform()
+    >>> a == b
+    False
+    """
+    scope = _scope.get()
+    if scope is None:
+        _stream["position"] += 1
+        return generator("position", _stream["position"], *key, dtype=dtype, out=out)
+    name, position = scope
+    position[0] += 1
+    return generator(*name, "position", position[0], *key, dtype=dtype, out=out)
+
+
+@contextlib.contextmanager
+def scope(*key: object) -> Iterator[None]:
+    """Key every draw of the block by ``key``, so that code which just draws is still reproducible by name.
+
+    >>> import mxcore as mx
+    >>> def draw(name):
+    ...     with mx.random.scope(name):
+    ...         return float(mx.random.normal())
+    >>> draw("a") == draw("a"), draw("a") == draw("b")
+    (True, False)
+    """
+    token = _scope.set((key, [0]))
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def uniform(
+    low: float = 0.0, high: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
+) -> Array:
+    """Draw from U[low, high): a new host array of ``shape`` and ``dtype``, or in place into ``out``.
+
+    >>> import mxcore as mx
+    >>> drawn = mx.random.uniform(-1, 1, shape=(2, 3))
+    >>> drawn.shape, drawn.dtype, bool((abs(drawn) <= 1).all())
+    ((2, 3), dtype('float32'), True)
+    """
+    return _deliver(lambda rng, size: rng.uniform(low, high, size), shape, dtype, out)
+
+
+def normal(
+    loc: float = 0.0, scale: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
+) -> Array:
+    """Draw from N(loc, scale²): a new host array of ``shape`` and ``dtype``, or in place into ``out``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> drawn = mx.random.normal(5, 0.1, shape=1000, dtype=np.float64)
+    >>> bool(abs(drawn.mean() - 5) < 0.02)
+    True
+    """
+    return _deliver(lambda rng, size: rng.normal(loc, scale, size), shape, dtype, out)
+
+
+def _deliver(
+    draw: Callable[[Generator, Any], Array], shape: int | tuple[int, ...], dtype: npt.DTypeLike, out: Array
+) -> Array:
+    if out is None:
+        return np.asarray(draw(next_generator(dtype=dtype), shape), dtype)
+    values = draw(next_generator(dtype=out.dtype, out=out), out.shape)
+    if values is not out:
+        backend_of(out).fill(out, values)
+    return out
+
+
+def _plain(part: object) -> object:
+    """A key's part without its Python type: a parameter's name is the same name as str, InitDesc or numpy.str_."""
+    return str(part) if isinstance(part, str) else int(part) if isinstance(part, np.integer) else part

@@ -27,8 +27,6 @@ import attrs
 from mxcore.random.philox import LANES, philox
 from mxcore.random.terms import Recorder, Term, Type, bits, from_bits, signed, sqrt, to_float, where, word
 
-__all__ = ["DISTRIBUTIONS", "Distribution"]
-
 _ONES = 0xFFFFFFFF
 
 
@@ -93,10 +91,6 @@ _DOUBLE = _Precision(
         *(-2.75573143513906633035e-07, 2.08757232129817482790e-09, -1.13596475577881948265e-11),
     ),
 )
-
-
-def _words(words: Sequence[Term]) -> list[Term]:
-    return list(words)
 
 
 def _uniform_32(words: Sequence[Term], low: Term, width: Term, top: Term) -> list[Term]:
@@ -216,7 +210,7 @@ class Distribution:
 
 
 DISTRIBUTIONS = {
-    "words": Distribution("mx_words", "u32", (), _words),
+    "words": Distribution("mx_words", "u32", (), list),
     "uniform_f32": Distribution("mx_uniform_f32", "f32", ("low", "width", "top"), _uniform_32),
     "uniform_f64": Distribution("mx_uniform_f64", "f64", ("low", "width", "top"), _uniform_64),
     "normal_f32": Distribution("mx_normal_f32", "f32", ("loc", "scale"), _normal_32),

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.kernel.run.calls import Call
+from mxcore.backend import Host
 from mxcore.native.emitters import in_use
 from mxcore.native.threads import threads_of
 
-__all__ = ["fill_normal", "fill_uniform", "fill_words", "normal_calls"]
+if TYPE_CHECKING:
+    from mxcore.kernel.run.calls import Call
 
 _TYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _PER_THREAD = 1 << 17  # fewer elements are written faster than a thread is started
 _LOW = (1 << 64) - 1
 
 
-def fill_uniform(array: npt.NDArray[Any], key: int, low: float = 0.0, high: float = 1.0, offset: int = 0) -> None:
+def fill_uniform(array: Host, key: int, low: float = 0.0, high: float = 1.0, offset: int = 0) -> None:
     """Draw an array from U[low, high): elements ``offset``, ``offset + 1``, … of the stream of ``key``.
 
     No element reaches ``high``, except where ``low`` and ``high`` round to one number of the array's type.
@@ -44,7 +45,7 @@ def fill_uniform(array: npt.NDArray[Any], key: int, low: float = 0.0, high: floa
     _fill(f"uniform_{kind}", array, key, offset, (bottom, width, np.nextafter(top, bottom)))
 
 
-def fill_normal(array: npt.NDArray[Any], key: int, loc: float = 0.0, scale: float = 1.0, offset: int = 0) -> None:
+def fill_normal(array: Host, key: int, loc: float = 0.0, scale: float = 1.0, offset: int = 0) -> None:
     """Draw an array from N(loc, scale²): elements ``offset``, ``offset + 1``, … of the stream of ``key``.
 
     Args:
@@ -66,7 +67,7 @@ def fill_normal(array: npt.NDArray[Any], key: int, loc: float = 0.0, scale: floa
     _fill(f"normal_{kind}", array, key, offset, parameters)
 
 
-def normal_calls(array: npt.NDArray[Any], key: int, offset: int) -> list[Call]:
+def normal_calls(array: Host, key: int, offset: int) -> list[Call]:
     """The calls that draw an array from N(0, 1), in NumPy, for a step that is made of such calls.
 
     Args:
@@ -89,13 +90,13 @@ def fill_words(array: npt.NDArray[np.uint32], key: int, offset: int = 0) -> None
     _fill("words", array, key, offset, ())
 
 
-def _type_of(array: npt.NDArray[Any]) -> str:
+def _type_of(array: Host) -> str:
     if array.dtype not in _TYPES:
         raise TypeError(f"only float32 and float64 are drawn directly, got an array of {array.dtype}: convert it")
     return _TYPES[array.dtype]
 
 
-def _fill(name: str, array: npt.NDArray[Any], key: int, offset: int, parameters: tuple[Any, ...]) -> None:
+def _fill(name: str, array: Host, key: int, offset: int, parameters: tuple[Any, ...]) -> None:
     if not (array.flags.c_contiguous and array.flags.writeable and array.flags.aligned):
         raise ValueError("the array to fill must be C-contiguous, aligned and writable")
     if not 0 <= key < 1 << 128 or not 0 <= offset < (1 << 63) - array.size:

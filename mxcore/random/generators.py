@@ -11,8 +11,6 @@ import numpy.typing as npt
 
 from mxcore.random.fill import fill_normal, fill_uniform, fill_words
 
-__all__ = ["Generator"]
-
 Shape: TypeAlias = int | tuple[int, ...]
 Size: TypeAlias = Shape | None
 Type: TypeAlias = npt.DTypeLike | None

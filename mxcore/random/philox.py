@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["LANES", "philox"]
-
 LANES = 8
 """How many blocks lie side by side."""
 

@@ -17,49 +17,27 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from mxcore.backend import Host
 from mxcore.kernel.run.calls import Call, commit, quietly
 from mxcore.random.distributions import Distribution
 from mxcore.random.philox import LANES
-from mxcore.random.terms import Operand, Term, Type
-
-__all__ = ["calls", "fill"]
+from mxcore.random.terms import DTYPES, Operand, Term, Type
 
 _GROUPS = 1024  # of 8 blocks: a scratch array has 64 KiB
 _SIZE = _GROUPS * LANES
-_DTYPES: dict[Type, Any] = {
-    "u64": np.uint64,
-    "u32": np.uint32,
-    "i32": np.int32,
-    "f32": np.float32,
-    "f64": np.float64,
-    "bool": np.bool_,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.divide,
-    "neg": np.negative,
-    "and": np.bitwise_and,
-    "xor": np.bitwise_xor,
-    "shl": np.left_shift,
-    "shr": np.right_shift,
-    "lt": np.less,
-    "sqrt": np.sqrt,
-}
 # What is the same for all elements is arithmetic on Python integers: none of it exceeds 64 bits.
 _ON_INTEGERS: dict[str, Callable[..., int]] = {
     "add": operator.add,
-    "mul": operator.mul,
-    "and": operator.and_,
-    "xor": operator.xor,
-    "shr": operator.rshift,
+    "multiply": operator.mul,
+    "bitwise_and": operator.and_,
+    "bitwise_xor": operator.xor,
+    "right_shift": operator.rshift,
 }
 
 
 def fill(
     distribution: Distribution,
-    out: npt.NDArray[Any],
+    out: Host,
     start: int,
     key: int,
     stream: int,
@@ -83,7 +61,7 @@ def fill(
 
 def calls(
     distribution: Distribution,
-    out: npt.NDArray[Any],
+    out: Host,
     start: int,
     key: int,
     stream: int,
@@ -146,13 +124,13 @@ class _Bound:
         cells: list[Any] = []
         for kind, place, type in plan.cells:
             if kind == "register":
-                cells.append(scratch.registers[place].view(_DTYPES[type])[:size])
+                cells.append(scratch.registers[place].view(DTYPES[type])[:size])
             else:  # an array without axes: NumPy takes it faster than a scalar
-                cells.append(self.numbers[f"{place} {type}"] if kind == "uniform" else np.array(place, _DTYPES[type]))
+                cells.append(self.numbers[f"{place} {type}"] if kind == "uniform" else np.array(place, DTYPES[type]))
         self.calls: list[Call] = [(np.add, scratch.places[:size], self.numbers["block"], cells[plan.block])]
         for operation, pick in plan.calls:
             self.calls += _listed(operation, *pick(cells))
-        self.elements = scratch.elements.view(_DTYPES[distribution.type])[: size * distribution.per_block]
+        self.elements = scratch.elements.view(DTYPES[distribution.type])[: size * distribution.per_block]
         tile = self.elements.reshape(-1, distribution.per_block, LANES)
         for place, cell in enumerate(plan.elements):
             self.calls.append((operator.setitem, tile[:, place], ..., cells[cell].reshape(-1, LANES)))
@@ -164,7 +142,7 @@ def _listed(operation: str, *cells: Any) -> list[Call]:
     if operation in ("word", "to_float"):
         return [(operator.setitem, out, ..., *operands)]
     if operation != "where":
-        return [(_FUNCTIONS[operation], *operands, out)]
+        return [(getattr(np, operation), *operands, out)]
     # By bits, b ^ ((a ^ b) * mask): a copy under a mask would branch for each element, half of the time in vain.
     condition, *others = operands
     a, b, out = (array.view(f"u{array.itemsize}") for array in (*others, out))
@@ -199,7 +177,7 @@ class _Plan:
     @functools.cached_property
     def numbers(self) -> np.dtype[Any]:
         """The dtype of a record of a block's number and of the uniform cells."""
-        fields = [(f"{place} {type}", _DTYPES[type]) for place, type in self._uniform_cells]
+        fields = [(f"{place} {type}", DTYPES[type]) for place, type in self._uniform_cells]
         return np.dtype([("block", np.uint64), *fields], align=True)
 
     def values(self, inputs: dict[str, Any]) -> list[Any]:
@@ -240,29 +218,25 @@ def _plan(distribution: Distribution) -> _Plan:
 def _registers(terms: Sequence[Term], elements: Sequence[Term]) -> dict[int, int]:
     """The scratch array of each term that varies, by its number: one that is free by then, in a linear scan."""
     varying = [term for term in terms if not term.uniform]
-    memory = _memory(varying)
-    last = {memory[x.number]: term.number for term in varying for x in term.operands if _varies(x)}
-    last |= {memory[element.number]: len(terms) for element in elements}
+    last = {_owner(x): term.number for term in varying for x in term.operands if _varies(x)}
+    last |= {_owner(element): len(terms) for element in elements}
     register_of: dict[int, int] = {}
     free: list[int] = []
     for term in varying:
-        owner = memory[term.number]
+        owner = _owner(term)
         if owner == term.number:
             # Taken before those of the operands are given back: NumPy copies what it would read and write as two types.
             register_of[owner] = free.pop() if free else len(set(register_of.values()))
         register_of[term.number] = register_of[owner]
-        ended = {memory[x.number] for x in term.operands if _varies(x)}
+        ended = {_owner(x) for x in term.operands if _varies(x)}
         free += [register_of[number] for number in ended if last[number] == term.number]
     return register_of
 
 
-def _memory(terms: Sequence[Term]) -> dict[int, int]:
-    """Whose memory each term is kept in: its own, or that of what it is a view of."""
-    memory: dict[int, int] = {}
-    for term in terms:
-        viewed = [memory[x.number] for x in term.operands if isinstance(x, Term) and term.operation == "reinterpret"]
-        memory[term.number] = viewed[0] if viewed else term.number
-    return memory
+def _owner(term: Term) -> int:
+    """The term whose memory this one is kept in: itself, or what it is a view of."""
+    operand = term.operands[0] if term.operation == "reinterpret" else None
+    return _owner(operand) if isinstance(operand, Term) else term.number
 
 
 _thread = _Thread()

@@ -7,14 +7,23 @@ language is exact or correctly rounded: whatever renders it, and wherever that r
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
-
-__all__ = ["Operand", "Recorder", "Term", "Type", "bits", "from_bits", "signed", "sqrt", "to_float", "where", "word"]
+import numpy as np
 
 Type: TypeAlias = Literal["u64", "u32", "i32", "f32", "f64", "bool"]
+DTYPES: dict[Type, Any] = {
+    "u64": np.uint64, "u32": np.uint32, "i32": np.int32, "f32": np.float32, "f64": np.float64, "bool": np.bool_,
+}  # fmt: skip
+"""What NumPy calls the types."""
 _BITS_OF: dict[Type, Type] = {"f32": "u32", "f64": "u64"}
+
+
+def rounded(number: float, type: Type) -> Any:
+    """A number as a scalar of NumPy's, which is infinite where the type has no such number."""
+    with np.errstate(over="ignore"):
+        return DTYPES[type](number)
 
 
 @attrs.define
@@ -45,7 +54,7 @@ class Term:
     Args:
         recorder: what it was recorded by.
         number: its place there.
-        operation: a name such as ``"add"``; of an input, the input's name.
+        operation: NumPy's name of it, or the name of one of the functions below; of an input, the input's name.
         type: what it evaluates to.
         operands: what it is made of.
         uniform: whether it is the same for all elements.
@@ -70,35 +79,35 @@ class Term:
         return self.recorder.step("add", self.type, other, self)
 
     def __sub__(self, other: Operand) -> Term:
-        return self.recorder.step("sub", self.type, self, other)
+        return self.recorder.step("subtract", self.type, self, other)
 
     def __rsub__(self, other: float) -> Term:
-        return self.recorder.step("sub", self.type, other, self)
+        return self.recorder.step("subtract", self.type, other, self)
 
     def __mul__(self, other: Operand) -> Term:
-        return self.recorder.step("mul", self.type, self, other)
+        return self.recorder.step("multiply", self.type, self, other)
 
     def __truediv__(self, other: Operand) -> Term:
-        return self.recorder.step("div", self.type, self, other)
+        return self.recorder.step("divide", self.type, self, other)
 
     def __neg__(self) -> Term:
-        return self.recorder.step("neg", self.type, self)
+        return self.recorder.step("negative", self.type, self)
 
     def __and__(self, other: Operand) -> Term:
-        return self.recorder.step("and", self.type, self, other)
+        return self.recorder.step("bitwise_and", self.type, self, other)
 
     def __xor__(self, other: Operand) -> Term:
-        return self.recorder.step("xor", self.type, self, other)
+        return self.recorder.step("bitwise_xor", self.type, self, other)
 
     def __lshift__(self, count: int) -> Term:
-        return self.recorder.step("shl", self.type, self, count)
+        return self.recorder.step("left_shift", self.type, self, count)
 
     def __rshift__(self, count: int) -> Term:
         """Shift right; zeros come in from the left (the types that are shifted are unsigned)."""
-        return self.recorder.step("shr", self.type, self, count)
+        return self.recorder.step("right_shift", self.type, self, count)
 
     def __lt__(self, other: Operand) -> Term:
-        return self.recorder.step("lt", "bool", self, other)
+        return self.recorder.step("less", "bool", self, other)
 
 
 Operand: TypeAlias = Term | float

@@ -6,8 +6,6 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["write_atomically"]
-
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file whole or not at all: under another name beside it first, then renamed."""

@@ -6,7 +6,6 @@ parameter, which of the arrays are its slots.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from mxcore import catalogue
@@ -15,22 +14,9 @@ from mxcore.state.tensorfile import Packer
 from mxcore.step.codec import by_slot
 from mxcore.step.protocol import Index, Run, Updatable
 
-__all__ = [
-    "FORMAT",
-    "describe",
-    "describe_schedule",
-    "is_optimizer",
-    "pack_state",
-    "provenance",
-    "settings_of",
-    "slot_names",
-]
-
 FORMAT = 1
 # Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
-_ELSEWHERE = {
-    "idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult",
-}  # fmt: skip
+_ELSEWHERE = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult"}
 
 
 def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
@@ -38,11 +24,11 @@ def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
     names = slot_names(updater.optimizer)
-    # None where an author's own `create_state` made it without declaring any slots.
-    named = None if names is None else by_slot(updater.states[index], names)
     entry: dict[str, Any] = {"index": index, "name": name}
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
+    # None where an author's own `create_state` made it without declaring any slots.
+    named = None if names is None else by_slot(updater.states[index], names)
     if named is None:
         return {**entry, "state": packer.pack(updater.states[index], label)}
     return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}
@@ -57,16 +43,16 @@ def slot_names(optimizer: Updatable) -> list[str] | None:
 
 def describe(optimizer: Updatable) -> dict[str, Any]:
     """An optimizer as JSON: which class it is, its settings, counters and schedule, and those of one that it wraps."""
-    wrapped = {name: value for name, value in vars(optimizer).items() if is_optimizer(value)}
     return {
         **provenance(optimizer, "optimizer"),
         "settings": settings_of(optimizer),
-        "multipliers": [_pairs(optimizer.lr_mult), _pairs(optimizer.wd_mult)],
+        # Tables are lists of pairs: JSON's own would take 0 and "0" for one key.
+        "multipliers": [[*optimizer.lr_mult.items()], [*optimizer.wd_mult.items()]],
         "num_update": optimizer.num_update,
-        "counts": {str(device): _pairs(counts) for device, counts in optimizer._all_index_update_counts.items()},
-        "host_numbers": _pairs(optimizer.host_numbers),
+        "counts": {str(device): [*counts.items()] for device, counts in optimizer._all_index_update_counts.items()},
+        "host_numbers": [*optimizer.host_numbers.items()],
         "schedule": describe_schedule(optimizer.lr_scheduler),
-        "wrapped": {name: describe(inner) for name, inner in wrapped.items()},
+        "wrapped": {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)},
     }
 
 
@@ -84,23 +70,14 @@ def provenance(instance: object, kind: str) -> dict[str, Any]:
     """What an object is an instance of: a name, and the plugin and its version that offer it."""
     registry = registry_for(kind)
     name = registry.name_of(type(instance))
-    known = [record for record in catalogue.records(kind) if record.name == name]
-    record = known[0] if known and name not in registry.classes else None
-    return {
-        "name": name,
-        "distribution": record and record.distribution,
-        "version": record and record.version,
-    }
-
-
-def _pairs(table: Mapping[Any, Any]) -> list[list[Any]]:
-    """A dict as JSON that keeps 0 and "0" apart."""
-    return [[key, value] for key, value in table.items()]
+    installed = catalogue.records(kind) if name not in registry.classes else ()
+    record = next((record for record in installed if record.name == name), None)
+    return {"name": name, "distribution": record and record.distribution, "version": record and record.version}
 
 
 def settings_of(instance: object) -> dict[str, Any]:
     """The attributes of an object that are numbers, text, None, or lists of these: hyper-parameters and positions."""
-    values = vars(instance) if hasattr(instance, "__dict__") else {}
+    values = getattr(instance, "__dict__", {})
     return {name: value for name, value in values.items() if name not in _ELSEWHERE and _is_plain(value)}
 
 

@@ -10,16 +10,14 @@ from typing import Any, cast
 import attrs
 
 from mxcore import random
-from mxcore.backend import Array, backend_of
+from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance, settings_of, slot_names
-from mxcore.state.tensorfile import Host, map_arrays, parse, unpack
+from mxcore.state.tensorfile import map_arrays, parse, unpack
 from mxcore.step import Counts, count_in
 from mxcore.step.codec import packed
 from mxcore.step.protocol import Index, Run, Updatable
 from mxcore.watched import Watched
-
-__all__ = ["restore"]
 
 
 def restore(
@@ -41,9 +39,18 @@ def restore(
     problems += _misfits(params or {}, saved)
     if problems:
         raise ValueError(f"{source} does not fit this updater:\n- " + "\n- ".join(problems))
-    _warn_about(_changes(updater.optimizer, optimizer))
-    _commit(updater, optimizer, manifest, states, {entry["index"]: index for index, entry in entries})
-    updater.worker_states = workers
+    if changes := _changes(updater.optimizer, optimizer):
+        warnings.warn(f"taken from the file: {', '.join(changes)}", UserWarning, stacklevel=3)
+    # From here on nothing is refused.
+    if type(optimizer) is type(updater.optimizer):
+        _overwrite(updater.optimizer, optimizer)
+    else:
+        updater.optimizer = optimizer
+    count_in(updater.optimizer, updater.tally)
+    _set_tables(updater.optimizer, manifest["optimizer"], {entry["index"]: index for index, entry in entries})
+    updater.states, updater.worker_states = states, workers
+    updater.states_synced = dict.fromkeys(states, False)
+    random.set_state(manifest["random"])
     for name, array in (params or {}).items():
         backend_of(array).fill(array, saved[name])
     return saved
@@ -80,7 +87,9 @@ def _with_settings(optimizer: Updatable, saved: Mapping[str, Any], problems: lis
         of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (saved, own)]
         problems.append(f"it was saved by the optimizer {of[0]}, the updater has {of[1]}")
         return optimizer
-    settled = _clone(optimizer)
+    # A shallow copy that asks the optimizer for nothing: one that delegates to another may not be able to answer.
+    settled = object.__new__(type(optimizer))
+    vars(settled).update(vars(optimizer))
     _assign(settled, saved["settings"], problems)
     settled.lr_scheduler = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
     for name, inner in saved["wrapped"].items():
@@ -88,23 +97,15 @@ def _with_settings(optimizer: Updatable, saved: Mapping[str, Any], problems: lis
     return settled
 
 
-def _clone(optimizer: Updatable) -> Updatable:
-    """A shallow copy that asks the optimizer for nothing: one that delegates to another may not be able to answer."""
-    clone = object.__new__(type(optimizer))
-    vars(clone).update(vars(optimizer))
-    return clone
-
-
 def _settled_schedule(scheduler: Any, saved: Mapping[str, Any] | None, problems: list[str]) -> Any:
     own = describe_schedule(scheduler)
-    names = [one["name"] if one else None for one in (saved, own)]
+    names = [one and one["name"] for one in (saved, own)]
     if names[0] != names[1]:
         problems.append(f"it was saved with the lr_scheduler {names[0]!r}, the optimizer has {names[1]!r}")
-    if saved is None or own is None or names[0] != names[1] or saved["settings"] == own["settings"]:
-        return scheduler
-    settled = copy.copy(scheduler)
-    _assign(settled, saved["settings"], problems)
-    return settled
+    elif saved and own and saved["settings"] != own["settings"]:
+        scheduler = copy.copy(scheduler)
+        _assign(scheduler, saved["settings"], problems)
+    return scheduler
 
 
 def _assign(instance: object, settings: Mapping[str, Any], problems: list[str]) -> None:
@@ -134,10 +135,7 @@ def _unpack_state(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
 
 
 def _differences(
-    optimizer: Updatable,
-    entries: list[dict[str, Any]],
-    present: Mapping[Index, Any],
-    loaded: Mapping[Index, Any],
+    optimizer: Updatable, entries: list[dict[str, Any]], present: Mapping[Index, Any], loaded: Mapping[Index, Any]
 ) -> list[str]:
     """Where the state of a rule has other slots, or other shapes or dtypes, than this updater keeps."""
     names = slot_names(optimizer)
@@ -145,16 +143,22 @@ def _differences(
         return []
     found = {tuple(name for name in entry.get("slots", ()) if name != "master") for entry in entries}
     if found - {tuple(names)}:
-        return [
-            f"it has the slots {', '.join(slots) or 'none'}, the updater {', '.join(names) or 'none'}"
-            for slots in found
-        ]
-    both = {index: (_layout(present[index]), _layout(loaded[index])) for index in present if index in loaded}
-    return [
-        f"parameter {index!r} has a state of {here}, the file {there}"
-        for index, (here, there) in both.items()
-        if here != there
-    ]
+        own = ", ".join(names) or "none"
+        return [f"it has the slots {', '.join(slots) or 'none'}, the updater {own}" for slots in found]
+    unlike = _unlike(present, loaded)
+    return [f"parameter {index!r} has a state of {here}, the file {there}" for index, here, there in unlike]
+
+
+def _misfits(params: Mapping[str, Array], saved: Mapping[str, Host]) -> list[str]:
+    missing = [f"it has no params {name!r}" for name in params if name not in saved]
+    unlike = _unlike(params, saved)
+    return missing + [f"params {name!r} are {here[0]}, in the file {there[0]}" for name, here, there in unlike]
+
+
+def _unlike(here: Mapping[Any, Any], there: Mapping[Any, Any]) -> list[tuple[Any, list[str], list[str]]]:
+    """The keys of both tables whose arrays differ in dtype or shape, with how they are laid out in each."""
+    layouts = [(key, _layout(here[key]), _layout(there[key])) for key in here if key in there]
+    return [layout for layout in layouts if layout[1] != layout[2]]
 
 
 def _layout(state: Any) -> list[str]:
@@ -163,44 +167,11 @@ def _layout(state: Any) -> list[str]:
     return found
 
 
-def _misfits(params: Mapping[str, Array], saved: Mapping[str, Host]) -> list[str]:
-    missing = [f"it has no params {name!r}" for name in params if name not in saved]
-    both = {name: (_layout(array), _layout(saved[name])) for name, array in params.items() if name in saved}
-    return missing + [
-        f"params {name!r} are {here[0]}, in the file {there[0]}"
-        for name, (here, there) in both.items()
-        if here != there
-    ]
-
-
 def _changes(before: Updatable, after: Updatable) -> list[str]:
     if type(before) is not type(after):
         return [f"the optimizer, now {type(after).__name__}"]
     old, new = settings_of(before), settings_of(after)
     return [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if new[name] != old.get(name)]
-
-
-def _warn_about(changes: list[str]) -> None:
-    if changes:
-        warnings.warn(f"taken from the file: {', '.join(changes)}", UserWarning, stacklevel=4)
-
-
-def _commit(
-    updater: Run,
-    optimizer: Updatable,
-    manifest: Mapping[str, Any],
-    states: dict[Index, Any],
-    renumbered: Mapping[Index, Index],
-) -> None:
-    if type(optimizer) is type(updater.optimizer):
-        _overwrite(updater.optimizer, optimizer)
-    else:
-        updater.optimizer = optimizer
-    count_in(updater.optimizer, updater.tally)
-    _set_tables(updater.optimizer, manifest["optimizer"], renumbered)
-    updater.states = states
-    updater.states_synced = dict.fromkeys(states, False)
-    random.set_state(manifest["random"])
 
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:

@@ -14,17 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from mxcore import catalogue
-from mxcore.backend import Array, backend_of
+from mxcore.backend import Array, Host, backend_of
 from mxcore.state.atomic import write_atomically
 
-__all__ = ["Packer", "load_arrays", "map_arrays", "parse", "save_arrays", "serialize", "unpack"]
-
-Host = npt.NDArray[Any]
 _PLAIN = (bool, int, float, str, type(None))
 _MANIFEST = "mxcore"
 
@@ -47,24 +43,19 @@ class Packer:
             kind = "tuple" if isinstance(value, tuple) else "list"
             return {kind: [self.pack(item, f"{key}/{number}") for number, item in enumerate(value)]}
         if isinstance(value, dict):
-            return {"dict": [[self._key(name, key), self.pack(item, f"{key}/{name}")] for name, item in value.items()]}
+            if odd := [name for name in value if not isinstance(name, (str, int))]:
+                raise TypeError(f"cannot save {key}: the key {odd[0]!r} of a dict is neither text nor an integer")
+            return {"dict": [[name, self.pack(item, f"{key}/{name}")] for name, item in value.items()]}
         if isinstance(value, np.generic):
             return {"scalar": self._store(np.asarray(value), key)}
-        return {"array": self._store(self._host(value, key), key)}
-
-    def _key(self, name: object, key: str) -> object:
-        if not isinstance(name, (str, int)):
-            raise TypeError(f"cannot save {key}: the key {name!r} of a dict is neither text nor an integer")
-        return name
-
-    def _host(self, value: Any, key: str) -> Host:
         try:
-            return backend_of(value).to_host(value)
+            array = backend_of(value).to_host(value)
         except TypeError:
             raise TypeError(
                 f"cannot save {key}: {type(value).__module__}.{type(value).__qualname__} is no array, number, text or "
                 "None, nor a tuple, list or dict of these"
             ) from None
+        return {"array": self._store(array, key)}
 
     def _store(self, array: Host, key: str) -> dict[str, Any]:
         if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
@@ -91,25 +82,15 @@ def unpack(packed: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
     if kind in ("tuple", "list"):
         items = [unpack(item, arrays) for item in content]
         return tuple(items) if kind == "tuple" else items
-    array = _restore(content, arrays)
-    return array[()] if kind == "scalar" else array
-
-
-def _restore(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Host:
-    stored = arrays[entry["key"]].copy()
-    if entry["dtype"] == "bfloat16":
-        stored = stored.view(_bfloat16())
-    return stored.transpose(np.argsort(entry["axes"])) if entry["axes"] else stored
-
-
-def _bfloat16() -> np.dtype[Any]:
-    try:
-        import ml_dtypes
-    except ImportError as error:
-        how = catalogue.how_to_install("mxcore[bf16]")
-        raise ImportError(f"the file holds bfloat16 arrays, which need ml_dtypes: {how}") from error
-    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
-    return dtype
+    array = arrays[content["key"]].copy()
+    if content["dtype"] == "bfloat16":
+        try:
+            import ml_dtypes
+        except ImportError as error:
+            how = catalogue.how_to_install("mxcore[bf16]")
+            raise ImportError(f"the file holds bfloat16 arrays, which need ml_dtypes: {how}") from error
+        array = array.view(ml_dtypes.bfloat16)
+    return array[()] if kind == "scalar" else array.transpose(np.argsort(content["axes"]))
 
 
 def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:

@@ -7,8 +7,6 @@ from typing import Any
 
 from mxcore.backend import Array, backend_of, shared_backend
 
-__all__ = ["check_call", "check_pair", "in_lists"]
-
 _FLOATING = ("float16", "bfloat16", "float32", "float64")
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from mxcore.backend import Array
 
-__all__ = ["arrays_of", "by_slot", "packed", "split_master"]
-
 
 def split_master(state: Any, has_master: bool) -> tuple[Array | None, Any]:
     """The master of a weight, or None, and the state without it."""

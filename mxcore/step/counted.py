@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 
-from mxcore.step.counts import Counting, Tally
+from mxcore.step.counts import Counting, Counts, Tally
 from mxcore.step.protocol import Index
 from mxcore.watched import Watched
-
-__all__ = ["Counted"]
 
 
 class Counted:
@@ -35,7 +33,9 @@ class Counted:
 
     @_index_update_count.setter
     def _index_update_count(self, counts: MutableMapping[Index, int]) -> None:
-        self._counting.tally.assign(counts)
+        tally = self._counting.tally
+        device = next(number for number, table in tally.tables.items() if table is tally.table)
+        tally.tables[device] = tally.table = counts
 
     @property
     def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]:
@@ -60,4 +60,5 @@ class Counted:
 
     def _set_current_context(self, device_id: int) -> None:
         """Count for one device, so that several which share an optimizer do not count double."""
-        self._counting.tally.select(device_id)
+        tally = self._counting.tally
+        tally.table = tally.tables.setdefault(device_id, Counts())

@@ -8,33 +8,15 @@ are equal. Neither changes any count, so that a step may do both before it knows
 from __future__ import annotations
 
 import ctypes
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from operator import setitem
 from typing import Any
 
 from mxcore.kernel.run.calls import commit
 from mxcore.watched import Watched
 
-__all__ = ["Cohort", "Counting", "Counts", "Tally", "adopted", "count_in", "viewed"]
-
 Index = Any
-
-
-class Cells:
-    """Room for counts that compiled code can raise, side by side in memory, and never moved."""
-
-    _SIZE = 512
-
-    def __init__(self) -> None:
-        self._block, self._next = (ctypes.c_int64 * self._SIZE)(), 0
-
-    def take(self) -> tuple[Any, int]:
-        """A new cell: the array that it is in, which is freed with the last reference to it, and its place there."""
-        if self._next == self._SIZE:
-            self._block, self._next = (ctypes.c_int64 * self._SIZE)(), 0
-        self._next += 1
-        return self._block, self._next - 1
 
 
 class Cohort:
@@ -44,29 +26,22 @@ class Cohort:
     knows that they are still the same.
 
     Args:
-        cells: where counts are kept.
         count: their count.
         size: how many they are.
         fresh: whether they have no count yet; ``count`` is what they start from.
     """
 
-    __slots__ = ("cells", "place", "size", "start")
+    __slots__ = ("cell", "size", "start")
 
-    def __init__(self, cells: Cells, count: int, size: int, *, fresh: bool = False) -> None:
-        self.cells, self.place = cells.take()
-        self.cells[self.place] = count
+    def __init__(self, count: int, size: int, *, fresh: bool = False) -> None:
+        self.cell = ctypes.c_int64(count)  # compiled code raises it where it lies
         self.size = size
         self.start = count if fresh else None
 
     @property
-    def address(self) -> int:
-        """Where the count is, for compiled code."""
-        return ctypes.addressof(self.cells) + 8 * self.place
-
-    @property
     def count(self) -> int:
         """The count of each member."""
-        return int(self.cells[self.place])
+        return self.cell.value
 
     @property
     def standing(self) -> tuple[int, bool]:
@@ -76,7 +51,7 @@ class Cohort:
     @property
     def fresh(self) -> bool:
         """Whether no update of these parameters has been counted yet."""
-        return bool(self.cells[self.place] == self.start)
+        return self.cell.value == self.start
 
 
 class Counts(MutableMapping[Index, int]):
@@ -84,11 +59,7 @@ class Counts(MutableMapping[Index, int]):
 
     def __init__(self, counts: Mapping[Index, int] | None = None) -> None:
         self._cohorts: dict[Index, Cohort] = {}
-        self._cells = Cells()
         self.update(counts or {})
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Counts, (dict(self),)
 
     def cohorts_of(self, indices: Sequence[Index], begin: int) -> list[Cohort]:
         """The cohort of each of these parameters, none of which has a member elsewhere.
@@ -102,9 +73,9 @@ class Counts(MutableMapping[Index, int]):
             members.setdefault(self._cohorts.get(index), []).append(index)
         for cohort, some in members.items():
             if cohort is None:
-                self._move(some, Cohort(self._cells, begin, len(some), fresh=True))
+                self._move(some, begin, fresh=True)
             elif cohort.size > len(some):
-                self._move(some, Cohort(self._cells, cohort.count, len(some), fresh=cohort.fresh), {cohort: len(some)})
+                self._move(some, cohort.count, fresh=cohort.fresh)
         if len(members) > 1 and self.covered_by(indices):
             self._join(indices)
         return [self._cohorts[index] for index in indices]
@@ -119,13 +90,14 @@ class Counts(MutableMapping[Index, int]):
         for index in indices:
             equal.setdefault(self._cohorts[index].standing, []).append(index)
         for (count, fresh), some in equal.items():
-            former = {self._cohorts[index]: self._cohorts[index].size for index in some}
-            if len(former) > 1:
-                self._move(some, Cohort(self._cells, count, len(some), fresh=fresh), former)
+            if len({self._cohorts[index] for index in some}) > 1:
+                self._move(some, count, fresh=fresh)
 
-    def _move(self, indices: Iterable[Index], cohort: Cohort, left: Mapping[Cohort, int] | None = None) -> None:
-        """Let parameters join a cohort, and so many leave others: in one go, as an interrupt would leave half of it."""
-        sizes = [(setattr, former, "size", former.size - count) for former, count in (left or {}).items()]
+    def _move(self, indices: Sequence[Index], count: int, *, fresh: bool = False) -> None:
+        """Let parameters leave their cohorts for one of their own: in one go, or an interrupt leaves half of it."""
+        left = Counter(self._cohorts[index] for index in indices if index in self._cohorts)
+        sizes = [(setattr, former, "size", former.size - leaving) for former, leaving in left.items()]
+        cohort = Cohort(count, len(indices), fresh=fresh)
         commit([(self._cohorts.update, dict.fromkeys(indices, cohort)), *sizes])
 
     def _remove(self, index: Index) -> None:
@@ -135,8 +107,7 @@ class Counts(MutableMapping[Index, int]):
     def forget_fresh(self, indices: Iterable[Index]) -> None:
         """Let go of those of these parameters that have no count: their first update has failed."""
         for index in indices:
-            cohort = self._cohorts.get(index)
-            if cohort is not None and cohort.fresh:
+            if index in self._cohorts and self._cohorts[index].fresh:
                 self._remove(index)
 
     # --- the dict ----------------------------------------------------------------------------------------------------
@@ -147,17 +118,12 @@ class Counts(MutableMapping[Index, int]):
             raise KeyError(index)
         return cohort.count
 
-    def get(self, index: Index, default: Any = None) -> Any:
-        """The count of a parameter, or ``default`` where it has none."""
-        cohort = self._cohorts.get(index)
-        return default if cohort is None or cohort.fresh else cohort.count
-
     def __setitem__(self, index: Index, count: int) -> None:
         cohort = self._cohorts.get(index)
         if cohort is not None and cohort.size == 1:
-            commit([(setattr, cohort, "start", None), (setitem, cohort.cells, cohort.place, count)])
+            commit([(setattr, cohort, "start", None), (setattr, cohort.cell, "value", count)])
         else:
-            self._move([index], Cohort(self._cells, count, 1), {} if cohort is None else {cohort: 1})
+            self._move([index], count)
 
     def __delitem__(self, index: Index) -> None:
         self[index]  # a KeyError, where there is no count
@@ -186,21 +152,6 @@ class Tally:
         self.highest = ctypes.c_int64(begin)
         self.host_numbers: Watched[Index, dict[str, float]] = Watched()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "highest": self.highest.value}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, highest=ctypes.c_int64(state["highest"]))
-
-    def select(self, device: int) -> None:
-        """Count for a device of that number from now on."""
-        self.table = self.tables.setdefault(device, Counts())
-
-    def assign(self, table: MutableMapping[Index, int]) -> None:
-        """Count in another mapping from now on, for the present device."""
-        device = next(number for number, one in self.tables.items() if one is self.table)
-        self.tables[device] = self.table = table
-
     @contextmanager
     def taken_back_on_failure(self) -> Iterator[None]:
         """Take back what has been counted in the block, if it fails."""
@@ -212,11 +163,6 @@ class Tally:
             table.update(before)
             self.highest.value = highest
             raise
-
-    def forget_fresh(self, indices: Iterable[Index]) -> None:
-        """Let go of those of these parameters that have not been counted."""
-        if isinstance(self.table, Counts):
-            self.table.forget_fresh(indices)
 
 
 class Counting:
@@ -234,12 +180,11 @@ class Counting:
 
 def adopted(optimizer: Any) -> Tally:
     """The tally of a new updater: the optimizer's own for the first one, and then a new one for each."""
-    counting = getattr(optimizer, "_counting", None)
+    counting: Counting | None = getattr(optimizer, "_counting", None)
     if counting is None or counting.owned:
         return Tally(getattr(optimizer, "begin_num_update", 0))
     counting.owned = True
-    tally: Tally = counting.tally
-    return tally
+    return counting.tally
 
 
 def count_in(optimizer: Any, tally: Tally) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 from mxcore.backend import Backend
 from mxcore.kernel import Member, Plan, Program, in_use, plan_of
 
-__all__ = ["Plans", "grouped"]
-
 _LIMIT = 256
 
 

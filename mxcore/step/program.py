@@ -13,8 +13,6 @@ from mxcore.kernel.rule.program import keywords
 from mxcore.step.protocol import Stepped
 from mxcore.step.traits import traits_of
 
-__all__ = ["Settings", "program_of"]
-
 _STATIC = (bool, str, type(None))
 _COUNTED = ("lr", "wd", "t", "num_update")
 _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
@@ -81,13 +79,10 @@ class Settings:
         self.numbers = {name: value for name, value in values.items() if name not in self.static}
 
     def hold(self, optimizer: Stepped) -> bool:
-        """Whether they are those of the optimizer still."""
-        version = optimizer._settings_version
-        if version.number == self.seen and self.declared:
-            return True
+        """Whether they are those of the optimizer still, after an assignment."""
         if self._values_of(optimizer) != self._values:
             return False
-        self.seen = version.number
+        self.seen = optimizer._settings_version.number
         return True
 
     def same_program(self, other: Settings) -> bool:

@@ -10,8 +10,6 @@ from mxcore.kernel import Decay, Slot
 from mxcore.step.counts import Tally
 from mxcore.watched import Version, Watched
 
-__all__ = ["Index", "Run", "Stepped", "Updatable", "Worker"]
-
 Index: TypeAlias = int | str
 """What identifies a parameter."""
 
@@ -79,20 +77,8 @@ class Updatable(Stepped, Protocol):
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate."""
 
-    @property
-    def _index_update_count(self) -> MutableMapping[Index, int]: ...
-
-    def set_lr_mult(self, args_lr_mult: Mapping[Any, float]) -> None:
-        """Set factors of the learning rate, by index or name."""
-
-    def create_state(self, index: Index, weight: Array) -> Any:
-        """The state of a parameter before its first update, without a master."""
-
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update."""
-
-    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        """Update a weight and its state in place, without a master, or lists of them."""
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight and its state in place, or lists of them."""

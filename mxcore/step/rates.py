@@ -9,8 +9,6 @@ import numpy as np
 
 from mxcore.lr_scheduler import LRScheduler
 
-__all__ = ["Rates"]
-
 _AHEAD = 256
 _IMMUTABLE = (bool, int, float, complex, str, bytes, type(None))
 
@@ -23,16 +21,10 @@ class Rates:
     """
 
     def __init__(self) -> None:
-        self._forget()
-
-    def _forget(self) -> None:
         self._scheduler: Any = None
         self._rate: Any = None
         self._attributes: Mapping[str, Any] = {}
         self._first, self._rates = 0, list[float]()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Rates, ()
 
     def ask(self, scheduler: Any, update: int) -> float:
         """The learning rate of an update, before multipliers."""
@@ -40,9 +32,9 @@ class Rates:
         known = scheduler is self._scheduler and 0 <= place < len(self._rates)
         if known and vars(scheduler) == self._attributes and type(scheduler).rate is self._rate:
             return self._rates[place]
-        self._forget()
         if not _is_pure(scheduler):
             return float(scheduler(update))
+        self._rates = []  # until they are those of what is noted next
         self._scheduler, self._attributes, self._first = scheduler, dict(vars(scheduler)), update
         self._rate = type(scheduler).rate
         self._rates = scheduler(np.arange(update, update + _AHEAD)).tolist()

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from mxcore.backend import Array
 from mxcore.step.codec import arrays_of, split_master
 from mxcore.watched import Version
 
-__all__ = ["StateReader", "States"]
-
-States = Sequence[Any] | Mapping[Any, Any]
+Arrays: TypeAlias = list[Array]
+States: TypeAlias = Sequence[Any] | Mapping[Any, Any]
 _missing = object()
 
 

@@ -26,18 +26,21 @@ at all or with some argument, each with the reason; and for an optimizer ``eleme
 
 from __future__ import annotations
 
-from mxcore.testing.check import CHECKS, Broken, Check, NotRun
-from mxcore.testing.run import (
-    Case,
-    Outcome,
-    Report,
-    cases,
-    check_initializer,
-    check_lr_scheduler,
-    check_optimizer,
-    check_package,
-    parametrize_with_checks,
-)
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mxcore.testing.check import CHECKS, Broken, Check, NotRun
+    from mxcore.testing.run import (
+        Case,
+        Outcome,
+        Report,
+        cases,
+        check_initializer,
+        check_lr_scheduler,
+        check_optimizer,
+        check_package,
+        parametrize_with_checks,
+    )
 
 __all__ = [
     "CHECKS",
@@ -54,3 +57,20 @@ __all__ = [
     "check_package",
     "parametrize_with_checks",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported by its first use.
+
+    Every run of pytest and every ``mxcore --help`` imports this package, and the checks take longer than the core.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mxcore.testing import check, run
+
+    return getattr(run if hasattr(run, name) else check, name)
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not."""
+    return sorted({*globals(), *__all__})

@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     """Add the checks that were asked for to what was collected."""
     if names := config.getoption("--mxcore-check"):
         from mxcore.catalogue import PluginError
-        from mxcore.commands.check import targets
+        from mxcore.testing.command import targets
         from mxcore.testing.run import cases
 
         try:

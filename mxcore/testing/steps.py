@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 import mxcore as mx
-from mxcore.optimizer import Updater
+from mxcore.optimizer import Optimizer, Updater
 from mxcore.state import map_arrays
 from mxcore.testing.subject import Subject
 
@@ -40,7 +40,7 @@ def gradients(step: int, dtype: Any = "float64") -> list[Array]:
     return found
 
 
-def start(subject: Subject, **settings: Any) -> Updater:
+def start(subject: Subject, **settings: Any) -> Updater[Optimizer]:
     """An updater of named parameters, from a fixed seed, with a rate that is seen within a few steps."""
     mx.random.seed(1)
     given = {"learning_rate": 0.05, **subject.settings, "param_idx2name": dict(NAMES), **settings}

@@ -122,6 +122,7 @@ from pathlib import Path
 
 def tell(app, error):
     plugins = [name for name in sys.modules if name.startswith(("mxcore_", "loud_"))]
+    plugins = [name for name in plugins if name.partition(".")[0] not in ("mxcore_sphinx", "mxcore_plot")]
     Path(app.outdir, "imported.txt").write_text(" ".join(plugins))
 
 def setup(app):

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
-import mxcore as mx
 from mxcore.testing import parametrize_with_checks
 
+from {{ cookiecutter.__package }} import {{ cookiecutter.__class }}
 
-@parametrize_with_checks(mx.{{ cookiecutter.kind }}.{{ cookiecutter.__class }})
+
+@parametrize_with_checks({{ cookiecutter.__class }})
 def test_conformance(check: Callable[[], None]) -> None:
     check()

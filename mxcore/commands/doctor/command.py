@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import attrs
 import click
 
 from mxcore import get_num_threads
 from mxcore.commands.doctor.processes import Answer, answers
-from mxcore.commands.doctor.report import Report, tasks
+from mxcore.commands.doctor.report import report, tasks
 from mxcore.commands.tables import print_table
-
-__all__ = ["doctor"]
 
 
 @click.command()
@@ -37,12 +35,12 @@ def doctor(context: click.Context, no_import: bool, timeout: float, as_json: boo
     broken, offered twice or made for another core, a kernel that does not work, a switch that is none. What is absent
     or switched off is no fault.
     """
-    report = Report.of({} if no_import else _tried(timeout))
+    found = report({} if no_import else _tried(timeout))
     if as_json:
-        click.echo(json.dumps(attrs.asdict(report), indent=1))
+        click.echo(json.dumps(found, indent=1))
     else:
-        _print(report)
-    context.exit(int(bool(report.problems)))
+        _print(found)
+    context.exit(int(bool(found["problems"])))
 
 
 def _tried(timeout: float) -> dict[str, Answer]:
@@ -64,33 +62,29 @@ def _tried(timeout: float) -> dict[str, Answer]:
     return found
 
 
-def _print(report: Report) -> None:
-    print_table(("",) * 3, _environment(report))
-    if report.plugins:
+def _print(found: Mapping[str, Any]) -> None:
+    print_table(("",) * 3, _environment(found))
+    if found["plugins"]:
         click.echo()
         columns = ("name", "kind", "distribution", "version", "status", "cause")
-        rows = ([str(plugin[key]) for key in (*columns[:-1], "reason")] for plugin in report.plugins)
+        rows = ([str(plugin[key]) for key in (*columns[:-1], "reason")] for plugin in found["plugins"])
         print_table(columns, rows)
-    click.echo()
-    click.echo(_conclusion(report))
+    if found["problems"]:
+        click.echo("\n".join(["\nTo be done:", *(f"* {problem}" for problem in found["problems"])]))
+    else:
+        click.echo(f"\n{len(found['plugins'])} plugins, and nothing to be done.")
 
 
-def _environment(report: Report) -> Iterator[tuple[str, str, str]]:
-    yield "python", report.python["version"], report.python["executable"]
-    yield "mxcore", report.core["version"], report.core["folder"]
-    kernel = report.kernel
+def _environment(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    yield "python", found["python"]["version"], found["python"]["executable"]
+    yield "mxcore", found["core"]["version"], found["core"]["folder"]
+    kernel = found["kernel"]
     status = "" if kernel["status"] == "ok" else f"{kernel['status']}; "
     threads = f"{kernel['threads']} thread{'s' * (kernel['threads'] != 1)}"
     yield "kernel", kernel["name"], f"{status}{kernel['reason']}; {threads}"
-    for backend in report.backends:
+    for backend in found["backends"]:
         yield backend["name"], backend["status"], backend["reason"]
-    for hook, plugins in report.hooks.items():
+    for hook, plugins in found["hooks"].items():
         yield hook, "hook", ", ".join(plugins)
-    for switch in report.switches:
+    for switch in found["switches"]:
         yield switch["name"], switch["value"], switch["reason"]
-
-
-def _conclusion(report: Report) -> str:
-    if not report.problems:
-        return f"{len(report.plugins)} plugins, and nothing to be done."
-    return "\n".join(["To be done:", *(f"* {problem}" for problem in report.problems)])

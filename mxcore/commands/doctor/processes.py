@@ -16,13 +16,11 @@ from typing import Any
 
 import attrs
 
-__all__ = ["Answer", "Task", "answers"]
-
 # The paths of this process come first, so that both find the same; then what runs there is a module like any other.
 _PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
-from mxcore.commands.doctor.child import main
+from mxcore.commands.doctor.examine import main
 main(*sys.argv[2:])
 """
 _GRACE = 5.0  # for starting Python, and for a process to say where it hangs
@@ -66,37 +64,28 @@ def answers(tasks: Sequence[Task], timeout: float, at_once: int) -> Iterator[tup
     finally:  # also when whoever reads this stops
         for process in running:
             process.kill()
+            process.wait()
             process.answer()
 
 
-class _Process:
+class _Process(subprocess.Popen[bytes]):
     def __init__(self, task: Task, timeout: float) -> None:
         self.task, self.timeout = task, timeout
         # Files and no pipes: a pipe stays open for as long as what the process itself has started.
-        self.output, self.errors = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - until read
+        self.output, self.complaints = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - until read
         arguments = [json.dumps(sys.path), task.function, json.dumps(task.argument), str(timeout)]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=self.errors,
-        )
+        command = [sys.executable, "-c", _PROGRAM, *arguments]
+        super().__init__(command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.complaints)
         self.deadline = time.monotonic() + timeout + _GRACE
 
     def is_over(self) -> bool:
         if time.monotonic() > self.deadline:
             self.kill()
-        return self.process.poll() is not None
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+        return self.poll() is not None
 
     def answer(self) -> Answer:
-        printed, errors = self._read(self.output), self._read(self.errors)
-        if printed:
-            return Answer(*json.loads(printed))
-        return Answer(failure=self._failure(errors))
+        printed, errors = self._read(self.output), self._read(self.complaints)
+        return Answer(*json.loads(printed)) if printed else Answer(failure=self._failure(errors))
 
     def _read(self, file: Any) -> str:
         with file:
@@ -104,7 +93,7 @@ class _Process:
             return str(file.read().decode("utf-8", "replace"))
 
     def _failure(self, errors: str) -> str:
-        status, where = self.process.returncode, _where(errors)
+        status, where = self.returncode, _where(errors)
         if time.monotonic() > self.deadline or "Timeout (" in errors:
             return f"importing it does not end within {self.timeout:g} s{where}"
         if status < 0:

@@ -7,7 +7,7 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from mxcore.backend import LIBRARIES
 from mxcore.catalogue.record import CORE
 from mxcore.commands.doctor.processes import Answer, Task
 from mxcore.native.threads import threads_of
-
-__all__ = ["Report", "tasks"]
 
 SWITCHES = ("MXCORE_BLOCK", "MXCORE_KERNEL", "MXCORE_PLUGINS", "MXCORE_PREFER", "MXCORE_STRICT_PLUGINS")
 _LISTS = {"MXCORE_BLOCK", "MXCORE_PLUGINS", "MXCORE_PREFER"}
@@ -47,73 +45,60 @@ def _key(record: catalogue.Record) -> str:
     return f"{record.kind} {record.target} of {record.distribution}"
 
 
-@attrs.frozen
-class Report:
-    """What there is; each part is a dict that is fit for JSON."""
+def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
+    """What there is in this environment, fit for JSON, and under ``problems`` what needs somebody to do something.
 
-    python: dict[str, Any]
-    core: dict[str, Any]
-    kernel: dict[str, Any]
-    backends: list[dict[str, Any]]
-    plugins: list[dict[str, Any]]
-    hooks: dict[str, list[str]]
-    switches: list[dict[str, Any]]
-    problems: list[str]
-    """What needs somebody to do something, each in a sentence that says what."""
-
-    @classmethod
-    def of(cls, tried: Mapping[str, Answer]) -> Report:
-        """The report on this environment.
-
-        Args:
-            tried: the answers to :func:`tasks`, by label; what has none is described from metadata.
-        """
-        records = _plugins()
-        kernel = _kernel(tried.get("kernel"))
-        backends = [_backend(name, tried.get(name)) for name in LIBRARIES]
-        plugins = [_plugin(record, tried.get(_key(record))) for record in records]
-        switches = [_switch(name, records) for name in sorted(os.environ) if name.startswith("MXCORE_")]
-        problems = [part.pop("problem", "") for part in (kernel, *backends, *plugins, *switches)]
-        faults = [catalogue.fault(record, records) for record in records if record.status != "blocked"]
-        return cls(
-            python={"version": platform.python_version(), "executable": sys.executable},
-            core={"version": version.__version__, "folder": str(Path(version.__file__).parent)},
-            kernel=kernel,
-            backends=backends,
-            plugins=plugins,
-            hooks=_hooks(plugins),
-            switches=switches,
-            problems=[*dict.fromkeys(filter(None, [*problems, *map(str, filter(None, faults))]))],
-        )
+    Args:
+        tried: the answers to :func:`tasks`, by label; what has none is described from metadata.
+    """
+    records = _plugins()
+    kernel = _kernel(tried.get("kernel"))
+    backends = [_backend(name, tried.get(name)) for name in LIBRARIES]
+    plugins = [_plugin(record, tried.get(_key(record))) for record in records]
+    switches = [_switch(name, records) for name in sorted(os.environ) if name.startswith("MXCORE_")]
+    problems = [part.pop("problem", None) for part in (kernel, *backends, *plugins, *switches)]
+    faults = [catalogue.fault(record, records) for record in records if record.status != "blocked"]
+    return {
+        "python": {"version": platform.python_version(), "executable": sys.executable},
+        "core": {"version": version.__version__, "folder": str(Path(version.__file__).parent)},
+        "kernel": kernel,
+        "backends": backends,
+        "plugins": plugins,
+        "hooks": _hooks(plugins),
+        "switches": switches,
+        "problems": [*dict.fromkeys(str(problem) for problem in [*problems, *faults] if problem)],
+    }
 
 
 def _kernel(answer: Answer | None) -> dict[str, Any]:
-    if answer is None:
+    if answer:
+        advice = "there is no kernel: {reason}. MXCORE_KERNEL=numpy needs nothing but NumPy"
+        found = {"name": "none", **_outcome(answer, advice.format)}
+    else:
         name = os.environ.get("MXCORE_KERNEL") or ("llvm" if importlib.util.find_spec("llvmlite") else "numpy")
-        return {"name": name, "status": "not tried", "reason": "", "threads": threads_of(name)}
-    found = answer.value or {"name": "none", "status": "broken", "reason": answer.failure}
-    if found["status"] == "broken":
-        found["problem"] = f"there is no kernel: {found['reason']}. MXCORE_KERNEL=numpy needs nothing but NumPy"
+        found = {"name": name, "status": "not tried", "reason": ""}
     return {**found, "threads": threads_of(found["name"])}
 
 
 def _backend(name: str, answer: Answer | None) -> dict[str, Any]:
-    if answer is None:
-        is_there = importlib.util.find_spec(name)
-        status, reason = ("not tried", "it is installed") if is_there else ("unavailable", "it is not installed")
-        return {"name": name, "status": status, "reason": reason}
-    found = answer.value or {"status": "broken", "reason": answer.failure}
-    problem = f"{name} is installed but broken: {found['reason']}. Install it again, or uninstall it"
-    return {"name": name, **found, **({"problem": problem} if found["status"] == "broken" else {})}
+    if answer:
+        advice = f"{name} is installed but broken: {{reason}}. Install it again, or uninstall it"
+        return {"name": name, **_outcome(answer, advice.format)}
+    is_there = importlib.util.find_spec(name)
+    status, reason = ("not tried", "it is installed") if is_there else ("unavailable", "it is not installed")
+    return {"name": name, "status": status, "reason": reason}
 
 
 def _plugin(record: catalogue.Record, answer: Answer | None) -> dict[str, Any]:
     """A record, with what became of importing it in the place of what its metadata say."""
-    found = answer or Answer()
-    if found.failure:
-        problem = str(catalogue.broken(record, found.failure))
-        found = attrs.evolve(found, value={"status": "broken", "reason": found.failure, "problem": problem})
-    return {**attrs.asdict(record), "hooks": [], **(found.value or {}), "seconds": found.seconds}
+    found = _outcome(answer, lambda reason: str(catalogue.broken(record, reason))) if answer else {}
+    return {**attrs.asdict(record), "hooks": [], **found, "seconds": answer and answer.seconds}
+
+
+def _outcome(answer: Answer, problem: Callable[..., str]) -> dict[str, Any]:
+    """What a task came to; if what was tried is broken, with the problem that its ``reason`` makes."""
+    found = {"status": "broken", "reason": answer.failure} if answer.failure else answer.value
+    return {"problem": problem(reason=found["reason"]), **found} if found.get("status") == "broken" else found
 
 
 def _hooks(plugins: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:

@@ -21,13 +21,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from mxcore.backend import Host
 from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import sum_of_squares
 from mxcore.kernel.rule.source import define
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.calls import Call
-
-__all__ = ["Blocked", "Column", "Scratch", "cut", "emit"]
 
 _BY_KEYWORD = ("maximum", "minimum")  # NumPy warns where the output of these is positional
 
@@ -58,6 +57,11 @@ class Blocked:
     masks: int
     repeatable: bool
     source: str
+
+    def room(self, dtype: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Column], list[Column]]:
+        """What it computes in: its blocks of numbers and those of booleans, for chunks of these shapes."""
+        numbers = [new_column(dtype, shapes) for _ in range(self.scratch)]
+        return numbers, [new_column(np.bool_, shapes) for _ in range(self.masks)]
 
 
 def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
@@ -104,7 +108,7 @@ def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype
     return {"measure": _measure, "dtype": dtype, "bits": np.dtype(f"i{dtype.itemsize}"), **known, **values}
 
 
-def _measure(sums: npt.NDArray[np.float64], number: int, x: npt.NDArray[Any]) -> None:
+def _measure(sums: npt.NDArray[np.float64], number: int, x: Host) -> None:
     """Take a sum of squares. It is Python, which the calls of a stage that writes nothing of the program's may be."""
     sums[number] = sum_of_squares(x.reshape(-1))
 
@@ -287,25 +291,9 @@ def _is_zero(node: Node) -> bool:
     return node.op == "constant" and _constant(node) == "0.0"
 
 
-class Scratch:
-    """The blocks that a stage computes in.
-
-    Args:
-        stage: the compiled stage.
-        dtype: the type of the arrays.
-        size: the elements of the longest chunk.
-    """
-
-    def __init__(self, stage: Blocked, dtype: npt.DTypeLike, size: int) -> None:
-        self.numbers = [np.empty(size, dtype) for _ in range(stage.scratch)]
-        self.masks = [np.empty(size, np.bool_) for _ in range(stage.masks)]
-
-    def columns(self, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Column], list[Column]]:
-        """The blocks, and those of booleans, for chunks of these shapes."""
-        return [cut(block, shapes) for block in self.numbers], [cut(block, shapes) for block in self.masks]
-
-
-def cut(block: npt.NDArray[Any], shapes: Sequence[tuple[int, ...]]) -> Column:
-    """The beginning of a block in each of these shapes."""
-    pieces = {shape: block[: math.prod(shape)].reshape(shape) for shape in dict.fromkeys(shapes)}
+def new_column(dtype: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> Column:
+    """One new block for chunks of these shapes, each of which has its beginning."""
+    sizes = {shape: math.prod(shape) for shape in dict.fromkeys(shapes)}
+    block = np.empty(max(sizes.values(), default=0), dtype)
+    pieces = {shape: block[:size].reshape(shape) for shape, size in sizes.items()}
     return [pieces[shape] for shape in shapes]

@@ -8,49 +8,18 @@ becomes 0, and every emitter gives the same bits. The text uses nothing of CUDA 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import numpy as np
+from typing import Literal
 
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import LANES
 from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.native.files import filled
 from mxcore.random import philox_cuda
 from mxcore.random.distributions import DISTRIBUTIONS
 
-__all__ = ["emit", "norms"]
-
-_TYPES = {"float32": ("float", "f"), "float64": ("double", "")}
-# Half precision by its bits: CUDA's own conversions are in headers that not every installation of CuPy finds.
-_HALF = {
-    "float16": """\
-__device__ float widen(unsigned short half) {
-  const unsigned int sign = (half & 0x8000u) << 16, rest = (half & 0x7fffu) << 13;
-  if (rest >= 0x0f800000u) return __uint_as_float(sign | rest | 0x7f800000u);  // infinite, or not a number
-  return __uint_as_float(sign | __float_as_uint(__uint_as_float(rest) * 5192296858534828e18f));  // 2^112
-}
-__device__ unsigned short narrow(float x) {
-  const unsigned int bits = __float_as_uint(x), sign = bits >> 16 & 0x8000u, rest = bits & 0x7fffffffu;
-  if (rest > 0x7f800000u) return sign | 0x7e00u;  // not a number
-  if (rest >= 0x477ff000u) return sign | 0x7c00u;  // what is nearer to 65536 than to 65504 is infinite
-  if (rest < 0x38800000u)  // subnormal: 0.5 has its last place at 2^-24, to which the sum is rounded
-    return sign | (__float_as_uint(__uint_as_float(rest) + 0.5f) - 0x3f000000u);
-  return sign | (rest - 0x38000000u + 0xfffu + (rest >> 13 & 1u)) >> 13;  // to nearest, ties to even
-}
-""",
-    "bfloat16": """\
-__device__ float widen(unsigned short half) { return __uint_as_float((unsigned int)half << 16); }
-__device__ unsigned short narrow(float x) {
-  const unsigned int bits = __float_as_uint(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return bits >> 16 | 0x40u;  // not a number
-  return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;  // to nearest, ties to even
-}
-""",
-}
-_OPERATORS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">",
-    "greater_equal": ">=", "equal": "==", "not_equal": "!=", "logical_and": "&&", "logical_or": "||",
-}  # fmt: skip
-_FUNCTIONS = {"sqrt": "sqrt", "exp": "exp", "log": "log", "tanh": "tanh", "abs": "fabs", "power": "pow"}
+_TYPES: dict[str, Literal["f32", "f64"]] = {"float32": "f32", "float64": "f64"}
+_C_NAMES = {"abs": "fabs", "power": "pow"}  # where they are others than NumPy's
+_OWN = ("sign", "maximum", "minimum")  # functions of stage.cu
 
 
 def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None, name: str = "kernel") -> str:
@@ -67,32 +36,7 @@ def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None, name
         half: the dtype of gradients and weights whose master is float32, or None.
         name: what the kernel is called.
     """
-    return "\n".join(_Emitter(traced, stage, dtype, half).lines(name)) + "\n"
-
-
-_NORMS = """\
-// partials[chunk, norm]: the lanes, one after the other. A thread for each.
-extern "C" __global__ void add_lanes(const double* __restrict__ lanes, double* __restrict__ partials,
-    long long count) {{
-  const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (i >= count) return;
-  double sum = 0;
-  for (int lane = 0; lane < {lanes}; ++lane) sum += lanes[i * {lanes} + lane];
-  partials[i] = sum;
-}}
-
-// norms[tensor, norm], of norms first <= norm < last: the chunks, one after the other. A thread for each tensor.
-extern "C" __global__ void add_chunks(const double* __restrict__ partials, const long long* __restrict__ starts,
-    {type}* __restrict__ norms, long long tensors, long long width, long long first, long long last) {{
-  const long long tensor = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  if (tensor >= tensors) return;
-  for (long long norm = first; norm < last; ++norm) {{
-    double sum = 0;
-    for (long long chunk = starts[tensor]; chunk < starts[tensor + 1]; ++chunk) sum += partials[chunk * width + norm];
-    norms[tensor * width + norm] = ({type})sqrt(sum);
-  }}
-}}
-"""
+    return _Emitter(traced, stage, _TYPES[dtype], half).source(name)
 
 
 def norms(dtype: str) -> str:
@@ -100,49 +44,47 @@ def norms(dtype: str) -> str:
 
     ``starts`` are the numbers of the first chunk of each tensor, and at the end the number of chunks.
     """
-    return _NORMS.format(type=_TYPES[dtype][0], lanes=LANES)
+    return filled("kernel/emit/norms.cu", type=philox_cuda.TYPES[_TYPES[dtype]], lanes=LANES)
 
 
 class _Emitter:
     """Writes the source of one kernel."""
 
-    def __init__(self, traced: Traced, stage: Stage, dtype: str, half: str | None) -> None:
-        self.traced, self.stage, self.half, self.dtype = traced, stage, half, np.dtype(dtype)
-        self.type, self.suffix = _TYPES[dtype]
+    def __init__(self, traced: Traced, stage: Stage, dtype: Literal["f32", "f64"], half: str | None) -> None:
+        self.traced, self.stage, self.half, self.dtype = traced, stage, half, dtype
+        self.type, self.suffix = philox_cuda.TYPES[dtype], "f" if dtype == "f32" else ""
         self.columns = [*traced.arrays, *(["half_weight"] if half else [])]
         self.names: dict[int, str] = {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
         self.names |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
-        self.normal = DISTRIBUTIONS["normal_f32" if dtype == "float32" else "normal_f64"]
+        self.normal = DISTRIBUTIONS[f"normal_{dtype}"]
 
-    def lines(self, name: str) -> Iterator[str]:
+    def source(self, name: str) -> str:
         """The whole source."""
-        if self.half:
-            yield _HALF[self.half]
-        if any(node.value == "noise" for node in self.stage.order):
-            yield philox_cuda.source(self.normal)
-        table = "const long long* __restrict__"
-        yield f'extern "C" __global__ void {name}(const unsigned long long* __restrict__ addresses, {table} chunks,'
-        yield f"    const {self.type}* __restrict__ uniforms, {table} rows, const {self.type}* __restrict__ norms,"
-        yield "    double* __restrict__ lanes, const unsigned long long* __restrict__ keys) {"
-        yield "  const long long tensor = chunks[3 * blockIdx.x];"
-        yield "  const long long from = chunks[3 * blockIdx.x + 1], to = chunks[3 * blockIdx.x + 2];"
+        half = filled(f"kernel/emit/{self.half}.cu") if self.half else ""
+        noisy = any(node.value == "noise" for node in self.stage.order)
+        kernel = filled(
+            "kernel/emit/stage.cu", name=name, type=self.type, given=self._given(), body=self._body(), sums=self._sums()
+        )
+        return half + (philox_cuda.source(self.normal) if noisy else "") + kernel
+
+    def _given(self) -> Iterator[str]:
+        """The numbers of a chunk, its arrays, and where its sums are taken."""
+        shared, width = self.traced.shared, len(self.traced.uniforms) - self.traced.shared
         for number in range(len(self.traced.uniforms)):
-            row = f"rows[tensor] * {len(self.traced.uniforms) - self.traced.shared} + " * (number >= self.traced.shared)
-            yield f"  const {self.type} u{number} = uniforms[{row}{number}];"
+            row = f"rows[tensor] * {width} + " * (number >= shared)
+            yield f"const {self.type} u{number} = uniforms[{row}{number}];"
         for number in range(len(self.traced.norms)):
-            yield f"  const {self.type} g{number} = norms[tensor * {len(self.traced.norms)} + {number}];"
+            yield f"const {self.type} g{number} = norms[tensor * {len(self.traced.norms)} + {number}];"
         for column, array in enumerate(self.columns):
             stored = self._stored(array)
-            yield f"  {stored}* a{column} = ({stored}*)addresses[tensor * {len(self.columns)} + {column}];"
+            yield f"{stored}* a{column} = ({stored}*)addresses[tensor * {len(self.columns)} + {column}];"
         for number in self.stage.norms:
-            yield f"  double lane{number} = 0;"
-        yield "  for (long long i = from + threadIdx.x; i < to; i += blockDim.x) {"
-        yield from (f"    {line}" for line in self._body())
-        yield "  }"
+            yield f"double lane{number} = 0;"
+
+    def _sums(self) -> Iterator[str]:
         for number in self.stage.norms:
             place = f"(blockIdx.x * {len(self.traced.norms)}ll + {number}) * {LANES} + threadIdx.x"
-            yield f"  lanes[{place}] = lane{number};"
-        yield "}"
+            yield f"lanes[{place}] = lane{number};"
 
     def _stored(self, array: str) -> str:
         return "unsigned short" if self.half and array in ("grad", "half_weight") else self.type
@@ -165,54 +107,24 @@ class _Emitter:
 
     def _load(self, node: Node) -> str:
         if node.value == "noise":
-            zero, one = f"0.0{self.suffix}", f"1.0{self.suffix}"
+            zero, one = (philox_cuda.constant(value, self.dtype) for value in (0, 1))
             return f"{self.normal.name}(i, keys[2 * tensor], keys[2 * tensor + 1], {zero}, {one})"
         array = str(node.value)
         element = f"a{self.columns.index(array)}[i]"
         return element if self._stored(array) == self.type else f"widen({element})"
 
     def _operand(self, node: Node) -> str:
-        return self._constant(float(node.value or 0)) if node.op == "constant" else self.names[node.number]
-
-    def _constant(self, value: float) -> str:
-        """A number, rounded to the type of the arrays, with digits enough to come back as it is."""
-        with np.errstate(over="ignore"):
-            rounded = self.dtype.type(value)
-        if np.isfinite(rounded):
-            return f"{float(rounded)!r}{self.suffix}"
-        single = self.dtype == np.float32
-        bits = int(rounded.view(np.uint32 if single else np.uint64))
-        return f"__uint_as_float({bits}u)" if single else f"__longlong_as_double((long long){bits}ull)"
+        if node.op == "constant":
+            return philox_cuda.constant(float(node.value or 0), self.dtype)
+        return self.names[node.number]
 
     def _expression(self, node: Node) -> str:
         args = [self._operand(argument) for argument in node.args]
-        if node.op in _OPERATORS:
-            truths = node.op in ("logical_and", "logical_or")
-            left, right = (self._truth(node.args[at], args[at]) if truths else args[at] for at in (0, 1))
-            return f"{left} {_OPERATORS[node.op]} {right}"
-        if node.op in _FUNCTIONS:
-            return f"{_FUNCTIONS[node.op]}{self.suffix}({', '.join(args)})"
-        return str(getattr(self, f"_{node.op}")(node, args))
-
-    def _truth(self, node: Node, name: str) -> str:
-        return name if node.kind == "mask" else f"({name} != 0)"
-
-    def _negative(self, _: Node, args: list[str]) -> str:
-        return f"-{args[0]}"
-
-    def _logical_not(self, node: Node, args: list[str]) -> str:
-        return f"!{self._truth(node.args[0], args[0])}"
-
-    def _where(self, node: Node, args: list[str]) -> str:
-        return f"{self._truth(node.args[0], args[0])} ? {args[1]} : {args[2]}"
-
-    def _sign(self, _: Node, args: list[str]) -> str:
-        one, none = f"1.0{self.suffix}", f"0.0{self.suffix}"
-        return f"{args[0]} > 0 ? {one} : {args[0]} < 0 ? -{one} : {args[0]} == 0 ? {none} : {args[0]}"
-
-    def _maximum(self, node: Node, args: list[str]) -> str:
-        """The greater one; not a number, if either is none."""
-        better = ">=" if node.op == "maximum" else "<="
-        return f"{args[0]} {better} {args[1]} || {args[0]} != {args[0]} ? {args[0]} : {args[1]}"
-
-    _minimum = _maximum
+        if node.op in philox_cuda.OPERATORS:
+            return f"{args[0]} {philox_cuda.OPERATORS[node.op]} {args[1]}"
+        if node.op == "where":
+            return f"{args[0]} ? {args[1]} : {args[2]}"
+        if node.op in ("negative", "logical_not"):
+            return f"{'-' if node.op == 'negative' else '!'}{args[0]}"
+        function = node.op if node.op in _OWN else f"{_C_NAMES.get(node.op, node.op)}{self.suffix}"
+        return f"{function}({', '.join(args)})"

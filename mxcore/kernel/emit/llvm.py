@@ -1,22 +1,22 @@
 """Emit the stages of a traced rule as LLVM IR.
 
 One function runs a stage over chunks of many tensors. Loads and stores carry alias scopes, one for each array of the
-rule: LLVM's own run-time check gives up at so many arrays, and without either it would not vectorise.
+rule: LLVM's own run-time check gives up at so many arrays, and without either it would not vectorise. There is no
+fast-math, and no multiplication is fused with an addition, so that every emitter gives the same bits.
 """
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from typing import Literal
 
-from mxcore.kernel.emit.llvm_operations import HALF, Operations, narrow, widen
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import CHUNK, LANES
 from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.native.files import filled
 from mxcore.random import philox_llvm
 from mxcore.random.distributions import DISTRIBUTIONS
-
-__all__ = ["RUN_ALL", "RUN_SOME", "TABLES", "emit"]
 
 RUN_SOME = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 """``run_some(tables, first, last)``: see :func:`emit`."""
@@ -26,6 +26,19 @@ RUN_ALL = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 To hand over one argument in place of three takes 0.3 µs less."""
 TABLES = ("addresses", "chunks", "uniforms", "rows", "norms", "partials", "keys")
 """What the pointers in ``tables`` point to, in this order. The number of chunks stands after them."""
+
+_TYPES: dict[str, tuple[str, int, Literal["f32", "f64"]]] = {
+    "float32": ("float", 4, "f32"),
+    "float64": ("double", 8, "f64"),
+}
+_HALF = {"float16": "half", "bfloat16": "i16"}
+_OWN = ("sign", "maximum", "minimum")  # functions of stage.ll
+_INTRINSICS = {"abs": "fabs", "power": "pow"}  # by other names than NumPy's
+# Those of truth values, with one bit in place of each.
+_TRUTHS = {
+    "logical_and": "and i1 {0}, {1}", "logical_or": "or i1 {0}, {1}", "logical_not": "xor i1 {0}, true",
+    "where": "select i1 {0}, {type} {1}, {type} {2}",
+}  # fmt: skip
 
 
 def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> str:
@@ -48,7 +61,7 @@ def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> s
         dtype: ``"float32"`` or ``"float64"``.
         half: the dtype of gradients and weights whose master is float32, or None.
     """
-    return "\n".join(_Emitter(traced, stage, dtype, half).lines())
+    return _Emitter(traced, stage, dtype, half).module()
 
 
 class _Emitter:
@@ -56,165 +69,109 @@ class _Emitter:
 
     def __init__(self, traced: Traced, stage: Stage, dtype: str, half: str | None) -> None:
         self.traced, self.stage, self.half = traced, stage, half
-        self.operations = Operations(dtype)
-        self.operations.names |= {node.number: f"%u{number}" for number, node in enumerate(traced.uniforms)}
-        self.operations.names |= {node.number: f"%g{number}" for number, node in enumerate(traced.norms)}
-        self.type, self.normal = self.operations.type, DISTRIBUTIONS[f"normal_{self.operations.suffix}"]
+        self.type, self.size, self.suffix = _TYPES[dtype]
+        self.names: dict[int, str] = {node.number: f"%u{number}" for number, node in enumerate(traced.uniforms)}
+        self.names |= {node.number: f"%g{number}" for number, node in enumerate(traced.norms)}
+        self.normal = DISTRIBUTIONS[f"normal_{self.suffix}"]
         self.columns = [*traced.arrays, *(["half_weight"] if half else [])]
         self.noisy = any(node.value == "noise" for node in stage.order)
         # What a loop reads and writes: nothing of it overlaps.
         self.memory = [*self.columns, "noise", *(f"lanes{number}" for number in stage.norms)]
 
-    def lines(self) -> Iterator[str]:
+    def module(self) -> str:
         """The whole module."""
-        yield "define void @run_some(ptr noalias nocapture readonly %tables, i64 %first, i64 %last) {"
-        yield from self._entry()
-        yield from self._chunk()
-        yield from self._measure() if self.stage.norms else self._write()
-        yield "chunk_end:"
-        yield "  %c_next = add i64 %c, 1"
-        yield "  %c_more = icmp slt i64 %c_next, %last"
-        yield "  br i1 %c_more, label %chunk, label %done"
-        yield "done:"
-        yield "  ret void"
-        yield "}"
-        yield "define void @run_all(ptr %tables) {"
-        yield f"  %count_p = getelementptr i64, ptr %tables, i64 {len(TABLES)}"
-        yield "  %count = load i64, ptr %count_p"
-        yield "  call void @run_some(ptr %tables, i64 0, i64 %count)"
-        yield "  ret void"
-        yield "}"
-        yield from sorted(self.operations.declared)
-        if self.stage.norms:
-            yield "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
-        if self.noisy:
-            yield philox_llvm.DECLARATIONS
-            yield philox_llvm.source(self.normal, "internal ")
-        yield from self._metadata()
+        tables = [f"%{name} = word ptr %tables, {place}" for place, name in enumerate(TABLES)]
+        functions = filled(
+            "kernel/emit/stage.ll",
+            tables=tables,
+            room=self._room(),
+            given=self._given(),
+            loop=self._loop(),
+            count=len(TABLES),
+            type=self.type,
+            suffix=self.suffix,
+            varying=len(self.traced.uniforms) - self.traced.shared,
+            norms=len(self.traced.norms),
+            columns=len(self.columns),
+        )
+        half = filled(f"kernel/emit/{self.half}.ll") if self.half else ""
+        noise = philox_llvm.source(self.normal) if self.noisy else ""
+        return functions + half + noise + "\n".join(self._scopes())
 
-    def _entry(self) -> Iterator[str]:
-        yield "entry:"
-        for place, name in enumerate(TABLES):
-            yield f"  %{name}_p = getelementptr ptr, ptr %tables, i64 {place}"
-            yield f"  %{name} = load ptr, ptr %{name}_p"
+    def _room(self) -> Iterator[str]:
+        """What a chunk is computed in."""
         if self.noisy:
-            yield f"  %noise = alloca [{CHUNK} x {self.type}], align 64"
+            yield f"%noise = alloca [{CHUNK} x {self.type}], align 64"
         for number in self.stage.norms:
-            yield f"  %lanes{number} = alloca [{LANES} x double], align 64"
-        yield "  %any = icmp slt i64 %first, %last"
-        yield "  br i1 %any, label %chunk, label %done"
+            yield f"%lanes{number} = alloca [{LANES} x double], align 64"
 
-    def _chunk(self) -> Iterator[str]:
-        """Before a chunk: its tensor, bounds and numbers, and the address at which each array begins there."""
-        yield "chunk:"
-        yield "  %c = phi i64 [%first, %entry], [%c_next, %chunk_end]"
-        yield "  %c3 = mul i64 %c, 3"
-        for offset, name in enumerate(("tensor", "from", "to")):
-            yield f"  %{name}_i = add i64 %c3, {offset}"
-            yield from self._load(name, "i64", "chunks", f"%{name}_i")
-        yield from self._load("row", "i64", "rows", "%tensor")
-        for number in range(shared := self.traced.shared):
-            yield from self._load(f"u{number}", self.type, "uniforms", str(number))
-        for prefix, row, table, first, last in (
-            ("u", "%row", "uniforms", shared, len(self.traced.uniforms)),
-            ("g", "%tensor", "norms", 0, len(self.traced.norms)),
-        ):
-            yield f"  %{table}_0 = mul i64 {row}, {last - first}"
-            for number in range(first, last):
-                yield f"  %{prefix}{number}_i = add i64 %{table}_0, {number}"
-                yield from self._load(f"{prefix}{number}", self.type, table, f"%{prefix}{number}_i")
-        yield f"  %table = mul i64 %tensor, {len(self.columns)}"
+    def _given(self) -> Iterator[str]:
+        """The numbers of a chunk, where its arrays begin, and its noise."""
+        for number in range(len(self.traced.uniforms)):
+            shared = number < self.traced.shared
+            place = f"uniforms, i64 {number}" if shared else f"numbers, i64 {number}"
+            yield f"%u{number}_p = getelementptr {self.type}, ptr %{place}"
+            yield f"%u{number} = load {self.type}, ptr %u{number}_p"
+        for number in range(len(self.traced.norms)):
+            yield f"%g{number}_p = getelementptr {self.type}, ptr %known, i64 {number}"
+            yield f"%g{number} = load {self.type}, ptr %g{number}_p"
         for column, name in enumerate(self.columns):
-            yield f"  %a{column}_i = add i64 %table, {column}"
-            yield from self._load(f"a{column}_0", "ptr", "addresses", f"%a{column}_i")
-            yield f"  %a{column} = getelementptr {self._stored(name)[0]}, ptr %a{column}_0, i64 %from"
+            yield f"%a{column}_0 = word ptr %columns, {column}"
+            yield f"%a{column} = getelementptr {self._stored(name)[0]}, ptr %a{column}_0, i64 %from"
         if self.noisy:
-            yield from self._draw()
+            yield "%own = getelementptr [2 x i64], ptr %keys, i64 %tensor"
+            yield "%key = word i64 %own, 0"
+            yield "%stream = word i64 %own, 1"
+            drawn = f"i64 %from, i64 %to, i64 %key, i64 %stream, {self.type} 0.0, {self.type} 1.0"
+            yield f"call void @{self.normal.name}(ptr %noise, {drawn})"
         for number in self.stage.norms:
-            yield f"  call void @llvm.memset.p0.i64(ptr %lanes{number}, i8 0, i64 {8 * LANES}, i1 false)"
-        yield "  %n = sub i64 %to, %from"
-        yield f"  br label %{'stretch' if self.stage.norms else 'element'}"
+            yield f"call void @llvm.memset.p0.i64(ptr %lanes{number}, i8 0, i64 {8 * LANES}, i1 false)"
 
-    def _load(self, name: str, kind: str, table: str, place: str) -> Iterator[str]:
-        yield f"  %{name}_p = getelementptr {kind}, ptr %{table}, i64 {place}"
-        yield f"  %{name} = load {kind}, ptr %{name}_p"
+    def _loop(self) -> str:
+        values = list(self._values())
+        if not self.stage.norms:
+            return filled("kernel/emit/write.ll", values=values, results=self._stores())
+        squares = [line for number in self.stage.norms for line in self._square(number)]
+        return filled(
+            "kernel/emit/measure.ll",
+            values=values,
+            results=squares,
+            sums=self._sums(),
+            keep=self._keep(),
+            lanes=LANES,
+            norms=len(self.traced.norms),
+        )
 
-    def _draw(self) -> Iterator[str]:
-        """The noise of a chunk."""
-        yield "  %key_i = mul i64 %tensor, 2"
-        yield "  %stream_i = add i64 %key_i, 1"
-        yield from self._load("key", "i64", "keys", "%key_i")
-        yield from self._load("stream", "i64", "keys", "%stream_i")
-        drawn = f"i64 %from, i64 %to, i64 %key, i64 %stream, {self.type} 0.0, {self.type} 1.0"
-        yield f"  call void @{self.normal.name}(ptr %noise, {drawn})"
+    def _sums(self) -> Iterator[str]:
+        """The sums of the lanes so far, one of each norm."""
+        for number in self.stage.norms:
+            yield f"%s{number} = phi double [0.0, %stretch_end], [%t{number}, %add_up]"
+        for number in self.stage.norms:
+            yield f"%x{number} = word double %lanes{number}, %l"
+            yield f"%t{number} = fadd double %s{number}, %x{number}"
 
-    def _write(self) -> Iterator[str]:
-        """A stage that writes: one loop over the elements."""
-        yield "element:"
-        yield "  %i = phi i64 [0, %chunk], [%next, %element]"
-        yield from self._values()
-        yield from self._stores()
-        yield "  %next = add nuw nsw i64 %i, 1"
-        yield "  %more = icmp slt i64 %next, %n"
-        yield "  br i1 %more, label %element, label %chunk_end, !llvm.loop !1"
-
-    def _measure(self) -> Iterator[str]:
-        """A stage that measures norms: rows of lanes, which are added up at the end of the chunk."""
-        norms = self.stage.norms
-        yield "stretch:"
-        yield "  %r = phi i64 [0, %chunk], [%r_next, %stretch_end]"
-        yield "  %left = sub i64 %n, %r"
-        yield f"  %short = icmp slt i64 %left, {LANES}"
-        yield f"  %m = select i1 %short, i64 %left, i64 {LANES}"
-        yield "  br label %element"
-        yield "element:"
-        yield "  %lane = phi i64 [0, %stretch], [%next, %element]"
-        yield "  %i = add nuw nsw i64 %r, %lane"
-        yield from self._values()
-        for number in norms:
-            yield from self._square(number)
-        yield "  %next = add nuw nsw i64 %lane, 1"
-        yield "  %more = icmp slt i64 %next, %m"
-        yield "  br i1 %more, label %element, label %stretch_end, !llvm.loop !1"
-        yield "stretch_end:"
-        yield f"  %r_next = add i64 %r, {LANES}"
-        yield "  %r_more = icmp slt i64 %r_next, %n"
-        yield "  br i1 %r_more, label %stretch, label %add_up"
-        yield "add_up:"
-        yield "  %l = phi i64 [0, %stretch_end], [%l_next, %add_up]"
-        for number in norms:
-            yield f"  %s{number} = phi double [0.0, %stretch_end], [%t{number}, %add_up]"
-        for number in norms:
-            yield from self._load(f"x{number}", "double", f"lanes{number}", "%l")
-            yield f"  %t{number} = fadd double %s{number}, %x{number}"
-        yield "  %l_next = add i64 %l, 1"
-        yield f"  %l_more = icmp slt i64 %l_next, {LANES}"
-        yield "  br i1 %l_more, label %add_up, label %keep"
-        yield "keep:"
-        yield f"  %sums = mul i64 %c, {len(self.traced.norms)}"
-        for number in norms:
-            yield f"  %sum{number}_i = add i64 %sums, {number}"
-            yield f"  %sum{number} = getelementptr double, ptr %partials, i64 %sum{number}_i"
-            yield f"  store double %t{number}, ptr %sum{number}"
-        yield "  br label %chunk_end"
+    def _keep(self) -> Iterator[str]:
+        for number in self.stage.norms:
+            yield f"%kept{number} = getelementptr double, ptr %kept, i64 {number}"
+            yield f"store double %t{number}, ptr %kept{number}"
 
     def _square(self, number: int) -> Iterator[str]:
         """Add the square of what a norm is taken of to its lane."""
-        value, access = self.operations.operand(self.traced.norms[number].args[0]), self._access(f"lanes{number}")
+        value, access = self._operand(self.traced.norms[number].args[0]), self._access(f"lanes{number}")
         if self.type == "float":
-            yield f"  %d{number} = fpext float {value} to double"
+            yield f"%d{number} = fpext float {value} to double"
             value = f"%d{number}"
-        yield f"  %q{number} = fmul double {value}, {value}"
-        yield f"  %l{number}_p = getelementptr inbounds double, ptr %lanes{number}, i64 %lane"
-        yield f"  %l{number}_0 = load double, ptr %l{number}_p, {access}"
-        yield f"  %l{number}_1 = fadd double %l{number}_0, %q{number}"
-        yield f"  store double %l{number}_1, ptr %l{number}_p, {access}"
+        yield f"%q{number} = fmul double {value}, {value}"
+        yield f"%l{number}_p = getelementptr inbounds double, ptr %lanes{number}, i64 %lane"
+        yield f"%l{number}_0 = load double, ptr %l{number}_p, {access}"
+        yield f"%l{number}_1 = fadd double %l{number}_0, %q{number}"
+        yield f"store double %l{number}_1, ptr %l{number}_p, {access}"
 
     def _stored(self, name: str) -> tuple[str, int]:
         """The type and size in memory of the elements of an array."""
         if self.half and name in ("grad", "half_weight"):
-            return HALF[self.half], 2
-        return self.type, self.operations.size
+            return _HALF[self.half], 2
+        return self.type, self.size
 
     def _access(self, name: str) -> str:
         place, size = self.memory.index(name), 8 if name.startswith("lanes") else self._stored(name)[1]
@@ -222,39 +179,56 @@ class _Emitter:
 
     def _values(self) -> Iterator[str]:
         for node in self.stage.order:
-            if node.op == "input":
-                yield from self._read(node)
-            elif node.op != "norm":
-                yield from self.operations.compute(node)
+            if node.op != "norm":
+                name = self.names[node.number] = f"%v{node.number}"
+                yield from self._read(node, name) if node.op == "input" else self._compute(node, name)
 
-    def _read(self, node: Node) -> Iterator[str]:
-        name, stored = str(node.value), self._stored(str(node.value))[0]
-        value = self.operations.names[node.number] = f"%v{node.number}"
-        read = value if stored == self.type else f"{value}_half"
-        yield f"  {value}_p = getelementptr inbounds {stored}, ptr {self._place(name)}, i64 %i"
-        yield f"  {read} = load {stored}, ptr {value}_p, {self._access(name)}"
+    def _read(self, node: Node, name: str) -> Iterator[str]:
+        array = str(node.value)
+        stored = self._stored(array)[0]
+        read = name if stored == self.type else f"{name}_half"
+        yield f"{name}_p = getelementptr inbounds {stored}, ptr {self._place(array)}, i64 %i"
+        yield f"{read} = load {stored}, ptr {name}_p, {self._access(array)}"
         if stored != self.type:
-            yield from widen(str(self.half), read, value)
+            yield f"{name} = call float @widen({stored} {read})"
+
+    def _compute(self, node: Node, name: str) -> Iterator[str]:
+        args = [self._operand(argument) for argument in node.args]
+        if node.op in _TRUTHS:
+            for place, argument in enumerate(node.args[:1] if node.op == "where" else node.args):
+                if argument.kind != "mask":  # a number is true unless it is 0
+                    yield f"{name}_{place} = fcmp une {self.type} {args[place]}, 0.0"
+                    args[place] = f"{name}_{place}"
+            yield f"{name} = {_TRUTHS[node.op].format(*args, type=self.type)}"
+        elif node.op in philox_llvm.FLOAT:
+            yield f"{name} = {philox_llvm.FLOAT[node.op]} {self.type} {', '.join(args)}"
+        else:
+            function = node.op if node.op in _OWN else f"llvm.{_INTRINSICS.get(node.op, node.op)}.{self.suffix}"
+            yield f"{name} = call {self.type} @{function}({', '.join(f'{self.type} {arg}' for arg in args)})"
+
+    def _operand(self, node: Node) -> str:
+        """What a value is called; a constant is called by its bits."""
+        if node.op == "constant":
+            return philox_llvm.constant(float(node.value or 0), self.suffix)
+        return self.names[node.number]
 
     def _place(self, name: str) -> str:
         """Where an array begins in the chunk."""
         return f"%a{self.columns.index(name)}" if name in self.columns else f"%{name}"
 
     def _stores(self) -> Iterator[str]:
-        results = {name: (self.type, self.operations.operand(node)) for name, node in self.stage.written.items()}
+        results = {name: (self.type, self._operand(node)) for name, node in self.stage.written.items()}
         if self.half:
-            yield from narrow(self.half, results["weight"][1])
-            results["half_weight"] = HALF[self.half], "%narrow"
+            kind = _HALF[self.half]
+            yield f"%narrow = call {kind} @narrow(float {results['weight'][1]})"
+            results["half_weight"] = kind, "%narrow"
         for name, (kind, value) in results.items():
             place = self._place(name)
-            yield f"  {place}_to = getelementptr inbounds {kind}, ptr {place}, i64 %i"
-            yield f"  store {kind} {value}, ptr {place}_to, {self._access(name)}"
+            yield f"{place}_to = getelementptr inbounds {kind}, ptr {place}, i64 %i"
+            yield f"store {kind} {value}, ptr {place}_to, {self._access(name)}"
 
-    def _metadata(self) -> Iterator[str]:
-        yield "!0 = !{}"
-        yield "!1 = distinct !{!1, !2}"
-        yield '!2 = !{!"llvm.loop.vectorize.enable", i1 true}'
-        yield '!3 = distinct !{!3, !"arrays"}'
+    def _scopes(self) -> Iterator[str]:
+        """Of each piece of memory, the scope that it is in, and those that it is apart from."""
         places = range(len(self.memory))
         for place in places:
             others = ", ".join(f"!{300 + other}" for other in places if other != place)

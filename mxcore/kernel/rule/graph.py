@@ -13,8 +13,6 @@ from typing import Literal
 
 import attrs
 
-__all__ = ["Graph", "Kind", "Node"]
-
 Kind = Literal["array", "mask", "number"]
 
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")

@@ -14,9 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.backend import Array, backend_of
-
-__all__ = ["CHUNK", "LANES", "Norms", "norm", "sum_of_squares"]
+from mxcore.backend import Array, Host, backend_of
 
 CHUNK = 32768
 """Elements in a chunk: the unit in which sums are taken and threads share work. A few of float32 fit into a cache."""
@@ -50,7 +48,7 @@ def norm(x: Array) -> Any:
     return value if backend.xp is np else backend.from_host(value, backend.device_of(array))
 
 
-def sum_of_squares(chunk: npt.NDArray[Any]) -> float:
+def sum_of_squares(chunk: Host) -> float:
     """The sum of the squares of a chunk of at most ``CHUNK`` contiguous elements."""
     squares = np.zeros((-(-chunk.size // LANES), LANES))
     squares.reshape(-1)[: chunk.size] = chunk

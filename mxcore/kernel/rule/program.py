@@ -18,10 +18,14 @@ Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
 
 
 Row = tuple[Any, ...]
-"""The numbers of one parameter's step: its rate, decay and count, the highest count, and its host slots."""
+"""The numbers of one parameter's step: its rate, decay and count, the highest count, and its host slots.
+
+They have the names of :attr:`Program.row`. A tuple without names, as one is made in every step: to make one with names
+takes a good part of a microsecond, where a short step takes four.
+"""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Slot:
     """One piece of state that a rule keeps per parameter.
 
@@ -66,7 +70,7 @@ def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
     return {parameter.name: parameter.default is not parameter.empty for parameter in parameters[2:]}
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Program:
     """A rule with everything about it that is the same for all parameters, numbers aside.
 
@@ -189,7 +193,7 @@ class Program:
         return values[0], {slot.name: value for slot, value in zip(self.slots, values[1:], strict=True)}
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False, slots=False)
 class Member:
     """One parameter in a plan: its arrays, which stay the same from step to step.
 

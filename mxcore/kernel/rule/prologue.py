@@ -9,8 +9,6 @@ from typing import Any
 from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.source import define
 
-__all__ = ["Bind", "Prologue", "host_function", "varying"]
-
 Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]]]
 """``prologue(values, at, rows)``: writes what varies with the numbers of the rows, one row's after the other's, to
 ``values[at:]``; the new host slots of each, if there are any."""

@@ -7,8 +7,6 @@ import linecache
 import weakref
 from typing import Any
 
-__all__ = ["define"]
-
 _numbers = itertools.count(1)
 
 

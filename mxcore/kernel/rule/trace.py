@@ -19,8 +19,6 @@ from mxcore.kernel.rule.norm import norm
 from mxcore.kernel.rule.program import Program
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
 
-__all__ = ["FUNCTIONS", "RuleError", "Stage", "Traced", "trace"]
-
 FUNCTIONS = ("abs", "clip", "exp", "log", "maximum", "minimum", "sign", "sqrt", "square", "tanh", "where")
 _ARITHMETIC = ("add", "subtract", "multiply", "divide", "power", "negative")
 _NAMES = {
@@ -260,8 +258,7 @@ def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: 
     used = {argument.number: argument for node in computed for argument in node.args if argument.is_number}
     numbers = [node for _, node in sorted(used.items()) if node.op != "constant"]
     varies = varying(program.row, numbers)
-    shared = [node for node in numbers if node.number not in varies]
-    uniforms = (*shared, *(node for node in numbers if node.number in varies))
+    uniforms = tuple(sorted(numbers, key=lambda node: node.number in varies))
     read = {node.value for node in computed if node.op == "input"}
     arrays = tuple(name for name in names if (name in read and name != "noise") or name in written)
     norms, stages = _staged(written)
@@ -272,7 +269,7 @@ def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: 
         host=host,
         row=program.row,
         uniforms=uniforms,
-        shared=len(shared),
+        shared=sum(node.number not in varies for node in numbers),
         norms=norms,
         stages=stages,
         noisy="noise" in read,

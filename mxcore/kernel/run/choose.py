@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from mxcore.backend import Array, Backend
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.run.calls import Call
+from mxcore.native.emitters import in_use
 
 if TYPE_CHECKING:
     from mxcore.backend.cupy import CupyBackend
     from mxcore.kernel.run.job import Job
-
-__all__ = ["Plan", "job_of", "plan_of"]
 
 
 class Plan(Protocol):
@@ -65,6 +64,16 @@ class Plan(Protocol):
 def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
     """A plan of a rule over parameters of one dtype, specialised for its static numbers.
 
+    >>> import numpy as np, mxcore as mx
+    >>> from mxcore.kernel import Member, Program, plan_of
+    >>> def rule(weight, grad, *, lr):
+    ...     return weight - lr * grad
+    >>> program = Program("Plain", rule, (), "after_clip", ("lr",), rescales=False)
+    >>> weight, grad = np.ones(2), np.ones(2)
+    >>> member = Member("parameter 'w'", weight, grad, None, {})
+    >>> plan_of(mx.backend.get_backend("numpy"), program, {}, [member]).written_of([weight, grad])
+    [('weight', array([1., 1.]))]
+
     Args:
         backend: the library of their arrays.
         program: the rule.
@@ -73,9 +82,10 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
     """
     # Plans are imported with their emitters: for the first update, not for the import of the core.
     if backend.name == "numpy" and members[0].computes_in_place:
-        from mxcore.kernel.run.host import on_host
+        from mxcore.kernel.run.host import BlockedPlan, NativePlan
 
-        return on_host(program, static, members)
+        host: Callable[..., Plan] = NativePlan if in_use() == "llvm" else BlockedPlan
+        return host(program, static, members)
     if backend.name == "cupy" and members[0].computes_in_place:
         from mxcore.kernel.run.device import DevicePlan
 

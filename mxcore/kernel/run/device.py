@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.backend import Array
+from mxcore.backend import Array, Host
 from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.norm import LANES
-from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.program import Member, Program
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit
 from mxcore.kernel.run.layout import address
@@ -23,8 +23,6 @@ from mxcore.kernel.run.plan import FusedPlan, chunks_of
 
 if TYPE_CHECKING:
     from mxcore.backend.cuda import Cuda, Kernel
-
-__all__ = ["DevicePlan"]
 
 THREADS = 256
 PIECE = 8192
@@ -71,7 +69,7 @@ class DevicePlan(FusedPlan):
             "partials": ((len(self.chunks), width), np.float64),
             "norms": ((tensors, width), self.dtype),
         }
-        self.tables = _Tables(cuda)
+        self.tables = _Tables(cuda, None)
         self.addresses = np.zeros((tensors, len(self.columns)), np.uint64)
 
     def _check(self, members: Sequence[Member]) -> None:
@@ -84,10 +82,6 @@ class DevicePlan(FusedPlan):
                         "keep all arrays of a parameter on one device"
                     )
         super()._check(members)
-
-    def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        super().prepare(numbers, rows, row_of)
-        self.uniforms.rows = len(rows)
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Measure, and bring the tables on the device up to date; the launch that writes."""
@@ -102,13 +96,17 @@ class DevicePlan(FusedPlan):
         return [self.cuda.use(self.device), *launch, *back, (len, found)]  # the last one keeps the copies until then
 
     def _upload(self) -> None:
-        if self.tables.are_new():
+        if (stream := self.cuda.stream()) != self.tables.stream:
+            tables = _Tables(self.cuda, stream)
             for name, (shape, dtype) in self.scratch.items():
-                self.tables.make(name, shape, dtype)
+                tables.make(name, shape, dtype)
             for name, values in self.constant.items():
-                self.tables.follow(name, values)
-        changing = {"addresses": self.addresses, "rows": self.rows, "keys": self.keys.table}
-        for name, values in {**changing, "uniforms": self.uniforms.values}.items():
+                tables.follow(name, values)
+            self.tables = tables  # last: an interrupt before it leaves all of this to the next step
+        self.uniforms.rows = len(self._written or ())
+        keys, uniforms = self.keys.table, self.uniforms.values
+        changing = {"addresses": self.addresses, "rows": self.rows, "keys": keys, "uniforms": uniforms}
+        for name, values in changing.items():
             self.tables.follow(name, values)
 
     def _launch(self, stage: int, chunks: str, threads: int) -> list[Call]:
@@ -126,39 +124,27 @@ class DevicePlan(FusedPlan):
         ]
 
     def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: str | int) -> list[Call]:
-        given = [self.tables[one] if isinstance(one, str) else np.int64(one) for one in arguments]
+        given = [self.tables.arrays[one] if isinstance(one, str) else np.int64(one) for one in arguments]
         return [kernel(blocks, threads, given)] if blocks else []  # a launch of none is an error
 
 
 class _Tables:
     """Arrays on the device, by name: copies of arrays of the host, and room for what only the device knows.
 
-    They belong to one stream. In another one they are made anew: nothing would keep it from running ahead of the
+    They belong to one stream. For another one they are made anew: nothing would keep it from running ahead of the
     copies, and CuPy's pool gives memory of a stream back to that stream.
     """
 
-    def __init__(self, cuda: Cuda) -> None:
-        self.cuda = cuda
-        self.stream: int | None = None
+    def __init__(self, cuda: Cuda, stream: int | None) -> None:
+        self.cuda, self.stream = cuda, stream
         self.arrays: dict[str, Array] = {}
         self.sent: dict[str, bytes] = {}
-
-    def __getitem__(self, name: str) -> Array:
-        return self.arrays[name]
-
-    def are_new(self) -> bool:
-        """Go to the current stream; whether there are no tables there yet."""
-        stream = self.cuda.stream()
-        if stream == self.stream:
-            return False
-        self.stream, self.arrays, self.sent = stream, {}, {}
-        return True
 
     def make(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
         """Make an array with no values yet."""
         self.arrays[name] = self.cuda.xp.empty(shape, dtype)
 
-    def follow(self, name: str, values: npt.NDArray[Any]) -> None:
+    def follow(self, name: str, values: Host) -> None:
         """Let an array have the values of one of the host, if these are not what it was given last."""
         new = values.tobytes()
         if new == self.sent.get(name):

@@ -20,8 +20,6 @@ from mxcore.random.generators import Generator
 if TYPE_CHECKING:
     from mxcore.backend import Backend
 
-__all__ = ["DirectPlan"]
-
 
 class DirectPlan:
     """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
@@ -33,7 +31,9 @@ class DirectPlan:
     ) -> None:
         self.backend, self.program, self.static = backend, program, static
         self.labels = [(member.label, member.noise_key) for member in members]
-        self.has_master = members[0].master is not None
+        # What is handed over for a parameter; "weight" is what the rule is applied to, the master if there is one.
+        weights = ("weight", "grad") if members[0].master is None else ("half_weight", "grad", "weight")
+        self.given = (*weights, *program.array_slots)
         for member in members:
             for name, array in self.written_of(member.handed_over):
                 check_written(f"the {name} of {member.label}", address_view(array))
@@ -45,9 +45,8 @@ class DirectPlan:
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """The arrays of a parameter that a step writes, each with what to call it."""
-        weight, _, *further = handed_over
-        names = (*["weight"] * self.has_master, *self.program.array_slots)
-        return [("weight", weight), *zip(names, further, strict=True)]
+        pairs = zip(self.given, handed_over, strict=True)
+        return [(name.removeprefix("half_"), array) for name, array in pairs if name != "grad"]
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Compute a step; the calls that write what has been computed.
@@ -58,64 +57,42 @@ class DirectPlan:
         host = [slot.name for slot in self.program.slots if slot.on_host]
         self.host = [{} for _ in self.rows]
         writes: list[Call] = []
-        for place, (arrays, row) in enumerate(zip(zip(*handed_over, strict=True), self.row_of, strict=True)):
+        for (label, key), arrays, row in zip(self.labels, zip(*handed_over, strict=True), self.row_of, strict=True):
             with self.backend.on(self.backend.device_of(arrays[0])), np.errstate(all="ignore"):
                 own = dict(zip(self.program.row, self.rows[row], strict=True))
-                member = self._member(place, arrays)
-                weight, slots = self._compute(member, {**self.numbers, **own, **self.static})
-                self.host[row] = {name: float(slots[name]) for name in host}
-                writes += self._write(member, weight, slots)
+                given = dict(zip(self.given, arrays, strict=True))
+                new = self._compute(label, key, given, {**self.numbers, **own, **self.static})
+                self.host[row] = {name: float(new[name]) for name in host}
+                for name, array in self.written_of(arrays):
+                    writes += self.backend.assignment(array, new[name])
         return writes
 
-    def _member(self, place: int, arrays: Sequence[Array]) -> Member:
-        label, noise_key = self.labels[place]
-        weight, grad, *further = arrays
-        master = further.pop(0) if self.has_master else None
-        slots = dict(zip(self.program.array_slots, further, strict=True))
-        return Member(label, weight, grad, master, slots, self.static, noise_key)
-
-    def _compute(self, member: Member, numbers: Mapping[str, Any]) -> tuple[Array, dict[str, Any]]:
+    def _compute(
+        self, label: str, key: object, given: Mapping[str, Array], numbers: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """The new weight and slots of one parameter."""
-        arrays = {"weight": member.computed, "grad": member.grad, **member.arrays}
+        weight = given["weight"]
+        arrays = {name: array for name, array in given.items() if name != "half_weight"}
         if self.program.takes("noise"):
-            arrays["noise"] = self._noise(member, numbers)
-        weight = self._widened(member.computed)
-        arrays = {name: self._as(array, weight.dtype) for name, array in {**arrays, "weight": weight}.items()}
+            draw = Generator(noise_key(key, numbers["t"])).standard_normal(weight.shape, weight.dtype)
+            arrays["noise"] = self.backend.from_host(draw, self.backend.device_of(weight))
+        # A rule cannot compute with bfloat16: times a Python number it is float32 already.
+        dtype = np.dtype(np.float32) if weight.dtype.name == "bfloat16" else weight.dtype
+        for name, array in arrays.items():
+            arrays[name] = array if array.dtype == dtype else self.backend.copy(array, dtype)
         new_weight, slots = self.program.unpack(self.program.apply(self.backend.xp, arrays, numbers))
-        for name, new in {"weight": new_weight, **{name: slots[name] for name in member.arrays}}.items():
-            self._check(member, name, new, arrays[name])
-        return self._apart(new_weight, slots, arrays)
+        new = {"weight": new_weight, **slots}
+        for name in ("weight", *self.program.array_slots):
+            self._check(label, name, new[name], arrays[name])
+            # A rule may pass on what it was given, which writing another result may change.
+            if any(new[name] is old for old in arrays.values()):
+                new[name] = self.backend.copy(new[name])
+        return new
 
-    def _widened(self, array: Array) -> Array:
-        """An array that a rule can compute with: bfloat16 times a Python number is float32 already."""
-        return self._as(array, np.dtype(np.float32)) if array.dtype.name == "bfloat16" else array
-
-    def _as(self, array: Array, dtype: Any) -> Array:
-        return array if array.dtype == dtype else self.backend.copy(array, dtype)
-
-    def _noise(self, member: Member, numbers: Mapping[str, Any]) -> Array:
-        weight = member.computed
-        draw = Generator(noise_key(member.noise_key, numbers["t"])).standard_normal(weight.shape, weight.dtype)
-        return self.backend.from_host(draw, self.backend.device_of(weight))
-
-    def _apart(self, weight: Array, slots: dict[str, Any], olds: Mapping[str, Array]) -> tuple[Array, dict[str, Any]]:
-        """The results, with copies of what a rule passes on as it came: writing another result may change it."""
-
-        def own(new: Any) -> Any:
-            return self.backend.copy(new) if any(new is old for old in olds.values()) else new
-
-        return own(weight), {name: own(new) for name, new in slots.items()}
-
-    def _check(self, member: Member, name: str, new: Any, old: Array) -> None:
+    def _check(self, label: str, name: str, new: Any, old: Array) -> None:
         got = (getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None))
         if got != (old.dtype, old.shape):
             raise TypeError(
-                f"{self.program.owner}.rule returned {name} as {got[0]} of shape {got[1]} for {member.label}, whose "
-                f"{name} is {old.dtype} of shape {old.shape}: keep scalars Python floats and operate element by element"
+                f"{self.program.owner}.rule returned {name} as {got[0]} of shape {got[1]} for {label}, whose {name} is "
+                f"{old.dtype} of shape {old.shape}: keep scalars Python floats and operate element by element"
             )
-
-    def _write(self, member: Member, weight: Array, slots: Mapping[str, Any]) -> list[Call]:
-        pairs = [(member.computed, weight), *((array, slots[name]) for name, array in member.arrays.items())]
-        if member.master is not None:
-            pairs.append((member.weight, weight))
-        return [call for array, values in pairs for call in self.backend.assignment(array, values)]

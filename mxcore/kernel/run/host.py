@@ -9,30 +9,21 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from mxcore.backend import Array
+from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.norm import Norms
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit, quietly
-from mxcore.kernel.run.layout import Host, address
+from mxcore.kernel.run.layout import address
 from mxcore.kernel.run.plan import FusedPlan
 from mxcore.native import compile as machine
-from mxcore.native import threads
-from mxcore.native.emitters import in_use
+from mxcore.native import pool
+from mxcore.native.threads import get_num_threads
 from mxcore.random.fill import normal_calls
-
-__all__ = ["PARALLEL_FROM", "BlockedPlan", "NativePlan", "on_host"]
 
 PARALLEL_FROM = 200_000
 """Elements below which a second thread costs more than it gains."""
-
-
-def on_host(program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> FusedPlan:
-    """A plan with the emitter in use."""
-    return (NativePlan if in_use() == "llvm" else BlockedPlan)(program, static, members)
 
 
 @functools.lru_cache(maxsize=128)
@@ -78,18 +69,18 @@ class NativePlan(FusedPlan):
         if stage < len(self.measured):
             self.norms.finish(self.measured[stage].norms)
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+    def calls(self, handed_over: Sequence[Sequence[Host]]) -> list[Call]:
         """For arrays that the driver cannot take as they are."""
         found, back = self.flats(handed_over)
         places = [address(vector) for vectors in found for vector in vectors]
         addresses = (ctypes.c_uint64 * len(places))(*places)
         tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(ctypes.addressof(addresses)))
         at, chunks = ctypes.addressof(tables), len(self.chunks)
-        count = threads.get_num_threads() if int(self.sizes.sum()) >= PARALLEL_FROM else 1
+        count = get_num_threads() if int(self.sizes.sum()) >= PARALLEL_FROM else 1
         for stage, functions in enumerate(self.stages[:-1]):
-            threads.run_shared(functions, at, chunks, count)
+            pool.run_shared(functions, at, chunks, count)
             self.finish(stage)
-        function, argument, more = threads.shared_call(self.stages[-1], at, chunks, count)
+        function, argument, more = pool.shared_call(self.stages[-1], at, chunks, count)
         kept = (found, addresses, tables, more)  # until they have been used
         return [(function, argument), *back, (len, kept)]
 
@@ -113,11 +104,9 @@ class BlockedPlan(FusedPlan):
         """Whether every parameter is a chunk as it stands, with all its axes."""
         sizes = [where.stop - where.start for _, where in self.places]
         shapes = [layouts[0].shape for layouts in self.layouts] if self.uncut else [(size,) for size in sizes]
-        # What is computed in, as long as the longest chunk.
-        longest = max(sizes, default=0)
-        self.scratch = [blocked.Scratch(stage, self.dtype, longest).columns(shapes) for stage in self.stages]
-        self.full_grads = blocked.cut(np.empty(longest, self.dtype), shapes) if self.half else None
-        self.noises = blocked.cut(np.empty(longest, self.dtype), shapes) if self.traced.noisy else None
+        self.scratch = [stage.room(self.dtype, shapes) for stage in self.stages]
+        self.full_grads = blocked.new_column(self.dtype, shapes) if self.half else None
+        self.noises = blocked.new_column(self.dtype, shapes) if self.traced.noisy else None
         # The numbers of each parameter, as arrays of no dimension that follow what is written there.
         norms = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
         self.numbers_of = _transposed([norms[tensor] for tensor in self.tensors], len(self.traced.norms))
@@ -133,7 +122,7 @@ class BlockedPlan(FusedPlan):
             self.uniforms_of = _transposed(chunks, len(self.traced.uniforms))
         super().prepare(numbers, rows, row_of)
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
+    def calls(self, handed_over: Sequence[Sequence[Host]]) -> Iterable[Call]:
         """Measure; the calls that write, chunk after chunk."""
         columns, back = self._columns(handed_over)
         before: list[Sequence[Iterable[Call]]] = []  # gradients in full precision, and noise
@@ -146,7 +135,8 @@ class BlockedPlan(FusedPlan):
                 columns[self.columns.index("grad")] = self.full_grads
         arrays = columns[: len(self.traced.arrays)]
         if self.noises is not None:
-            before.append([self._drawn(*one) for one in zip(self.noises, self.places, strict=True)])
+            drawn = zip(self.noises, self.places, strict=True)
+            before.append([normal_calls(one.reshape(-1), self.keys.key(at), where.start) for one, (at, where) in drawn])
             arrays.append(self.noises)
         numbers = self.uniforms_of, self.numbers_of, self.norms.partials
         for stage, measured in enumerate(self.traced.stages[:-1]):
@@ -156,17 +146,13 @@ class BlockedPlan(FusedPlan):
         writes = quietly(self.stages[-1].calls, arrays, *self.scratch[-1], *numbers)
         return itertools.chain(_chained(*before, writes, *after), back)
 
-    def _columns(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[blocked.Column], list[Call]]:
+    def _columns(self, handed_over: Sequence[Sequence[Host]]) -> tuple[list[blocked.Column], list[Call]]:
         """The arrays of every chunk, and the calls that bring back what is computed in copies."""
         if self.uncut:
             return [handed_over[source] for source in self.sources], []
         found, back = self.flats(handed_over)
         chunks = [[vector[where] for vector in found[tensor]] for tensor, where in self.places]
         return _transposed(chunks, len(self.columns)), back
-
-    def _drawn(self, noise: Host, place: tuple[int, slice]) -> list[Call]:
-        tensor, where = place
-        return normal_calls(noise.reshape(-1), self.keys.key(tensor), where.start)
 
 
 def _transposed(rows: Sequence[Sequence[Any]], width: int) -> list[blocked.Column]:

@@ -10,8 +10,6 @@ from typing import Any
 from mxcore.backend import Array, Backend
 from mxcore.kernel.run.layout import layout_of
 
-__all__ = ["Inspector"]
-
 # Each reads all of an array in one go; the strides of one in C order follow from its shape.
 _in_order = operator.attrgetter("dtype", "shape", "flags.carray")
 _LOOKS = {
@@ -39,7 +37,7 @@ class Inspector:
         self._look: Callable[[Array], Any] = _in_order if in_order else _LOOKS.get(backend.name, layout_of)
         self._types = list(map(type, arrays))
         self._expected = list(map(self._look, arrays))
-        self._seen: list[Callable[[], Any]] = [_nothing] * len(arrays)
+        self._seen: list[Callable[[], Any]] = [lambda: None] * len(arrays)
 
     def lie_alike(self, arrays: Sequence[Any]) -> bool:
         """Whether these are arrays of the same types that lie as the first ones did; all of them, or those in front."""
@@ -55,7 +53,3 @@ class Inspector:
     def remember(self, arrays: Sequence[Array]) -> None:
         """Take note of these, as long as they exist. NumPy moves none that something refers to weakly."""
         self._seen = list(map(weakref.ref, arrays))
-
-
-def _nothing() -> None:
-    """A reference to no array."""

@@ -13,15 +13,13 @@ from typing import Any
 from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.host import PARALLEL_FROM, NativePlan
 from mxcore.kernel.run.layout import Layout
-from mxcore.native import threads
+from mxcore.native import pool
 from mxcore.native.driver import Driver
-from mxcore.native.words import RECORD, WRITTEN, JobField
-
-__all__ = ["Job"]
+from mxcore.native.threads import get_num_threads
+from mxcore.native.words import GROUP, RECORD, WRITTEN, JobField
 
 # Of NumPy's flags of an array.
 _WRITEABLE, _ALIGNED, _C_ORDER = 0x400, 0x100, 0x1
-_GROUP = 4
 
 
 class Job:
@@ -51,7 +49,7 @@ class Job:
         sizes = [
             JobField.WORDS,
             *(RECORD * length for length in lengths),
-            *(_GROUP * len(plans) for _ in range(stages + 1)),
+            *(GROUP * len(plans) for _ in range(stages + 1)),
             *(JobField.WORDS for _ in range(stages)),
             *(word for plan in plans for word in (plan.tables_size, len(plan.sizes) * len(plan.columns))),
             len(offsets) - 1,
@@ -59,9 +57,8 @@ class Job:
         self.memory: Any = (ctypes.c_uint64 * sum(sizes))()
         self.address = ctypes.addressof(self.memory)
         begins = [sum(sizes[:number]) for number in range(len(sizes))]
-        for number in range(3):
-            self.memory[JobField.LENGTHS + number] = lengths[number]
-            self.memory[JobField.RECORDS + number] = self._at(begins[1 + number])
+        self.memory[JobField.LENGTHS : JobField.RECORDS] = list(lengths)
+        self.memory[JobField.RECORDS : JobField.GROUPS] = list(map(self._at, begins[1:4]))
         tables = begins[5 + 2 * stages : -1 : 2]
         self._places: list[tuple[int, int]] = []
         for plan, places, at in zip(plans, positions, tables, strict=True):
@@ -146,15 +143,14 @@ class Job:
         address = self._at(words)
         if not self._parallel:
             return (self.go, address)
-        if (count := threads.get_num_threads()) > 1:
-            threads.wake(self.memory, words, count)
+        if (count := get_num_threads()) > 1:
+            pool.wake(self.memory, words, count)
             return (self._driver.share, address)
         return (self._driver.go_free, address)
 
 
 def _record(layout: Layout, target: int, *, written: bool) -> tuple[int, ...]:
-    mask = _ALIGNED | (_WRITEABLE if written else 0) | _C_ORDER
-    wanted = _ALIGNED | (_WRITEABLE if written else 0) | (_C_ORDER if layout.in_order else 0)
-    strides = 0 if layout.in_order else layout.steps_at
-    axes = len(layout.shape) | (WRITTEN if written else 0)
-    return (id(layout.kind), id(layout.dtype), axes, layout.lengths_at, strides, mask, wanted, target)
+    flags, lengths, axes = _ALIGNED | (_WRITEABLE if written else 0), ctypes.addressof(layout.listed), len(layout.shape)
+    wanted, strides = (flags | _C_ORDER, 0) if layout.in_order else (flags, lengths + 8 * axes)
+    axes |= WRITTEN if written else 0
+    return (id(layout.kind), id(layout.dtype), axes, lengths, strides, flags | _C_ORDER, wanted, target)

@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 
-from mxcore.backend import Array
-
-__all__ = [
-    "Host",
-    "Layout",
-    "address",
-    "address_view",
-    "axes_in_memory",
-    "check_apart",
-    "check_written",
-    "flat",
-    "layout_of",
-    "unowned",
-]
-
-Host = npt.NDArray[Any]
+from mxcore.backend import Array, Host
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Layout:
     """Everything about an array but its address, and whose it is. Plans depend on nothing else about arrays.
 
@@ -59,18 +43,9 @@ class Layout:
         return self.kind is np.ndarray and self.in_order
 
     @functools.cached_property
-    def _listed(self) -> npt.NDArray[np.int64]:
-        return np.array([self.shape, self.strides], np.int64)
-
-    @functools.cached_property
-    def lengths_at(self) -> int:
-        """The address of the shape, where native code reads it as long as this object lives."""
-        return address(self._listed)
-
-    @property
-    def steps_at(self) -> int:
-        """The same for the strides."""
-        return self.lengths_at + 8 * len(self.shape)
+    def listed(self) -> Any:
+        """The shape, then the strides, where native code reads them as long as this object lives."""
+        return (ctypes.c_int64 * (2 * len(self.shape)))(*self.shape, *self.strides)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -88,11 +63,6 @@ def layout_of(array: Array) -> Layout:
     return _shared(id(dtype), kind, dtype, array.shape, array.strides, (*own, bool(flags.c_contiguous)))
 
 
-def axes_in_memory(array: Array) -> list[int]:
-    """The axes of an array from the outermost to the innermost one in memory."""
-    return sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-
-
 def address(array: Array) -> int:
     """Where an array begins, in the memory of the host or of its device."""
     return int(array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.data.ptr)
@@ -102,14 +72,8 @@ def address_view(array: Array) -> Host:
     """An array of NumPy that lies at the same addresses: to be asked where it lies, and, of a device, never read."""
     if isinstance(array, np.ndarray):
         return array
-    interface = {
-        "version": 3,
-        "shape": array.shape,
-        "strides": array.strides,
-        "typestr": array.dtype.str,
-        "data": (address(array), False),
-    }
-    return np.asarray(SimpleNamespace(__array_interface__=interface))
+    lies = {"version": 3, "shape": array.shape, "strides": array.strides, "typestr": array.dtype.str}
+    return np.asarray(SimpleNamespace(__array_interface__={**lies, "data": (address(array), False)}))
 
 
 def check_written(label: str, array: Host) -> None:
@@ -126,16 +90,8 @@ def check_written(label: str, array: Host) -> None:
         raise ValueError(f"{label} is byte-swapped or misaligned in memory: pass a copy, array.astype(dtype)")
 
 
-def check_apart(written: Sequence[Array], label: Callable[[int], str]) -> None:
-    """Refuse arrays that share memory.
-
-    Args:
-        written: the arrays.
-        label: what to call the array of a number.
-
-    Raises:
-        ValueError: two of them do; the message names both.
-    """
+def sharing(written: Sequence[Array]) -> tuple[int, int] | None:
+    """The numbers of two arrays that share memory; None where all are apart."""
     places = [address_view(array) for array in written]
     bounds = sorted(
         (*np.lib.array_utils.byte_bounds(place), number) for number, place in enumerate(places) if place.size
@@ -143,9 +99,10 @@ def check_apart(written: Sequence[Array], label: Callable[[int], str]) -> None:
     last_end, last = -1, -1
     for begin, end, number in bounds:
         if begin < last_end and np.shares_memory(places[number], places[last], max_work=-1):
-            raise ValueError(f"{label(number)} and {label(last)} share memory: each must have its own")
+            return number, last
         if end > last_end:
             last_end, last = end, number
+    return None
 
 
 def flat(array: Array, axes: Sequence[int]) -> Array | None:

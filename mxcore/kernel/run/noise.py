@@ -12,8 +12,6 @@ import numpy as np
 
 from mxcore import random
 
-__all__ = ["Keys", "noise_key"]
-
 _LOW = (1 << 64) - 1
 
 
@@ -42,8 +40,7 @@ class Keys:
 
     def follow(self, counts: Sequence[int]) -> None:
         """Go on to the noise of these updates, one of each parameter."""
-        if self._seed != random.current_seed():
-            seed = random.current_seed()
+        if (seed := random.current_seed()) != self._seed:
             keys = [noise_key(parameter, 0) for parameter in self.parameters]
             self.table[:] = [(key & _LOW, key >> 64) for key in keys]
             self._streams = self.table[:, 1].copy()

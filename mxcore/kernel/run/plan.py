@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,8 @@ from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import Layout, address_view, axes_in_memory, check_written, flat
+from mxcore.kernel.run.layout import address_view, check_written, flat
 from mxcore.kernel.run.noise import Keys
-
-__all__ = ["FusedPlan", "Uniforms", "chunks_of"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -55,9 +53,9 @@ class FusedPlan:
         self.columns = (*self.traced.arrays, *(["half_weight"] if self.half else []))
         self.written = {*self.traced.written, "half_weight"}
         # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
-        given = ("half_weight" if self.half else "weight", "grad", *["weight"] * bool(self.half), *program.array_slots)
-        self.given = given
-        self.sources = [given.index(name) for name in self.columns]
+        weights = ("half_weight", "grad", "weight") if self.half else ("weight", "grad")
+        self.given = (*weights, *program.array_slots)
+        self.sources = [self.given.index(name) for name in self.columns]
         self._check(members)
         self.axes = [self._axes_of(member) for member in members]
         self.layouts = [member.layouts for member in members]
@@ -78,7 +76,9 @@ class FusedPlan:
         self.host: list[dict[str, float]] = []
 
     def _axes_of(self, member: Member) -> list[int]:
-        return list(range(member.weight.ndim)) if self.traced.in_order else axes_in_memory(member.computed)
+        """The axes of a parameter's arrays; where a rule doesn't need their order, that in which they lie in memory."""
+        axes, strides = list(range(member.weight.ndim)), member.computed.strides
+        return axes if self.traced.in_order else sorted(axes, key=lambda axis: -abs(strides[axis]))
 
     def _check(self, members: Sequence[Member]) -> None:
         for member in members:
@@ -87,8 +87,8 @@ class FusedPlan:
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """The arrays of a parameter that a step writes, each with what to call it."""
-        pairs = zip(self.columns, self.sources, strict=True)
-        return [(name.removeprefix("half_"), handed_over[source]) for name, source in pairs if name in self.written]
+        pairs = zip(self.given, handed_over, strict=True)
+        return [(name.removeprefix("half_"), array) for name, array in pairs if name in self.written]
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
@@ -111,21 +111,19 @@ class FusedPlan:
         """The arrays of each parameter as vectors, copies where need be, and the calls that bring results back."""
         found: list[list[Array]] = []
         back: list[Call] = []
+        places = list(zip(self.columns, self.sources, strict=True))
         for arrays, axes, ready in zip(zip(*handed_over, strict=True), self.axes, self._ready, strict=True):
             if ready:
                 found.append([arrays[source] for source in self.sources])
             else:
-                found.append([self._flat(arrays[source], axes, name, back) for name, source in self._places])
+                found.append([self._flat(arrays[source], axes, name, back) for name, source in places])
         return found, back
 
     @functools.cached_property
     def _ready(self) -> list[bool]:
         """Whether all arrays of a parameter are vectors already."""
-        return [not self.staged and all(map(_is_vector, layouts)) for layouts in self.layouts]
-
-    @functools.cached_property
-    def _places(self) -> list[tuple[str, int]]:
-        return list(zip(self.columns, self.sources, strict=True))
+        vectors = [all(one.is_plain and len(one.shape) == 1 for one in layouts) for layouts in self.layouts]
+        return [is_vector and not self.staged for is_vector in vectors]
 
     def _flat(self, array: Array, axes: Sequence[int], name: str, back: list[Call]) -> Array:
         vector = flat(array, axes)
@@ -135,14 +133,6 @@ class FusedPlan:
             if name in self.written:
                 back.append((ordered.__setitem__, ..., vector.reshape(ordered.shape)))
         return vector
-
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
-        """Do all of a step that writes nothing of the program's; the calls that write the rest."""
-        raise NotImplementedError
-
-
-def _is_vector(layout: Layout) -> bool:
-    return layout.is_plain and len(layout.shape) == 1
 
 
 @functools.lru_cache(maxsize=128)

@@ -51,7 +51,7 @@ def resuming_is_exact(subject: Subject) -> None:
     same(values(resumed, params), values(through, wanted), "after resuming, weights and states")
 
 
-def _scheduled(subject: Subject) -> Updater:
+def _scheduled(subject: Subject) -> Updater[Optimizer]:
     """An updater whose rate falls, so that a lost count shows."""
     schedule = Falling(base_lr=0.05)
     return start(subject, learning_rate=None, lr_scheduler=schedule)

@@ -19,7 +19,7 @@ from mxcore_bench.problem import LEARNING_RATE, Algorithm, Problem
 
 __all__ = ["EMITTERS", "callers", "choose", "entrants", "fills", "limits", "missing", "restored"]
 
-Call = Callable[[Updater, Problem], Setup]
+Call = Callable[[Updater[Optimizer], Problem], Setup]
 
 
 EMITTERS = ("llvm", "numpy")
@@ -60,19 +60,19 @@ def restored() -> Iterator[None]:
         choose(emitter, threads)
 
 
-def _listed(updater: Updater, problem: Problem) -> Setup:
+def _listed(updater: Updater[Optimizer], problem: Problem) -> Setup:
     """``updater(indices, grads, weights)``, the same arrays every time."""
     indices, grads, weights = list(range(len(problem.weights))), problem.grads, problem.weights
     return lambda _: lambda: updater(indices, grads, weights)
 
 
-def _bound(updater: Updater, problem: Problem) -> Setup:
+def _bound(updater: Updater[Optimizer], problem: Problem) -> Setup:
     """``step = updater.bind(weights, grads)``, then ``step()``."""
     step = updater.bind(problem.weights, problem.grads)
     return lambda _: step
 
 
-def _fresh(updater: Updater, problem: Problem) -> Setup:
+def _fresh(updater: Updater[Optimizer], problem: Problem) -> Setup:
     """The list call with gradients that are new objects in every step, as a framework hands them out."""
     indices, weights = list(range(len(problem.weights))), problem.weights
 
@@ -157,7 +157,7 @@ def _sampler(
     return build
 
 
-def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater:
+def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater[Optimizer]:
     """An updater that keeps its state in the arrays of the problem."""
     options: dict[str, Any] = {"learning_rate": LEARNING_RATE, "multi_precision": problem.mixed}
     optimizer: Optimizer = (

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-from mxcore.lr_scheduler import LRScheduler, Rates, evaluate
+from mxcore.lr_scheduler import LRScheduler, evaluate
 from mxcore_plot.style import new_figure, style
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["schedules"]
 
 Schedule = LRScheduler | Callable[[int], float]
+Rates = npt.NDArray[np.float64]
 
 _LONGEST, _USUAL = 2**20, 1000
 _POINTS = 4000

@@ -60,7 +60,7 @@ def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
         changes: parameters of matplotlib that one picture needs otherwise.
     """
     import matplotlib
-    from cycler import cycler
+    from matplotlib.rcsetup import cycler
 
     lines = cycler(linestyle=_DASHES) * cycler(color=COLOURS)
     parameters: Any = {**_STYLE, "axes.prop_cycle": lines, **(changes or {})}

@@ -65,7 +65,7 @@ def check(
     NAME is an algorithm (adam, optimizer:adam, Adam) or a distribution (mxcore-optimizer-adam). The status is 1 if a
     claim does not hold.
     """
-    from mxcore.testing.run import cases  # not to list the commands: the checks take longer to import than the core
+    from mxcore.testing.run import cases  # not for `mxcore --help`: the checks take longer to import than the core
 
     if explain:
         click.echo("\n\n".join(_explained(names)))

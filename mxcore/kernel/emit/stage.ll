@@ -1,0 +1,78 @@
+; A stage of a rule over chunks of many tensors, see mxcore.kernel.emit.llvm, and mxcore.native.files for `word`.
+
+define void @run_some(ptr noalias nocapture readonly %tables, i64 %first, i64 %last) {
+entry:
+  $tables
+  $room
+  %any = icmp slt i64 %first, %last
+  br i1 %any, label %chunk, label %done
+
+; Before a chunk: its tensor, bounds and numbers, and the address at which each array begins there.
+chunk:
+  %c = phi i64 [%first, %entry], [%c_next, %chunk_end]
+  %bounds = getelementptr [3 x i64], ptr %chunks, i64 %c
+  %tensor = word i64 %bounds, 0
+  %from = word i64 %bounds, 1
+  %to = word i64 %bounds, 2
+  %row = word i64 %rows, %tensor
+  %numbers = getelementptr [$varying x $type], ptr %uniforms, i64 %row
+  %known = getelementptr [$norms x $type], ptr %norms, i64 %tensor
+  %columns = getelementptr [$columns x ptr], ptr %addresses, i64 %tensor
+  $given
+  %n = sub i64 %to, %from
+  br label %loop
+
+$loop
+
+chunk_end:
+  %c_next = add i64 %c, 1
+  %c_more = icmp slt i64 %c_next, %last
+  br i1 %c_more, label %chunk, label %done
+done:
+  ret void
+}
+
+define void @run_all(ptr %tables) {
+  %count = word i64 %tables, $count
+  call void @run_some(ptr %tables, i64 0, i64 %count)
+  ret void
+}
+
+declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+declare $type @llvm.sqrt.$suffix($type)
+declare $type @llvm.exp.$suffix($type)
+declare $type @llvm.log.$suffix($type)
+declare $type @llvm.tanh.$suffix($type)
+declare $type @llvm.fabs.$suffix($type)
+declare $type @llvm.pow.$suffix($type, $type)
+
+define internal $type @sign($type %x) alwaysinline {
+  %positive = fcmp ogt $type %x, 0.0
+  %negative = fcmp olt $type %x, 0.0
+  %nan = fcmp uno $type %x, %x
+  %below = select i1 %negative, $type -1.0, $type 0.0
+  %sign = select i1 %positive, $type 1.0, $type %below
+  %result = select i1 %nan, $type %x, $type %sign
+  ret $type %result
+}
+
+; The greater one; not a number, if either is none: the first comparison takes the left one then.
+define internal $type @maximum($type %x, $type %y) alwaysinline {
+  %better = fcmp uge $type %x, %y
+  %chosen = select i1 %better, $type %x, $type %y
+  %nan = fcmp uno $type %y, %y
+  %result = select i1 %nan, $type %y, $type %chosen
+  ret $type %result
+}
+
+define internal $type @minimum($type %x, $type %y) alwaysinline {
+  %better = fcmp ule $type %x, %y
+  %chosen = select i1 %better, $type %x, $type %y
+  %nan = fcmp uno $type %y, %y
+  %result = select i1 %nan, $type %y, $type %chosen
+  ret $type %result
+}
+
+!1 = distinct !{!1, !2}
+!2 = !{!"llvm.loop.vectorize.enable", i1 true}
+!3 = distinct !{!3, !"arrays"}

@@ -66,14 +66,16 @@ class _Manager(pluggy.PluginManager):
         self.callers = {name: Caller(getattr(self.hook, name)) for name in names}
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
-        registered = super().register(plugin, name)
-        self._look()
-        return registered
+        try:
+            return super().register(plugin, name)
+        finally:  # a plugin that is refused may have been registered in part
+            self._look()
 
     def unregister(self, plugin: object = None, name: str | None = None) -> Any:
-        unregistered = super().unregister(plugin, name)
-        self._look()
-        return unregistered
+        try:
+            return super().unregister(plugin, name)
+        finally:
+            self._look()
 
     def _look(self) -> None:
         for caller in self.callers.values():

@@ -116,6 +116,7 @@ class Initializer(Algorithm):
         return None
 
     _verbose = False
+    _print_func: Callable[[Array], str] | None = None
     _kwargs: Mapping[str, Any] = {}
 
     def __init__(self, **kwargs: Any) -> None:
@@ -147,8 +148,8 @@ class Initializer(Algorithm):
         if self._verbose:
             import logging  # here, not to be felt in `import mxcore`
 
-            name = registry.name_of(type(self))
-            logging.getLogger(__name__).info("Initialized %s as %s: %s", desc, name, self._print_func(array))
+            name, statistic = registry.name_of(type(self)), (self._print_func or _root_mean_square)(array)
+            logging.getLogger(__name__).info("Initialized %s as %s: %s", desc, name, statistic)
         if not _at_work.get():
             from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
 
@@ -211,7 +212,7 @@ class Initializer(Algorithm):
     def set_verbosity(self, verbose: bool = False, print_func: Callable[[Array], str] | None = None) -> Initializer:
         """Log a line for each parameter initialised; ``print_func`` makes its text, by default norm(x)/√size."""
         self._verbose = verbose
-        self._print_func: Callable[[Array], str] = print_func or _root_mean_square
+        self._print_func = print_func
         return self
 
     def dumps(self) -> str:

@@ -83,7 +83,7 @@ def prefer(*distributions: str) -> None:
 
     >>> import mxcore as mx
     >>> mx.catalogue.prefer("mxcore-optimizer-adam")
-    >>> mx.catalogue.find("optimizer", "adam").distribution  # whoever else offers it
+    >>> mx.catalogue.find("optimizer", "adam").distribution  # even if others offer the name
     'mxcore-optimizer-adam'
     >>> mx.catalogue.prefer()  # nothing is preferred any more
     """

@@ -65,7 +65,7 @@ class Rows:
         self.arranged_for = None
 
     def arrange(self, optimizer: Stepped, tally: Tally, counts: Counts) -> None:
-        """Find out which parameters share a row. Whoever calls this sets :attr:`arranged_for`."""
+        """Find out which parameters share a row. The caller sets :attr:`arranged_for` afterwards."""
         self.arranged_for = None
         cohorts = counts.cohorts_of(self.indices, optimizer.begin_num_update)
         rows: dict[Any, int] = {}

@@ -1,4 +1,4 @@
-"""What is tried in a process of its own: plugins, array libraries and the kernel, each as whoever uses it would."""
+"""What is tried in a process of its own: plugins, array libraries and the kernel, each in the way it is used."""
 
 from __future__ import annotations
 

@@ -143,7 +143,8 @@ class Run:
     @property
     def plans(self) -> list[Any]:
         """The plans of the last call."""
-        (step,) = self.update._runner.steps()
+        runner = self.update._runner
+        (step,) = [*runner._singles.values(), *runner._lists.values()]
         return step.plans
 
 

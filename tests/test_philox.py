@@ -112,7 +112,8 @@ def test_the_machine_code_works_on_vectors_and_never_fuses() -> None:
     if "avx2" not in llvm.get_host_cpu_features() or not llvm.get_host_cpu_features()["avx2"]:
         pytest.skip("the names of registers below are those of AVX2 and after it")
     for distribution in DISTRIBUTIONS.values():
-        assembly = machine.assembly(philox_llvm.module(distribution))
+        processor = machine._machine()
+        assembly = processor.emit_assembly(machine._module(philox_llvm.module(distribution), processor, True))
         assert "vpmuludq" in assembly
         assert "ymm" in assembly or "zmm" in assembly  # those of AVX-512
         assert "vfm" not in assembly

@@ -31,7 +31,7 @@ class BenchResults(SphinxDirective):
         return [*_machine(measured), self._picture(measured), *(_experiment(one) for one in experiments)]
 
     def _picture(self, measured: dict[str, Any]) -> nodes.Node:
-        file = Path(self.env.doctreedir) / "benchmarks.svg"
+        file = Path(self.env.doctreedir) / f"{Path(self.arguments[0]).stem}.svg"
         draw(file, [_result(one) for one in measured["experiments"]], measured["machine"])
         uri = os.path.relpath(file, Path(self.env.doc2path(self.env.docname)).parent)
         alt = "For each experiment, the time of a step of each contestant against that of the last reference."
@@ -40,9 +40,10 @@ class BenchResults(SphinxDirective):
 
 def _machine(measured: dict[str, Any]) -> Iterator[nodes.Node]:
     machine = measured["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    gpu = f"{machine['gpu']}, " * bool(machine.get("gpu"))
     yield paragraph(
-        f"Measured on {machine['date'][:10]}: {machine['cpu']}, {machine['cores']} cores, {machine['os']}, Python "
+        f"Measured on {machine['date'][:10]}: {gpu}{machine['cpu']}, {machine['cores']} cores, {machine['os']}, Python "
         f"{machine['python']}, {versions}; kernel {machine['kernel']}, {measured['seconds']:g} seconds for each table."
     )
 

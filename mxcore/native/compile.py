@@ -41,12 +41,6 @@ def compile_ir(source: str, *, optimize: bool = True) -> Code:
     return Code(engine)
 
 
-def assembly(source: str) -> str:
-    """The machine's code for a module of IR, to look at."""
-    machine = _machine()
-    return str(machine.emit_assembly(_module(source, machine, True)))
-
-
 def _machine() -> Any:
     """This processor. MCJIT takes a machine for itself, so that every engine needs one of its own."""
     import llvmlite.binding as llvm

@@ -100,10 +100,6 @@ class Runner:
             step = step.other
         return False
 
-    def steps(self) -> list[Step]:
-        """The steps that are kept, those of the last call for each set of parameters."""
-        return [*self._singles.values(), *self._lists.values()]
-
     def _keep(self, step: Step) -> None:
         single = len(step.indices) == 1
         table, limit = (self._singles, _SINGLES) if single else (self._lists, _LISTS)

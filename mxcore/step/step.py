@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit
 from mxcore.kernel.run.choose import job_of
 from mxcore.kernel.run.inspector import Inspector
-from mxcore.kernel.run.layout import sharing, unowned
+from mxcore.kernel.run.layout import sharing
 from mxcore.native.words import DONE, MOVED
 from mxcore.step.arguments import check_pair
 from mxcore.step.counts import Counts, Tally
@@ -51,8 +51,8 @@ class Step:
 
     # So that little memory is touched where thousands of parameters are updated one by one.
     __slots__ = (
-        "_at_once", "_backend", "_device", "_host", "_inspector", "_job", "_keeps", "_named", "_own_rates",
-        "_positions", "_repeatable", "_row_of", "_rows", "_settings", "_states", "_table", "_tables_seen",
+        "_again", "_at_once", "_backend", "_device", "_host", "_inspector", "_job", "_keeps", "_named", "_own_rates",
+        "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
         "in_place", "indices", "other", "plans",
     )  # fmt: skip
 
@@ -87,8 +87,7 @@ class Step:
         if self._job is None:
             arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
             self._inspector = Inspector(self._backend, arrays)
-            self._table: list[Call] | None = None
-            self._repeatable = not self._own_rates and all(plan.repeatable for plan in self.plans)
+            self._again: list[Callable[[], Iterable[Call]]] | None = None
             self._keeps = False
         self._at_once = self._job is not None and self._job.at_once and not self._host and not self._own_rates
         self._device = self._backend.device_of(weights[0])
@@ -154,7 +153,7 @@ class Step:
                 return self._run_counting(optimizer, tally, weights, grads, states)
             numbers = self._arranged(optimizer, tally, tally.table)
         job = self._job
-        known = self.in_place and (job is not None or self._table is not None) and self._states.are_known(states)
+        known = self.in_place and (job is not None or self._again is not None) and self._states.are_known(states)
         if job is not None and self._at_once:
             self._prepare(numbers)
             # Of a short step, one foreign call more would be a good part.
@@ -179,7 +178,7 @@ class Step:
 
     def _spread(self, tally: Tally) -> None:
         """Tell each plan which rows it needs, and which of them its parameters have; and the job what to count."""
-        self._table = None  # whose calls know their rows
+        self._again = None  # whose calls know their rows
         rows, self._row_of = self._rows.row_of, []
         if len(self.plans) == 1:
             self._row_of.append((self.plans[0], rows, None))
@@ -239,19 +238,19 @@ class Step:
 
     def _inspect(self, optimizer: Stepped, weights: Arrays, grads: Arrays, states: States) -> Any:
         """The same without a native side: the weights of each plan's parameters, their gradients, masters and slots."""
-        if self._table is not None and self._states.are_known(states):
-            arrays = [*weights, *grads]
-            if self._inspector.lie_alike(arrays) and all(self._inspector.known(arrays)):
+        if self._again is not None and self._states.are_known(states):
+            known = self._inspector.look([*weights, *grads])
+            if known and all(known):
                 return _KNOWN
-        self._table = None
+        self._again = None
         further = self._states.by_parameter(states)
         if further is None:
             return None
         arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
-        if not self._inspector.lie_alike(arrays):
+        known = self._inspector.look(arrays)
+        if known is None:
             return None
-        known = self._inspector.known(arrays)
-        self._keeps = self._repeatable and all(known)
+        self._keeps = not self._own_rates and all(known)
         if not all(known):
             # Gradients are only read, so that it does not matter where they are.
             if not all(known[: len(weights)]) or not all(known[2 * len(weights) :]):
@@ -275,16 +274,15 @@ class Step:
             commit(itertools.chain(writes, self._host_calls(tally), self._counts(tally)))
 
     def _calls(self, taken: Any) -> Iterable[Call]:
-        """The calls that write. Those over the same objects as the call before are kept, without keeping these."""
-        if taken is _KNOWN and self._table is not None:
-            return self._table
-        if self._keeps:
-            taken = [[list(map(unowned, column)) for column in columns] for columns in taken]
-        calls = itertools.chain(*(plan.calls(own) for plan, own in zip(self.plans, taken, strict=True)))
-        if self._keeps:
-            self._table = list(calls)
-            return self._table
-        return calls
+        """The calls that write. What a step over the same objects can be had by is kept, without keeping these."""
+        if taken is not _KNOWN:
+            pairs = list(zip(self.plans, taken, strict=True))
+            kept = [again for plan, own in pairs if self._keeps and (again := plan.repeat(own)) is not None]
+            if len(kept) < len(pairs):
+                return itertools.chain(*(plan.calls(own) for plan, own in pairs))
+            self._again = kept
+        assert self._again is not None
+        return itertools.chain(*[again() for again in self._again])
 
     def _counts(self, tally: Tally) -> list[Call]:
         """The calls that count, where the native side does not."""

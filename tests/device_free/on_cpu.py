@@ -85,7 +85,7 @@ class CudaOnCpu(Cuda):
         text = f"""#include "cuda_on_cpu.h"
 {source}
 extern "C" void run(unsigned blocks, unsigned threads, void **arguments) {{
-    launch({name}, blocks, threads, arguments);
+    launch<{name}>(blocks, threads, arguments);
 }}
 """
         library = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.so"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from device_free.on_cpu import CudaOnCpu, hosted, on_device
 from rule_runs import (
+    COMMON,
     Run,
     after_three_steps,
     assert_functions_agree,
@@ -19,7 +20,9 @@ from rule_runs import (
 )
 
 import mxcore as mx
+from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.norm import CHUNK
+from mxcore.kernel.run import device as device_plans
 from mxcore.kernel.run.device import PIECE, DevicePlan
 
 
@@ -31,6 +34,24 @@ def test_a_rule_gives_the_bits_of_the_numpy_backend(name: str, arguments: Any, d
     assert {type(plan) for plan in device.plans} == {DevicePlan}
     assert {type(array) for array in device.placed} == {cupy.ndarray}
     assert_same_bits(device.host, host.host)
+
+
+@every_dtype
+@pytest.mark.parametrize("name", ["adam", "lamb", "sgld"])
+def test_arrays_may_begin_anywhere(name: str, dtype: Any, cuda: CudaOnCpu) -> None:
+    mirrors: dict[int, Any] = {}
+
+    def between_packs(array: Any, number: int) -> Any:
+        begin = 1 + number % 3
+        mirror = np.empty(begin + array.size, array.dtype)[begin:]
+        mirror[...] = array
+        placed = hosted(mirror)
+        mirrors[id(placed)] = mirror
+        return placed
+
+    host = after_three_steps(name, COMMON, dtype, on_host)
+    device = after_three_steps(name, COMMON, dtype, between_packs)
+    assert_same_bits([mirrors[id(array)] for array in device.placed], host.host)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -50,7 +71,22 @@ def test_a_rule_with_norms_measures_finishes_and_writes(cuda: CudaOnCpu) -> None
     run.step(values("f4"))
     chunks, pieces = (sum(-(-array.size // size) for array in run.weights) for size in (CHUNK, PIECE))
     names = [(name, blocks) for _, name, blocks in cuda.launched]
-    assert names == [("kernel", chunks), ("add_lanes", 1), ("add_chunks", 1), ("kernel", pieces)]
+    assert names == [("kernel", chunks), ("finish", 1), ("kernel", pieces)]
+
+
+def test_threads_that_do_not_wait_for_one_another_would_be_seen(
+    cuda: CudaOnCpu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emit = emitter.emit
+    monkeypatch.setattr(emitter, "emit", lambda *arguments: emit(*arguments).replace("__syncthreads();", ""))
+    device_plans._sources.cache_clear()
+    try:
+        device = after_three_steps("lamb", COMMON, np.float32, on_device)
+    finally:
+        device_plans._sources.cache_clear()
+    host = after_three_steps("lamb", COMMON, np.float32, on_host)
+    with pytest.raises(AssertionError):
+        assert_same_bits(device.host, host.host)
 
 
 def test_empty_arrays_launch_nothing(cuda: CudaOnCpu) -> None:
@@ -105,6 +141,16 @@ def test_new_gradients_are_taken_and_former_ones_are_let_go(cuda: CudaOnCpu) -> 
     for seed in range(4):
         run.step(values("f4", seed=seed))
     assert [ref() is None for ref in kept] == [True] * len(kept)
+
+
+def test_an_array_that_was_given_another_shape_is_noticed(cuda: CudaOnCpu) -> None:
+    weight, grad = hosted(np.ones((3, 4), "f4")), hosted(np.ones((3, 4), "f4"))
+    update = mx.optimizer.get_updater(mx.optimizer.SGD())
+    for _ in range(3):
+        update([0], [grad], [weight])
+    grad.shape = (4, 3)
+    with pytest.raises(ValueError, match="the gradient of parameter 0|parameter 0: the gradient"):
+        update([0], [grad], [weight])
 
 
 def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rule_runs import after_three_steps, assert_same_bits, every_dtype, every_rule, on_host
+from rule_runs import COMMON, after_three_steps, assert_same_bits, every_dtype, every_rule, on_host
 
 import mxcore as mx
 from mxcore.backend import Context
+from mxcore.kernel import commit
 from mxcore.kernel.run.device import DevicePlan
 from mxcore.random import philox_cuda, philox_numpy
 from mxcore.random.distributions import DISTRIBUTIONS
@@ -42,6 +43,20 @@ def test_other_layouts(name: str, layout: str, gpu: Context) -> None:
     assert_same_bits([found[1]], [found[0]])
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+@pytest.mark.parametrize("name", ["adam", "lamb", "sgld"])
+def test_arrays_may_begin_anywhere(name: str, dtype: str, gpu: Context, xp: Any) -> None:
+    def between_packs(array: Any, number: int) -> Any:
+        begin = 1 + number % 3
+        placed = xp.empty(begin + array.size, array.dtype)[begin:]
+        placed[...] = gpu.array(array)
+        return placed
+
+    wanted = after_three_steps(name, COMMON, dtype, on_host)
+    got = after_three_steps(name, COMMON, dtype, between_packs)
+    assert_same_bits([host(array) for array in got.placed], wanted.host)
+
+
 @pytest.mark.parametrize("name", DISTRIBUTIONS)
 def test_random_fills(name: str, gpu: Context, xp: Any) -> None:
     distribution = DISTRIBUTIONS[name]
@@ -53,8 +68,8 @@ def test_random_fills(name: str, gpu: Context, xp: Any) -> None:
     backend: Any = gpu.backend
     with backend.on(0):
         out = xp.empty(ELEMENTS, dtype)
-        fill = backend.cuda.kernel(philox_cuda.source(distribution), f"{name}_fill")
-        fill(-(-ELEMENTS // 64), 64, [out, *map(np.uint64, (0, ELEMENTS, 7, 11)), *parameters])
+        fill = backend.cuda.kernel(philox_cuda.source(distribution), f"{distribution.name}_fill")
+        commit([fill(-(-ELEMENTS // 64), 64, [out, *map(np.uint64, (0, ELEMENTS, 7, 11)), *parameters])])
     assert host(out).tobytes() == wanted.tobytes()
 
 

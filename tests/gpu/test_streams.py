@@ -36,6 +36,26 @@ def test_an_update_waits_for_what_was_put_into_its_stream_before(gpu: Context, x
     assert_same_bits([gpu.backend.to_host(on_gpu)], [weight])
 
 
+def test_no_step_waits_for_the_device(gpu: Context, xp: Any) -> None:
+    weights = [gpu.array(np.ones(SHAPE, "f4")) for _ in range(3)]
+    updates = [mx.optimizer.get_updater(mx.optimizer.create(name)) for name in ("adam", "lamb", "sgld")]
+
+    def step() -> None:  # from new gradients, whose addresses have to go to the device
+        for number, update in enumerate(updates):
+            update([0], [xp.full(SHAPE, 0.5, "f4")], [weights[number]])
+
+    for _ in range(3):
+        step()
+    xp.cuda.Device(0).synchronize()
+    for _ in range(100):
+        busy(xp)
+    begun = xp.cuda.Event()
+    begun.record()
+    step()
+    assert not begun.done
+    xp.cuda.Device(0).synchronize()
+
+
 def test_two_streams_may_take_turns(gpu: Context, xp: Any) -> None:
     weight, grad = np.ones(SHAPE, "f4"), np.full(SHAPE, 0.5, "f4")
     on_gpu, given = gpu.array(weight), gpu.array(grad)

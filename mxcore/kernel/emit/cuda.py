@@ -2,7 +2,7 @@
 
 To be compiled with ``--fmad=false --ftz=false``, so that no multiplication is fused with an addition, no small number
 becomes 0, and every emitter gives the same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``,
-``blockDim`` and the functions that take a float for its bits, and no header.
+``blockDim``, ``__shared__``, ``__syncthreads`` and the functions that take a float for its bits, and no header.
 """
 
 from __future__ import annotations
@@ -19,32 +19,40 @@ from mxcore.random.distributions import DISTRIBUTIONS
 
 _TYPES: dict[str, Literal["f32", "f64"]] = {"float32": "f32", "float64": "f64"}
 _C_NAMES = {"abs": "fabs", "power": "pow"}  # where they are others than NumPy's
-_OWN = ("sign", "maximum", "minimum")  # functions of stage.cu
+_OWN = ("sign", "maximum", "minimum")  # functions of functions.cu
+_THREADS = 256
+_PACK = 16
+"""Bytes of an array that a thread loads or stores at once: as many as it can."""
+_SHARED = 48 * 1024
+"""Bytes that the threads of a block may share."""
 
 
-def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None, name: str = "kernel") -> str:
-    """The source of ``kernel(addresses, chunks, uniforms, rows, norms, lanes, keys)``, in which block b does chunk b.
+def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> str:
+    """The source of ``kernel(addresses, chunks, uniforms, rows, norms, partials, keys)``: block b does chunk b.
 
-    The arguments are those that :func:`mxcore.kernel.emit.llvm.emit` describes, with ``lanes`` in place of
-    ``partials``: a stage that measures norms must have blocks of ``LANES`` threads, each of which leaves its sum there,
-    as float64, for each chunk, norm and lane. :func:`norms` adds them up.
+    The arguments are those that :func:`mxcore.kernel.emit.llvm.emit` describes; blocks must have as many threads as
+    :func:`threads` says.
 
     Args:
         traced: the rule.
         stage: one of its stages.
         dtype: ``"float32"`` or ``"float64"``.
         half: the dtype of gradients and weights whose master is float32, or None.
-        name: what the kernel is called.
     """
-    return _Emitter(traced, stage, _TYPES[dtype], half).source(name)
+    return _Emitter(traced, stage, _TYPES[dtype], half).source()
 
 
-def norms(dtype: str) -> str:
-    """The source of the kernels ``add_lanes`` and ``add_chunks``, which make norms of what a stage leaves in ``lanes``.
+def threads(stage: Stage) -> int:
+    """How many threads a block of a stage has."""
+    if not stage.norms:
+        return _THREADS
+    most = _SHARED // (8 * LANES * len(stage.norms)) // 2  # squares are held twice, the sum of a lane once
+    return LANES * (8 if most > 8 else 4 if most > 4 else 2 if most > 2 else 1)
 
-    ``starts`` are the numbers of the first chunk of each tensor, and at the end the number of chunks.
-    """
-    return filled("kernel/emit/norms.cu", type=philox_cuda.TYPES[_TYPES[dtype]], lanes=LANES)
+
+def finish(dtype: str) -> str:
+    """The source of ``finish(partials, starts, norms, …)``, which makes norms of what the chunks have added up to."""
+    return filled("kernel/emit/finish.cu", type=philox_cuda.TYPES[_TYPES[dtype]])
 
 
 class _Emitter:
@@ -58,17 +66,65 @@ class _Emitter:
         self.names |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
         self.normal = DISTRIBUTIONS[f"normal_{dtype}"]
 
-    def source(self, name: str) -> str:
+    def source(self) -> str:
         """The whole source."""
         half = filled(f"kernel/emit/{self.half}.cu") if self.half else ""
         noisy = any(node.value == "noise" for node in self.stage.order)
-        kernel = filled(
-            "kernel/emit/stage.cu", name=name, type=self.type, given=self._given(), body=self._body(), sums=self._sums()
+        noise = philox_cuda.source(self.normal) if noisy else ""
+        own = filled("kernel/emit/functions.cu", type=self.type)
+        return "\n".join([half, noise, own, self._measuring() if self.stage.norms else self._writing()])
+
+    def _writing(self) -> str:
+        """A thread has neighbours, which it loads and stores at once where the arrays lie so that it can."""
+        reads, writes = self._reads(), self._writes()
+        packs = {column: f"Pack<{self._stored(self.columns[column])}>" for column in sorted({*reads, *writes})}
+        values = {column: f" = *(const {packs[column]}*)(a{column} + first)" for column in reads}
+        return filled(
+            "kernel/emit/write.cu",
+            type=self.type,
+            bytes=_PACK,
+            width=_PACK // (4 if self.dtype == "f32" else 8),
+            given=self._given(),
+            addresses=" | ".join(f"(unsigned long long)a{column}" for column in packs),
+            load=(f"{pack} x{column}{values.get(column, '')};" for column, pack in packs.items()),
+            each=self._body("x{}.at[k]"),
+            store=(f"*({packs[column]}*)(a{column} + first) = x{column};" for column in writes),
+            single=self._body("a{}[i]"),
         )
-        return half + (philox_cuda.source(self.normal) if noisy else "") + kernel
+
+    def _measuring(self) -> str:
+        """A thread has an element; some of them also add up, each for a lane and a norm."""
+        count, groups = len(self.stage.norms), threads(self.stage) // LANES
+        adds = [f"if (group == {number % groups}) " for number in range(count)]
+        added = f"for (int g = 0; g < {groups}; ++g)"
+        return filled(
+            "kernel/emit/measure.cu",
+            type=self.type,
+            count=count,
+            groups=groups,
+            lanes=LANES,
+            width=len(self.traced.norms),
+            norm=self.stage.norms.start,
+            given=[*self._given(), *(f"double lane{number} = 0;" for number in range(count))],
+            zero=[f"double square{number} = 0;" for number in range(count)],
+            single=self._body("a{}[i]"),
+            keep=[f"squares[turn][{number}][group][lane] = square{number};" for number in range(count)],
+            add=[f"{adds[n]}{added} lane{n} += squares[turn][{n}][g][lane];" for n in range(count)],
+            sum=[f"{adds[n]}sums[{n}][lane] = lane{n};" for n in range(count)],
+        )
+
+    def _reads(self) -> list[int]:
+        """The columns of the arrays that the stage reads."""
+        read = {node.value for node in self.stage.order if node.op == "input"}
+        return [column for column, array in enumerate(self.columns) if array in read]
+
+    def _writes(self) -> list[int]:
+        """The columns of those that it writes."""
+        halves = ["half_weight"] * bool(self.half and self.stage.written)
+        return [self.columns.index(array) for array in (*self.stage.written, *halves)]
 
     def _given(self) -> Iterator[str]:
-        """The numbers of a chunk, its arrays, and where its sums are taken."""
+        """The numbers of a chunk, and its arrays."""
         shared, width = self.traced.shared, len(self.traced.uniforms) - self.traced.shared
         for number in range(len(self.traced.uniforms)):
             row = f"rows[tensor] * {width} + " * (number >= shared)
@@ -78,40 +134,39 @@ class _Emitter:
         for column, array in enumerate(self.columns):
             stored = self._stored(array)
             yield f"{stored}* a{column} = ({stored}*)addresses[tensor * {len(self.columns)} + {column}];"
-        for number in self.stage.norms:
-            yield f"double lane{number} = 0;"
-
-    def _sums(self) -> Iterator[str]:
-        for number in self.stage.norms:
-            place = f"(blockIdx.x * {len(self.traced.norms)}ll + {number}) * {LANES} + threadIdx.x"
-            yield f"lanes[{place}] = lane{number};"
 
     def _stored(self, array: str) -> str:
         return "unsigned short" if self.half and array in ("grad", "half_weight") else self.type
 
-    def _body(self) -> Iterator[str]:
+    def _body(self, element: str) -> Iterator[str]:
+        """What is done to an element.
+
+        Args:
+            element: where it is, with a place for the number of the column.
+        """
         for node in self.stage.order:
             if node.op == "norm":
                 continue
             name = self.names[node.number] = f"v{node.number}"
             kind = "bool" if node.kind == "mask" else self.type
-            yield f"const {kind} {name} = {self._load(node) if node.op == 'input' else self._expression(node)};"
-        for number in self.stage.norms:
+            value = self._load(node, element) if node.op == "input" else self._expression(node)
+            yield f"const {kind} {name} = {value};"
+        for place, number in enumerate(self.stage.norms):
             value = f"(double){self._operand(self.traced.norms[number].args[0])}"
-            yield f"lane{number} += {value} * {value};"
-        for array, node in self.stage.written.items():
-            yield f"a{self.columns.index(array)}[i] = {self._operand(node)};"
+            yield f"square{place} = {value} * {value};"
+        written = [self._operand(node) for node in self.stage.written.values()]
         if self.half and self.stage.written:
-            weight = self._operand(self.traced.written["weight"])
-            yield f"a{len(self.columns) - 1}[i] = narrow({weight});"
+            written.append(f"narrow({self._operand(self.traced.written['weight'])})")
+        for column, value in zip(self._writes(), written, strict=True):
+            yield f"{element.format(column)} = {value};"
 
-    def _load(self, node: Node) -> str:
+    def _load(self, node: Node, element: str) -> str:
         if node.value == "noise":
             zero, one = (philox_cuda.constant(value, self.dtype) for value in (0, 1))
             return f"{self.normal.name}(i, keys[2 * tensor], keys[2 * tensor + 1], {zero}, {one})"
         array = str(node.value)
-        element = f"a{self.columns.index(array)}[i]"
-        return element if self._stored(array) == self.type else f"widen({element})"
+        value = element.format(self.columns.index(array))
+        return value if self._stored(array) == self.type else f"widen({value})"
 
     def _operand(self, node: Node) -> str:
         if node.op == "constant":

@@ -35,9 +35,6 @@ class Plan(Protocol):
     shared: bool
     """Whether it does for any parameters whose arrays lie alike, as it says nothing of them in its messages."""
 
-    repeatable: bool
-    """Whether the calls of a step do for the next, over the same arrays, and with rows in the same order."""
-
     host: list[dict[str, float]]
     """The new host numbers of each row, once the calls of a step are there."""
 
@@ -55,6 +52,12 @@ class Plan(Protocol):
 
         Args:
             handed_over: the weights of all parameters, their gradients, their masters if there are any, and each slot.
+        """
+
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
+        """What stands for :meth:`calls` with these arrays, in this step and in later ones with rows in the same order.
+
+        It does not keep them alive: use it only while they are there. None where a step has to be handed them.
         """
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:

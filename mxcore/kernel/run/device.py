@@ -6,7 +6,8 @@ What a step copies and launches goes into the stream that is current on the devi
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,18 +15,18 @@ import numpy.typing as npt
 
 from mxcore.backend import Array, Host
 from mxcore.kernel.emit import cuda as emitter
-from mxcore.kernel.rule.norm import LANES
 from mxcore.kernel.rule.program import Member, Program
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit
-from mxcore.kernel.run.layout import address
 from mxcore.kernel.run.plan import FusedPlan, chunks_of
 
 if TYPE_CHECKING:
     from mxcore.backend.cuda import Cuda, Kernel
 
-THREADS = 256
-PIECE = 8192
+_ADDRESS = operator.attrgetter("data.ptr")
+_FINISHING = 64
+"""Threads of a block that finishes norms, each for one."""
+PIECE = 2048
 """Elements that a block writes. Norms fix the chunks that are measured; writing is free to keep more blocks busy."""
 
 
@@ -56,8 +57,7 @@ class DevicePlan(FusedPlan):
             super().__init__(program, static, members)
             name = self.dtype.name
             self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, name, self.half)]
-            finishing = ("add_lanes", "add_chunks") if self.traced.norms else ()
-            self.finishing = [cuda.kernel(emitter.norms(name), one) for one in finishing]
+            self.finish = cuda.kernel(emitter.finish(name), "finish") if self.traced.norms else None
         tensors, width = len(members), len(self.traced.norms)
         self.constant = {
             "chunks": self.chunks,
@@ -65,7 +65,6 @@ class DevicePlan(FusedPlan):
             "starts": np.searchsorted(self.chunks[:, 0], np.arange(tensors + 1)),
         }
         self.scratch = {
-            "lanes": ((len(self.chunks), width, LANES), np.float64),
             "partials": ((len(self.chunks), width), np.float64),
             "norms": ((tensors, width), self.dtype),
         }
@@ -85,15 +84,33 @@ class DevicePlan(FusedPlan):
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Measure, and bring the tables on the device up to date; the launch that writes."""
+        again = self.repeat(handed_over)
+        if again is not None:
+            return again()
         with self.cuda.on(self.device):
             found, back = self.flats(handed_over)
-            self.addresses[...] = [[address(vector) for vector in vectors] for vectors in found]
+        self._place(list(zip(*found, strict=True)))
+        return [*self._launches(), *back, (len, found)]  # the last one keeps the copies until then
+
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], list[Call]] | None:
+        """The launches, with the addresses that these arrays have."""
+        if self.staged:
+            return None
+        self._place([handed_over[source] for source in self.sources])
+        return self._launches
+
+    def _place(self, columns: Sequence[Sequence[Array]]) -> None:
+        """Take the addresses of vectors."""
+        for number, column in enumerate(columns):
+            self.addresses[:, number] = np.fromiter(map(_ADDRESS, column), np.uint64, len(column))
+
+    def _launches(self) -> list[Call]:
+        with self.cuda.on(self.device):
             self._upload()
             for stage, measured in enumerate(self.traced.stages[:-1]):
-                commit(self._launch(stage, "chunks", LANES))
+                commit(self._launch(stage, "chunks"))
                 commit(self._finish(measured.norms))
-            launch = self._launch(-1, "pieces", THREADS)
-        return [self.cuda.use(self.device), *launch, *back, (len, found)]  # the last one keeps the copies until then
+            return [self.cuda.use(self.device), *self._launch(-1, "pieces")]
 
     def _upload(self) -> None:
         if (stream := self.cuda.stream()) != self.tables.stream:
@@ -109,19 +126,18 @@ class DevicePlan(FusedPlan):
         for name, values in changing.items():
             self.tables.follow(name, values)
 
-    def _launch(self, stage: int, chunks: str, threads: int) -> list[Call]:
-        tables = ("addresses", chunks, "uniforms", "rows", "norms", "lanes", "keys")
+    def _launch(self, stage: int, chunks: str) -> list[Call]:
+        tables = ("addresses", chunks, "uniforms", "rows", "norms", "partials", "keys")
+        threads = emitter.threads(self.traced.stages[stage])
         return self._launched(self.kernels[stage], len(self.constant[chunks]), threads, *tables)
 
     def _finish(self, norms: range) -> list[Call]:
         """Make norms of what the chunks have added up to."""
-        add_lanes, add_chunks = self.finishing
+        assert self.finish is not None
         width, tensors = len(self.traced.norms), len(self.sizes)
-        sums, numbers = len(self.chunks) * width, (tensors, width, norms.start, norms.stop)
-        return [
-            *self._launched(add_lanes, -(-sums // THREADS), THREADS, "lanes", "partials", sums),
-            *self._launched(add_chunks, -(-tensors // THREADS), THREADS, "partials", "starts", "norms", *numbers),
-        ]
+        numbers = (tensors, width, norms.start, norms.stop)
+        blocks = -(-tensors * len(norms) // _FINISHING)
+        return self._launched(self.finish, blocks, _FINISHING, "partials", "starts", "norms", *numbers)
 
     def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: str | int) -> list[Call]:
         given = [self.tables.arrays[one] if isinstance(one, str) else np.int64(one) for one in arguments]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class DirectPlan:
     """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
-    shared = repeatable = False
+    shared = False
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
@@ -42,6 +42,9 @@ class DirectPlan:
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Take the numbers of a step."""
         self.numbers, self.rows, self.row_of = numbers, rows, row_of
+
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> None:
+        """A rule that runs directly needs its arrays."""
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """The arrays of a parameter that a step writes, each with what to call it."""

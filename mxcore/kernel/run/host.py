@@ -6,7 +6,7 @@ import ctypes
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mxcore.backend import Host
@@ -15,7 +15,7 @@ from mxcore.kernel.rule.norm import Norms
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit, quietly
-from mxcore.kernel.run.layout import address
+from mxcore.kernel.run.layout import address, unowned
 from mxcore.kernel.run.plan import FusedPlan
 from mxcore.native import compile as machine
 from mxcore.native import pool
@@ -112,7 +112,7 @@ class BlockedPlan(FusedPlan):
         self.numbers_of = _transposed([norms[tensor] for tensor in self.tensors], len(self.traced.norms))
         self.uniforms_of: list[blocked.Column] = []
         once = self.traced.stages[:-1] or self.traced.noisy or self.staged
-        self.repeatable = not once and self.stages[-1].repeatable
+        self._repeatable = not once and self.stages[-1].repeatable
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Take the numbers of a step."""
@@ -145,6 +145,13 @@ class BlockedPlan(FusedPlan):
             self.norms.finish(measured.norms)
         writes = quietly(self.stages[-1].calls, arrays, *self.scratch[-1], *numbers)
         return itertools.chain(_chained(*before, writes, *after), back)
+
+    def repeat(self, handed_over: Sequence[Sequence[Host]]) -> Callable[[], Iterable[Call]] | None:
+        """The calls themselves, over views that own nothing."""
+        if not self._repeatable:
+            return None
+        calls = list(self.calls([list(map(unowned, column)) for column in handed_over]))
+        return lambda: calls
 
     def _columns(self, handed_over: Sequence[Sequence[Host]]) -> tuple[list[blocked.Column], list[Call]]:
         """The arrays of every chunk, and the calls that bring back what is computed in copies."""

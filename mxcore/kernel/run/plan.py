@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ class FusedPlan:
         ValueError: an array cannot be updated in place.
     """
 
-    shared, repeatable = True, False
+    shared = True
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = _traced(program, tuple(sorted(static.items())))
@@ -106,6 +106,10 @@ class FusedPlan:
         if self._noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
+
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
+        """See :meth:`mxcore.kernel.Plan.repeat`."""
+        return None
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
         """The arrays of each parameter as vectors, copies where need be, and the calls that bring results back."""

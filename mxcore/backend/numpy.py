@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mxcore.backend import Host
 
+_NO_CHANGE = nullcontext()
 _LINE = 64
 """Bytes of a cache line, and of the longest vectors of a processor."""
 
@@ -35,7 +36,7 @@ class NumpyBackend:
         return 0
 
     def on(self, device: int) -> AbstractContextManager[Any]:
-        return nullcontext()
+        return _NO_CHANGE
 
     def from_host(self, array: npt.ArrayLike, device: int = 0) -> Host:
         return self.copy(np.asarray(array))

@@ -13,6 +13,7 @@ from typing import Any
 
 from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit
+from mxcore.kernel.rule.program import HIGHEST
 from mxcore.kernel.run.choose import job_of
 from mxcore.kernel.run.inspector import Inspector
 from mxcore.kernel.run.layout import sharing
@@ -271,7 +272,7 @@ class Step:
             return
         with self._backend.on(self._device):
             writes = self._calls(taken)
-            commit(itertools.chain(writes, self._host_calls(tally), self._counts(tally)))
+            commit(itertools.chain(writes, self._host_calls(tally), self._counts(tally, numbers)))
 
     def _calls(self, taken: Any) -> Iterable[Call]:
         """The calls that write. What a step over the same objects can be had by is kept, without keeping these."""
@@ -284,11 +285,10 @@ class Step:
         assert self._again is not None
         return itertools.chain(*[again() for again in self._again])
 
-    def _counts(self, tally: Tally) -> list[Call]:
-        """The calls that count, where the native side does not."""
-        counts = [(cohort.cell, cohort.count + 1) for cohort in self._rows.cohorts]
-        highest = max([tally.highest.value, *(count for _, count in counts)])
-        return [(setattr, cell, "value", count) for cell, count in (*counts, (tally.highest, highest))]
+    def _counts(self, tally: Tally, numbers: Sequence[Row]) -> list[Call]:
+        """The calls that count, where neither the native side nor the optimizer does."""
+        calls = [(setattr, cohort.cell, "value", cohort.cell.value + 1) for cohort in self._rows.cohorts]
+        return [*calls, (setattr, tally.highest, "value", numbers[0][HIGHEST])] if calls else []
 
     def _host_calls(self, tally: Tally) -> list[Call]:
         """The calls that keep the new numbers of the rule; not through the dict's own method, which notes a change."""

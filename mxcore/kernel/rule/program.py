@@ -23,6 +23,8 @@ Row = tuple[Any, ...]
 They have the names of :attr:`Program.row`. A tuple without names, as one is made in every step: to make one with names
 takes a good part of a microsecond, where a short step takes four.
 """
+HIGHEST = 3
+"""The place of the highest count in a row."""
 
 
 @attrs.frozen(slots=False)

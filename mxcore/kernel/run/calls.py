@@ -44,4 +44,4 @@ def commit(calls: Iterable[Call]) -> None:
     >>> made
     {'weight': 1, 'count': 2}
     """
-    quietly(collections.deque, itertools.starmap(operator.call, calls), 0)
+    _quiet.copy().run(collections.deque, itertools.starmap(operator.call, calls), 0)

@@ -18,9 +18,11 @@ from mxcore_bench import ours
 from mxcore_bench.experiment import Entrant, LeftOutError, Sampler
 from mxcore_bench.workloads import WORKLOADS
 
-__all__ = ["first_steps", "imports"]
+__all__ = ["AFTER_NUMPY", "first_steps", "imports"]
 
-_IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+AFTER_NUMPY = "import mxcore after numpy"
+
+_IMPORT = "import time{}; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 
 _OURS = """
 import time, numpy as np
@@ -45,9 +47,11 @@ print(time.perf_counter() - start)
 
 
 def imports() -> list[Entrant]:
-    """``import mxcore``, which imports NumPy, and NumPy."""
-    names = ("mxcore", "numpy", "torch")
-    return [Entrant(f"import {name}", _sampler(_IMPORT.format(name), requires=name)) for name in names]
+    """``import mxcore``, which imports NumPy; the same where NumPy is there; NumPy, and torch."""
+    alone = [
+        Entrant(f"import {name}", _sampler(_IMPORT.format("", name), name)) for name in ("mxcore", "numpy", "torch")
+    ]
+    return [Entrant(AFTER_NUMPY, _sampler(_IMPORT.format(", numpy", "mxcore"))), *alone]
 
 
 def first_steps() -> list[Entrant]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 
 from mxcore_bench.results import Result, Row
+from mxcore_bench.start import AFTER_NUMPY
 
 __all__ = ["TARGETS", "Target", "Verdict", "check"]
 
@@ -115,7 +116,7 @@ TARGETS = (
     *(Target(f"tiny-{tensors}", _FRESH, "best torch", 0.5, "adam", "float32") for tensors, *_ in _OVERHEAD),
     *(Target(f"normal-{size}", _LLVM, "torch", 1.0, None, "float32") for size in ("1m", "25m")),
     *(Target(f"uniform-{size}", _LLVM, "torch", 0.8, None, "float32") for size in ("1m", "25m")),
-    Target("import", "import mxcore", "numpy", 1.5),
+    Target("import", AFTER_NUMPY, "numpy", 0.35),
     Target("first-step", _LLVM, "seconds", 0.25, "adam"),
 )
 

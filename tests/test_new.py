@@ -246,7 +246,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     assert "cannot write to" in result.stderr
 
 
-def test_the_template_must_be_somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(new, "__file__", str(tmp_path / "plugins/tools/new/mxcore_new/command.py"))
-    with pytest.raises(click.ClickException, match="the template is neither"):
+@pytest.mark.parametrize("place", ["{}/plugins/tools/new/mxcore_new/command.py", "/nowhere/mxcore_new/command.py"])
+def test_the_template_must_be_somewhere(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new, "__file__", place.format(tmp_path))
+    with pytest.raises(click.ClickException, match="the template is not at"):
         new.template()

@@ -71,15 +71,18 @@ def _parameters(problem: Problem) -> Iterator[tuple[Array, ...]]:
     return zip(problem.masters, problem.full_grads, *problem.slots, strict=True)
 
 
+def _corrected_moments(problem: Problem, t: int) -> Iterator[tuple[Array, ...]]:
+    for w, g, m, v in _parameters(problem):
+        m[...] = BETA1 * m + (1 - BETA1) * g
+        v[...] = BETA2 * v + (1 - BETA2) * g**2
+        yield w, m / (1 - BETA1**t), v / (1 - BETA2**t)
+
+
 def _naive_adam(problem: Problem) -> Step:
     counter = itertools.count(1)
 
     def step() -> None:
-        t = next(counter)
-        for w, g, m, v in _parameters(problem):
-            m[...] = BETA1 * m + (1 - BETA1) * g
-            v[...] = BETA2 * v + (1 - BETA2) * g**2
-            mean, variance = m / (1 - BETA1**t), v / (1 - BETA2**t)
+        for w, mean, variance in _corrected_moments(problem, next(counter)):
             w[...] = w - LEARNING_RATE * mean / (np.sqrt(variance) + EPSILON)
 
     return step
@@ -89,11 +92,7 @@ def _naive_lamb(problem: Problem) -> Step:
     counter = itertools.count(1)
 
     def step() -> None:
-        t = next(counter)
-        for w, g, m, v in _parameters(problem):
-            m[...] = BETA1 * m + (1 - BETA1) * g
-            v[...] = BETA2 * v + (1 - BETA2) * g**2
-            mean, variance = m / (1 - BETA1**t), v / (1 - BETA2**t)
+        for w, mean, variance in _corrected_moments(problem, next(counter)):
             change = mean / (np.sqrt(variance) + LAMB_EPSILON)
             w[...] = w - LEARNING_RATE * _ratio(w, change) * change
 

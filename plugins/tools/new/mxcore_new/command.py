@@ -26,11 +26,12 @@ MARK = "# Edit here"
 def template() -> Path:
     """The template's folder: within the package, and in a checkout beside the plugins."""
     package = Path(__file__).parent
-    places = [folder / "cookiecutter-template" for folder in (package, package.parents[3])]
+    folders = [package, *list(package.parents)[3:4]]  # of an installation close to the root, the latter is not there
+    places = [folder / "cookiecutter-template" for folder in folders]
     for place in places:
         if (place / "cookiecutter.json").is_file():
             return place
-    raise click.ClickException(f"the template is neither {places[0]} nor {places[1]}: install mxcore-new again")
+    raise click.ClickException(f"the template is not at {' or '.join(map(str, places))}: install mxcore-new again")
 
 
 @functools.cache

@@ -18,9 +18,9 @@ from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 import mxcore as mx
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.run import host
-from mxcore.kernel.run.direct import DirectPlan
 from mxcore.native.driver import driver
 from mxcore.native.threads import get_num_threads, set_num_threads
+from mxcore.testing.direct import DirectPlan
 
 
 @pytest.fixture(params=["llvm", "numpy"])
@@ -54,12 +54,19 @@ def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list
         if way == "rule":
             patch.setattr("mxcore.step.plans.plan_of", DirectPlan)
         mx.kernel.use(None if way == "rule" else way)
-        for grad in grads:
+        for number, grad in enumerate(grads):
             update("x_weight", laid_out(grad, layouts[1]), weight)
+            if number == 0:
+                weight[...] *= weight.dtype.type(0.5)  # as a program may, between two updates
         mx.kernel.use(None)
-    state = update.states["x_weight"]
-    arrays = state if isinstance(state, tuple) else () if state is None else (state,)
-    return [np.array(array) for array in (weight, *arrays)]
+    return [np.array(array, np.float64) for array in (weight, *flattened(update.states["x_weight"]))]
+
+
+def flattened(state: Any) -> list[Any]:
+    """The arrays of a state, the master first."""
+    if isinstance(state, tuple):
+        return [array for one in state for array in flattened(one)]
+    return [] if state is None else [state]
 
 
 numbers = st.one_of(st.floats(-2, 2, width=32), st.sampled_from([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38]))
@@ -68,14 +75,22 @@ cases = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5).flatmap
 )
 
 
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning", "ignore:overflow:RuntimeWarning")
+@pytest.mark.filterwarnings(
+    "ignore:invalid value:RuntimeWarning",
+    "ignore:overflow:RuntimeWarning",
+    "ignore:.*small updates are lost:UserWarning",
+)
 @every_rule
 @given(
-    arrays=cases, dtype=st.sampled_from(["f4", "f8"]), layouts=st.lists(st.sampled_from("CF"), min_size=2, max_size=2)
+    arrays=cases,
+    dtype=st.sampled_from(["f4", "f8", "f2", ml_dtypes.bfloat16]),
+    masters=st.booleans(),
+    layouts=st.lists(st.sampled_from("CF"), min_size=2, max_size=2),
 )
 def test_every_way_to_run_a_rule_gives_the_same_bits(
-    name: str, arguments: Any, arrays: list[Any], dtype: str, layouts: list[str]
+    name: str, arguments: Any, arrays: list[Any], dtype: Any, masters: bool, layouts: list[str]
 ) -> None:
+    arguments = {**arguments, "multi_precision": masters}
     weight, *grads = (array.astype(dtype) for array in arrays)
     wanted = trajectory("rule", name, weight, grads, layouts, **arguments)
     for way in ("llvm", "numpy"):

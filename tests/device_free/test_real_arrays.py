@@ -9,6 +9,7 @@ import pytest
 from device_free.on_cpu import CudaOnCpu, hosted, on_device
 from rule_runs import (
     COMMON,
+    DTYPES,
     Run,
     after_three_steps,
     assert_functions_agree,
@@ -34,6 +35,28 @@ def test_a_rule_gives_the_bits_of_the_numpy_backend(name: str, arguments: Any, d
     assert {type(plan) for plan in device.plans} == {DevicePlan}
     assert {type(array) for array in device.placed} == {cupy.ndarray}
     assert_same_bits(device.host, host.host)
+
+
+@pytest.mark.filterwarnings("ignore:.*small updates are lost:UserWarning")
+@pytest.mark.parametrize("dtype", DTYPES[2:], ids=lambda dtype: np.dtype(dtype).name)
+@every_rule
+def test_half_precision_without_masters(name: str, arguments: Any, dtype: Any, cuda: CudaOnCpu) -> None:
+    arguments = {**arguments, "multi_precision": False}
+    host = after_three_steps(name, arguments, dtype, on_host)
+    device = after_three_steps(name, arguments, dtype, on_device)
+    assert_same_bits(device.host, host.host)
+
+
+@pytest.mark.parametrize("dtype", DTYPES[2:], ids=lambda dtype: np.dtype(dtype).name)
+@pytest.mark.parametrize("name", ["adam", "lamb"])
+def test_masters_follow_what_the_program_writes(name: str, dtype: Any, cuda: CudaOnCpu) -> None:
+    host, device = (Run(name, COMMON, values(dtype), place) for place in (on_host, on_device))
+    for seed in (2, 3, 4):
+        for run in (host, device):
+            run.step(values(dtype, seed=seed))
+            for weight in run.host[: len(run.weights)]:
+                weight[::2] *= dtype(0.5)
+        assert_same_bits(device.host, host.host)
 
 
 @every_dtype

@@ -43,6 +43,15 @@ def test_other_layouts(name: str, layout: str, gpu: Context) -> None:
     assert_same_bits([found[1]], [found[0]])
 
 
+@pytest.mark.filterwarnings("ignore:.*small updates are lost:UserWarning")
+@every_rule
+def test_half_precision_without_masters(name: str, arguments: Any, gpu: Context) -> None:
+    arguments = {**arguments, "multi_precision": False}
+    wanted = after_three_steps(name, arguments, np.float16, on_host)
+    got = after_three_steps(name, arguments, np.float16, lambda array, _: gpu.array(array))
+    assert_same_bits([host(array) for array in got.placed], wanted.host)
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
 @pytest.mark.parametrize("name", ["adam", "lamb", "sgld"])
 def test_arrays_may_begin_anywhere(name: str, dtype: str, gpu: Context, xp: Any) -> None:

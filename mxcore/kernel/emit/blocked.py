@@ -291,6 +291,38 @@ def _is_zero(node: Node) -> bool:
     return node.op == "constant" and _constant(node) == "0.0"
 
 
+class Follow:
+    """How a master follows its half-precision weight, in calls of NumPy: see :mod:`mxcore.kernel.rule.storage`.
+
+    Args:
+        half: the dtype of the weights.
+        shapes: those of the chunks.
+    """
+
+    def __init__(self, half: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> None:
+        self.rounded = new_column(half, shapes)
+        self.copies = new_column(np.float32, shapes)
+        self.masks = [new_column(np.bool_, shapes) for _ in range(2)]
+
+    def calls(self, full: Column, masters: Column, halves: Column) -> list[tuple[Call, ...]]:
+        """The calls of each chunk that leave in ``full`` what the rule shall be given."""
+        columns = zip(full, masters, halves, self.rounded, self.copies, *self.masks, strict=True)
+        return [
+            (
+                (operator.setitem, weight, ..., half),
+                (operator.setitem, rounded, ..., master),
+                (operator.setitem, copy, ..., rounded),
+                (np.not_equal, weight, weight, same),
+                (np.not_equal, copy, copy, equal),
+                (np.logical_and, same, equal, same),
+                (np.equal, weight, copy, equal),
+                (np.logical_or, same, equal, same),
+                (functools.partial(np.positive, where=same), master, weight),
+            )
+            for weight, master, half, rounded, copy, same, equal in columns
+        ]
+
+
 def new_column(dtype: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> Column:
     """One new block for chunks of these shapes, each of which has its beginning."""
     sizes = {shape: math.prod(shape) for shape in dict.fromkeys(shapes)}

@@ -12,6 +12,7 @@ from typing import Literal
 
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import LANES
+from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_cuda
@@ -27,7 +28,7 @@ _SHARED = 48 * 1024
 """Bytes that the threads of a block may share."""
 
 
-def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> str:
+def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
     """The source of ``kernel(addresses, chunks, uniforms, rows, norms, partials, keys)``: block b does chunk b.
 
     The arguments are those that :func:`mxcore.kernel.emit.llvm.emit` describes; blocks must have as many threads as
@@ -36,10 +37,9 @@ def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> s
     Args:
         traced: the rule.
         stage: one of its stages.
-        dtype: ``"float32"`` or ``"float64"``.
-        half: the dtype of gradients and weights whose master is float32, or None.
+        storage: the dtypes of the arrays.
     """
-    return _Emitter(traced, stage, _TYPES[dtype], half).source()
+    return _Emitter(traced, stage, storage).source()
 
 
 def threads(stage: Stage) -> int:
@@ -58,17 +58,19 @@ def finish(dtype: str) -> str:
 class _Emitter:
     """Writes the source of one kernel."""
 
-    def __init__(self, traced: Traced, stage: Stage, dtype: Literal["f32", "f64"], half: str | None) -> None:
-        self.traced, self.stage, self.half, self.dtype = traced, stage, half, dtype
+    def __init__(self, traced: Traced, stage: Stage, storage: Storage) -> None:
+        self.traced, self.stage, self.storage = traced, stage, storage
+        self.dtype = dtype = _TYPES[storage.dtype]
         self.type, self.suffix = philox_cuda.TYPES[dtype], "f" if dtype == "f32" else ""
-        self.columns = [*traced.arrays, *(["half_weight"] if half else [])]
+        self.columns = storage.columns(traced.arrays)
         self.names: dict[int, str] = {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
         self.names |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
         self.normal = DISTRIBUTIONS[f"normal_{dtype}"]
 
     def source(self) -> str:
         """The whole source."""
-        half = filled(f"kernel/emit/{self.half}.cu") if self.half else ""
+        name = self.storage.half
+        half = filled(f"kernel/emit/{name}.cu") + filled("kernel/emit/half.cu") if name else ""
         noisy = any(node.value == "noise" for node in self.stage.order)
         noise = philox_cuda.source(self.normal) if noisy else ""
         own = filled("kernel/emit/functions.cu", type=self.type)
@@ -115,12 +117,12 @@ class _Emitter:
 
     def _reads(self) -> list[int]:
         """The columns of the arrays that the stage reads."""
-        read = {node.value for node in self.stage.order if node.op == "input"}
+        read = self.storage.read(str(node.value) for node in self.stage.order if node.op == "input")
         return [column for column, array in enumerate(self.columns) if array in read]
 
     def _writes(self) -> list[int]:
         """The columns of those that it writes."""
-        halves = ["half_weight"] * bool(self.half and self.stage.written)
+        halves = ["half_weight"] * bool(self.storage.master and self.stage.written)
         return [self.columns.index(array) for array in (*self.stage.written, *halves)]
 
     def _given(self) -> Iterator[str]:
@@ -136,7 +138,7 @@ class _Emitter:
             yield f"{stored}* a{column} = ({stored}*)addresses[tensor * {len(self.columns)} + {column}];"
 
     def _stored(self, array: str) -> str:
-        return "unsigned short" if self.half and array in ("grad", "half_weight") else self.type
+        return "unsigned short" if self.storage.in_half(array) else self.type
 
     def _body(self, element: str) -> Iterator[str]:
         """What is done to an element.
@@ -154,11 +156,11 @@ class _Emitter:
         for place, number in enumerate(self.stage.norms):
             value = f"(double){self._operand(self.traced.norms[number].args[0])}"
             yield f"square{place} = {value} * {value};"
-        written = [self._operand(node) for node in self.stage.written.values()]
-        if self.half and self.stage.written:
-            written.append(f"narrow({self._operand(self.traced.written['weight'])})")
-        for column, value in zip(self._writes(), written, strict=True):
-            yield f"{element.format(column)} = {value};"
+        written = {**self.stage.written, "half_weight": self.traced.written["weight"]}
+        for column in self._writes():
+            array = self.columns[column]
+            value = self._operand(written[array])
+            yield f"{element.format(column)} = {f'narrow({value})' if self.storage.in_half(array) else value};"
 
     def _load(self, node: Node, element: str) -> str:
         if node.value == "noise":
@@ -166,7 +168,9 @@ class _Emitter:
             return f"{self.normal.name}(i, keys[2 * tensor], keys[2 * tensor + 1], {zero}, {one})"
         array = str(node.value)
         value = element.format(self.columns.index(array))
-        return value if self._stored(array) == self.type else f"widen({value})"
+        if array == "weight" and self.storage.master:
+            return f"follow({value}, {element.format(self.columns.index('half_weight'))})"
+        return f"widen({value})" if self.storage.in_half(array) else value
 
     def _operand(self, node: Node) -> str:
         if node.op == "constant":

@@ -13,6 +13,7 @@ from typing import Literal
 
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import CHUNK, LANES
+from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_llvm
@@ -41,13 +42,12 @@ _TRUTHS = {
 }  # fmt: skip
 
 
-def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> str:
+def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
     """The IR of ``run_some(tables, first, last)`` for chunks ``first`` ≤ i < ``last``, and ``run_all(tables)`` for all.
 
     ``tables`` are pointers, to
 
-    * ``addresses``: pointers, one row for each tensor, one column for each of ``traced.arrays``, and with ``half`` one
-      more, for the half-precision weight that is written beside its master;
+    * ``addresses``: pointers, one row for each tensor, one column for each of ``storage.columns(traced.arrays)``;
     * ``chunks``: (tensor, from, to) in elements;
     * ``uniforms``: the values of ``traced.uniforms``, the shared ones, then a row for each distinct set of the others;
     * ``rows``: for each tensor, its row of ``uniforms``;
@@ -58,22 +58,22 @@ def emit(traced: Traced, stage: Stage, dtype: str, half: str | None = None) -> s
     Args:
         traced: the rule.
         stage: one of its stages.
-        dtype: ``"float32"`` or ``"float64"``.
-        half: the dtype of gradients and weights whose master is float32, or None.
+        storage: the dtypes of the arrays.
     """
-    return _Emitter(traced, stage, dtype, half).module()
+    return _Emitter(traced, stage, storage).module()
 
 
 class _Emitter:
     """Writes the IR of one kernel."""
 
-    def __init__(self, traced: Traced, stage: Stage, dtype: str, half: str | None) -> None:
-        self.traced, self.stage, self.half = traced, stage, half
-        self.type, self.size, self.suffix = _TYPES[dtype]
+    def __init__(self, traced: Traced, stage: Stage, storage: Storage) -> None:
+        self.traced, self.stage, self.storage = traced, stage, storage
+        self.type, self.size, self.suffix = _TYPES[storage.dtype]
+        self.half = _HALF.get(storage.half or "", "")
         self.names: dict[int, str] = {node.number: f"%u{number}" for number, node in enumerate(traced.uniforms)}
         self.names |= {node.number: f"%g{number}" for number, node in enumerate(traced.norms)}
         self.normal = DISTRIBUTIONS[f"normal_{self.suffix}"]
-        self.columns = [*traced.arrays, *(["half_weight"] if half else [])]
+        self.columns = storage.columns(traced.arrays)
         self.noisy = any(node.value == "noise" for node in stage.order)
         # What a loop reads and writes: nothing of it overlaps.
         self.memory = [*self.columns, "noise", *(f"lanes{number}" for number in stage.norms)]
@@ -94,7 +94,8 @@ class _Emitter:
             norms=len(self.traced.norms),
             columns=len(self.columns),
         )
-        half = filled(f"kernel/emit/{self.half}.ll") if self.half else ""
+        name = self.storage.half
+        half = filled(f"kernel/emit/{name}.ll") + filled("kernel/emit/half.ll", half=self.half) if name else ""
         noise = philox_llvm.source(self.normal) if self.noisy else ""
         return functions + half + noise + "\n".join(self._scopes())
 
@@ -169,9 +170,7 @@ class _Emitter:
 
     def _stored(self, name: str) -> tuple[str, int]:
         """The type and size in memory of the elements of an array."""
-        if self.half and name in ("grad", "half_weight"):
-            return _HALF[self.half], 2
-        return self.type, self.size
+        return (self.half, 2) if self.storage.in_half(name) else (self.type, self.size)
 
     def _access(self, name: str) -> str:
         place, size = self.memory.index(name), 8 if name.startswith("lanes") else self._stored(name)[1]
@@ -185,12 +184,20 @@ class _Emitter:
 
     def _read(self, node: Node, name: str) -> Iterator[str]:
         array = str(node.value)
+        if self.storage.in_half(array):
+            yield from self._loaded(array, f"{name}_half")
+            yield f"{name} = call float @widen({self.half} {name}_half)"
+        elif array == "weight" and self.storage.master:
+            yield from self._loaded(array, f"{name}_master")
+            yield from self._loaded("half_weight", f"{name}_half")
+            yield f"{name} = call float @follow(float {name}_master, {self.half} {name}_half)"
+        else:
+            yield from self._loaded(array, name)
+
+    def _loaded(self, array: str, name: str) -> Iterator[str]:
         stored = self._stored(array)[0]
-        read = name if stored == self.type else f"{name}_half"
         yield f"{name}_p = getelementptr inbounds {stored}, ptr {self._place(array)}, i64 %i"
-        yield f"{read} = load {stored}, ptr {name}_p, {self._access(array)}"
-        if stored != self.type:
-            yield f"{name} = call float @widen({stored} {read})"
+        yield f"{name} = load {stored}, ptr {name}_p, {self._access(array)}"
 
     def _compute(self, node: Node, name: str) -> Iterator[str]:
         args = [self._operand(argument) for argument in node.args]
@@ -217,15 +224,16 @@ class _Emitter:
         return f"%a{self.columns.index(name)}" if name in self.columns else f"%{name}"
 
     def _stores(self) -> Iterator[str]:
-        results = {name: (self.type, self._operand(node)) for name, node in self.stage.written.items()}
-        if self.half:
-            kind = _HALF[self.half]
-            yield f"%narrow = call {kind} @narrow(float {results['weight'][1]})"
-            results["half_weight"] = kind, "%narrow"
-        for name, (kind, value) in results.items():
-            place = self._place(name)
+        results = {name: self._operand(node) for name, node in self.stage.written.items()}
+        if self.storage.master:
+            results["half_weight"] = results["weight"]
+        for name, value in results.items():
+            place, kind, stored = self._place(name), self._stored(name)[0], value
+            if self.storage.in_half(name):
+                stored = f"{place}_half"
+                yield f"{stored} = call {kind} @narrow(float {value})"
             yield f"{place}_to = getelementptr inbounds {kind}, ptr {place}, i64 %i"
-            yield f"store {kind} {value}, ptr {place}_to, {self._access(name)}"
+            yield f"store {kind} {stored}, ptr {place}_to, {self._access(name)}"
 
     def _scopes(self) -> Iterator[str]:
         """Of each piece of memory, the scope that it is in, and those that it is apart from."""

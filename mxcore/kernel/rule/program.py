@@ -237,8 +237,3 @@ class Member:
     def layouts(self) -> tuple[Layout, ...]:
         """How they lie."""
         return tuple(map(layout_of, self.handed_over))
-
-    @property
-    def computes_in_place(self) -> bool:
-        """Whether compiled code can compute it; half precision needs a master for that."""
-        return self.computed.dtype.name in ("float32", "float64")

@@ -84,18 +84,14 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
         members: the parameters.
     """
     # Plans are imported with their emitters: for the first update, not for the import of the core.
-    if backend.name == "numpy" and members[0].computes_in_place:
+    if backend.name == "numpy":
         from mxcore.kernel.run.host import BlockedPlan, NativePlan
 
         host: Callable[..., Plan] = NativePlan if in_use() == "llvm" else BlockedPlan
         return host(program, static, members)
-    if backend.name == "cupy" and members[0].computes_in_place:
-        from mxcore.kernel.run.device import DevicePlan
+    from mxcore.kernel.run.device import DevicePlan
 
-        return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
-    from mxcore.kernel.run.direct import DirectPlan
-
-    return DirectPlan(backend, program, static, members)
+    return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
 
 
 def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from mxcore.backend import Array, Host
 from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.program import Member, Program
+from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit
 from mxcore.kernel.run.plan import FusedPlan, chunks_of
@@ -31,8 +32,8 @@ PIECE = 2048
 
 
 @functools.lru_cache(maxsize=128)
-def _sources(traced: Traced, dtype: str, half: str | None) -> list[str]:
-    return [emitter.emit(traced, stage, dtype, half) for stage in traced.stages]
+def _sources(traced: Traced, storage: Storage) -> list[str]:
+    return [emitter.emit(traced, stage, storage) for stage in traced.stages]
 
 
 class DevicePlan(FusedPlan):
@@ -55,16 +56,16 @@ class DevicePlan(FusedPlan):
         self.cuda, self.device = cuda, int(members[0].weight.device.id)
         with cuda.on(self.device):
             super().__init__(program, static, members)
-            name = self.dtype.name
-            self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, name, self.half)]
-            self.finish = cuda.kernel(emitter.finish(name), "finish") if self.traced.norms else None
+            self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, self.storage)]
+            finish = emitter.finish(self.storage.dtype)
+            self.finish = cuda.kernel(finish, "finish") if self.traced.norms else None
         tensors, width = len(members), len(self.traced.norms)
         self.constant = {
             "chunks": self.chunks,
             "pieces": chunks_of(tuple(self.sizes.tolist()), PIECE)[1],
             "starts": np.searchsorted(self.chunks[:, 0], np.arange(tensors + 1)),
         }
-        self.scratch = {
+        self.scratch: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
             "partials": ((len(self.chunks), width), np.float64),
             "norms": ((tensors, width), self.dtype),
         }

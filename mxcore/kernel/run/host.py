@@ -13,6 +13,7 @@ from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.norm import Norms
 from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit, quietly
 from mxcore.kernel.run.layout import address, unowned
@@ -27,8 +28,8 @@ PARALLEL_FROM = 200_000
 
 
 @functools.lru_cache(maxsize=128)
-def _compiled(traced: Traced, dtype: str, half: str | None) -> list[tuple[Any, Any]]:
-    return [_functions(llvm.emit(traced, stage, dtype, half)) for stage in traced.stages]
+def _compiled(traced: Traced, storage: Storage) -> list[tuple[Any, Any]]:
+    return [_functions(llvm.emit(traced, stage, storage)) for stage in traced.stages]
 
 
 # By its text: a class that is defined again, as in a notebook, shares the code of the former one.
@@ -45,7 +46,7 @@ class NativePlan(FusedPlan):
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
-        self.stages = _compiled(self.traced, self.dtype.name, self.half)
+        self.stages = _compiled(self.traced, self.storage)
         self.measured = self.traced.stages[:-1]
         self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
         after = (self.rows, self.norms.values, self.norms.partials, self.keys.table)
@@ -105,7 +106,11 @@ class BlockedPlan(FusedPlan):
         sizes = [where.stop - where.start for _, where in self.places]
         shapes = [layouts[0].shape for layouts in self.layouts] if self.uncut else [(size,) for size in sizes]
         self.scratch = [stage.room(self.dtype, shapes) for stage in self.stages]
-        self.full_grads = blocked.new_column(self.dtype, shapes) if self.half else None
+        # What is stored in half precision, and a master that may follow its weight, is computed on in blocks.
+        masters = ["weight"] * self.storage.master
+        halves = [name for name in self.traced.arrays if self.storage.in_half(name)]
+        self.full = {name: blocked.new_column(self.dtype, shapes) for name in (*halves, *masters)}
+        self.follow = blocked.Follow(members[0].weight.dtype, shapes) if masters else None
         self.noises = blocked.new_column(self.dtype, shapes) if self.traced.noisy else None
         # The numbers of each parameter, as arrays of no dimension that follow what is written there.
         norms = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
@@ -125,15 +130,18 @@ class BlockedPlan(FusedPlan):
     def calls(self, handed_over: Sequence[Sequence[Host]]) -> Iterable[Call]:
         """Measure; the calls that write, chunk after chunk."""
         columns, back = self._columns(handed_over)
-        before: list[Sequence[Iterable[Call]]] = []  # gradients in full precision, and noise
+        named = dict(zip(self.columns, columns, strict=True))
+        before: list[Sequence[Iterable[Call]]] = []  # arrays in full precision, and noise
         after: list[Iterable[Iterable[Call]]] = []
-        if self.full_grads is not None:
-            named = dict(zip(self.columns, columns, strict=True))
-            after.append(zip(_assigned(named["half_weight"], named["weight"]), strict=True))
-            if "grad" in named:
-                before.append(list(zip(_assigned(self.full_grads, named["grad"]), strict=True)))
-                columns[self.columns.index("grad")] = self.full_grads
-        arrays = columns[: len(self.traced.arrays)]
+        for name, full in self.full.items():
+            if name == "weight" and self.follow is not None:
+                before.append(self.follow.calls(full, named["weight"], named["half_weight"]))
+                after.append(zip(_assigned(named["half_weight"], full), strict=True))
+            else:
+                before.append(list(zip(_assigned(full, named[name]), strict=True)))
+            if name in self.written:
+                after.append(zip(_assigned(named[name], full), strict=True))
+        arrays = [self.full.get(name, named[name]) for name in self.traced.arrays]
         if self.noises is not None:
             drawn = zip(self.noises, self.places, strict=True)
             before.append([normal_calls(one.reshape(-1), self.keys.key(at), where.start) for one, (at, where) in drawn])

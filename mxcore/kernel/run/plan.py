@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mxcore.backend import Array
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.layout import address_view, check_written, flat
@@ -47,13 +48,12 @@ class FusedPlan:
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = _traced(program, tuple(sorted(static.items())))
-        first = members[0]
-        self.dtype = first.computed.dtype
-        self.half = first.weight.dtype.name if first.master is not None else None
-        self.columns = (*self.traced.arrays, *(["half_weight"] if self.half else []))
+        self.storage = Storage.of(members[0])
+        self.dtype = np.dtype(self.storage.dtype)
+        self.columns = self.storage.columns(self.traced.arrays)
         self.written = {*self.traced.written, "half_weight"}
         # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
-        weights = ("half_weight", "grad", "weight") if self.half else ("weight", "grad")
+        weights = ("half_weight", "grad", "weight") if self.storage.master else ("weight", "grad")
         self.given = (*weights, *program.array_slots)
         self.sources = [self.given.index(name) for name in self.columns]
         self._check(members)

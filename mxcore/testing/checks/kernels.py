@@ -10,10 +10,10 @@ import numpy as np
 
 from mxcore import kernel
 from mxcore.backend import get_backend
-from mxcore.kernel.run.direct import DirectPlan
 from mxcore.native.emitters import available
 from mxcore.step import plans
 from mxcore.testing.check import Array, check, expect
+from mxcore.testing.direct import DirectPlan
 from mxcore.testing.steps import start, values
 from mxcore.testing.subject import Subject
 
@@ -28,7 +28,7 @@ def kernels_agree_with_the_rule(subject: Subject) -> None:
     """
     if not subject.cls.runs_rule():
         return
-    for dtype in ("float32", "float64"):
+    for dtype in ("float16", "float32", "float64"):
         with _directly():
             wanted = _trajectory(subject, dtype)
         for emitter in available():

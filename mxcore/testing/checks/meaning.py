@@ -121,9 +121,10 @@ def a_gradient_of_zero_moves_nothing(subject: Subject) -> None:
 
     What is not touched by the data must not drift; np.sign(0) is 0 for that reason.
     """
-    updater = start(subject, wd=0.0)
-    moved = run(updater, range(1, 4), change=lambda grad: np.zeros_like(grad))
-    same(moved, weights(), "after three gradients of 0, weights", rtol=1e-12)
+    for dtype in ("float64", "float32", "float16"):
+        updater = start(subject, wd=0.0)
+        moved = run(updater, range(1, 4), weights(dtype), change=lambda grad: np.zeros_like(grad))
+        same(moved, weights(dtype), f"after three gradients of 0, {dtype} weights", rtol=1e-12)
 
 
 @check("optimizer")

@@ -59,9 +59,10 @@ class FTML(Optimizer):
         new_variance = beta2 * variance + (1 - beta2) * grad * grad
         new_scale = (1 - beta1**t) * (np.sqrt(new_variance / (1 - beta2**t)) + epsilon) / lr
         new_z = beta1 * z + (1 - beta1) * grad - (new_scale - beta1 * scale) * weight
-        moves = np.logical_not(lr == 0)  # a truth value of NumPy's, which CuPy's where takes too
+        moves = np.logical_not(lr == 0)  # a boolean of NumPy's, which CuPy's where takes too
         return (
-            np.where(moves, -new_z / new_scale, weight),
+            # Where no gradient has come yet, -z / d is the weight but for rounding, or 0 / 0.
+            np.where(np.logical_and(moves, new_variance != 0), -new_z / new_scale, weight),
             np.where(moves, new_scale, scale),
             np.where(moves, new_variance, variance),
             np.where(moves, new_z, z),

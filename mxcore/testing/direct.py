@@ -1,4 +1,4 @@
-"""A plan that runs a rule directly on arrays, one parameter after the other: for half precision without a master.
+"""A plan that runs a rule as it is written, on arrays, one parameter after the other: what kernels are compared with.
 
 Everything is computed before anything is written, so that a rule which fails changes nothing.
 """
@@ -12,6 +12,7 @@ import numpy as np
 
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import Member, Program, Row
+from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.layout import address_view, check_written
 from mxcore.kernel.run.noise import noise_key
@@ -30,6 +31,7 @@ class DirectPlan:
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
     ) -> None:
         self.backend, self.program, self.static = backend, program, static
+        self.storage = Storage.of(members[0])
         self.labels = [(member.label, member.noise_key) for member in members]
         # What is handed over for a parameter; "weight" is what the rule is applied to, the master if there is one.
         weights = ("weight", "grad") if members[0].master is None else ("half_weight", "grad", "weight")
@@ -77,10 +79,11 @@ class DirectPlan:
         weight = given["weight"]
         arrays = {name: array for name, array in given.items() if name != "half_weight"}
         if self.program.takes("noise"):
-            draw = Generator(noise_key(key, numbers["t"])).standard_normal(weight.shape, weight.dtype)
+            draw = Generator(noise_key(key, numbers["t"])).standard_normal(weight.shape, np.dtype(self.storage.dtype))
             arrays["noise"] = self.backend.from_host(draw, self.backend.device_of(weight))
-        # A rule cannot compute with bfloat16: times a Python number it is float32 already.
-        dtype = np.dtype(np.float32) if weight.dtype.name == "bfloat16" else weight.dtype
+        if self.storage.master:
+            arrays["weight"] = self._followed(weight, given["half_weight"])
+        dtype = np.dtype(self.storage.dtype)
         for name, array in arrays.items():
             arrays[name] = array if array.dtype == dtype else self.backend.copy(array, dtype)
         new_weight, slots = self.program.unpack(self.program.apply(self.backend.xp, arrays, numbers))
@@ -91,6 +94,13 @@ class DirectPlan:
             if any(new[name] is old for old in arrays.values()):
                 new[name] = self.backend.copy(new[name])
         return new
+
+    def _followed(self, master: Array, half: Array) -> Array:
+        """A master, or the weight beside it where it is not rounded to that."""
+        weight = self.backend.copy(half, np.float32)
+        rounded = self.backend.copy(self.backend.copy(master, half.dtype), np.float32)
+        same = (weight == rounded) | ((weight != weight) & (rounded != rounded))
+        return self.backend.xp.where(same, master, weight)
 
     def _check(self, label: str, name: str, new: Any, old: Array) -> None:
         got = (getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None))

@@ -18,9 +18,9 @@ from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 import mxcore as mx
 from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.run import host
+from mxcore.kernel.run.direct import DirectPlan
 from mxcore.native.driver import driver
 from mxcore.native.threads import get_num_threads, set_num_threads
-from mxcore.testing.direct import DirectPlan
 
 
 @pytest.fixture(params=["llvm", "numpy"])

@@ -14,7 +14,7 @@ import mxcore as mx
 from mxcore.kernel.rule.norm import CHUNK, LANES
 from mxcore.kernel.rule.trace import RuleError
 from mxcore.kernel.run import host
-from mxcore.testing.direct import DirectPlan
+from mxcore.kernel.run.direct import DirectPlan
 
 SIZES = (0, 1, LANES - 1, LANES + 1, CHUNK, 2 * CHUNK + 3)
 

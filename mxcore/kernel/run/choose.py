@@ -89,9 +89,13 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
 
         host: Callable[..., Plan] = NativePlan if in_use() == "llvm" else BlockedPlan
         return host(program, static, members)
-    from mxcore.kernel.run.device import DevicePlan
+    if backend.name == "cupy":
+        from mxcore.kernel.run.device import DevicePlan
 
-    return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
+        return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
+    from mxcore.kernel.run.direct import DirectPlan
+
+    return DirectPlan(backend, program, static, members)
 
 
 def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:

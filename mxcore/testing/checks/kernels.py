@@ -10,10 +10,10 @@ import numpy as np
 
 from mxcore import kernel
 from mxcore.backend import get_backend
+from mxcore.kernel.run.direct import DirectPlan
 from mxcore.native.emitters import available
 from mxcore.step import plans
 from mxcore.testing.check import Array, check, expect
-from mxcore.testing.direct import DirectPlan
 from mxcore.testing.steps import start, values
 from mxcore.testing.subject import Subject
 

@@ -1,4 +1,6 @@
-"""A plan that runs a rule as it is written, on arrays, one parameter after the other: what kernels are compared with.
+"""A plan that runs a rule as it is written, on arrays, one parameter after the other.
+
+Arrays of a library that no kernel is emitted for are updated by it, and the conformance kit compares kernels with it.
 
 Everything is computed before anything is written, so that a rule which fails changes nothing.
 """

@@ -24,7 +24,7 @@ from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
 from mxcore.step import Counting, Runner, Tally, traits_of
-from mxcore.step.arguments import in_lists
+from mxcore.step.arguments import fitted, in_lists
 from mxcore.step.codec import packed
 from mxcore.step.counted import Counted
 from mxcore.step.protocol import Index as Index
@@ -339,13 +339,14 @@ class Optimizer(Counted, Algorithm):
         return traits_of(cls).runs_rule
 
     def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        if isinstance(index, (list, tuple)):
+        if isinstance(index, (str, int)):
+            indices, weights, grads, states = [index], [weight], [grad], [state]
+        else:
             indices, weights, grads, states = in_lists(index, weight, grad, state)
             if not indices:
                 return
-        else:
-            indices, weights, grads, states = [index], [weight], [grad], [state]
         if not runner.run_again(self, self._counting.tally, indices, weights, grads, states):
+            grads = list(map(fitted, weights, grads))
             runner.run(self, self._counting.tally, indices, weights, grads, states)
 
     def flags(self, name: str) -> Mapping[str, bool]:

@@ -10,7 +10,7 @@ import numpy as np
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import registry_for
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
-from mxcore.step.arguments import check_call, in_lists
+from mxcore.step.arguments import check_call, fitted, in_lists
 from mxcore.step.codec import split_master
 from mxcore.step.protocol import Index, Updatable, Worker
 from mxcore.step.step import Step
@@ -97,9 +97,9 @@ class Updater(Generic[OptimizerT]):
         """Update ``weight`` from ``grad``, or lists of weights from lists of gradients, in place.
 
         Args:
-            index: what identifies the parameter, or a list.
-            grad: the gradient, or a list.
-            weight: the weight, or a list.
+            index: what identifies the parameter; or a list, a view of a dict or another iterable, as the following.
+            grad: the gradient. It is converted where one of the two is float32 and the other float64.
+            weight: the weight.
             worker: who computed the gradients, for an optimizer that tells workers apart.
 
         Raises:
@@ -107,17 +107,19 @@ class Updater(Generic[OptimizerT]):
             ValueError: shapes differ, a weight is read-only, an index or an array is given twice, or ``worker`` is
                 given and the optimizer has no use for it.
         """
-        if isinstance(index, (list, tuple)):
+        if isinstance(index, (str, int)):
+            indices: list[Any] = [index]
+            grads, weights = [grad], [weight]
+        else:
             indices, grads, weights = in_lists(index, grad, weight)
             if not indices:
                 return
-        else:
-            indices, grads, weights = [index], [grad], [weight]
         optimizer, tally = self._optimizer, self.tally
         count_in(optimizer, tally)
         again = self._traits.runs_rule and worker is None and not self._before.implemented
         if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
             indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
+            grads = list(map(fitted, weights, grads))
             check_call([self._label(index) for index in indices], indices, weights, grads)
             if worker is not None:
                 self._check_worker(worker)

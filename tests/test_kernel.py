@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.lib.stride_tricks import as_strided
 from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
@@ -203,7 +204,7 @@ def test_what_is_written_into_an_array_between_steps_is_seen(layouts: tuple[str,
     ("grad", "error", "message"),
     [
         (np.ones(3, "f4"), ValueError, r"parameter 1: the gradient has shape \(3,\), the weight \(2,\)"),
-        (np.ones(2), TypeError, "parameter 1: the gradient is float64, the weight float32"),
+        (np.ones(2, "f2"), TypeError, "parameter 1: the gradient is float16, the weight float32"),
         ([1, 1], TypeError, "expected an array of NumPy or CuPy, got builtins.list"),
     ],
 )
@@ -272,7 +273,9 @@ BUFFER = np.ones(6)
     ("weights", "message"),
     [
         ([BUFFER[:4], BUFFER[2:]], "the weight of parameter 1 and the weight of parameter 0 share memory"),
-        ([np.lib.stride_tricks.as_strided(np.ones(1), (3,), (0,))], "the weight of parameter 0 repeats elements"),
+        ([as_strided(np.ones(1), (3,), (0,))], "the weight of parameter 0 repeats elements"),
+        ([as_strided(np.ones(9), (3, 3), (8, 8))], "the weight of parameter 0 repeats elements"),
+        ([as_strided(np.ones(9), (2, 2, 2), (24, 16, 8))], "the weight of parameter 0 repeats elements"),
         ([np.ones(2, ">f8")], "the weight of parameter 0 is byte-swapped or misaligned"),
         ([misaligned()], "the weight of parameter 0 is byte-swapped or misaligned"),
     ],
@@ -284,6 +287,13 @@ def test_arrays_that_cannot_be_updated_in_place_are_refused(weights: list[Any], 
     for weight, copy in zip(weights, before, strict=True):
         np.testing.assert_array_equal(weight, copy)
     assert update.optimizer.num_update == 0
+
+
+def test_axes_may_be_interlaced(emitter: str) -> None:
+    memory = np.zeros(12)
+    weight = as_strided(memory, (3, 2), (16, 56))  # elements 0, 2, 4 and 7, 9, 11
+    mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0))(0, -np.ones((3, 2)), weight)
+    assert memory.tolist() == [1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 1]
 
 
 def test_interleaved_weights_share_no_element(emitter: str) -> None:

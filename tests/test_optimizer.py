@@ -379,7 +379,9 @@ def frozen() -> Any:
     ("weight", "grad", "error", "message"),
     [
         (np.ones(2), np.ones(3), ValueError, r"'a_weight': the gradient has shape \(3,\), the weight \(2,\)"),
-        (np.ones(2), np.ones(2, np.float32), TypeError, "'a_weight': the gradient is float32, the weight float64"),
+        (np.ones(2), np.ones(2, np.float16), TypeError, "'a_weight': the gradient is float16, the weight float64"),
+        (np.ones(2), np.ones(2, int), TypeError, "'a_weight': the gradient is int64, the weight float64"),
+        (np.ones(()), np.int64(1), TypeError, "'a_weight': the gradient is int64, the weight float64"),
         (np.ones(2, int), np.ones(2, int), TypeError, "'a_weight': the weight must be one of float16"),
         (frozen(), np.ones(2), ValueError, "'a_weight': the weight is read-only"),
         (np.ones(2), [1, 1], ValueError, "must go together"),
@@ -396,6 +398,44 @@ def test_arrays_that_do_not_fit_are_refused_by_name(weight: Any, grad: Any, erro
         update(0, grad, weight) if not isinstance(grad, list) else update([0], grad, weight)
     assert update.states == {}
     assert optimizer.num_update == 0
+
+
+@pytest.mark.parametrize("dtypes", [("f4", "f8"), ("f8", "f4")])
+def test_a_gradient_of_another_float_dtype_is_converted(dtypes: tuple[str, str]) -> None:
+    found = []
+    for dtype in (dtypes[0], dtypes[1]):
+        update, weight = mx.optimizer.get_updater(mx.optimizer.Adam()), np.ones(3, dtypes[0])
+        for _ in range(3):
+            update("w", np.full(3, 0.5, dtype), weight)
+        assert weight.dtype == dtypes[0]
+        found.append([weight, *update.states["w"]])
+    for one, other in zip(*found, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("direct", [False, True])
+def test_a_weight_without_axes_takes_what_arithmetic_makes_of_it(dtype: str, direct: bool) -> None:
+    optimizer = mx.optimizer.SGD(learning_rate=0.1)
+    update, weight = mx.optimizer.get_updater(optimizer), np.array(1.0, dtype)
+    for _ in range(100):
+        gradient = 2 * (weight - 3)
+        assert isinstance(gradient, np.floating)
+        if direct:
+            optimizer.update("scale", weight, gradient, None)
+        else:
+            update("scale", gradient, weight)
+    assert weight == pytest.approx(3)
+
+
+def test_views_of_dicts_and_iterators_are_taken_as_lists() -> None:
+    params, grads = {"a": np.ones(2), "b": np.ones(3)}, {"a": np.ones(2), "b": np.ones(3)}
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5))
+    update(params.keys(), grads.values(), params.values())
+    update(iter(params), (grad for grad in grads.values()), map(np.asarray, params.values()))
+    assert [weight.tolist() for weight in params.values()] == [[0, 0], [0, 0, 0]]
+    assert update.optimizer._index_update_count == {"a": 2, "b": 2}
 
 
 def test_a_list_is_checked_whole_before_anything_changes() -> None:

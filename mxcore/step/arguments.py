@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from mxcore.backend import Array, backend_of, shared_backend
 
@@ -11,13 +13,13 @@ _FLOATING = ("float16", "bfloat16", "float32", "float64")
 
 
 def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
-    """Parallel lists from arguments that are all single, or all lists.
+    """Parallel lists from arguments that are all single, or all lists, views of dicts or other iterables.
 
     Raises:
         ValueError: some are lists and others are not, or their lengths differ.
     """
     first = arguments[0]
-    if not isinstance(first, (list, tuple)):
+    if not _is_several(first):
         return tuple([[argument] for argument in arguments])
     if type(first) is list:
         length = len(first)
@@ -26,11 +28,32 @@ def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
                 break
         else:
             return arguments
-    lists = [list(argument) if isinstance(argument, (list, tuple)) else None for argument in arguments]
+    lists = [list(argument) if _is_several(argument) else None for argument in arguments]
     lengths = [None if one is None else len(one) for one in lists]
     if len(set(lengths)) != 1:
         raise ValueError(f"lists of parameters must go together and have equal lengths, got {lengths}")
     return tuple(one for one in lists if one is not None)
+
+
+def _is_several(argument: Any) -> bool:
+    if isinstance(argument, (list, tuple)):
+        return True
+    single = isinstance(argument, (str, bytes, Mapping)) or hasattr(argument, "dtype")
+    return isinstance(argument, Iterable) and not single
+
+
+def fitted(weight: Any, grad: Any) -> Any:
+    """A gradient that fits its weight: an array in place of a scalar of NumPy, and of the weight's float dtype.
+
+    What arithmetic makes of an array without axes is a scalar. Half precision is not converted: neither loses digits
+    in silence, nor is it widened by mistake.
+    """
+    if isinstance(grad, np.generic) and isinstance(weight, np.ndarray):
+        grad = np.asarray(grad)
+    names = [getattr(getattr(one, "dtype", None), "name", None) for one in (weight, grad)]
+    if sorted(map(str, names)) == ["float32", "float64"] and type(weight) is type(grad):
+        grad = backend_of(weight).copy(grad, weight.dtype)
+    return grad
 
 
 def check_call(labels: Sequence[str], indices: Sequence[Any], weights: Sequence[Array], grads: Sequence[Array]) -> None:

@@ -32,6 +32,7 @@ from mxcore.declarations import (
     one_of,
     optional,
     positive,
+    stabilizing,
     text,
 )
 from mxcore.native.threads import get_num_threads, set_num_threads
@@ -49,7 +50,7 @@ __all__ = [
     "Slot", "Validator", "__version__", "backend", "boolean", "catalogue", "cpu", "get_num_threads", "gpu",
     "hyperparameter", "hyperparameters", "in_range", "init", "initializer", "integer", "kernel", "load_state",
     "lr_scheduler", "non_negative", "norm", "number", "one_of", "optimizer", "optional", "positive", "random",
-    "registry", "save_state", "set_num_threads", "text",
+    "registry", "save_state", "set_num_threads", "stabilizing", "text",
 ]  # fmt: skip
 
 # Imported by their first use: together they would take as long as the rest of `import mxcore`.

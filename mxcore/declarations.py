@@ -25,7 +25,7 @@ from mxcore.watched import Watched
 
 __all__ = [
     "Algorithm", "Validator", "boolean", "hyperparameter", "hyperparameters", "in_range", "integer", "non_negative",
-    "number", "one_of", "optional", "positive", "text",
+    "number", "one_of", "optional", "positive", "stabilizing", "text",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -71,6 +71,10 @@ positive = Validator("a number above 0", lambda value: _is_number(value) and val
 """A finite number above 0."""
 non_negative = Validator("a number of at least 0", lambda value: _is_number(value) and value >= 0)
 """A finite number that is 0 or above."""
+stabilizing = Validator(non_negative.requirement, non_negative.accepts)
+"""A finite number of at least 0 that keeps a denominator from being 0, such as epsilon.
+
+Rules are given at least 2⁻¹²⁶, float32's smallest normal number, so a gradient of zero is no 0 / 0."""
 boolean = Validator("True or False", lambda value: isinstance(value, bool))
 """A truth value, and not 0 or 1."""
 text = Validator("text", lambda value: isinstance(value, str))
@@ -180,6 +184,7 @@ def hyperparameter(
         metadata={
             "requirement": " and ".join(validator.requirement for validator in applied),
             "converted": converter is not _plain,
+            "stabilizes": any(validator is stabilizing for validator in applied),
         },
         alias=alias,
         kw_only=kw_only,

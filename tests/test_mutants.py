@@ -99,6 +99,8 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
                 grad = np.nan_to_num(grad)
             if is_("takes the sign of zero for one"):
                 grad = np.where(grad >= 0, abs(grad) + 0.01, grad).astype(grad.dtype)
+            if is_("squares without care"):
+                grad = grad * grad / (abs(grad) + 1)
             if is_("divides by a norm"):
                 grad = grad / (1 + np.linalg.norm(grad)).astype(grad.dtype)
             if is_("draws from NumPy's generator"):
@@ -154,6 +156,7 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
         ("ignores the bound of the gradient", "clipping_bounds_the_gradient"),
         ("hides a NaN", "a_nan_shows"),
         ("takes the sign of zero for one", "a_gradient_of_zero_moves_nothing"),
+        ("squares without care", "huge_gradients_break_nothing"),
         ("divides by a norm", "splitting_makes_no_difference"),
         ("divides by a norm", "a_nan_shows"),
         ("draws from NumPy's generator", "runs_are_deterministic"),

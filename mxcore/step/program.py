@@ -15,6 +15,7 @@ from mxcore.step.traits import traits_of
 
 _STATIC = (bool, str, type(None))
 _COUNTED = ("lr", "wd", "t", "num_update")
+_SMALLEST = 2.0**-126  # the smallest normal number of float32
 _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
 
 
@@ -77,6 +78,9 @@ class Settings:
         values = {name: getattr(optimizer, name) for name in names}
         self.static = {name: value for name, value in values.items() if isinstance(value, _STATIC)}
         self.numbers = {name: value for name, value in values.items() if name not in self.static}
+        for field in attrs.fields(cls) if attrs.has(cls) else ():
+            if field.name in self.numbers and field.metadata.get("stabilizes"):
+                self.numbers[field.name] = max(self.numbers[field.name], _SMALLEST)
 
     def hold(self, optimizer: Stepped) -> bool:
         """Whether they are those of the optimizer still, after an assignment."""

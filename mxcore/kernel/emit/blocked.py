@@ -323,6 +323,12 @@ class Follow:
         ]
 
 
+def cut(full: Column, bound: float | None) -> list[Iterable[tuple[Call]]]:
+    """The calls that cut blocks to what half precision can hold, if they are to be: see ``Storage.bound``."""
+    ends = [] if bound is None else [(np.minimum, np.float32(bound)), (np.maximum, np.float32(-bound))]
+    return [[((functools.partial(limit, out=block), block, end),) for block in full] for limit, end in ends]
+
+
 def new_column(dtype: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> Column:
     """One new block for chunks of these shapes, each of which has its beginning."""
     sizes = {shape: math.prod(shape) for shape in dict.fromkeys(shapes)}

@@ -160,6 +160,9 @@ class _Emitter:
         for column in self._writes():
             array = self.columns[column]
             value = self._operand(written[array])
+            if (bound := self.storage.bound(array)) is not None:
+                low, high = (philox_cuda.constant(one, self.dtype) for one in (-bound, bound))
+                value = f"maximum(minimum({value}, {high}), {low})"
             yield f"{element.format(column)} = {f'narrow({value})' if self.storage.in_half(array) else value};"
 
     def _load(self, node: Node, element: str) -> str:

@@ -229,6 +229,11 @@ class _Emitter:
             results["half_weight"] = results["weight"]
         for name, value in results.items():
             place, kind, stored = self._place(name), self._stored(name)[0], value
+            if (bound := self.storage.bound(name)) is not None:
+                low, high = (philox_llvm.constant(one, self.suffix) for one in (-bound, bound))
+                yield f"{place}_low = call float @minimum(float {value}, float {high})"
+                yield f"{place}_cut = call float @maximum(float {place}_low, float {low})"
+                value = f"{place}_cut"
             if self.storage.in_half(name):
                 stored = f"{place}_half"
                 yield f"{stored} = call {kind} @narrow(float {value})"

@@ -8,6 +8,9 @@ import attrs
 
 from mxcore.kernel.rule.program import Member
 
+_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
+_WEIGHTS = ("weight", "half_weight", "grad")
+
 
 @attrs.frozen
 class Storage:
@@ -42,6 +45,13 @@ class Storage:
     def in_half(self, name: str) -> bool:
         """Whether an array is stored in half precision."""
         return self.half is not None and name != "noise" and (not self.master or name in ("grad", "half_weight"))
+
+    def bound(self, name: str) -> float | None:
+        """The largest number that state in half precision can hold, to which what exceeds it is cut; else None.
+
+        As infinity it would turn the weight into NaN at the next step, where a rule divides by it.
+        """
+        return _LARGEST[self.half] if self.half and self.in_half(name) and name not in _WEIGHTS else None
 
     def read(self, arrays: Iterable[str]) -> set[str]:
         """The arrays that are read where these are asked for: a master is compared with its weight."""

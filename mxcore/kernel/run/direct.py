@@ -92,6 +92,8 @@ class DirectPlan:
         new = {"weight": new_weight, **slots}
         for name in ("weight", *self.program.array_slots):
             self._check(label, name, new[name], arrays[name])
+            if (bound := self.storage.bound(name)) is not None:
+                new[name] = self.backend.xp.clip(new[name], -bound, bound)
             # A rule may pass on what it was given, which writing another result may change.
             if any(new[name] is old for old in arrays.values()):
                 new[name] = self.backend.copy(new[name])

@@ -140,6 +140,7 @@ class BlockedPlan(FusedPlan):
             else:
                 before.append(list(zip(_assigned(full, named[name]), strict=True)))
             if name in self.written:
+                after += blocked.cut(full, self.storage.bound(name))
                 after.append(zip(_assigned(named[name], full), strict=True))
         arrays = [self.full.get(name, named[name]) for name in self.traced.arrays]
         if self.noises is not None:

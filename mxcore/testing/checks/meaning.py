@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -125,6 +126,25 @@ def a_gradient_of_zero_moves_nothing(subject: Subject) -> None:
         updater = start(subject, wd=0.0)
         moved = run(updater, range(1, 4), weights(dtype), change=lambda grad: np.zeros_like(grad))
         same(moved, weights(dtype), f"after three gradients of 0, {dtype} weights", rtol=1e-12)
+
+
+@check("optimizer")
+def huge_gradients_break_nothing(subject: Subject) -> None:
+    """After one gradient near the largest number of its dtype, and two ordinary ones, all weights are finite.
+
+    Squares overflow long before a gradient does, and inf / inf or 0 · inf is not a number.
+    """
+    for dtype in ("float16", "float32", "float64"):
+        largest = float(np.finfo(dtype).max)
+        for size in (largest / 8, 4 * largest**0.5):
+            updater, params = start(subject), weights(dtype)
+            with np.errstate(all="ignore"):
+                run(updater, [1], params, change=functools.partial(np.multiply, np.dtype(dtype).type(size)))
+                run(updater, [2, 3], params)
+            expect(
+                all(np.isfinite(one).all() for one in params),
+                f"a gradient of some {size:.0e} and two of some 1 make {dtype} weights {params[0]}",
+            )
 
 
 @check("optimizer")

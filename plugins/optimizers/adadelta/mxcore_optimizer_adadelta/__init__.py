@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import hyperparameter, hyperparameters, in_range, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["AdaDelta"]
@@ -50,7 +50,7 @@ class AdaDelta(Optimizer):
     slots = ("mean_square", "mean_step")
     moves_at_rate_zero = True
     rho: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
-    epsilon: float = hyperparameter(1e-5, non_negative)
+    epsilon: float = hyperparameter(1e-5, stabilizing)
 
     @staticmethod
     def rule(weight, grad, mean_square, mean_step, *, wd, rho, epsilon):

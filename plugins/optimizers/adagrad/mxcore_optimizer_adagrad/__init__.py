@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, non_negative
+from mxcore import hyperparameter, hyperparameters, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["AdaGrad"]
@@ -44,7 +44,7 @@ class AdaGrad(Optimizer):
 
     decay = "decoupled"
     slots = ("history",)
-    eps: float = hyperparameter(1e-7, non_negative)
+    eps: float = hyperparameter(1e-7, stabilizing)
 
     @staticmethod
     def rule(weight, grad, history, *, lr, eps):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["AdamW"]
@@ -56,7 +56,7 @@ class AdamW(Optimizer):
     decay = "decoupled"
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
-    epsilon: float = hyperparameter(1e-8, non_negative)
+    epsilon: float = hyperparameter(1e-8, stabilizing)
     amsgrad: bool = hyperparameter(False, boolean)
     wd: float = hyperparameter(0.01, non_negative, kw_only=True)
 

@@ -83,7 +83,9 @@ class DCASGD(Optimizer):
         if mean_square is not None:
             mean_square = m * mean_square + (1 - m) * grad * grad
             strength = lamda / np.sqrt(mean_square + epsilon)
-        step = -lr * (grad + wd * weight + strength * grad * grad * (weight - backup))
+        # Where the weight has not moved, the square may be infinite, and that times 0 not a number.
+        delayed = np.where(weight == backup, 0, strength * grad * grad * (weight - backup))
+        step = -lr * (grad + wd * weight + delayed)
         if velocity is not None:
             velocity = step = momentum * velocity + step
         return weight + step, *(new for new in (velocity, weight, mean_square) if new is not None)

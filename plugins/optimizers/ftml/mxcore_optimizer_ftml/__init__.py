@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import hyperparameter, hyperparameters, in_range, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["FTML"]
@@ -52,14 +52,15 @@ class FTML(Optimizer):
     slots = ("scale", "variance", "z")
     beta1: float = hyperparameter(0.6, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
-    epsilon: float = hyperparameter(1e-8, non_negative)
+    epsilon: float = hyperparameter(1e-8, stabilizing)
 
     @staticmethod
     def rule(weight, grad, scale, variance, z, *, lr, t, beta1, beta2, epsilon):
         new_variance = beta2 * variance + (1 - beta2) * grad * grad
         new_scale = (1 - beta1**t) * (np.sqrt(new_variance / (1 - beta2**t)) + epsilon) / lr
         new_z = beta1 * z + (1 - beta1) * grad - (new_scale - beta1 * scale) * weight
-        moves = np.logical_not(lr == 0)  # a boolean of NumPy's, which CuPy's where takes too
+        overflows = (new_scale == np.inf) & (np.abs(grad) < np.inf)
+        moves = np.logical_not((lr == 0) | overflows)
         return (
             # Where no gradient has come yet, -z / d is the weight but for rounding, or 0 / 0.
             np.where(np.logical_and(moves, new_variance != 0), -new_z / new_scale, weight),

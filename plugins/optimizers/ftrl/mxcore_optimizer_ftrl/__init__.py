@@ -66,5 +66,6 @@ class Ftrl(Optimizer):
         scale = (beta + np.sqrt(total)) / lr + wd
         leader = z + grad - (np.sqrt(total) - np.sqrt(n)) * weight / lr
         moved = np.where(np.abs(leader) <= lamda1, 0, (np.sign(leader) * lamda1 - leader) / scale)
-        moves = np.logical_not(lr == 0)  # a truth value of NumPy's, which CuPy's where takes too
+        overflows = (total == np.inf) & (np.abs(grad) < np.inf)
+        moves = np.logical_not((lr == 0) | overflows)
         return np.where(moves, moved, weight), np.where(moves, leader, z), np.where(moves, total, n)

@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, norm, optional, positive
+from mxcore import (
+    boolean,
+    hyperparameter,
+    hyperparameters,
+    in_range,
+    non_negative,
+    norm,
+    optional,
+    positive,
+    stabilizing,
+)
 from mxcore.optimizer import Optimizer
 
 __all__ = ["LAMB"]
@@ -58,7 +68,7 @@ class LAMB(Optimizer):
     elementwise = False
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
-    epsilon: float = hyperparameter(1e-6, non_negative)
+    epsilon: float = hyperparameter(1e-6, stabilizing)
     lower_bound: float | None = hyperparameter(None, optional(non_negative))
     upper_bound: float | None = hyperparameter(None, optional(positive))
     bias_correction: bool = hyperparameter(True, boolean)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import hyperparameter, hyperparameters, in_range, non_negative, stabilizing
 from mxcore.optimizer import Optimizer, Slot
 
 __all__ = ["Nadam"]
@@ -57,7 +57,7 @@ class Nadam(Optimizer):
     slots = ("mean", "variance", Slot("product", init=1.0, shape=()))
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
-    epsilon: float = hyperparameter(1e-8, non_negative)
+    epsilon: float = hyperparameter(1e-8, stabilizing)
     schedule_decay: float = hyperparameter(0.004, non_negative)
 
     @staticmethod

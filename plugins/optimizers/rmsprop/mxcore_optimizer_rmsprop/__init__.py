@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, optional, positive
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, optional, positive, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["RMSProp"]
@@ -62,7 +62,7 @@ class RMSProp(Optimizer):
     decay = "before_clip"
     gamma1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     gamma2: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
-    epsilon: float = hyperparameter(1e-8, non_negative)
+    epsilon: float = hyperparameter(1e-8, stabilizing)
     centered: bool = hyperparameter(False, boolean)
     clip_weights: float | None = hyperparameter(None, optional(positive))
 
@@ -74,7 +74,7 @@ class RMSProp(Optimizer):
         mean_square = gamma1 * mean_square + (1 - gamma1) * grad * grad
         if centered:
             mean = gamma1 * mean + (1 - gamma1) * grad
-            variance = np.maximum(mean_square - mean * mean, 0)
+            variance = np.where(mean_square == np.inf, np.inf, np.maximum(mean_square - mean * mean, 0))
             delta = gamma2 * delta - lr * grad / np.sqrt(variance + epsilon)
             weight = weight + delta
         else:

@@ -29,7 +29,8 @@ class MSRAPrelu(Initializer):
     >>> bool(0.9 * (2 / 100) ** 0.5 < weight.std() < 1.1 * (2 / 100) ** 0.5)
     True
 
-    Arrays need at least two axes and may have any floating dtype.
+    Arrays need at least two axes and may have any floating or complex dtype. Both parts
+    of a complex weight have half of the variance.
 
     Args:
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.

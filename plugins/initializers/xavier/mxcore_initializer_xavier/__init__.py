@@ -29,7 +29,8 @@ class Xavier(Initializer):
     >>> bool(abs(weight).max() <= (3 / 100) ** 0.5)
     True
 
-    Arrays need at least two axes and may have any floating dtype.
+    Arrays need at least two axes and may have any floating or complex dtype. Both parts
+    of a complex weight have half of the variance.
 
     Args:
         rnd_type: ``"uniform"`` or ``"gaussian"``.

@@ -122,3 +122,38 @@ def test_complex_numbers_are_drawn_around_the_mean() -> None:
         assert drawn.dtype == np.complex64
         assert drawn.mean() == pytest.approx(2, abs=0.03)
     assert mx.random.Generator(7).uniform(size=2, dtype=np.complex128).imag.all()
+
+
+# --- layouts ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["xavier", "msraprelu"])
+@pytest.mark.parametrize(
+    ("factor", "arguments", "shape", "fan"),
+    [
+        ("in", {"transposed": True}, (64, 32, 3, 3), 64 * 9),
+        ("out", {"transposed": True}, (64, 32, 3, 3), 32 * 9),
+        ("in", {"groups": 4}, (64, 8, 3, 3), 8 * 9),
+        ("out", {"groups": 4}, (64, 8, 3, 3), 64 * 9 / 4),
+        ("avg", {"groups": 4}, (64, 8, 3, 3), (8 * 9 + 64 * 9 / 4) / 2),
+        ("in", {"groups": 4, "transposed": True}, (64, 8, 3, 3), 64 * 9 / 4),
+        ("in", {"transposed": True}, (300, 200), 300),
+    ],
+)
+def test_fans_of_transposed_and_grouped_layers(
+    name: str, factor: str, arguments: dict[str, Any], shape: tuple[int, ...], fan: float
+) -> None:
+    own: dict[str, Any] = {"magnitude": 2, "rnd_type": "gaussian"} if name == "xavier" else {"slope": 0}
+    initializer = mx.init.create(name, factor_type=factor, **own, **arguments)
+    array = np.zeros(shape)
+    initializer("conv_weight", array)
+    assert initializer.moments(shape)[1] == pytest.approx((2 / fan) ** 0.5)
+    assert array.std() == pytest.approx((2 / fan) ** 0.5, rel=0.03)
+    assert mx.init.create(initializer.dumps()) == initializer
+    assert initializer != mx.init.create(name, factor_type=factor, **own)
+
+
+@pytest.mark.parametrize("name", ["xavier", "msraprelu"])
+def test_groups_that_do_not_divide_the_first_axis_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"'conv_weight' has shape \(6, 2\), whose first axis has no groups=4"):
+        mx.init.create(name, groups=4)("conv_weight", np.zeros((6, 2)))

@@ -12,9 +12,11 @@ ValueError: beta must be in [0, 1), got 1.2
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -135,13 +137,13 @@ def _validator_for(default: object) -> list[Validator]:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars as Python numbers, and lists as tuples.
+    """NumPy scalars as Python numbers, and lists and ranges as tuples.
 
     A ``numpy.float64`` in a rule would turn float32 weights into float64; a list could change behind the checks.
     """
     if isinstance(value, np.generic):
         return value.item()
-    return tuple(map(_plain, value)) if isinstance(value, list) else value
+    return tuple(map(_plain, value)) if isinstance(value, (list, range)) or type(value) is tuple else value
 
 
 def hyperparameter(
@@ -209,6 +211,52 @@ class Algorithm:
     """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
     by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
+    _declared: ClassVar[Mapping[str, attrs.Attribute[Any]]] = {}
+
+    def check_together(self) -> None:
+        """Raise a ValueError where values that are each allowed contradict each other; subclasses define this.
+
+        Called once all are given, and again, on a copy with the new value, before one is assigned.
+        """
+
+    def __attrs_post_init__(self) -> None:
+        self.check_together()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign an attribute: a declared one after it has been converted and checked.
+
+        Raises:
+            ValueError: the value is not allowed, or not together with the others; nothing has changed then.
+            AttributeError: the name is new, close to a declared one, and assigned from outside of the class.
+        """
+        field = self._declared.get(name)
+        if field is not None:
+            value = attrs.setters.convert(self, field, value)
+            attrs.setters.validate(self, field, value)
+            self._assigning(name, value)
+            _note(self, value)
+        elif name[:1] != "_" and name not in vars(self) and not hasattr(type(self), name):
+            self._refuse_misspelt(name)
+        object.__setattr__(self, name, value)
+
+    def _assigning(self, name: str, value: Any) -> None:
+        """Refuse the new value of a declared attribute, or prepare for it."""
+        if type(self).check_together is not Algorithm.check_together:
+            self._trial(name, value).check_together()
+
+    def _trial(self, name: str, value: Any) -> Any:
+        """A shallow copy with another value, to see what would follow."""
+        trial = object.__new__(type(self))
+        vars(trial).update(vars(self), **{name: value})
+        return trial
+
+    def _refuse_misspelt(self, name: str) -> None:
+        """Refuse a name that is close to a declared one, unless a method says ``self.name = …``."""
+        names = {str(alias): field.name for field in self._declared.values() for alias in (field.alias, field.name)}
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+        if close and sys._getframe(2).f_locals.get("self") is not self:
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: did you mean {names[close[0]]!r}?")
+
     def __dir__(self) -> list[str]:
         """What users use: neither what is private nor what a class says of itself to those who try it."""
         return [name for name in super().__dir__() if not re.match(r"_[^_]", name) and name not in vars(Algorithm)]
@@ -261,7 +309,7 @@ def _tidy_signature(cls: Any) -> None:
     cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
-def _note(instance: Any, _: attrs.Attribute[Any], value: Any) -> Any:
+def _note(instance: Any, value: Any) -> None:
     """Note an assignment where the instance has a version: an optimizer has, for what is worked out from its settings.
 
     A table that notes its own changes is one of several that share a version.
@@ -272,7 +320,6 @@ def _note(instance: Any, _: attrs.Attribute[Any], value: Any) -> Any:
             value.version = tables
     elif (settings := getattr(instance, "_settings_version", None)) is not None:
         settings.number += 1
-    return value
 
 
 def hyperparameters(cls: type[T]) -> type[T]:
@@ -289,7 +336,10 @@ def hyperparameters(cls: type[T]) -> type[T]:
     >>> swift.beta, swift.learning_rate
     (0.9, 0.1)
     """
-    assigned: list[Any] = [attrs.setters.convert, attrs.setters.validate, _note]
-    defined = attrs.define(slots=False, eq=False, field_transformer=_arrange, on_setattr=assigned)(cls)
+    defined: Any = attrs.define(slots=False, eq=False, field_transformer=_arrange)(cls)
+    defined._declared = {field.name: field for field in attrs.fields(defined)}
+    # In its place, that of Algorithm. attrs has to write one, or the constructor would not go around it.
+    if "__setattr__" in vars(defined):
+        del defined.__setattr__
     _tidy_signature(defined)
-    return defined
+    return defined  # type: ignore[no-any-return]

@@ -123,14 +123,16 @@ class Initializer(Algorithm):
         self._kwargs = kwargs
 
     def __call__(self, desc: str, array: Array) -> None:
-        """Fill ``array``, of any shape and floating dtype, in place.
+        """Fill ``array``, of any shape and floating or complex dtype, in place.
+
+        Random values of a complex array are drawn for both parts, each with half of the variance.
 
         Args:
             desc: the parameter's name: an :class:`InitDesc`, or plain text.
             array: a NumPy or CuPy array.
 
         Raises:
-            TypeError: ``desc`` is no text, or ``array`` no array.
+            TypeError: ``desc`` is no text, or ``array`` no array, masked, or of integers or booleans.
             ValueError: no rule covers the name, or the class cannot initialise an array of this shape.
         """
         if not isinstance(desc, str):
@@ -165,6 +167,7 @@ class Initializer(Algorithm):
 
     def _dispatch(self, desc: str, array: Array) -> None:
         """Fill ``array`` by the method that the parameter's name asks for; override to choose in another way."""
+        _check_dtype(desc, array)
         getattr(self, _method_for(desc))(desc, array)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: random.Generator) -> npt.ArrayLike:
@@ -172,6 +175,7 @@ class Initializer(Algorithm):
         raise NotImplementedError(f"{type(self).__name__} must define values(desc, shape, rng) or _init_weight")
 
     def _init_weight(self, desc: str, array: Array) -> None:
+        _check_dtype(desc, array)
         rng = random.generator(desc, dtype=array.dtype, out=array)
         values = np.asarray(self.values(desc, array.shape, rng))
         if values is not array:  # else it was drawn in place
@@ -237,6 +241,13 @@ class Initializer(Algorithm):
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _check_dtype(desc: str, array: Array) -> None:
+    if array.dtype.kind in "biu" and not desc.endswith("quantize"):
+        raise TypeError(
+            f"cannot initialise {str(desc)!r}: it is {array.dtype}, which holds no such values; pass floats"
+        )
 
 
 def _method_for(desc: str) -> str:

@@ -153,7 +153,11 @@ class MSRAPrelu(Initializer):
 
     factor_type: str
     slope: float
-    def __init__(self, factor_type: str = "avg", slope: float = 0.25) -> None: ...
+    transposed: bool
+    groups: int
+    def __init__(
+        self, factor_type: str = "avg", slope: float = 0.25, *, transposed: bool = False, groups: int = 1
+    ) -> None: ...
 
 class Normal(Initializer):
     r"""Weights drawn from a normal distribution around 0."""
@@ -184,7 +188,17 @@ class Xavier(Initializer):
     rnd_type: str
     factor_type: str
     magnitude: float
-    def __init__(self, rnd_type: str = "uniform", factor_type: str = "avg", magnitude: float = 3) -> None: ...
+    transposed: bool
+    groups: int
+    def __init__(
+        self,
+        rnd_type: str = "uniform",
+        factor_type: str = "avg",
+        magnitude: float = 3,
+        *,
+        transposed: bool = False,
+        groups: int = 1,
+    ) -> None: ...
 
 class Zero(Initializer):
     r"""Every weight is 0; biases are 0 and gammas 1, as everywhere."""

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.catalogue.registry import Registry
-from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, number, one_of, optional
+from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, one_of, optional
 
 __all__ = ["LRScheduler", "alias", "create", "evaluate", "register"]
 
@@ -35,6 +35,7 @@ class LRScheduler(Algorithm):
     * as in MXNet, define ``__call__(num_update)``.
 
     With ``rate``, calls in any order and any number give the same rates, and ``base_lr`` may be assigned at any time.
+    Conditions between several arguments stand in ``check_together``, and hold for what is assigned too.
 
     >>> import numpy as np, mxcore as mx
     >>> @mx.hyperparameters
@@ -46,27 +47,37 @@ class LRScheduler(Algorithm):
     (0.6, 0.3, array([0.6, 0.3]))
 
     Args:
-        base_lr: the rate that the schedule starts from.
+        base_lr: the rate that the schedule starts from, at least 0.
         warmup_steps: for updates before this one the rate is the warm-up's.
-        warmup_begin_lr: the rate at update 0, at most ``base_lr``.
+        warmup_begin_lr: the rate at update 0, at least 0 and at most ``base_lr``.
         warmup_mode: ``"linear"``, from ``warmup_begin_lr`` up to ``base_lr``; or ``"constant"``, ``warmup_begin_lr``.
 
     Raises:
         ValueError: an argument is out of its range.
     """
 
-    base_lr: float = hyperparameter(0.01, optional(number))
+    base_lr: float = hyperparameter(0.01, optional(non_negative))
     warmup_steps: int = hyperparameter(0, integer(at_least=0))
-    warmup_begin_lr: float = hyperparameter(0, number)
+    warmup_begin_lr: float = hyperparameter(0, non_negative)
     warmup_mode: str = hyperparameter("linear", one_of("linear", "constant"))
 
     if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
 
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
-    def __attrs_post_init__(self) -> None:
-        if self.base_lr is not None and self.warmup_begin_lr > self.base_lr:
-            raise ValueError(f"warmup_begin_lr must be at most base_lr={self.base_lr}, got {self.warmup_begin_lr}")
+    def check_together(self) -> None:
+        """Raise a ValueError where values contradict each other: a warm-up never falls."""
+        self.check_order("warmup_begin_lr")
+
+    def check_order(self, name: str) -> None:
+        """Raise a ValueError if the rate of this name is above ``base_lr``."""
+        if self.base_lr is not None and getattr(self, name) > self.base_lr:
+            raise ValueError(f"{name} must be at most base_lr={self.base_lr}, got {getattr(self, name)}")
+
+    def _assigning(self, name: str, value: Any) -> None:
+        # A class with a `__call__` of its own may let base_lr fall below where its warm-up began, as MXNet's do.
+        if type(self).__call__ is LRScheduler.__call__:
+            super()._assigning(name, value)
 
     @classmethod
     def arguments_for(cls, updates: int) -> Mapping[str, Any]:

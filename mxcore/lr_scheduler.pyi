@@ -28,7 +28,9 @@ class LRScheduler(Algorithm):
     def __init__(
         self, base_lr: float = 0.01, warmup_steps: int = 0, warmup_begin_lr: float = 0, warmup_mode: str = "linear"
     ) -> None: ...
-    def __attrs_post_init__(self) -> None: ...
+    def check_together(self) -> None: ...
+    def check_order(self, name: str) -> None: ...
+    def _assigning(self, name: str, value: Any) -> None: ...
     @classmethod
     def arguments_for(cls, updates: int) -> Mapping[str, Any]: ...
     @overload
@@ -97,7 +99,7 @@ class MultiFactorScheduler(LRScheduler):
     factor: float
     def __init__(
         self,
-        step: Sequence[int],
+        step: Any,
         factor: float = 1,
         base_lr: float = 0.01,
         warmup_steps: int = 0,

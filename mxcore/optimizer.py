@@ -10,6 +10,7 @@ array([0.95, 0.95, 0.95])
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
@@ -23,12 +24,14 @@ from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
+from mxcore.multipliers import Multiplied, checked
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import fitted, in_lists
 from mxcore.step.codec import packed
 from mxcore.step.counted import Counted
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Worker as Worker
+from mxcore.step.rates import asked
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
@@ -52,7 +55,7 @@ def _scheduler(given: Any) -> Any:
 
 
 @hyperparameters
-class Optimizer(Counted, Algorithm):
+class Optimizer(Counted, Multiplied, Algorithm):
     """Base class of all optimizers. There are two ways to write one.
 
     *As a rule*: name the state that is kept per parameter in ``slots``, and give one function from the old arrays to
@@ -81,7 +84,7 @@ class Optimizer(Counted, Algorithm):
 
     Args:
         rescale_grad: the factor on every gradient, such as 1 / batch size.
-        param_idx2name: the names of the parameters by index; a weight decays only if its name says so.
+        param_idx2name: the names of the parameters by index; they say what decays, see :meth:`set_wd_mult`.
         wd: the weight decay.
         clip_gradient: bound on each element of the rescaled gradient; None is off.
         learning_rate: the learning rate. Not given: the scheduler's ``base_lr``, or without a scheduler the class's
@@ -101,8 +104,6 @@ class Optimizer(Counted, Algorithm):
     slots: ClassVar[Any] = ()
     """The state of a rule, as a tuple of names and :class:`~mxcore.kernel.Slot`, or a method that returns one."""
     rule: ClassVar[Callable[..., Any] | None] = None
-    decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
-    """How the names of those parameters end that weight decay applies to."""
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated by itself, without norms, matrices or noise by position."""
     moves_at_rate_zero: ClassVar[bool] = False
@@ -130,8 +131,12 @@ class Optimizer(Counted, Algorithm):
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
-    lr_mult: Watched[Index, float] = attrs.field(init=False, factory=Watched, converter=Watched, repr=False)
-    wd_mult: Watched[Index, float] = attrs.field(init=False, factory=Watched, converter=Watched, repr=False)
+    lr_mult: Watched[Index, float] = attrs.field(
+        init=False, factory=Watched, converter=lambda table: Watched(checked("lr_mult", table)), repr=False
+    )
+    wd_mult: Watched[Index, float] = attrs.field(
+        init=False, factory=Watched, converter=lambda table: Watched(checked("wd_mult", table)), repr=False
+    )
 
     if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
 
@@ -145,9 +150,10 @@ class Optimizer(Counted, Algorithm):
         self._direct = Runner()
         self._without_masters = Runner(masters=False)
         self.aggregate_num = 0
-        self._settle_learning_rate()
         self.set_lr_mult({})
         self.set_wd_mult({})
+        super().__attrs_post_init__()
+        self._settle_learning_rate()
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything, but of MXNet's ``param_dict`` the multipliers alone: what else it holds is the program's."""
@@ -175,63 +181,67 @@ class Optimizer(Counted, Algorithm):
 
     @property
     def learning_rate(self) -> float:
-        """The rate at the present number of updates, before multipliers."""
+        """The rate at the present number of updates, before multipliers.
+
+        It may be assigned; with a scheduler, that sets the scheduler's ``base_lr``.
+        """
         if self.lr_scheduler is not None:
-            return float(self.lr_scheduler(self.num_update))
+            return asked(self.lr_scheduler, self.num_update)
         return float(self.lr)  # type: ignore[arg-type]  # not None without a scheduler
 
+    @learning_rate.setter
+    def learning_rate(self, lr: float) -> None:
+        if self.lr_scheduler is None:
+            self.lr = lr
+            return
+        if inspect.isroutine(self.lr_scheduler):
+            raise ValueError("the lr_scheduler is a function, which sets the learning rate alone: exchange it instead")
+        rate = np.asarray(lr).item() if isinstance(lr, np.generic) else lr
+        if not non_negative.accepts(rate):
+            raise ValueError(f"learning_rate must be {non_negative.requirement}, got {lr!r}")
+        self.lr_scheduler.base_lr = rate
+
     def set_learning_rate(self, lr: float) -> None:
-        """Set the learning rate.
+        """Set the learning rate where there is no scheduler, as in MXNet.
 
         Raises:
-            UserWarning: a scheduler sets it; assign ``lr_scheduler.base_lr`` instead.
+            UserWarning: a scheduler sets it; assign ``learning_rate``, which sets its ``base_lr``, instead.
         """
         if self.lr_scheduler is not None:
-            raise UserWarning("the scheduler sets the learning rate: assign lr_scheduler.base_lr instead")
+            raise UserWarning("the scheduler sets the learning rate: assign learning_rate, which sets its base_lr")
         self.lr = lr
 
-    def set_lr_mult(self, args_lr_mult: Mapping[Index, float]) -> None:
-        """Replace the multipliers of the learning rate, by index or name; those of the symbol stay below them."""
-        self.lr_mult = Watched({**self._symbol_multipliers("__lr_mult__"), **args_lr_mult})
+    def _assigning(self, name: str, value: Any) -> None:
+        super()._assigning(name, value)
+        scheduler = vars(self).get("lr_scheduler")
+        if name == "lr" and value is None and scheduler is None:
+            raise ValueError(f"learning_rate must be {non_negative.requirement}, got None")
+        if name == "lr_scheduler" and scheduler is not None and value is None:
+            self.lr = self.learning_rate
+        elif name == "lr_scheduler" and value is not None and getattr(value, "base_lr", 0) is None:
+            value.base_lr = self.learning_rate
+        if self._has_counted():
+            self._check_state(name, value)
+            if name == "wd" and value:
+                self.warn_of_names(value)
 
-    def set_wd_mult(self, args_wd_mult: Mapping[Index, float]) -> None:
-        """Replace the multipliers of the weight decay, by index or name.
+    def _has_counted(self) -> bool:
+        """Whether an update has been counted, by the updater that is running or ran last."""
+        counting = vars(self).get("_counting")
+        return counting is not None and any(True for _ in counting.tally.table)
 
-        Below them stand the symbol's, and 0 for each name that does not end as ``decayed_suffixes`` says.
-        """
-        exempt: dict[Index, float] = {
-            name: 0.0 for name in self.idx2name.values() if not name.endswith(self.decayed_suffixes)
-        }
-        self.wd_mult = Watched({**exempt, **self._symbol_multipliers("__wd_mult__"), **args_wd_mult})
-
-    def _symbol_multipliers(self, attribute: str) -> dict[Index, float]:
-        if not self.sym_info:
-            return {}
-        attributes, arguments = self.sym_info
-        return {name: float(attributes[name][attribute]) for name in arguments if attribute in attributes.get(name, {})}
-
-    def multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
-        """The multiplier of a parameter: of ``param_dict``, or of the table by index or by name, or else 1."""
-        if index in self.param_dict:
-            return float(getattr(self.param_dict[index], attribute))
-        if index in table:
-            return float(table[index])
-        return float(table.get(self.idx2name.get(index, ""), 1.0))
-
-    def _get_lrs(self, indices: Sequence[Index]) -> list[float]:
-        """The learning rate of each parameter, after schedule and multipliers."""
-        rate = self.learning_rate
-        return [rate * self.multiplier(index, self.lr_mult, "lr_mult") for index in indices]
-
-    def _get_lr(self, index: Index) -> float:
-        return self._get_lrs([index])[0]
-
-    def _get_wds(self, indices: Sequence[Index]) -> list[float]:
-        """The weight decay of each parameter, after multipliers."""
-        return [self.wd * self.multiplier(index, self.wd_mult, "wd_mult") for index in indices]
-
-    def _get_wd(self, index: Index) -> float:
-        return self._get_wds([index])[0]
+    def _check_state(self, name: str, value: Any) -> None:
+        """Refuse what would change which state exists, now that there is one."""
+        before = after = getattr(self, name)
+        if name == "multi_precision":
+            after = value
+        elif callable(self.slots) and name not in Optimizer._declared:
+            before, after = self.state_slots(), self._trial(name, value).state_slots()
+        if before is not after and before != after:
+            raise ValueError(
+                f"{name} decides which state is kept, and cannot change after the first update: it is "
+                f"{getattr(self, name)!r}, got {value!r}. Make another updater, or load a saved state"
+            )
 
     # --- state -------------------------------------------------------------------------------------------------------
 

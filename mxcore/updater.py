@@ -231,6 +231,7 @@ class Updater(Generic[OptimizerT]):
 
     def _state(self, index: Index, weight: Array) -> Any:
         if index not in self.states:
+            self.optimizer.warn_of_names()
             with on_device_of(weight):
                 self.states[index] = self.optimizer.create_state_multi_precision(index, weight)
             self.states_synced[index] = True

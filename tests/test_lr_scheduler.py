@@ -64,7 +64,7 @@ def test_a_scheduler_that_takes_numbers_is_called_for_each() -> None:
         ({"warmup_steps": 1.5}, "warmup_steps must be an integer of at least 0, got 1.5"),
         ({"warmup_begin_lr": 0.5}, "warmup_begin_lr must be at most base_lr=0.01, got 0.5"),
         ({"warmup_mode": "cubic"}, "warmup_mode must be one of 'linear', 'constant', got 'cubic'"),
-        ({"base_lr": "fast"}, "base_lr must be None or a finite number, got 'fast'"),
+        ({"base_lr": "fast"}, "base_lr must be None or a number of at least 0, got 'fast'"),
     ],
 )
 def test_what_makes_no_sense_is_refused(arguments: dict[str, Any], message: str) -> None:

@@ -117,7 +117,7 @@ def backend_of(array: Array) -> Backend:
     TypeError: expected an array of NumPy or CuPy, got builtins.list
 
     Raises:
-        TypeError: ``array`` is not an array of NumPy, CuPy or a library with an installed backend.
+        TypeError: ``array`` is not an array of NumPy, CuPy or a library with an installed backend; or it is masked.
     """
     kind: Any = type(array)
     return _backend_of_type(kind)
@@ -141,6 +141,8 @@ def on_device_of(array: Array) -> AbstractContextManager[Any]:
 def _backend_of_type(kind: type) -> Backend:
     for parent in kind.__mro__:
         library = parent.__module__.partition(".")[0]
+        if library == "numpy" and parent.__name__ == "MaskedArray":
+            raise TypeError("expected an array without a mask, got a MaskedArray: pass its filled(…), or its data")
         if parent.__name__ == "ndarray" and library in LIBRARIES:
             return get_backend(library)
     from mxcore import catalogue

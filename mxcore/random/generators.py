@@ -24,6 +24,9 @@ class Generator:
 
     The methods are named like those of :class:`numpy.random.Generator`. A draw without a size is a Python number.
 
+    Floats drawn for a complex array are complex: both parts are drawn one after the other, around the same mean and
+    with the same variance in all as for a real array.
+
     >>> import numpy as np, mxcore as mx
     >>> rng = mx.random.Generator(7)
     >>> rng.uniform(size=2).dtype
@@ -121,9 +124,25 @@ class Generator:
 
     def _floats(self, fill: Callable[..., None], parameters: tuple[float, float], size: Size, dtype: Type) -> Any:
         shape, wanted = _shape(size), self.dtype if dtype is None else np.dtype(dtype)
-        values = self._place(shape, _precision(wanted))
+        if wanted.kind == "c" and size is not None:
+            return self._complex(fill, parameters, shape, wanted)
+        values = self._place(shape, _precision(_real(wanted)))
         fill(values, self.key, *parameters, offset=self._advance(values))
         return float(values) if size is None else values.astype(wanted, copy=False)
+
+    def _complex(
+        self, fill: Callable[..., None], parameters: tuple[float, float], shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> Array:
+        """Both parts, each with half of the variance that the parameters ask for."""
+        first, second = parameters
+        if fill is fill_uniform:
+            middle, half = (first + second) / 2, (second - first) / 8**0.5
+            parts = [(middle - half, middle + half), (-half, half)]
+        else:
+            parts = [(first, second / 2**0.5), (0.0, second / 2**0.5)]
+        values = np.empty(shape, dtype)
+        values.real, values.imag = (self._floats(fill, part, shape, _real(dtype)) for part in parts)
+        return values
 
     def _place(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
         """Where to draw: the array that the values are for, once, or a new one."""
@@ -151,7 +170,14 @@ def _shape(size: Size) -> tuple[int, ...]:
 
 def _precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The type to draw in: float32 for itself and for shorter floats (those of ml_dtypes are of kind V)."""
+    if dtype.kind == "c":
+        return np.dtype(np.complex64 if dtype.itemsize <= 8 else np.complex128)
     return np.dtype(np.float32 if dtype.kind in "fV" and dtype.itemsize <= 4 else np.float64)
+
+
+def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The type of the parts of a complex number; any other type as it is."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 
 def _can_hold(out: Array, dtype: np.dtype[Any]) -> bool:

@@ -47,6 +47,7 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
         **provenance(optimizer, "optimizer"),
         "settings": settings_of(optimizer),
         # Tables are lists of pairs: JSON's own would take 0 and "0" for one key.
+        "string_indices_decay_by_name": True,  # before, all of them decayed
         "multipliers": [[*optimizer.lr_mult.items()], [*optimizer.wd_mult.items()]],
         "num_update": optimizer.num_update,
         "counts": {str(device): [*counts.items()] for device, counts in optimizer._all_index_update_counts.items()},

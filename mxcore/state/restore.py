@@ -196,6 +196,10 @@ def _set_tables(optimizer: Updatable, saved: Mapping[str, Any], renumbered: Mapp
     if "_counting" in own:
         optimizer.num_update = saved["num_update"]
         optimizer.lr_mult, optimizer.wd_mult = map(table, saved["multipliers"])
+        if "string_indices_decay_by_name" not in saved:
+            for index in renumbered.values():
+                if isinstance(index, str) and index not in optimizer.idx2name:
+                    optimizer.wd_mult.setdefault(index, 1.0)
         optimizer.host_numbers = table(saved["host_numbers"])
     for device, pairs in saved["counts"].items():
         counts = optimizer._all_index_update_counts.setdefault(int(device), Counts())

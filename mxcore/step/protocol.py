@@ -77,6 +77,9 @@ class Updatable(Stepped, Protocol):
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate."""
 
+    def warn_of_names(self) -> None:
+        """Warn if names leave it open which parameters decay."""
+
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update."""
 

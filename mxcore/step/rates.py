@@ -33,12 +33,26 @@ class Rates:
         if known and vars(scheduler) == self._attributes and type(scheduler).rate is self._rate:
             return self._rates[place]
         if not _is_pure(scheduler):
-            return float(scheduler(update))
+            return asked(scheduler, update)
         self._rates = []  # until they are those of what is noted next
         self._scheduler, self._attributes, self._first = scheduler, dict(vars(scheduler)), update
         self._rate = type(scheduler).rate
-        self._rates = scheduler(np.arange(update, update + _AHEAD)).tolist()
-        return self._rates[0]
+        ahead = scheduler(np.arange(update, update + _AHEAD))
+        wrong = np.flatnonzero(~(ahead >= 0))
+        self._rates = ahead[: wrong[0] if len(wrong) else None].tolist()
+        return self._rates[0] if self._rates else asked(scheduler, update)
+
+
+def asked(scheduler: Any, update: int) -> float:
+    """What a scheduler says.
+
+    Raises:
+        ValueError: it is negative or NaN.
+    """
+    rate = float(scheduler(update))
+    if not rate >= 0:
+        raise ValueError(f"the lr_scheduler gives {rate} for update {update}: a learning rate must be at least 0")
+    return rate
 
 
 def _is_pure(scheduler: Any) -> bool:

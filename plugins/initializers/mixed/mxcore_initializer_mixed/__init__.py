@@ -35,8 +35,10 @@ class Mixed(Initializer):
         init(name) = initializers_k(name), \qquad k = \min \, \{j : patterns_j \text{ matches } name\}
 
     A pattern is a regular expression that is matched at the *start* of the name: ``bias`` does not fit ``fc_bias``,
-    ``.*bias`` does. The chosen initializer still follows the name, so that a bias gets 0 from nearly all of them. A
-    parameter that carries an initializer of its own, ``Variable(init=…)``, gets what that one gives.
+    ``.*bias`` does. The chosen initializer still follows the name, so that a bias gets 0 from nearly all of them,
+    unless the pattern names biases outright: it fits ``fc_bias``, but would not fit ``fc_weight``. Then the bias gets
+    what the initializer gives a weight. A parameter that carries an initializer of its own, ``Variable(init=…)``, gets
+    what that one gives.
 
     >>> import numpy as np, mxcore as mx
     >>> initializer = mx.init.Mixed(["stem_", ".*"], [mx.init.Uniform(0.5), "uniform"])
@@ -46,6 +48,10 @@ class Mixed(Initializer):
     True
     >>> mx.init.create(initializer.dumps()) == initializer
     True
+    >>> bias = np.empty(2)
+    >>> mx.init.Mixed([".*bias", ".*"], [mx.init.Constant(0.5), "xavier"])("fc_bias", bias)
+    >>> bias
+    array([0.5, 0.5])
 
     Arrays may have the shapes and dtypes that the chosen initializer takes.
 
@@ -62,7 +68,8 @@ class Mixed(Initializer):
         systems", 2015, https://arxiv.org/abs/1512.01274
 
     Differs from MXNet 1.9.1: it is an Initializer, registered as ``mixed``, so that its text works wherever an instance
-    does; the error for a name that nothing fits says the name (there, "%s").
+    does; the error for a name that nothing fits says the name (there, "%s"); a pattern that names biases outright has
+    its initializer used for them (there, they get 0).
     """
 
     examples = ({"patterns": ["stem_", ".*"], "initializers": ['["uniform", {"scale": 0.5}]', "uniform"]},)
@@ -70,7 +77,7 @@ class Mixed(Initializer):
     patterns: Sequence[str] = hyperparameter(patterns)
     initializers: Sequence[Initializer] = hyperparameter(initializers, converter=_created)
 
-    def __attrs_post_init__(self) -> None:
+    def check_together(self) -> None:
         if len(self.patterns) != len(self.initializers):
             raise ValueError(
                 "patterns and initializers must have the same length, "
@@ -78,15 +85,20 @@ class Mixed(Initializer):
             )
 
     def _dispatch(self, desc: str, array: Array) -> None:
-        self._chosen(desc)(desc, array)
+        pattern, initializer = self._chosen(desc)
+        stem = desc.removesuffix("bias")
+        if stem != desc and not re.match(pattern, f"{stem}weight"):
+            initializer._init_weight(desc, array)
+        else:
+            initializer(desc, array)
 
     def _init_weight(self, desc: str, array: Array) -> None:
-        self._chosen(desc)._init_weight(desc, array)
+        self._chosen(desc)[1]._init_weight(desc, array)
 
-    def _chosen(self, desc: str) -> Initializer:
+    def _chosen(self, desc: str) -> tuple[str, Initializer]:
         for pattern, initializer in zip(self.patterns, self.initializers, strict=True):
             if re.match(pattern, desc):
-                return initializer
+                return pattern, initializer
         raise ValueError(
             f"{str(desc)!r} fits none of the patterns {', '.join(map(repr, self.patterns))}: "
             'consider ".*" as the last pattern, with a default initializer'

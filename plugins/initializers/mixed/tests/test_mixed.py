@@ -31,6 +31,20 @@ def test_the_error_of_mixed_says_the_name() -> None:
         filled(mx.init.Mixed(["bias", ".*gamma"], ["zero", "one"]), "fc_bias")
 
 
+@pytest.mark.parametrize("name", ["fc_bias", "fc.bias", "conv/bias", "fcbias", "bias"])
+@pytest.mark.parametrize("pattern", [".*bias", "(fc|conv)?[_./]?bias$"])
+def test_a_pattern_that_names_a_bias_outright_has_its_initializer_used(name: str, pattern: str) -> None:
+    assert filled(mx.init.Mixed([pattern, ".*"], [mx.init.Constant(5), "xavier"]), name) == [5, 5]
+    nested = mx.init.Mixed([".*"], [mx.init.Mixed([pattern, ".*"], [mx.init.Constant(5), "xavier"])])
+    assert filled(nested, name) == [5, 5]
+
+
+@pytest.mark.parametrize("pattern", [".*", "fc.*", "fc_[bw]", ".*bias|.*weight"])
+def test_a_pattern_that_also_fits_the_weight_leaves_a_bias_at_zero(pattern: str) -> None:
+    assert filled(mx.init.Mixed([pattern], [mx.init.Constant(5)]), "fc_bias") == [0, 0]
+    assert filled(mx.init.Mixed([".*gamma", ".*"], ["zero", "one"]), "bn_gamma") == [1, 1]
+
+
 def test_an_initializer_of_the_parameters_own_needs_no_pattern() -> None:
     desc = InitDesc("fc_weight", {"__init__": mx.init.Constant(3).dumps()})
     assert filled(mx.init.Mixed(["conv"], ["zero"]), desc) == [3, 3]

@@ -1,10 +1,12 @@
 """MSRA (He) initialization, for mxcore."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy.typing as npt
 
-from mxcore import hyperparameter, hyperparameters, number, one_of
+from mxcore import boolean, hyperparameter, hyperparameters, integer, number, one_of
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 
@@ -29,14 +31,20 @@ class MSRAPrelu(Initializer):
     >>> bool(0.9 * (2 / 100) ** 0.5 < weight.std() < 1.1 * (2 / 100) ** 0.5)
     True
 
-    Arrays need at least two axes and may have any floating dtype.
+    Arrays need at least two axes and may have any floating or complex dtype. Both parts
+    of a complex weight have half of the variance.
 
     Args:
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
         slope: the slope of the units for negative inputs; 0 for plain rectified units.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as that of a transposed convolution or a
+            kernel of TensorFlow's dense layers: then the two fans change places.
+        groups: the groups of a grouped convolution, whose weight has only the channels of one group on its second axis:
+            the fan of the first axis is divided by their number.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes.
+        ValueError: an argument is out of its range, or the array has fewer than two axes or cannot be
+            divided into ``groups``.
 
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
@@ -50,16 +58,31 @@ class MSRAPrelu(Initializer):
 
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     slope: float = hyperparameter(0.25, number)
+    transposed: bool = hyperparameter(False, boolean, kw_only=True)
+    groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"MSRAPrelu needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
+        if shape[0] % self.groups:
+            raise ValueError(
+                f"{str(desc)!r} has shape {shape}, whose first axis has no groups={self.groups} equal parts"
+            )
         return rng.normal(0, self._deviation(shape), shape)
 
-    def _deviation(self, shape: tuple[int, ...]) -> float:
+    def _factor(self, shape: tuple[int, ...]) -> float:
         kernel = math.prod(shape[2:])
-        fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
-        factor = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
+        fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
+        fan_in, fan_out = fans[::-1] if self.transposed else fans
+        return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
+
+    def _arguments(self) -> Mapping[str, Any]:
+        """Without those that MXNet does not have, where they say nothing."""
+        silent = {"transposed": False, "groups": 1}
+        return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
+
+    def _deviation(self, shape: tuple[int, ...]) -> float:
+        factor = self._factor(shape)
         # An empty array may have a fan of 0; nothing is drawn for it.
         return math.sqrt(2 / ((1 + self.slope**2) * factor)) if factor else 0.0
 

@@ -23,7 +23,8 @@ class Normal(Initializer):
     >>> bool(0.45 < weight.std() < 0.55)
     True
 
-    Arrays may have any shape and any floating dtype.
+    Arrays may have any shape and any floating or complex dtype. Both parts
+    of a complex weight have half of the variance.
 
     Args:
         sigma: the standard deviation, at least 0.

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +36,9 @@ class Orthogonal(Initializer):
     >>> bool(np.allclose(rows @ rows.T, 4 * np.eye(3)))
     True
 
-    Arrays need at least two axes and may have any floating dtype. All is computed in float64, on one thread of the
-    linear algebra library, for its last bits depend on the number of threads.
+    Arrays need at least two axes and may have any floating or complex dtype; a complex matrix is unitary. All is
+    computed in double precision, on one thread of the linear algebra library, for its last bits depend on the number of
+    threads.
 
     Args:
         scale: the length of the rows or columns. The default, about :math:`\sqrt 2`, suits rectified units.
@@ -66,7 +68,8 @@ class Orthogonal(Initializer):
             raise ValueError(f"Orthogonal needs at least two axes: {str(desc)!r} has shape {shape}")
         size = (shape[0], math.prod(shape[1:]))
         uniform = self.rand_type == "uniform"
-        drawn = rng.uniform(-1, 1, size, np.float64) if uniform else rng.normal(0, 1, size, np.float64)
+        dtype = np.complex128 if rng.dtype.kind == "c" else np.float64
+        drawn = rng.uniform(-1, 1, size, dtype) if uniform else rng.normal(0, 1, size, dtype)
         rows, columns = size
         basis = _orthonormal_columns(drawn) if rows >= columns else _orthonormal_columns(drawn.T).T
         return self.scale * basis.reshape(shape)
@@ -75,10 +78,12 @@ class Orthogonal(Initializer):
         return 0.0, self.scale / max(shape[0], math.prod(shape[1:])) ** 0.5
 
 
-def _orthonormal_columns(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _orthonormal_columns(matrix: npt.NDArray[Any]) -> npt.NDArray[Any]:
     with _threads().limit(limits=1, user_api="blas"):
         q, r = np.linalg.qr(matrix)
-    return q * np.where(np.diag(r) < 0, -1.0, 1.0)
+    diagonal = np.diag(r)
+    size = np.abs(diagonal)
+    return q * np.where(size > 0, diagonal / np.where(size > 0, size, 1), 1)
 
 
 @functools.cache

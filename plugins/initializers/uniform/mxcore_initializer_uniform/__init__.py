@@ -23,7 +23,8 @@ class Uniform(Initializer):
     >>> bool(abs(weight).max() <= 0.5)
     True
 
-    Arrays may have any shape and any floating dtype.
+    Arrays may have any shape and any floating or complex dtype. Both parts
+    of a complex weight have half of the variance.
 
     Args:
         scale: the bound of the distribution, at least 0. Its variance is scale² / 3.

@@ -1,10 +1,12 @@
 """Xavier initialization, for mxcore."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy.typing as npt
 
-from mxcore import hyperparameter, hyperparameters, non_negative, one_of
+from mxcore import boolean, hyperparameter, hyperparameters, integer, non_negative, one_of
 from mxcore.initializer import Initializer
 from mxcore.random import Generator
 
@@ -29,15 +31,21 @@ class Xavier(Initializer):
     >>> bool(abs(weight).max() <= (3 / 100) ** 0.5)
     True
 
-    Arrays need at least two axes and may have any floating dtype.
+    Arrays need at least two axes and may have any floating or complex dtype. Both parts
+    of a complex weight have half of the variance.
 
     Args:
         rnd_type: ``"uniform"`` or ``"gaussian"``.
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
         magnitude: the variance of a uniform weight is magnitude / (3 factor), of a gaussian one magnitude / factor.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as that of a transposed convolution or a
+            kernel of TensorFlow's dense layers: then the two fans change places.
+        groups: the groups of a grouped convolution, whose weight has only the channels of one group on its second axis:
+            the fan of the first axis is divided by their number.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes.
+        ValueError: an argument is out of its range, or the array has fewer than two axes or cannot be
+            divided into ``groups``.
 
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
@@ -51,17 +59,32 @@ class Xavier(Initializer):
     rnd_type: str = hyperparameter("uniform", one_of("uniform", "gaussian"))
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     magnitude: float = hyperparameter(3, non_negative)
+    transposed: bool = hyperparameter(False, boolean, kw_only=True)
+    groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"Xavier needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
+        if shape[0] % self.groups:
+            raise ValueError(
+                f"{str(desc)!r} has shape {shape}, whose first axis has no groups={self.groups} equal parts"
+            )
         scale = self._scale(shape)
         return rng.uniform(-scale, scale, shape) if self.rnd_type == "uniform" else rng.normal(0, scale, shape)
 
-    def _scale(self, shape: tuple[int, ...]) -> float:
+    def _factor(self, shape: tuple[int, ...]) -> float:
         kernel = math.prod(shape[2:])
-        fan_in, fan_out = shape[1] * kernel, shape[0] * kernel
-        factor = {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
+        fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
+        fan_in, fan_out = fans[::-1] if self.transposed else fans
+        return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
+
+    def _arguments(self) -> Mapping[str, Any]:
+        """Without those that MXNet does not have, where they say nothing."""
+        silent = {"transposed": False, "groups": 1}
+        return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
+
+    def _scale(self, shape: tuple[int, ...]) -> float:
+        factor = self._factor(shape)
         return math.sqrt(self.magnitude / factor) if factor else 0.0
 
     def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:

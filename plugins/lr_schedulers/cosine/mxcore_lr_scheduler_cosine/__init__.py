@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, integer, non_negative, number, optional
+from mxcore import hyperparameter, hyperparameters, integer, non_negative, optional
 from mxcore.lr_scheduler import LRScheduler
 
 __all__ = ["CosineScheduler"]
@@ -27,7 +27,7 @@ class CosineScheduler(LRScheduler):
     Args:
         max_update: the update that ends the schedule, at least 1.
         base_lr: the rate at update 0, or at the end of the warm-up.
-        final_lr: the rate at ``max_update`` and after it, at least 0.
+        final_lr: the rate at ``max_update`` and after it, at least 0 and at most ``base_lr``.
         warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following; less than ``max_update``.
         warmup_begin_lr: the rate at the beginning of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
@@ -40,17 +40,19 @@ class CosineScheduler(LRScheduler):
         https://arxiv.org/abs/1608.03983 (one period, without restarts)
 
     Differs from MXNet 1.9.1: after ``max_update`` the rate is ``final_lr``, not whatever was asked for last; a
-    ``base_lr`` that is assigned takes effect; a warm-up that leaves no update is refused (there, a division by zero).
+    ``base_lr`` that is assigned takes effect; a warm-up that leaves no update is refused (there, a division by zero),
+    and so is a ``final_lr`` above ``base_lr``.
     """
 
     examples = ({"max_update": 100}, {"max_update": 50, "final_lr": 0.001})
 
     max_update: int = hyperparameter(integer(at_least=1))
-    base_lr: float = hyperparameter(0.01, optional(number))
+    base_lr: float = hyperparameter(0.01, optional(non_negative))
     final_lr: float = hyperparameter(0, non_negative)
 
-    def __attrs_post_init__(self) -> None:
-        super().__attrs_post_init__()
+    def check_together(self) -> None:
+        super().check_together()
+        self.check_order("final_lr")
         if self.warmup_steps >= self.max_update:
             raise ValueError(f"warmup_steps must be less than max_update={self.max_update}, got {self.warmup_steps}")
 

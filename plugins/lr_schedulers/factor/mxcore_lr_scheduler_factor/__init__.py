@@ -5,10 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, in_range, non_negative, positive
+from mxcore import Validator, hyperparameter, hyperparameters, in_range, non_negative, positive
 from mxcore.lr_scheduler import LRScheduler
 
 __all__ = ["FactorScheduler"]
+
+at_least_one = Validator("a number of at least 1", lambda value: positive.accepts(value) and value >= 1)
 
 
 @hyperparameters
@@ -48,7 +50,7 @@ class FactorScheduler(LRScheduler):
 
     examples = ({"step": 10, "factor": 0.5}, {"step": 1, "factor": 0.9, "stop_factor_lr": 1e-3})
 
-    step: float = hyperparameter(positive)
+    step: float = hyperparameter(at_least_one)
     factor: float = hyperparameter(1, in_range(0, 1))
     stop_factor_lr: float = hyperparameter(1e-8, non_negative)
 

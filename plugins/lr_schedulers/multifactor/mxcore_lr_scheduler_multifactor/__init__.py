@@ -12,8 +12,15 @@ from mxcore.lr_scheduler import LRScheduler
 __all__ = ["MultiFactorScheduler"]
 
 
+def _as_tuple(steps: Any) -> Any:
+    """A copy, so that nothing is changed behind the checks; integers of NumPy become Python's."""
+    if not isinstance(steps, (list, tuple, range, np.ndarray)) or not getattr(steps, "ndim", 1):
+        return steps
+    return tuple(step.item() if isinstance(step, np.generic) else step for step in steps)
+
+
 def _is_increasing(steps: Any) -> bool:
-    if not isinstance(steps, (list, tuple)) or not steps:
+    if not isinstance(steps, tuple) or not steps:
         return False
     return all(map(integer(at_least=1).accepts, steps)) and all(a < b for a, b in pairwise(steps))
 
@@ -37,7 +44,7 @@ class MultiFactorScheduler(LRScheduler):
     [0.4, 0.2, 0.2, 0.1]
 
     Args:
-        step: the last update of each rate, increasing integers of at least 1.
+        step: the last update of each rate, increasing integers of at least 1; a list, tuple, range or array.
         factor: the factor, in [0, 1].
         base_lr: the first rate.
         warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
@@ -51,12 +58,12 @@ class MultiFactorScheduler(LRScheduler):
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; ``step`` may be a tuple.
+    Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; ``step`` may be a tuple, range or array.
     """
 
     examples = ({"step": [10, 30], "factor": 0.5},)
 
-    step: Sequence[int] = hyperparameter(increasing)
+    step: Sequence[int] = hyperparameter(increasing, converter=_as_tuple)
     factor: float = hyperparameter(1, in_range(0, 1))
 
     @classmethod

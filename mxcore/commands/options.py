@@ -13,7 +13,7 @@ class RefusedError(click.ClickException):
     exit_code = 2
 
 
-class OneLineCommand(click.Command):
+class OneLine(click.Command):
     """A command that states bad usage in one line, without repeating how it is used."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

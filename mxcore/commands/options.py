@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -22,6 +25,11 @@ class OneLine(click.Command):
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             raise RefusedError(error.format_message()) from error
+
+
+def bar_stream(wanted: bool = True) -> TextIO:
+    """Where a bar is drawn: the error stream if that is a terminal, else nowhere. Click hides bars itself since 8.2."""
+    return sys.stderr if wanted and sys.stderr.isatty() else io.StringIO()
 
 
 def writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from rich.console import Console
 from rich.table import Table
@@ -29,15 +29,17 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], long: Lon
         long: what becomes of lines that are longer than the terminal: their last column is wrapped or cut, or the
             terminal breaks them.
     """
-    rows = list(rows)
+    lines = [[*map(Text, row)] for row in rows]  # brackets are brackets
+    out = console(ENDLESS if long == "break" else None)
+    if long == "cut":
+        widths = (max([len(name), *(line[i].cell_len for line in lines)]) for i, name in enumerate(columns[:-1]))
+        room = out.width - sum(width + GAP for width in widths)
+        for line in lines:
+            line[-1].truncate(max(1, room), overflow="ellipsis")
     table = Table(box=None, header_style="bold", pad_edge=False, show_header=any(columns))
-    out, used = console(ENDLESS if long == "break" else None), 0
-    for position, column in enumerate(columns[:-1]):
-        width = max([len(column), *(len(row[position]) for row in rows)])
-        table.add_column(column, no_wrap=True, min_width=width)
-        used += width + GAP
-    cut: Any = {"no_wrap": True, "overflow": "ellipsis", "max_width": max(1, out.width - used)}
-    table.add_column(columns[-1], **cut if long == "cut" else {"overflow": "fold"})
-    for row in rows:
-        table.add_row(*map(Text, row))  # brackets are brackets
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    table.columns[-1].no_wrap, table.columns[-1].overflow = False, "fold"
+    for line in lines:
+        table.add_row(*line)
     out.print(table, soft_wrap=long == "break")

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 
 
+# Of uv's own variables those that say where packages come from, and no others: those say where packages go.
+SOURCES = (
+    "CACHE|CONCURRENT|CONFIG|DEFAULT_INDEX|EXTRA_INDEX|FIND_LINKS|HTTP|INDEX|INSECURE|KEYRING|LINK_MODE|NATIVE_TLS|OFFLINE|"
+    "PYTHON_DOWNLOADS|PYTHON_INSTALL|REQUEST|SSL|SYSTEM_CERTS"
+)
+LEFT_BEHIND = re.compile(rf"MXCORE|PYTHON|VIRTUAL_ENV|CONDA|PIP_(TARGET|PREFIX|USER|ROOT|PYTHON)|UV_(?!{SOURCES})")
+
+
 def clean_environment(**variables: str) -> dict[str, str]:
-    """The variables of this process, but for those that would follow it into another environment."""
-    ours = ("MXCORE", "PYTHON", "VIRTUAL_ENV")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    """The variables of this process, without those that belong to, or name, an environment of the user."""
+    inherited = {name: value for name, value in os.environ.items() if not LEFT_BEHIND.match(name)}
     return {**inherited, "COLUMNS": "500", **variables}
 
 
-def uv(*arguments: str | Path, cwd: Path = ROOT) -> None:
-    done = subprocess.run([UV, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=cwd)
-    assert done.returncode == 0, done.stderr
+def uv(*arguments: str | Path, cwd: Path = ROOT, **variables: str) -> str:
+    """Run uv, which installs nowhere but where the arguments and the folder say; what it printed."""
+    command, environment = [UV, *map(str, arguments)], clean_environment(**variables)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def build_wheels(folder: Path) -> None:
@@ -35,7 +47,7 @@ class Environment:
 
     def __init__(self, folder: Path, wheels: Path) -> None:
         self.folder, self.wheels = folder, wheels
-        uv("venv", "--quiet", folder)
+        uv("venv", "--quiet", "--python", sys.executable, folder)
 
     def install(self, *distributions: str | Path) -> None:
         """Install from the wheels; requirements of ours that these do not fulfil are not looked at."""

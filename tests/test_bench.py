@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 from mxcore_bench import called, calls, machine, ours, results, targets, timing
 from mxcore_bench.device import CPU, GPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
@@ -28,7 +28,7 @@ PEERS = ("torch", "jax", "optax", "thinc", "deepspeed")
 
 
 def bench(*arguments: object) -> Any:
-    return CliRunner().invoke(main, ["bench", *map(str, arguments)], env={"COLUMNS": "200"})
+    return invoke(main, ["bench", *arguments], COLUMNS="200")
 
 
 @pytest.fixture
@@ -583,7 +583,7 @@ def test_bad_options_are_one_line_and_status_2(arguments: list[str], said: str) 
 def test_help_lists_the_workloads() -> None:
     shown = bench("--help").output
     assert {name for name in names() if name in shown} == set(names())
-    assert "bench" in CliRunner().invoke(main, ["--help"]).output
+    assert "bench" in invoke(main, ["--help"]).output
 
 
 def test_the_command_line_imports_neither_the_benchmark_nor_what_it_draws_with(run_python: Any) -> None:

@@ -1,24 +1,67 @@
 """The command line: what it lists and shows, and that errors are one line with exit status 2."""
 
+import contextlib
 import json
+import os
+import pty
 import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 
 import mxcore as mx
 from mxcore.commands.cli import main
 
 
 def run(*arguments: str) -> Any:
-    return CliRunner().invoke(main, arguments, env={"COLUMNS": "200"})
+    return invoke(main, arguments, COLUMNS="200")
 
 
 def test_the_list_has_every_installed_name() -> None:
+    names = [record.name for record in mx.catalogue.records()]
     rows = run("list").output.splitlines()
+    assert rows[0].split() == ["name", "kind", "what", "it", "is"]
+    assert [row.split()[0] for row in rows[1:]] == names
+    rows = run("list", "--long").output.splitlines()
     assert rows[0].split() == ["name", "kind", "distribution", "version", "status", "summary"]
-    assert [row.split()[0] for row in rows[1:]] == [record.name for record in mx.catalogue.records()]
+    assert [row.split()[0] for row in rows[1:]] == names
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_on_a_terminal_each_name_takes_one_line(width: int) -> None:
+    status, shown = on_a_terminal(width, "list")
+    lines = shown.splitlines()
+    assert status == 0
+    assert len(lines) == 1 + len(mx.catalogue.records())
+    assert max(map(len, lines)) <= width
+    assert ("…" in shown) == (width < 100)
+
+
+def on_a_terminal(width: int, *arguments: str) -> tuple[int, str]:
+    """The status of a command, and what it printed on a terminal of this width."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, width))
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    command = [sys.executable, "-m", "mxcore", *arguments]
+    with subprocess.Popen(command, stdout=theirs, env={**environment, "TERM": "xterm"}) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # the other side is closed
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+    os.close(ours)
+    return process.returncode, re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
+
+
+def test_what_cannot_be_used_says_so_in_the_short_list_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MXCORE_BLOCK", "mxcore-optimizer-lion")
+    (lion,) = [row for row in run("list").output.splitlines() if row.startswith("lion ")]
+    assert "blocked (named in MXCORE_BLOCK): Lion, steps by" in lion
 
 
 @pytest.mark.parametrize("kind", ["optimizer", "optimizers"])
@@ -52,7 +95,18 @@ def test_every_installed_algorithm_can_be_shown(record: mx.catalogue.Record) -> 
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("adan", "did you mean"), ("nonsense-that-is-nowhere", "`mxcore list` shows what is installed")],
+    [
+        ("adan", "cannot find optimizer 'adan': did you mean"),
+        ("cosin", "cannot find lr_scheduler 'cosin': did you mean 'cosine'?"),
+        ("constan", "cannot find initializer or lr_scheduler 'constan': did you mean 'constant' or 'cosine'?"),
+        (
+            "nowhere-to-be-found",
+            "cannot find optimizer, initializer or lr_scheduler 'nowhere-to-be-found'; `mxcore list`",
+        ),
+        ("lr_scheduler:nowhere", "cannot find lr_scheduler 'nowhere'; `mxcore list` shows what is installed"),
+        ("optimizer:cosine", "cannot find optimizer 'cosine': mxcore-lr-scheduler-cosine offers the lr_scheduler of"),
+        ("train", "'train': mxcore-module offers the command of this name"),
+    ],
 )
 def test_an_unknown_name_is_one_line_and_status_2(name: str, said: str) -> None:
     result = run("show", name)
@@ -65,6 +119,88 @@ def test_help_and_version() -> None:
     assert mx.__version__ in run("--version").output
     assert {"list", "show", "train"} <= set(run("--help").output.split())
     assert "No such command 'trian'" in run("trian").output
+    alone = run()
+    assert (alone.exit_code, alone.stdout) == (0, run("--help").stdout)
+
+
+def test_help_describes_each_command_and_names_no_distribution() -> None:
+    shown = " ".join(run("--help").output.split())
+    for record in mx.catalogue.records("command"):
+        said = mx.catalogue.load_record(record).get_short_help_str(80)
+        assert f" {record.name} {said}" in shown
+    assert "mxcore-" not in shown
+
+
+COMMANDS = {
+    "docstring": "@click.command()\n@click.option('--x', help='An option.')\ndef {}(x):\n    'Fly. And more.'",
+    "keyword": "@click.command(help='Dive to the ground.')\ndef {}(): ...",
+    "short": "@click.command('dive', help='Long.', short_help='Short.')\ndef {}():\n    'Longer.'",
+    "by_hand": "{} = click.Command('swim', help='Swim.')",
+    "elsewhere": "from nowhere import {}",
+    "broken": "def {}(:",
+}
+SAID = {"docstring": "Fly.", "keyword": "Dive to the ground.", "short": "Short.", "by_hand": "Swim."}
+
+
+def test_a_strangers_command_is_described_by_its_source_which_is_not_imported(tmp_path: Path, run_python: Any) -> None:
+    package = tmp_path / "stranger" / "inside"
+    package.mkdir(parents=True)
+    for folder in (package, package.parent):
+        (folder / "__init__.py").write_text("raise SystemExit('imported')")
+    for name, source in COMMANDS.items():
+        (package / f"{name}.py").write_text("raise SystemExit('imported')\n" + source.format(name))
+    info = tmp_path / "stranger-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\nSummary: Birds, for mxcore\n")
+    points = [*(f"{name} = stranger.inside.{name}:{name}" for name in COMMANDS), "gone = stranger.gone:gone"]
+    (info / "entry_points.txt").write_text("\n".join(["[mxcore.commands]", *points]))
+    program = "from mxcore.commands.cli import main; main(['--help'])"
+    shown = run_python(program, PYTHONPATH=str(tmp_path), COLUMNS="200")
+    described = dict(line.split(None, 1) for line in shown.partition("Commands:\n")[2].splitlines())
+    assert {name: described[name].strip() for name in (*COMMANDS, "gone")} == {
+        **dict.fromkeys([*COMMANDS, "gone"], "Birds (stranger)"),
+        **SAID,
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nope"],
+        ["nope"],
+        ["list", "nope"],
+        ["show"],
+        ["show", "adam", "sgd"],
+        ["train", "extra"],
+        ["train", "--epochs", "many"],
+        ["train", "--resume", "nowhere"],
+        ["compare"],
+        ["compare", "nope"],
+        ["check"],
+        ["check", "nope"],
+        ["plot", "adam"],
+        ["bench", "--nope"],
+        ["new", "optimizer", "3"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_done_is_one_line_and_status_2(arguments: list[str]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_an_interrupt_at_any_time_is_status_130(run_python: Any) -> None:
+    program = (
+        "import click, sys; from mxcore.commands import cli\n"
+        "@cli.main.command('sleep')\n"
+        "def sleep(): raise KeyboardInterrupt\n"
+        "cli._Commands.get_command = lambda self, ctx, name: sleep\n"
+        "try: cli.main(['sleep'])\n"
+        "except SystemExit as left: print(left.code)"
+    )
+    assert run_python(program) == "130\n"
 
 
 def test_the_cores_commands_cannot_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:

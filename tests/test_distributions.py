@@ -57,7 +57,7 @@ def faulty(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environmen
 
 
 def test_the_list_shows_every_fault_and_imports_nothing(faulty: Environment) -> None:
-    status, printed = faulty.run("mxcore", "list", "optimizers")
+    status, printed = faulty.run("mxcore", "list", "optimizers", "--long")
     rows = {line.split()[0] + " " + line.split()[2]: line for line in printed.splitlines()[1:]}
     assert status == 0
     assert "duplicate (also offered by rival-adam)" in rows["adam mxcore-optimizer-adam"]

@@ -5,11 +5,12 @@ A usual run has one project of each kind, among which are every licence and ever
 
 import itertools
 import json
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from environments import ROOT, UV, Environment, clean_environment
+from environments import ROOT, Environment
+from environments import uv as run_uv
 
 QUESTIONS = json.loads((ROOT / "cookiecutter-template/cookiecutter.json").read_text("utf-8"))
 KINDS, LICENSES, CI = (QUESTIONS[question] for question in ("kind", "license", "ci"))
@@ -34,10 +35,7 @@ def made(author: Environment, folder: Path, kind: str, license: str, ci: str) ->
 
 def uv(project: Path, wheels: Path, *arguments: str) -> str:
     """Run uv as an author would who has made the wheels of mxcore; what it printed."""
-    environment = clean_environment(UV_FIND_LINKS=str(wheels))
-    done = subprocess.run([UV, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return run_uv(*arguments, cwd=project, UV_FIND_LINKS=str(wheels))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +46,7 @@ def test_a_project_works_from_its_first_minute_to_its_first_user(
     kind: str, license: str, ci: str, author: Environment, wheels: Path, tmp_path: Path
 ) -> None:
     project = made(author, tmp_path, kind, license, ci)
-    assert " passed" in (tested := uv(project, wheels, "run", "pytest", "-q"))
+    assert " passed" in (tested := uv(project, wheels, "run", "--python", sys.executable, "pytest", "-q"))
     assert not {"failed", "skipped", "xfailed", "error"} & set(tested.split())
     uv(project, wheels, "run", "ruff", "check", ".")
     uv(project, wheels, "run", "ruff", "format", "--check", ".")

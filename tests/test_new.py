@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from commands import Result, invoke
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 from mxcore_new import command as new
@@ -25,7 +25,7 @@ KINDS, LICENSES, CI = (QUESTIONS[question] for question in ("kind", "license", "
 
 
 def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli.main, ["new", *arguments])
+    return invoke(cli.main, ["new", *arguments])
 
 
 def scaffold(folder: Path, kind: str, name: str = "swift", **answers: str) -> Path:
@@ -242,7 +242,7 @@ def test_a_project_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = call("optimizer", "swift", "--out", str(tmp_path / "file" / "below"))
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "cannot write to" in result.stderr
 
 

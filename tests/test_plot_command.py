@@ -8,7 +8,7 @@ from typing import Any
 
 import mxcore_plot as plotting
 import pytest
-from click.testing import CliRunner, Result
+from commands import Result, invoke
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def plot(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["plot", *map(str, arguments)])
+    return invoke(main, ["plot", *arguments])
 
 
 def texts(file: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mxcore_plot.descent import follow
+from mxcore_plot.style import widths
 from scipy.optimize import approx_fprime
 
 import mxcore as mx
@@ -123,6 +124,43 @@ def test_a_path_is_the_optimizer_s_own() -> None:
     np.testing.assert_array_equal(follow(adam(), function, 30)[-1], place)
     drawn = lines(plotting.paths({"adam": adam()}, "beale", steps=30), panel=1)["adam"]
     assert drawn[-1].tolist() == [30, function.value(place)]
+
+
+def test_a_path_that_another_one_covers_is_seen_beside_it() -> None:
+    make = mx.optimizer.create
+    same = {"sgd": make("sgd", learning_rate=0.001), "nag": make("nag", learning_rate=0.001)}
+    figure = plotting.paths({**same, "adam": adam()}, steps=50)
+    for axes in figure.axes:
+        below, above, apart = [line.get_linewidth() for line in axes.lines if len(line.get_xydata()) > 1][:3]
+        assert below >= above + 2
+        assert above == apart
+    assert np.array_equal(*[line.get_xydata() for line in figure.axes[0].lines if len(line.get_xydata()) > 1][:2])
+
+
+def test_one_path_along_another_with_other_steps_is_seen() -> None:
+    paths = {name: plain(rate) for name, rate in (("slow", 0.0005), ("fast", 0.001))}
+    figure = plotting.paths(paths, "beale", steps=200)
+    slow, fast = [line for line in figure.axes[0].lines if len(line.get_xydata()) > 1]
+    assert slow.get_linewidth() > fast.get_linewidth()
+
+
+def plain(rate: float) -> Any:
+    return mx.optimizer.create("sgd", learning_rate=rate, momentum=0.0)
+
+
+def test_schedules_that_are_equal_are_both_seen() -> None:
+    make = mx.lr_scheduler.create
+    a, b = (make("cosine", max_update=50) for _ in range(2))
+    figure = plotting.schedules({"a": a, "b": b, "c": lambda _: 0.02})
+    first, second, third = [line.get_linewidth() for line in figure.axes[0].lines]
+    assert first > second == third
+
+
+def test_no_number_of_equal_lines_fills_the_picture() -> None:
+    line = np.array([[0.0, 0.0], [1.0, 1.0]])
+    wide = widths([line] * 30, (1.0, 1.0), 1.5)
+    assert wide == sorted(set(wide), reverse=True)
+    assert wide[0] < 15
 
 
 def test_drawing_changes_neither_the_optimizer_nor_the_random_numbers() -> None:

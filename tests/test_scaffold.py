@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke
+from environments import uv
 from mxcore_new import command as new
 
 import mxcore as mx
@@ -26,14 +27,13 @@ class Scaffold:
     """A project, installed into a folder of its own for the sake of its metadata; what runs is the project's code."""
 
     def __init__(self, kind: str, folder: Path) -> None:
-        result = CliRunner().invoke(cli.main, ["new", kind, "swift", "--out", str(folder)])
+        result = invoke(cli.main, ["new", kind, "swift", "--out", folder])
         assert result.exit_code == 0, result.output
         self.kind, self.site = kind, folder / "site"
         self.project = folder / f"mxcore-{kind.replace('_', '-')}-swift"
         self.package = self.project.name.replace("-", "_")
         self.module = self.project / self.package / "__init__.py"
-        uv = ["uv", "pip", "install", "-q", "--no-deps", "--target", str(self.site), str(self.project)]
-        subprocess.run(uv, check=True)
+        uv("pip", "install", "-q", "--no-deps", "--python", sys.executable, "--target", self.site, self.project)
 
     def run(self, module: str, *arguments: str) -> tuple[int, str]:
         """Run a module of this environment in the project: the exit status, and what it printed."""

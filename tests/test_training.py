@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 
 import mxcore as mx
 from mxcore.commands.cli import main
@@ -29,7 +29,7 @@ def claim(name: str) -> tuple[list[str], float]:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_digits_are_learned_with_what_the_readme_says(name: str, seed: int, tmp_path: Path) -> None:
     arguments, promised = claim(name)
-    done = CliRunner().invoke(main, [*arguments, "--seed", str(seed), "--out", str(tmp_path / "run")])
+    done = invoke(main, [*arguments, "--seed", seed, "--out", tmp_path / "run"])
     assert done.exit_code == 0, done.output
     with (tmp_path / "run/metrics.csv").open(newline="") as file:
         *_, last = csv.DictReader(file)

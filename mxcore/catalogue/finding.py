@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 from mxcore.catalogue.faults import broken, fault
 from mxcore.catalogue.published import how_to_install, known_names
-from mxcore.catalogue.reading import records
+from mxcore.catalogue.reading import records, survey
 from mxcore.catalogue.record import ALGORITHMS, NotInstalledError, PluginError, Record, UnknownNameError, canonical
 
 
@@ -62,9 +63,8 @@ def find_all(name: str) -> list[Record]:
             found.append(find(kind, name))
         except PluginError as error:
             errors.append(error)
-    if not found:
-        # Of three answers, the one that knows the name; else the one that has a suggestion.
-        raise min(errors, key=lambda error: (isinstance(error, UnknownNameError), "did you" not in str(error)))
+    if not found:  # of three answers, one that knows the name
+        raise next((error for error in errors if not isinstance(error, UnknownNameError)), _unknown(name, ALGORITHMS))
     return found
 
 
@@ -118,9 +118,22 @@ def _missing(kind: str, name: str) -> PluginError:
     if name.lower() in known:
         distribution = known[name.lower()]
         return NotInstalledError(f"{kind} {name!r} is not installed: {how_to_install(distribution)}")
+    return _unknown(name, [kind])
+
+
+def _unknown(name: str, kinds: Sequence[str]) -> UnknownNameError:
+    """The error for a name that none of these kinds has: what comes close, or what else is called so."""
     import difflib  # for errors alone
 
-    names = {record.name for record in records(kind)} | set(known)
-    close = difflib.get_close_matches(name.lower(), sorted(names), cutoff=0.6)
-    hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
-    return UnknownNameError(f"cannot find {kind} {name!r}{hint or '; `mxcore list` shows what is installed'}")
+    known = {kind: {*known_names(kind), *(record.name for record in records(kind))} for kind in kinds}
+    close = difflib.get_close_matches(name.lower(), sorted(set().union(*known.values())), cutoff=0.6)
+    others = [record for record in survey() if record.name == name.lower() and record.kind not in kinds]
+    hint = "; `mxcore list` shows what is installed"
+    if others:
+        hint = f": {others[0].distribution} offers the {others[0].kind} of this name"
+    elif close:
+        hint = f": did you mean {' or '.join(map(repr, close))}?"
+        kinds = [kind for kind in kinds if known[kind].intersection(close)]
+    *first, last = kinds
+    what = f"{', '.join(first)} or {last}" if first else last
+    return UnknownNameError(f"cannot find {what} {name!r}{hint}")

@@ -8,10 +8,14 @@ import click
 
 from mxcore import catalogue
 from mxcore.catalogue.record import CORE
+from mxcore.commands.options import OneLine, RefusedError
+from mxcore.commands.summary import summary
 from mxcore.version import __version__
 
+INTERRUPTED = 130
 
-class _Commands(click.Group):
+
+class _Commands(OneLine, click.Group):
     """The commands that installed distributions offer."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -27,16 +31,21 @@ class _Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List a plugin's command by what its metadata says, so that asking for help imports no plugin."""
+        """Describe each command by its source, so that asking for help imports no plugin."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _summary(record)) for name, record in sorted(_offered().items())])
+            formatter.write_dl([(name, summary(record)) for name, record in sorted(_offered().items())])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Say what is wrong with a plugin in one line, with the exit status of bad usage."""
+        """Say what is wrong in one line, with the exit status of bad usage, or that of an interrupt."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            raise RefusedError(error.format_message()) from error
         except catalogue.PluginError as error:
-            raise click.UsageError(str(error)) from error
+            raise RefusedError(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 def _offered() -> dict[str, catalogue.Record]:
@@ -45,14 +54,14 @@ def _offered() -> dict[str, catalogue.Record]:
     return {record.name: record for record in sorted(records, key=lambda record: record.distribution == CORE)}
 
 
-def _summary(record: catalogue.Record) -> str:
-    if record.distribution != CORE:
-        return f"{record.summary.removesuffix(', for mxcore')} ({record.distribution})"
-    command: click.Command = catalogue.load_record(record)
-    return command.get_short_help_str(80)
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="mxcore")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context, /) -> None:
     """Initializers, optimizers and learning-rate schedulers by name."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

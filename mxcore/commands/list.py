@@ -9,6 +9,10 @@ import click
 
 from mxcore import catalogue
 from mxcore.catalogue.record import CORE
+from mxcore.commands.summary import summary
+
+SHORT = ("name", "kind", "what it is")
+LONG = ("name", "kind", "distribution", "version", "status", "summary")
 
 
 def _kind(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
@@ -21,11 +25,13 @@ def _kind(_context: click.Context, _parameter: click.Parameter, value: str | Non
 
 @click.command("list")
 @click.argument("kind", required=False, callback=_kind)
+@click.option("--long", "-l", is_flag=True, help="Show distributions, versions and status too.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def list_plugins(kind: str | None, as_json: bool) -> None:
+def list_plugins(kind: str | None, long: bool, as_json: bool) -> None:
     """List what is installed, of one KIND or of all; no plugin is imported.
 
-    KIND is optimizer, initializer, lr_scheduler, backend, namespace, command or hook.
+    KIND is optimizer, initializer, lr_scheduler, backend, namespace, command or hook. On a terminal each takes one
+    line, which is cut where it is too long.
     """
     records = catalogue.records(kind)
     if as_json:
@@ -34,12 +40,21 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
     if records:
         from mxcore.commands.tables import print_table
 
-        columns = ("name", "kind", "distribution", "version", "status", "summary")
-        print_table(columns, map(_row, records))
+        columns = LONG if long else SHORT
+        print_table(
+            columns, [[_cells(record)[column] for column in columns] for record in records], "break" if long else "cut"
+        )
     if not [record for record in records if kind or record.distribution != CORE]:
         click.echo(f"no {kind or 'plugin'} is installed. All of this project: {catalogue.how_to_install('mxcore-all')}")
 
 
-def _row(record: catalogue.Record) -> tuple[str, ...]:
+def _cells(record: catalogue.Record) -> dict[str, str]:
+    """What the columns say of a record. One that cannot be used says so in the short list too, first of all."""
     status = record.status + (f" ({record.reason})" if record.reason else "")
-    return (record.name, record.kind, record.distribution, record.version, status, record.summary)
+    said = summary(record) if record.kind == "command" else record.summary.removesuffix(", for mxcore")
+    return {
+        **{name: getattr(record, name) for name in ("name", "kind", "distribution", "version")},
+        "status": status,
+        "summary": record.summary,
+        "what it is": said if record.status == "ok" else f"{status}: {said}",
+    }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -13,7 +16,7 @@ class RefusedError(click.ClickException):
     exit_code = 2
 
 
-class OneLineCommand(click.Command):
+class OneLine(click.Command):
     """A command that states bad usage in one line, without repeating how it is used."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -22,6 +25,11 @@ class OneLineCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.UsageError as error:
             raise RefusedError(error.format_message()) from error
+
+
+def bar_stream(wanted: bool = True) -> TextIO:
+    """Where a bar is drawn: the error stream if that is a terminal, else nowhere. Click hides bars itself since 8.2."""
+    return sys.stderr if wanted and sys.stderr.isatty() else io.StringIO()
 
 
 def writable(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxcore import catalogue
+from mxcore.commands.options import bar_stream
 
 if TYPE_CHECKING:
     from mxcore.testing.run import Case, Outcome
@@ -78,8 +78,7 @@ def check(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     outcomes: list[Outcome] = []
-    stream = sys.stderr
-    with click.progressbar(every, label="Checking", file=stream, hidden=as_json or not stream.isatty()) as progress:
+    with click.progressbar(every, label="Checking", file=bar_stream(not as_json)) as progress:
         for case in progress:
             outcomes.append(case.run())  # noqa: PERF401 - the bar moves while it is read
     click.echo(json.dumps(list(map(_as_json, outcomes)), indent=1) if as_json else "\n\n".join(_report(outcomes)))

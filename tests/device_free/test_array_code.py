@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 from device_free.double import Library
 from rule_runs import RULES
 
@@ -186,9 +186,7 @@ def test_the_command_trains_on_the_device(double: Library, tmp_path: Path) -> No
     command = mx.catalogue.load("command", "train")
     text = []
     for device in ("cpu", "gpu:1"):
-        done = CliRunner().invoke(
-            command, ["--epochs=1", "--seed=1", f"--device={device}", f"--out={tmp_path / device[:3]}"]
-        )
+        done = invoke(command, ["--epochs=1", "--seed=1", f"--device={device}", f"--out={tmp_path / device[:3]}"])
         assert done.exit_code == 0, done.output
         text.append((tmp_path / device[:3] / "metrics.csv").read_text())
     assert text[0] == text[1]

@@ -7,7 +7,7 @@ from typing import Any
 import cupy
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 from device_free.on_cpu import CudaOnCpu, hosted
 
 import mxcore as mx
@@ -114,7 +114,7 @@ def test_the_command_says_in_one_line_that_there_is_no_driver(
     real: Cuda, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(mx.catalogue.load("command", "train"), ["--device", "gpu"])
+    done = invoke(mx.catalogue.load("command", "train"), ["--device", "gpu"])
     assert done.exit_code == 2
     assert re.fullmatch(r"Error: (a GPU needs an NVIDIA driver|a GPU was asked for, but there is no) .*\n", done.stderr)
     assert list(tmp_path.iterdir()) == []

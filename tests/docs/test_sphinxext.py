@@ -10,7 +10,7 @@ from pathlib import Path
 
 import mxcore_sphinx as sphinxext
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 from sites import ROOT, Site, built, sphinx
 
 from mxcore.commands import cli
@@ -44,7 +44,7 @@ def plugin(folder: Path, distribution: str, name: str, code: str, requires: str 
 
 def scaffold(folder: Path, kind: str) -> Path:
     """A new project of that kind."""
-    result = CliRunner().invoke(cli.main, ["new", kind, "swift", "--out", str(folder)])
+    result = invoke(cli.main, ["new", kind, "swift", "--out", folder])
     assert result.exit_code == 0, result.output
     return folder / f"mxcore-{kind.replace('_', '-')}-swift"
 

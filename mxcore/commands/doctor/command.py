@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import click
 from mxcore import get_num_threads
 from mxcore.commands.doctor.processes import Answer, answers
 from mxcore.commands.doctor.report import report, tasks
+from mxcore.commands.options import bar_stream
 from mxcore.commands.tables import print_table
 
 
@@ -49,8 +49,7 @@ def _tried(timeout: float) -> dict[str, Answer]:
     bar = click.progressbar(
         length=len(every),
         label="Trying",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
+        file=bar_stream(),
         show_pos=True,
         item_show_func=lambda label: label,
     )

@@ -1,6 +1,7 @@
 """The command `mxcore compare`: what it finds, what it leaves behind, and what it refuses before it writes anything."""
 
 import csv
+import html
 import os
 import pty
 import re
@@ -11,7 +12,7 @@ import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import invoke
 from mxcore_module.compare import compare
 from mxcore_module.compare.plot import draw
 from mxcore_module.compare.summary import summarise
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("workplace")
 
 
 def call(*arguments):
-    result = CliRunner().invoke(compare, [str(argument) for argument in arguments])
+    result = invoke(compare, arguments)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result
 
@@ -69,7 +70,7 @@ def test_a_run_is_what_train_does_with_the_command_on_the_page(workplace):
     call("adam:beta1=0.8", "--rates", "0.003", *QUICK)
     page = (workplace / "it" / "report.html").read_text("utf-8")
     (single,) = re.findall(r"<pre>mxcore train (.*?)</pre>", page, re.DOTALL)
-    result = CliRunner().invoke(train, [*shlex.split(single), "--out", "alone"])
+    result = invoke(train, [*shlex.split(single), "--out", "alone"])
     assert result.exit_code == 0, result.output
     alone = [row for row in rows(workplace / "alone" / "metrics.csv") if row["validation_accuracy"]]
     compared = [row for row in rows(workplace / "it" / "epochs.csv") if row["seed"] == "1"]
@@ -105,6 +106,27 @@ def test_unless_rates_are_given_they_surround_the_optimizer_s_own(workplace):
         *(("sgd", rate) for rate in rates),
         *(("adam:learning_rate=0.02", pytest.approx(2 * rate, rel=1e-2)) for rate in rates),
     ]
+
+
+def warned(result, workplace):
+    """What is said of the ends of grids, on the terminal and on the page."""
+    warnings = re.findall(r"^Warning: (The best rate.*)$", result.stderr, re.MULTILINE)
+    page = html.unescape((workplace / "it" / "report.html").read_text("utf-8"))
+    assert all(warning in page for warning in warnings)
+    return warnings
+
+
+def test_a_best_rate_at_the_end_of_its_grid_is_a_warning(workplace):
+    (low,) = warned(call("sgd", "--rates", "0.00001,0.0001", *QUICK), workplace)
+    assert low.startswith("The best rate of sgd, 0.0001, is the highest that was tried, and a higher one may be better")
+    high = call("adam", "--rates", "0.01,0.5,5", *QUICK)
+    assert "The best rate of adam, 0.01, is the lowest that was tried" in warned(high, workplace)[0]
+
+
+def test_a_best_rate_within_its_grid_and_one_beside_divergence_and_a_single_one_are_none(workplace):
+    assert warned(call("adam", "--rates", "0.00001,0.01,5", *QUICK), workplace) == []
+    assert warned(call("sgd", "--rates", "0.00001,0.01,1e30", *QUICK), workplace) == []
+    assert warned(call("sgd", "--rates", "0.01", *QUICK), workplace) == []
 
 
 def test_a_run_that_diverges_is_a_result(workplace):

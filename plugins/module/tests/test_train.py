@@ -1,7 +1,5 @@
 """The command `mxcore train`: what it reaches, what it leaves behind, and what it refuses before it writes anything."""
 
-import csv
-import json
 import os
 import pty
 import re
@@ -12,13 +10,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from mxcore_module.train import train
 from mxcore_module.train.recipe import Recipe
+from trainings import COMMAND, QUICK, call, column, config, metrics, quick
 
 import mxcore as mx
 
 RUN_FILES = {
+    "best-0001.params",
+    "best-symbol.json",
     "config.json",
     "curves.png",
     "metrics.csv",
@@ -26,35 +25,8 @@ RUN_FILES = {
     "model-0001.states",
     "model-symbol.json",
 }
-QUICK = ("--epochs", "1", "--hidden", "16", "--seed", "3")
-COMMAND = (sys.executable, "-c", "from mxcore_module.train import train; train(prog_name='mxcore train')")
 
 pytestmark = pytest.mark.usefixtures("workplace")
-
-
-def call(*arguments):
-    result = CliRunner().invoke(train, [str(argument) for argument in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return result
-
-
-def quick(*arguments, out="run"):
-    result = call(*QUICK, "--out", out, *arguments)
-    assert result.exit_code == 0, result.output
-    return result
-
-
-def config(folder):
-    return json.loads((folder / "config.json").read_text(encoding="utf-8"))
-
-
-def metrics(folder):
-    with (folder / "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def column(rows, name):
-    return [float(row[name]) for row in rows if row[name]]
 
 
 def test_without_options_it_learns_the_digits(workplace):
@@ -148,6 +120,13 @@ def test_the_saved_model_predicts_what_the_run_measured(workplace):
 def test_a_learning_rate_that_is_given_is_what_the_schedule_starts_from(workplace, arguments, rates):
     quick(*arguments)
     assert sorted(set(column(metrics(workplace / "run"), "learning_rate")), reverse=True) == pytest.approx(rates)
+
+
+def test_lr_is_the_learning_rate_whatever_the_optimizer(workplace):
+    for out, options in (("a", ()), ("b", ("--optimizer", "adam"))):
+        quick("--lr", "0.5", *options, out=out)
+        rates = sorted(set(column(metrics(workplace / out), "learning_rate")), reverse=True)
+        assert rates == pytest.approx([0.5, 0.1, 0.02])
 
 
 def test_an_algorithm_may_be_given_by_any_of_its_names(workplace):
@@ -258,6 +237,9 @@ REFUSED = [
     (("--lr-scheduler-arg", "step=[5, 3]"), "lr_scheduler 'multifactor': step must"),
     (("--lr-scheduler", "none", "--lr-scheduler-arg", "step=3"), "'none' takes no arguments, got step"),
     (("--lr-scheduler-arg", "base_lr=3", "--optimizer-arg", "learning_rate=1"), "the learning rate is given twice"),
+    (("--lr", "0.1", "--optimizer-arg", "learning_rate=1"), "the learning rate is given twice: --lr 0.1"),
+    (("--lr", "0.1", "--lr-scheduler-arg", "base_lr=3"), "the learning rate is given twice: learning_rate=0.1"),
+    (("--lr", "-1"), "learning_rate must be"),
     (("--optimizer-arg", "momentum"), "expected NAME=VALUE, such as momentum=0.9, got 'momentum'"),
     (("--optimizer-arg", "a=1", "--optimizer-arg", "a=2"), "a is given twice"),
     (("--hidden", "64,x"), "a layer must be 1 to 16384 wide, got 'x' in '64,x'"),

@@ -48,11 +48,12 @@ Examples:
 )
 @click.pass_context
 def compare(ctx: click.Context, /, **options: Any) -> None:
-    """Train the same network with several optimizers and say which does best, and how much its rate matters.
+    """Train the same network with several optimizers and say which does best.
 
-    Arguments may follow each NAME, and each initializer's and scheduler's; a learning_rate among an optimizer's is the
-    middle of its rates. Each seed is another split, order of rows and beginning, the same ones for all. The folder
-    holds report.html, compare.svg, and the figures as summary.csv, runs.csv and epochs.csv.
+    It also says how much the learning rate of each matters. Arguments may follow each NAME, and each initializer's and
+    scheduler's; a learning_rate among an optimizer's is the middle of its rates. Each seed is another split, order of
+    rows and beginning, the same ones for all. The folder holds report.html, compare.svg, and the figures as
+    summary.csv, runs.csv and epochs.csv.
     """
     from mxcore_module.compare.session import run
 

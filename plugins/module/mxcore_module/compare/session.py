@@ -39,8 +39,8 @@ def run(options: Mapping[str, Any]) -> int:
     """Compare as the options say and return the exit status: 0, or 130 if it was interrupted.
 
     Raises:
-        mxcore.commands.RefusedError: something that was asked for cannot be done; nothing has been written.
-        click.ClickException: the results cannot be written.
+        RefusedError: something that was asked for cannot be done, and nothing has been written; or the results cannot
+            be written.
     """
     try:
         trials = _trials(options)
@@ -56,8 +56,10 @@ def run(options: Mapping[str, Any]) -> int:
     if outcomes:
         contestants = summarise(outcomes, training.score_name == "accuracy")
         _print(contestants, training.score_name)
-        note = f"Interrupted: {len(outcomes)} of {len(trials)} runs were finished." if interrupted else ""
-        _write(folder, contestants, training.score_name, _texts(options, trials, trainings, note))
+        notes = [f"Interrupted: {len(outcomes)} of {len(trials)} runs were finished."] if interrupted else []
+        for note in (ends := _ends(contestants)):
+            click.echo(f"Warning: {note}", err=True)
+        _write(folder, contestants, training.score_name, _texts(options, trials, trainings, " ".join(notes + ends)))
     return INTERRUPTED if interrupted else 0
 
 
@@ -152,11 +154,21 @@ def _print(contestants: Sequence[Contestant], score_name: str) -> None:
     Console(width=None if sys.stdout.isatty() else 200, highlight=False, markup=False).print(table)
 
 
+def _ends(contestants: Sequence[Contestant]) -> list[str]:
+    """A sentence for each optimizer whose best rate is the last of its grid."""
+    return [
+        f"The best rate of {one.label}, {one.best.rate:g}, is the {one.at_the_end} that was tried, and a "
+        f"{one.at_the_end.replace('est', 'er')} one may be better: give --rates that reach further."
+        for one in contestants
+        if one.best and one.at_the_end
+    ]
+
+
 def _write(folder: Path, contestants: Sequence[Contestant], score_name: str, texts: Mapping[str, Any]) -> None:
     try:
         report.write(folder, contestants, score_name, texts)
     except OSError as error:
-        raise click.ClickException(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from error
+        raise RefusedError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from error
     click.echo(f"Results in {folder}: {', '.join(report.FILES)}")
 
 

@@ -59,6 +59,13 @@ class Contestant:
         return min(sound, key=lambda one: sign * one.final("score").mean()) if sound else None
 
     @property
+    def at_the_end(self) -> str:
+        """``"highest"`` or ``"lowest"`` if the best rate is that of several, so that a better one may lie beyond."""
+        if self.best is None or len(self.rates) == 1:
+            return ""
+        return {self.rates[-1].rate: "highest", self.rates[0].rate: "lowest"}.get(self.best.rate, "")
+
+    @property
     def good(self) -> list[AtRate]:
         """The rates that do about as well: within a point of accuracy, or 5 % of the error, of the best."""
         if self.best is None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from mxcore_module.train.options import DEVICE, KEY_VALUE, SIZES, collect
 
@@ -22,8 +23,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 EPILOG = """\b
 Examples:
   mxcore train
-  mxcore train --optimizer adam --optimizer-arg beta1=0.8 --seed 1
-  mxcore train --data wine.csv --label quality --hidden 32 --epochs 50"""
+  mxcore train --optimizer adam --lr 0.01 --optimizer-arg beta1=0.8 --seed 1
+  mxcore train --data wine.csv --label quality --hidden 32 --epochs 50
+  mxcore train --resume mxcore-runs/wine-sgd"""
 
 
 def _arguments(flag: str, whose: str) -> Callable[[F], F]:
@@ -40,7 +42,8 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
 @click.option("--data", default="digits", show_default=True, metavar="digits|FILE.csv|FILE.npz", help="What to learn.")
 @click.option("--label", metavar="COLUMN", help="The label's column, by name or number from 0.  [default: the last]")
 @click.option("--optimizer", metavar="NAME", help="[default: sgd with learning_rate=0.05, momentum=0.9, wd=0.005]")
-@_arguments("--optimizer-arg", "optimizer; its learning_rate is what the schedule starts from")
+@click.option("--lr", type=float, metavar="RATE", help="What the schedule starts from.  [default: the optimizer's own]")
+@_arguments("--optimizer-arg", "optimizer")
 @click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="How weights begin.")
 @_arguments("--initializer-arg", "initializer")
 @click.option(
@@ -62,13 +65,26 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the results go; an earlier run there is replaced.  [default: a new folder in mxcore-runs]",
 )
+@click.option(
+    "--resume",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIRECTORY",
+    help="Go on with the run in this folder, which was stopped; it says itself what it was asked for.",
+)
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:
     """Train a multi-layer perceptron and plot how it went.
 
     Without options it learns the handwritten digits that scikit-learn ships, in a few seconds. A fifth of the rows is
-    held out for validation. The folder of a run holds metrics.csv, curves.png, config.json and the model.
+    held out for validation. The folder of a run holds metrics.csv, curves.png, config.json, and the last model and the
+    best one, written after each epoch. A run that was stopped ends with the same bits when it is resumed.
+
+    The exit status is 1 if the loss is no longer finite, 130 after Ctrl-C, and 2 if it cannot be done as asked.
     """
+    others = [name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
+    if options["resume"] and others != ["resume"]:
+        flag = next(name for name in others if name != "resume").replace("_", "-")
+        raise click.UsageError(f"--resume takes everything else from the run in the folder: leave out --{flag}")
     from mxcore_module.train.session import run
 
     ctx.exit(run(options))

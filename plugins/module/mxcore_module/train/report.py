@@ -1,11 +1,17 @@
-"""What a training run leaves behind: a folder with its measurements, its curves, its settings and its model."""
+"""What a training run leaves behind: a folder with its measurements, its curves, its settings and its models."""
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
+import math
+import os
 import platform
+import re
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -13,14 +19,16 @@ from mxcore.state.atomic import write_atomically
 from mxcore_module.train.errors import InputError
 from mxcore_module.train.plot import draw_curves
 from mxcore_module.train.recipe import describe
+from mxcore_module.train.run import Measure, Training, Update
 
 if TYPE_CHECKING:
-    from mxcore_module.train.run import Measure, Training, Update
+    from mxcore_module.train.data import Dataset
 
-__all__ = ["RunFolder", "configuration", "free_folder"]
+__all__ = ["CONFIG", "MODEL", "RunFolder", "as_json", "configuration", "free_folder", "last_saved"]
 
-CONFIG, METRICS, CURVES, MODEL = "config.json", "metrics.csv", "curves.png", "model"
-OWN_FILES = (CONFIG, METRICS, CURVES, f"{MODEL}-symbol.json", f"{MODEL}-[0-9]*.params", f"{MODEL}-[0-9]*.states")
+CONFIG, METRICS, CURVES, MODEL, BEST = "config.json", "metrics.csv", "curves.png", "model", "best"
+MODELS = tuple(f"{name}-{end}" for name in (MODEL, BEST) for end in ("symbol.json", "[0-9]*.params", "[0-9]*.states"))
+OWN_FILES = (CONFIG, METRICS, CURVES, *MODELS)
 
 
 def free_folder(name: str, parent: Path = Path("mxcore-runs")) -> Path:
@@ -39,30 +47,34 @@ class RunFolder:
 
     Args:
         path: the folder; made if it is not there.
+        score_name: what the score is called.
+        kept: how many updates of the run in the folder are kept, to go on with it; None begins a new one.
 
     Attributes:
         replaced: whether there was an earlier run.
+        history: the updates as ``metrics.csv`` has them, rounded, so that a resumed run sees what any run sees.
 
     Raises:
-        InputError: if it cannot be made or written to.
+        InputError: it cannot be made or written to, or ``metrics.csv`` lacks one of the updates to keep.
     """
 
-    def __init__(self, path: Path, score_name: str = "accuracy") -> None:
+    def __init__(self, path: Path, score_name: str = "accuracy", kept: int | None = None) -> None:
         self.path = path
         self.score_name = score_name
-        self.history: list[Update] = []
         try:
             path.mkdir(parents=True, exist_ok=True)
-            earlier = [file for pattern in OWN_FILES for file in path.glob(pattern)]
+            earlier = [] if kept is not None else self.files()
             for file in earlier:
                 file.unlink()
+            self.history = self._read(kept) if kept else []
+            scores = ("loss", score_name, "learning_rate", "validation_loss", f"validation_{score_name}")
+            head = f"update,epoch,{','.join(scores)}\n"
+            write_atomically(path / METRICS, (head + "".join(map(_line, self.history))).encode())
             # Line by line, so that a run which is stopped leaves what it has measured.
-            self._metrics: IO[str] = (path / METRICS).open("w", buffering=1, encoding="utf-8", newline="\n")
+            self._metrics: IO[str] = (path / METRICS).open("a", buffering=1, encoding="utf-8", newline="\n")
         except OSError as error:
             raise InputError(f"cannot write to the folder {str(path)!r}: {error.strerror or error}") from None
         self.replaced = bool(earlier)
-        scores = ("loss", score_name, "learning_rate", "validation_loss", f"validation_{score_name}")
-        self._metrics.write(f"update,epoch,{','.join(scores)}\n")
 
     def __enter__(self) -> Self:
         """The folder itself."""
@@ -72,33 +84,95 @@ class RunFolder:
         """Close ``metrics.csv``."""
         self._metrics.close()
 
+    def _read(self, count: int) -> list[Update]:
+        with (self.path / METRICS).open(encoding="utf-8", newline="") as file:
+            try:
+                found = [_update(cells) for cells in islice(csv.reader(file), 1, count + 1)]
+            except (ValueError, csv.Error):
+                found = []
+        if [update.number for update in found] != [*range(1, count + 1)]:
+            raise InputError(f"{self.path / METRICS} lacks some of the {count} updates that the saved model has had")
+        return found
+
     def add(self, update: Update) -> None:
         """Write a line of ``metrics.csv``: a fixed format and no times, so that equal runs give equal bytes."""
-        self.history.append(update)
-        measures = [*_cells(update.batch), f"{update.learning_rate:.8g}", *_cells(update.validation)]
-        self._metrics.write(f"{update.number},{update.epoch},{','.join(measures)}\n")
+        line = _line(update)
+        self.history.append(_update(line.rstrip().split(",")))
+        self._metrics.write(line)
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write ``config.json``."""
-        text = json.dumps(config, indent=2, default=str, ensure_ascii=False) + "\n"
-        write_atomically(self.path / CONFIG, text.encode())
+        write_atomically(self.path / CONFIG, as_json(config).encode())
 
     def draw(self, title: str) -> None:
         """Write ``curves.png``, if there is anything to draw."""
         if self.history:
             draw_curves(self.path / CURVES, self.history, title, self.score_name)
 
-    def save_model(self, training: Training) -> None:
-        """Write the network, its parameters and the optimizer's state, under the number of the last epoch."""
-        training.module.save_checkpoint(str(self.path / MODEL), training.epochs, save_optimizer_states=True)
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the best score on the rows held out, of equal ones that with the lowest loss; 0 before one."""
+        measured = [update for update in self.history if update.validation]
+        return min(measured, key=self._rank).epoch if measured else 0
+
+    def _rank(self, update: Update) -> tuple[float, float]:
+        loss, score = (update.validation.loss, update.validation.score) if update.validation else (math.nan, math.nan)
+        rank = (-score if self.score_name == "accuracy" else score, loss)
+        return (math.inf, math.inf) if any(map(math.isnan, rank)) else rank
+
+    def save_model(self, training: Training, epoch: int) -> None:
+        """Write the network, its parameters and the optimizer's state, and once more if it is the best so far.
+
+        What these replace is removed last: a run that is killed at any point leaves a model to resume from.
+        """
+        os.fsync(self._metrics.fileno())
+        best = self.best_epoch
+        if best == epoch:
+            training.module.save_checkpoint(str(self.path / BEST), epoch)
+        training.module.save_checkpoint(str(self.path / MODEL), epoch, save_optimizer_states=True)
+        current = {f"{MODEL}-{epoch:04d}", f"{BEST}-{best:04d}", f"{MODEL}-symbol", f"{BEST}-symbol"}
+        for file in self._existing(MODELS):
+            if file.stem not in current:
+                file.unlink()
 
     def files(self) -> list[Path]:
         """What the run has written."""
-        return sorted(file for pattern in OWN_FILES for file in self.path.glob(pattern))
+        return self._existing(OWN_FILES)
+
+    def _existing(self, patterns: Iterable[str]) -> list[Path]:
+        return sorted(file for pattern in patterns for file in self.path.glob(pattern))
+
+
+def last_saved(path: Path) -> int:
+    """The last epoch of which a run's folder has a whole model, with the optimizer's state; 0 if it has none."""
+    return max(_epochs(path, "params") & _epochs(path, "states"), default=0)
+
+
+def _epochs(path: Path, suffix: str) -> set[int]:
+    names = [re.fullmatch(rf"{MODEL}-(\d+)\.{suffix}", file.name) for file in path.glob(f"{MODEL}-*")]
+    return {int(name[1]) for name in names if name}
+
+
+def _line(update: Update) -> str:
+    measures = [*_cells(update.batch), f"{update.learning_rate:.8g}", *_cells(update.validation)]
+    return f"{update.number},{update.epoch},{','.join(measures)}\n"
 
 
 def _cells(measure: Measure | None) -> tuple[str, str]:
     return ("", "") if measure is None else (f"{measure.loss:.6g}", f"{measure.score:.6g}")
+
+
+def _update(cells: list[str]) -> Update:
+    """The update of a line."""
+    number, epoch, loss, score, rate, *held_out = cells
+    validation = Measure(*map(float, held_out)) if all(held_out) else None
+    return Update(int(number), int(epoch), Measure(float(loss), float(score)), float(rate), validation)
+
+
+def as_json(config: dict[str, Any]) -> str:
+    """A configuration as the text of ``config.json``; what JSON cannot hold as text, without addresses in memory."""
+    plain = lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value))
+    return json.dumps(config, indent=2, default=plain, ensure_ascii=False) + "\n"
 
 
 def configuration(training: Training, options: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -125,6 +199,7 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
             "validation_rows": len(dataset.validation),
             "features": dataset.train.x.shape[1],
             "classes": list(dataset.classes) or None,
+            "digest": _digest(dataset),
         },
         "network": {"hidden": list(training.hidden), "parameters": training.parameters},
         "epochs": training.epochs,
@@ -133,6 +208,12 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
         **algorithms,
         "versions": {"python": platform.python_version(), **_versions(["mxcore", "mxcore-module", *sorted(plugins)])},
     }
+
+
+def _digest(dataset: Dataset) -> str:
+    """A hash of all rows, by which a resumed run sees that they are the same."""
+    arrays = [array for part in (dataset.train, dataset.validation) for array in (part.x, part.y)]
+    return hashlib.blake2b(b"".join(array.tobytes() for array in arrays), digest_size=16).hexdigest()
 
 
 def _versions(distributions: Iterable[str]) -> dict[str, str | None]:

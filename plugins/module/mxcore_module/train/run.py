@@ -22,7 +22,7 @@ import numpy as np
 import mxcore as mx
 import mxcore.random
 from mxcore.backend import Context
-from mxcore_module import metric, symbol
+from mxcore_module import checkpoint, metric, symbol
 from mxcore_module.io import NDArrayIter
 from mxcore_module.module import Module
 from mxcore_module.train.errors import DivergedError, InputError
@@ -129,6 +129,7 @@ class Training:
         self._held_out = self._rows(dataset.validation)
         self._metrics = metric.create(["ce", "acc"] if dataset.classes else ["mse", "rmse"])
         self.module = self._module()
+        self.epochs_done = 0
 
     @property
     def score_name(self) -> str:
@@ -165,14 +166,30 @@ class Training:
             module.init_optimizer(optimizer=self.optimizer)
         return module
 
+    def resume(self, prefix: str, epoch: int) -> None:
+        """Go on after an epoch, with the same bits as a run that never stopped.
+
+        Args:
+            prefix: how the names of the files that ``Module.save_checkpoint`` wrote begin.
+            epoch: the number in them: how many epochs are done.
+
+        Raises:
+            OSError, ValueError: a file cannot be read, or does not fit.
+        """
+        self.module.load_params(checkpoint.params_file(prefix, epoch))
+        self.module.load_optimizer_states(checkpoint.states_file(prefix, epoch))
+        for _ in range(epoch):
+            self._order.hard_reset()  # each draws the order of one epoch
+        self.epochs_done = epoch
+
     def updates(self) -> Iterator[Update]:
         """Train, one update at a time.
 
         Raises:
             DivergedError: after the update whose loss is not finite.
         """
-        number = 0
-        for epoch in range(1, self.epochs + 1):
+        number = self.epochs_done * self.updates_per_epoch
+        for epoch in range(self.epochs_done + 1, self.epochs + 1):
             self._order.reset()
             for step in range(1, self.updates_per_epoch + 1):
                 number += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,8 @@ from mxcore.commands.options import RefusedError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
 from mxcore_module.train.recipe import NO_SCHEDULER, Recipe
-from mxcore_module.train.report import RunFolder, configuration, free_folder
+from mxcore_module.train.report import MODEL, RunFolder, configuration, free_folder, last_saved
+from mxcore_module.train.resume import Stopped
 from mxcore_module.train.run import Measure, Settings, Training, Update, context
 
 __all__ = ["run"]
@@ -35,29 +37,57 @@ def run(options: Mapping[str, Any]) -> int:
         options: the values of the command's options, by parameter name.
 
     Raises:
-        RefusedError: if something that was asked for cannot be done; nothing has been written.
-        click.ClickException: if the results cannot be written.
+        RefusedError: if something that was asked for cannot be done, and nothing has been written; or the results
+            cannot be written.
     """
-    seed = mxcore.random.seed(options["seed"])
     try:
-        dataset = load(options["data"], options["label"], mxcore.random.generator("train", "split"))
-        training = Training(dataset, _settings(options))
-        path = options["out"] or free_folder(f"{dataset.name}-{training.recipe.optimizer.canonical_name}")
-        folder = RunFolder(path, training.score_name)
+        return _run(options)
     except (InputError, ChoiceError, BackendError, mxcore.catalogue.PluginError) as error:
         raise RefusedError(str(error)) from error
+    except OSError as error:
+        raise RefusedError(f"cannot write the results: {error}") from error
+
+
+def _run(options: Mapping[str, Any]) -> int:
+    stopped = Stopped.read(options["resume"]) if options["resume"] else None
+    if stopped:
+        options = stopped.options(options)
+    seed = mxcore.random.seed(stopped.config["seed"] if stopped else options["seed"])
+    dataset = load(options["data"], options["label"], mxcore.random.generator("train", "split"))
+    training = Training(dataset, _settings(options))
+    config = configuration(training, _as_given(options), seed)
+    folder = _resume(training, stopped, config) if stopped else _begin(training, options["out"], config)
+    click.echo(_introduction(training, seed))
+    with folder:
+        status = _train(training, folder)
+        folder.draw(_title(training, seed))
+    click.echo(f"Results in {folder.path}: {', '.join(file.name for file in folder.files())}")
+    return status
+
+
+def _begin(training: Training, path: Path | None, config: dict[str, Any]) -> RunFolder:
+    """The folder of a new run."""
+    path = path or free_folder(f"{training.dataset.name}-{training.recipe.optimizer.canonical_name}")
+    folder = RunFolder(path, training.score_name)
+    folder.write_config(config)
     if folder.replaced:
         click.echo(f"Replacing the earlier run in {path}.", err=True)
-    click.echo(_introduction(training, seed))
+    return folder
+
+
+def _resume(training: Training, stopped: Stopped, config: dict[str, Any]) -> RunFolder:
+    """The folder of a run that was stopped, and the training where its last whole model stands."""
+    for warning in stopped.compare(config):
+        click.echo(f"Warning: {warning}; the results may differ in their last bits.", err=True)
+    epoch = last_saved(stopped.path)
     try:
-        with folder:
-            folder.write_config(configuration(training, _as_given(options), seed))
-            status = _train(training, folder)
-            folder.draw(_title(training, seed))
-    except OSError as error:
-        raise click.ClickException(f"cannot write to the folder {str(path)!r}: {error.strerror or error}") from error
-    click.echo(f"Results in {path}: {', '.join(file.name for file in folder.files())}")
-    return status
+        if epoch:
+            training.resume(str(stopped.path / MODEL), epoch)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot resume from epoch {epoch} in {str(stopped.path)!r}: {error}") from error
+    folder = RunFolder(stopped.path, training.score_name, epoch * training.updates_per_epoch)
+    click.echo(f"Resuming the run in {stopped.path} after {epoch} of {training.epochs} epochs.", err=True)
+    return folder
 
 
 def _settings(options: Mapping[str, Any]) -> Settings:
@@ -74,13 +104,18 @@ def _settings(options: Mapping[str, Any]) -> Settings:
 
 def _optimizer(options: Mapping[str, Any]) -> Choice:
     """The optimizer that was named, with its own defaults; else this project's default, with ours."""
+    given = options["optimizer_arg"]
+    if options["lr"] is not None:
+        if "learning_rate" in given:
+            raise InputError(f"the learning rate is given twice: --lr {options['lr']} and learning_rate: drop one")
+        given = {"learning_rate": options["lr"], **given}
     if options["optimizer"]:
-        return Choice("optimizer", options["optimizer"], options["optimizer_arg"])
+        return Choice("optimizer", options["optimizer"], given)
     default = Recipe().optimizer
     ours = dict(default.arguments)
     if "base_lr" in options["lr_scheduler_arg"]:  # a rate that was given, if by its other name
         del ours["learning_rate"]
-    return Choice("optimizer", default.name, {**ours, **options["optimizer_arg"]})
+    return Choice("optimizer", default.name, {**ours, **given})
 
 
 def _as_given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,17 +149,26 @@ def _train(training: Training, folder: RunFolder) -> int:
         with _progress(training) as show:
             for update in training.updates():
                 folder.add(update)
+                if update.validation:
+                    folder.save_model(training, update.epoch)
                 show(update)
-        folder.save_model(training)
     except DivergedError as error:
-        click.echo(f"Error: {error}. What was measured up to there is kept; no model was saved.", err=True)
+        saved = last_saved(folder.path)
+        model = f"and the model of epoch {saved}" if saved else "no model was saved"
+        click.echo(f"Error: {error}. What was measured up to there is kept, {model}.", err=True)
         return FAILED
     except KeyboardInterrupt:
-        done = len(folder.history)
-        click.echo(f"Interrupted after {done} of {training.total_updates} updates: partial metrics are kept.", err=True)
+        done, command = len(folder.history), shlex.join(["mxcore", "train", "--resume", str(folder.path)])
+        click.echo(
+            f"Interrupted after {done} of {training.total_updates} updates: partial metrics are kept. "
+            f"Go on with: {command}",
+            err=True,
+        )
         return INTERRUPTED
     last = folder.history[-1].validation
-    click.echo(f"Validation {_describe(last, training.score_name)}" if last else "")
+    click.echo(
+        f"Validation {_describe(last, training.score_name)}; the best epoch is {folder.best_epoch}" if last else ""
+    )
     return 0
 
 

@@ -12,7 +12,7 @@ import click
 from mxcore_plot.options import picture
 
 from mxcore.backend import BackendError
-from mxcore.commands.options import OneLineCommand, RefusedError, writable
+from mxcore.commands.options import RefusedError, writable
 from mxcore_bench.device import DEVICES
 from mxcore_bench.experiment import Entrant, Experiment
 from mxcore_bench.problem import ALGORITHMS, DTYPES
@@ -35,7 +35,7 @@ Examples:
 _FILE = click.Path(path_type=Path)
 
 
-@click.command(cls=OneLineCommand, epilog=EPILOG)
+@click.command(epilog=EPILOG)
 @click.option(
     "--workload",
     "workloads",

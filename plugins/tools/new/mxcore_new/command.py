@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from mxcore import catalogue
+from mxcore.commands.options import RefusedError
 
 __all__ = ["new", "template"]
 
@@ -31,7 +32,7 @@ def template() -> Path:
     for place in places:
         if (place / "cookiecutter.json").is_file():
             return place
-    raise click.ClickException(f"the template is not at {' or '.join(map(str, places))}: install mxcore-new again")
+    raise RefusedError(f"the template is not at {' or '.join(map(str, places))}: install mxcore-new again")
 
 
 @functools.cache
@@ -87,11 +88,13 @@ def _metavar(question: str) -> str | None:
     return None if isinstance(_questions()[question], list) else question.upper()
 
 
-def _new(out: Path, **answers: str | None) -> None:
-    """Scaffold a plugin called NAME: a project of its own, with tests, documentation and CI.
+@click.command(params=_parameters())
+def new(out: Path, **answers: str | None) -> None:
+    """Scaffold an optimizer, an initializer or a scheduler, called NAME.
 
-    KIND is optimizer, initializer or lr_scheduler. It works as it is: "Edit here" marks the algorithm, which is to
-    become yours. What is not given is asked for on a terminal, and else has the default of the template.
+    It is a project of its own, with tests, documentation and CI. KIND is optimizer, initializer or lr_scheduler. It
+    works as it is: "Edit here" marks the algorithm, which is to become yours. What is not given is asked for on a
+    terminal, and else has the default of the template.
     """
     given = {question: answer for question, answer in answers.items() if answer is not None}
     if sys.stdin.isatty():
@@ -139,7 +142,7 @@ def _generate(given: Mapping[str, str], out: Path) -> Path:
             f"{str(out / answers['__distribution'])!r} is there already: move it away, or choose another --out"
         ) from None
     except (CookiecutterException, OSError) as error:
-        raise click.ClickException(f"cannot write to {str(out)!r}: {error}") from error
+        raise RefusedError(f"cannot write to {str(out)!r}: {error}") from error
 
 
 def _next_steps(project: Path) -> str:
@@ -162,6 +165,3 @@ def _next_steps(project: Path) -> str:
             "  export UV_FIND_LINKS=~/wheels",
         ]
     )
-
-
-new = click.Command("new", callback=_new, params=_parameters(), help=_new.__doc__)

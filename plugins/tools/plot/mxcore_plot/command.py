@@ -10,7 +10,7 @@ import click
 
 from mxcore import catalogue
 from mxcore.commands.choice import Choice, ChoiceError, parse
-from mxcore.commands.options import OneLineCommand, RefusedError
+from mxcore.commands.options import RefusedError
 from mxcore.testing.functions import FUNCTIONS
 from mxcore_plot import paths, save, schedules
 from mxcore_plot.options import picture
@@ -30,7 +30,7 @@ Examples:
   mxcore plot adam sgd:learning_rate=0.1,momentum=0.9 --function beale --steps 200 --out paths.png"""
 
 
-@click.command(cls=OneLineCommand, epilog=EPILOG)
+@click.command(epilog=EPILOG)
 @click.argument("texts", nargs=-1, required=True, metavar="NAME[:ARGUMENT=VALUE,...]...")
 @click.option("--out", type=click.Path(path_type=Path), callback=picture, required=True, metavar="FILE.png|.svg")
 @click.option(
@@ -59,7 +59,7 @@ def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str |
     except (ChoiceError, catalogue.PluginError, ImportError) as error:
         raise RefusedError(str(error)) from error
     except OSError as error:
-        raise click.ClickException(f"cannot write to {str(out)!r}: {error.strerror or error}") from error
+        raise RefusedError(f"cannot write to {str(out)!r}: {error.strerror or error}") from error
     click.echo(f"Drawn: {out}")
 
 

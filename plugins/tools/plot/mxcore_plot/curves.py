@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.lr_scheduler import LRScheduler, evaluate
-from mxcore_plot.style import new_figure, style
+from mxcore_plot.style import new_figure, style, widths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,8 +52,11 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
         figure = new_figure(6.6, 3.6)
         axes = figure.subplots()
         length = updates or _whole(schedules.values())
-        for name, schedule in schedules.items():
-            axes.plot(*_curve(schedule, length), label=name)
+        curves = {name: np.column_stack(_curve(schedule, length)) for name, schedule in schedules.items()}
+        highest = max(curve[:, 1].max() for curve in curves.values())
+        drawn = widths([*curves.values()], (length, highest or 1.0), 1.9)
+        for (name, curve), width in zip(curves.items(), drawn, strict=True):
+            axes.plot(*curve.T, label=name, linewidth=width)
         axes.set(xlabel="update", ylabel="learning rate", xlim=(0, length))
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-4, 5), useMathText=True)

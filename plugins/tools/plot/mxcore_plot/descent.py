@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.optimizer import Optimizer, get_updater
 from mxcore.testing.functions import FUNCTIONS, Function
-from mxcore_plot.style import new_figure, style
+from mxcore_plot.style import new_figure, style, widths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,8 +62,11 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
         figure = new_figure(10, 4.4)
         plane, values = figure.subplots(1, 2, width_ratios=(1.15, 1))
         _contours(plane, FUNCTIONS[function])
-        for path in found.values():
-            _draw_path(plane, path)
+        left, right, bottom, top = FUNCTIONS[function].window
+        for path, width in zip(
+            found.values(), widths([*found.values()], (right - left, top - bottom), 1.6), strict=True
+        ):
+            _draw_path(plane, path, width)
         _marks(plane, FUNCTIONS[function])
         _draw_values(values, found, FUNCTIONS[function], steps)
         figure.legend(*values.get_legend_handles_labels(), loc="outside upper left", ncols=6)
@@ -115,9 +118,9 @@ def _shades(levels: Array) -> Any:
     return LogNorm(levels[0], levels[-1] * (levels[-1] / levels[0]) ** 2)
 
 
-def _draw_path(axes: Axes, path: Array) -> None:
-    (line,) = axes.plot(*path.T, linewidth=1.6)
-    axes.plot(*path[-1], "o", color=line.get_color(), markersize=6, markeredgecolor="white", zorder=3.5)
+def _draw_path(axes: Axes, path: Array, width: float) -> None:
+    (line,) = axes.plot(*path.T, linewidth=width)
+    axes.plot(*path[-1], "o", color=line.get_color(), markersize=4.4 + width, markeredgecolor="white", zorder=3.5)
 
 
 def _marks(axes: Axes, function: Function) -> None:
@@ -129,8 +132,10 @@ def _marks(axes: Axes, function: Function) -> None:
 
 def _draw_values(axes: Axes, found: Mapping[str, Array], function: Function, steps: int) -> None:
     curves = {name: function.value(path.T) for name, path in found.items()}
-    for name, curve in curves.items():
-        axes.plot(curve, label=name if len(curve) > steps else f"{name} (diverges)", linewidth=1.3)
     seen, highest = np.concatenate([*curves.values()]), 30 * function.value(function.begin)
     limits = max(seen[seen > 0].min() / 2, 1e-15), min(seen.max() * 2, highest)
+    lines = [np.column_stack([np.arange(len(one)), np.log(np.clip(one, *limits))]) for one in curves.values()]
+    drawn = widths(lines, (steps, np.log(limits[1] / limits[0])), 1.3)
+    for (name, curve), width in zip(curves.items(), drawn, strict=True):
+        axes.plot(curve, label=name if len(curve) > steps else f"{name} (diverges)", linewidth=width)
     axes.set(yscale="log", title="Value at each step", xlabel="step", xlim=(0, steps), ylim=limits)

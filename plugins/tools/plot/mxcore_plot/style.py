@@ -5,20 +5,27 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from mxcore.state.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "new_figure", "render", "save", "style", "suffix_of"]
+__all__ = ["COLOURS", "GREY", "new_figure", "render", "save", "style", "suffix_of", "widths"]
+
+Line: TypeAlias = npt.NDArray[Any]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#000000")
 """Colours that people with any kind of colour vision tell apart, after Okabe and Ito, in the order of their use."""
 GREY = "#555555"
+SEEN = 0.004  # of a picture: what is closer to a line is on it
+STEP, WIDEST = 3.0, 12.0  # points: how much wider a line is for each that would hide it, and at most
 _DASHES = ("-", "--", ":", "-.")  # for what comes after the last colour
 _STYLE: Any = {
     "font.size": 10,
@@ -80,6 +87,41 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def widths(lines: Sequence[Line], size: tuple[float, float], width: float) -> list[float]:
+    """How wide to draw lines one over the other so that each is seen: wider by a step for each that would hide it.
+
+    >>> import numpy as np
+    >>> from mxcore_plot.style import widths
+    >>> line = np.array([[0.0, 0.0], [1.0, 1.0]])
+    >>> widths([line, line[::-1] / 2, 1 - line * [1, -1]], (1.0, 1.0), 1.5)
+    [1.5, 1.5, 1.5]
+    >>> widths([line, line, line], (1.0, 1.0), 1.5)
+    [7.5, 4.5, 1.5]
+
+    Args:
+        lines: the points of each, of shape ``(n, 2)``, in the order in which they are drawn.
+        size: the width and the height of what is shown, in the units of the points.
+        width: that of a line that nothing hides.
+    """
+    scaled = [np.asarray(line, np.float64) / size for line in lines]
+    hiding = [sum(_hides(other, line) for other in scaled[i + 1 :]) for i, line in enumerate(scaled)]
+    wider = min(STEP, WIDEST / max([1, *hiding]))
+    return [width + wider * count for count in hiding]
+
+
+def _hides(over: Line, line: Line) -> bool:
+    """Whether all points of a line lie on another one, to within what can be seen."""
+    start, step = over[:-1], np.diff(over, axis=0)
+    if not len(step):
+        start, step = over, np.zeros_like(over)
+    length = np.maximum((step**2).sum(axis=1), np.finfo(float).tiny)
+    for point in line:
+        along = np.clip(((point - start) * step).sum(axis=1) / length, 0, 1)
+        if ((start + along[:, None] * step - point) ** 2).sum(axis=1).min() > SEEN**2:
+            return False
+    return True
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:

@@ -1,0 +1,209 @@
+"""`mxcore train --resume`: a run that was stopped, at whatever point, ends with the bytes of one that was not."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+from trainings import QUICK, call, config, metrics, quick
+
+import mxcore as mx
+
+pytestmark = pytest.mark.usefixtures("workplace")
+
+LONG = ("--epochs", "12", "--hidden", "16", "--seed", "3", "--optimizer", "adam")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """The files of a run that nobody stopped, but for the name of its folder."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert call(*LONG, "--out", folder).exit_code == 0
+    return contents(folder)
+
+
+def contents(folder):
+    files = {file.name: file.read_bytes() for file in folder.iterdir()}
+    return files | {"config.json": re.sub(rb'"out": ".*"', b"", files["config.json"])}
+
+
+STOPPED = """
+import os, signal, sys
+import mxcore as mx
+from mxcore_module.train import train
+
+class Stop:
+    updates = 0
+    @mx.hooks.hookimpl
+    def mxcore_after_step(self):
+        self.updates += 1
+        if self.updates == 3 * 44 + 10:
+            os.kill(os.getpid(), int(sys.argv.pop(1)))
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs tests may ignore it, and so would this
+mx.hooks.register(Stop())
+train(sys.argv[2:], prog_name="mxcore train")
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, -15)])
+def test_a_run_that_was_stopped_is_resumed_to_the_same_bytes(workplace, uninterrupted, number, status):
+    command = [sys.executable, "-c", STOPPED, str(int(number)), *LONG, "--out", "run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert ("Go on with: mxcore train --resume run" in done.stderr) == (status == 130)
+    assert len(metrics(workplace / "run")) >= 3 * 44 + 9
+    result = call("--resume", "run")
+    assert result.exit_code == 0, result.output
+    assert "Resuming the run in run after 3 of 12 epochs" in result.stderr
+    assert contents(workplace / "run") == uninterrupted
+
+
+class Stop:
+    """Interrupts a run after so many updates."""
+
+    def __init__(self, updates):
+        self.left = updates
+
+    @mx.hooks.hookimpl
+    def mxcore_after_step(self):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def stop_after():
+    stops = []
+
+    def register(updates):
+        stops.append(Stop(updates))
+        mx.hooks.register(stops[-1])
+
+    yield register
+    for stop in stops:
+        mx.hooks.unregister(stop)
+
+
+def test_a_run_may_be_stopped_anywhere_and_again_and_again(workplace, uninterrupted, stop_after):
+    arguments = (*LONG, "--out", "run")
+    for updates in (1, 44, 45, 60, 88, 200):  # of each attempt: nothing saved yet, an epoch's last and first update
+        stop_after(updates)
+        stopped = call(*arguments)
+        assert stopped.exit_code == 130
+        assert "Go on with: mxcore train --resume run" in stopped.stderr
+        arguments = ("--resume", "run")
+    assert call(*arguments).exit_code == 0
+    assert contents(workplace / "run") == uninterrupted
+
+
+def test_a_kill_between_two_files_of_a_checkpoint_is_survived(workplace, uninterrupted, stop_after):
+    stop_after(3 * 44 + 1)
+    call(*LONG, "--out", "run")
+    (workplace / "run" / "model-0004.params").write_bytes(b"the first of two files of the next epoch")
+    (workplace / "run" / "best-0004.params").write_bytes(b"and its copy")
+    with (workplace / "run" / "metrics.csv").open("a") as file:
+        file.write("134,4,0.1")
+    assert "after 3 of 12 epochs" in call("--resume", "run").stderr
+    assert contents(workplace / "run") == uninterrupted
+
+
+def test_resuming_a_run_that_ended_draws_what_is_missing_and_changes_nothing(workplace):
+    quick()
+    before = contents(workplace / "run")
+    (workplace / "run" / "curves.png").unlink()
+    assert call("--resume", "run").exit_code == 0
+    assert contents(workplace / "run") == before
+
+
+def test_noise_that_is_drawn_during_a_run_goes_on_where_it_was(workplace, stop_after):
+    noisy = ("--optimizer", "sgld", "--lr", "1e-4", "--epochs", "3")
+    quick(*noisy, out="whole")
+    stop_after(60)
+    assert call(*QUICK, *noisy, "--out", "run").exit_code == 130
+    assert call("--resume", "run").exit_code == 0
+    assert contents(workplace / "run") == contents(workplace / "whole")
+
+
+def test_the_best_and_the_last_model_are_kept(workplace):
+    quick("--epochs", "8", "--lr", "0.3", "--lr-scheduler", "none")
+    held_out = [row for row in metrics(workplace / "run") if row["validation_loss"]]
+    best = max(held_out, key=lambda row: (float(row["validation_accuracy"]), -float(row["validation_loss"])))
+    assert best["epoch"] != "8", "a run of which the last epoch is the best tries nothing"
+    models = {file.name for file in (workplace / "run").iterdir() if file.suffix in (".params", ".states")}
+    assert models == {"model-0008.params", "model-0008.states", f"best-000{best['epoch']}.params"}
+
+
+def test_a_run_that_diverges_later_keeps_the_model_before(workplace):
+    warm_up = ("warmup_steps=100", "warmup_begin_lr=0.01", "warmup_mode=constant")
+    given = (word for pair in warm_up for word in ("--lr-scheduler-arg", pair))
+    result = call(*QUICK, "--out", "run", "--epochs", 5, "--lr", "1e30", *given)
+    assert result.exit_code == 1
+    assert "and the model of epoch 2" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda config: config["optimizer"]["hyperparameters"].update(beta1=0.5),
+            "hyperparameters.beta1 was 0.5, is 0.9",
+        ),
+        (lambda config: config["data"].update(digest="0"), 'data.digest was "0"'),
+        (lambda config: config.update(seed=4), "this would be another run"),
+        (lambda config: config["options"].pop("lr"), "made by another version of mxcore-module"),
+        (lambda config: config.pop("options"), "was not written by `mxcore train`"),
+    ],
+)
+def test_what_would_be_another_run_is_not_resumed(workplace, change, message):
+    quick("--optimizer", "adam")
+    before = contents(workplace / "run")
+    changed = config(workplace / "run")
+    change(changed)
+    (workplace / "run" / "config.json").write_text(json.dumps(changed))
+    result = call("--resume", "run")
+    if message == "this would be another run":  # other rows are held out
+        assert "data.digest" in result.stderr
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert {name: data for name, data in contents(workplace / "run").items() if name != "config.json"} == {
+        name: data for name, data in before.items() if name != "config.json"
+    }
+
+
+def test_another_version_is_a_warning(workplace):
+    quick()
+    changed = config(workplace / "run")
+    changed["versions"]["numpy"] = "1.0"
+    (workplace / "run" / "config.json").write_text(json.dumps(changed))
+    result = call("--resume", "run")
+    assert result.exit_code == 0
+    assert 'Warning: numpy was "1.0", is "' in result.stderr
+
+
+def test_a_folder_without_a_whole_run_is_refused(workplace):
+    (workplace / "empty").mkdir()
+    (workplace / "other").mkdir()
+    (workplace / "other" / "config.json").write_text("[1, 2]")
+    quick()
+    (workplace / "run" / "metrics.csv").write_text("update,epoch\n1,1\n")
+    for folder, message in (
+        ("nowhere", "there is no run to resume in 'nowhere': config.json cannot be read: No such file"),
+        ("empty", "there is no run to resume in 'empty'"),
+        ("other", "'other/config.json' was not written by `mxcore train`"),
+        ("run", "run/metrics.csv lacks some of the 44 updates that the saved model has had"),
+    ):
+        result = call("--resume", folder)
+        assert result.exit_code == 2
+        assert message in result.stderr
+    (workplace / "run" / "model-0001.params").write_bytes(b"damaged")
+    assert "cannot resume from epoch 1 in 'run'" in call("--resume", "run").stderr
+
+
+def test_a_resumed_run_takes_no_other_option(workplace):
+    quick()
+    result = call("--resume", "run", "--epochs", 3)
+    assert result.exit_code == 2
+    assert "leave out --epochs" in result.stderr

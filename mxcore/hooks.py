@@ -104,7 +104,9 @@ def manager() -> pluggy.PluginManager:
             continue
         try:
             _add_loaded(hooks, catalogue.load("hook", record.qualified_name), record)
-        except Exception as error:  # whatever a stranger's code raises concerns that plugin alone
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a stranger's code raises concerns that plugin alone
             if catalogue.strict():
                 raise
             warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)

@@ -22,15 +22,15 @@ is not called at all.
 
 from __future__ import annotations
 
-import functools
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import pluggy
 
 # ``from mxcore`` would ask the catalogue for a namespace of that name first.
 import mxcore.hookspecs as hookspecs
 from mxcore import catalogue
+from mxcore.once import building
 
 __all__ = ["call", "hookimpl", "implemented", "manager", "register", "unregister"]
 
@@ -64,6 +64,31 @@ class _Manager(pluggy.PluginManager):
         self.add_hookspecs(hookspecs)
         names = [name for name in vars(hookspecs) if name.startswith("mxcore_")]
         self.callers = {name: Caller(getattr(self.hook, name)) for name in names}
+        self.complete = self._loading = False
+
+    def load_installed(self) -> None:
+        """Register every installed and usable hook plugin, unless that is going on already: one may ask for us."""
+        if self.complete or self._loading:
+            return
+        self._loading = True
+        try:
+            for record in catalogue.records("hook"):
+                if record.status != "blocked" and not self.has_plugin(record.qualified_name):
+                    self._load(record)
+            self.complete = True
+        finally:
+            self._loading = False
+
+    def _load(self, record: catalogue.Record) -> None:
+        try:
+            _add_loaded(self, catalogue.load("hook", record.qualified_name), record)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a stranger's code raises concerns that plugin alone
+            if catalogue.strict():
+                raise
+            message = f"hook plugin {record.qualified_name} is left out: {error}"
+            warnings.warn(message, UserWarning, stacklevel=4)
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         try:
@@ -82,7 +107,9 @@ class _Manager(pluggy.PluginManager):
             caller.implemented = bool(caller.hook.get_hookimpls())
 
 
-@functools.cache
+_installed = _Manager()  # made by an import, and so once, however many threads ask for it
+
+
 def manager() -> pluggy.PluginManager:
     """The plugin manager, with every installed and usable hook plugin registered.
 
@@ -98,17 +125,10 @@ def manager() -> pluggy.PluginManager:
     True
     >>> mx.hooks.unregister(watch)
     """
-    hooks = _Manager()
-    for record in catalogue.records("hook"):
-        if record.status == "blocked":
-            continue
-        try:
-            _add_loaded(hooks, catalogue.load("hook", record.qualified_name), record)
-        except Exception as error:  # whatever a stranger's code raises concerns that plugin alone
-            if catalogue.strict():
-                raise
-            warnings.warn(f"hook plugin {record.qualified_name} is left out: {error}", UserWarning, stacklevel=2)
-    return hooks
+    if not _installed.complete:
+        with building:
+            _installed.load_installed()
+    return _installed
 
 
 def _add_loaded(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Record) -> None:
@@ -213,4 +233,5 @@ def call(hook: str, **arguments: Any) -> None:
 
 def caller(hook: str) -> Caller:
     """What calls the implementations of a hook, for places where even looking it up takes too long."""
-    return cast("_Manager", manager()).callers[hook]
+    manager()
+    return _installed.callers[hook]

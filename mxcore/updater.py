@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -40,6 +44,8 @@ class Updater(Generic[OptimizerT]):
     ``updater(index, grad, weight, worker=k)`` says whose gradient it is. What is kept for each of them stands in
     ``worker_states``, by index and worker, and is saved with the states.
 
+    Several threads may call one updater: each call waits until the one before has ended.
+
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.Updater(mx.optimizer.SGD(learning_rate=0.5, momentum=0.9))
     >>> weight, bias = np.array([1.0, 2.0]), np.array([0.5])
@@ -52,6 +58,8 @@ class Updater(Generic[OptimizerT]):
     Args:
         optimizer: the optimizer; it can be exchanged for another one later.
     """
+
+    _caller: int | None = None  # the thread that is in a call
 
     def __init__(self, optimizer: OptimizerT) -> None:
         from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
@@ -114,26 +122,62 @@ class Updater(Generic[OptimizerT]):
             indices, grads, weights = in_lists(index, grad, weight)
             if not indices:
                 return
-        optimizer, tally = self._optimizer, self.tally
-        count_in(optimizer, tally)
-        again = self._traits.runs_rule and worker is None and not self._before.implemented
-        if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
-            indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
-            grads = list(map(fitted, weights, grads))
-            check_call([self._label(index) for index in indices], indices, weights, grads)
-            if worker is not None:
-                self._check_worker(worker)
-            if self._before.implemented:
-                self._before(updater=self, indices=indices, weights=weights, grads=grads)
-            new = [index for index in indices if index not in self._states]
-            try:
-                states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
-                self._update(indices, weights, grads, states, worker)
-            except BaseException:
-                self._drop(new)
-                raise
+        thread = get_ident()
+        # Threads switch at calls: there is none between the look and the assignment, nor any before the `try`.
+        while (former := self._caller) is not None and former != thread:
+            self._wait()
+        try:
+            self._caller = thread
+            optimizer, tally = self._optimizer, self.tally
+            count_in(optimizer, tally)
+            again = self._traits.runs_rule and worker is None and not self._before.implemented
+            if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
+                indices = self._work_out(indices, weights, grads, worker)
+        finally:
+            self._caller = former
         if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
+
+    def _work_out(self, indices: list[Any], weights: list[Array], grads: list[Array], worker: Any) -> list[Index]:
+        """Check a call that is like none before, and make it; the indices as the states have them."""
+        indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
+        grads = list(map(fitted, weights, grads))
+        check_call([self._label(index) for index in indices], indices, weights, grads)
+        if worker is not None:
+            self._check_worker(worker)
+        if self._before.implemented:
+            self._before(updater=self, indices=indices, weights=weights, grads=grads)
+        new = [index for index in indices if index not in self._states]
+        try:
+            states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
+            self._update(indices, weights, grads, states, worker)
+        except BaseException:
+            self._drop(new)
+            raise
+        return indices
+
+    def _wait(self) -> None:
+        """Let the thread go on that is in a call, if there is one: the child of a fork has none but its own."""
+        time.sleep(1e-4)
+        caller = self._caller
+        gone = caller not in sys._current_frames()
+        if gone and self._caller == caller:
+            self._caller = None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other thread calls in the block; see :meth:`__call__`."""
+        thread = get_ident()
+        while (former := self._caller) is not None and former != thread:
+            self._wait()
+        try:
+            self._caller = thread
+            yield
+        finally:
+            self._caller = former
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_caller": None}  # who copies from within a call has a copy that is not in it
 
     def bind(
         self, weights: Sequence[Array], grads: Sequence[Array], indices: Sequence[Index] | None = None
@@ -169,16 +213,23 @@ class Updater(Generic[OptimizerT]):
 
         def bound() -> None:
             nonlocal step, of
-            optimizer, tally = self._optimizer, self.tally
-            if optimizer is not of:
-                step, of = ready(), optimizer
-            count_in(optimizer, tally)
-            if before.implemented:
-                before(**arguments)
-            settings = self._runner.settings(optimizer)
-            if not step.run(optimizer, settings, tally, weights, grads, self._states):
-                step = ready()
-                self._runner.begin(step, optimizer, tally, weights, grads, self._states)
+            thread = get_ident()
+            while (former := self._caller) is not None and former != thread:
+                self._wait()
+            try:
+                self._caller = thread
+                optimizer, tally = self._optimizer, self.tally
+                if optimizer is not of:
+                    step, of = ready(), optimizer
+                count_in(optimizer, tally)
+                if before.implemented:
+                    before(**arguments)
+                settings = self._runner.settings(optimizer)
+                if not step.run(optimizer, settings, tally, weights, grads, self._states):
+                    step = ready()
+                    self._runner.begin(step, optimizer, tally, weights, grads, self._states)
+            finally:
+                self._caller = former
             if after.implemented:
                 after(**arguments)
 
@@ -268,7 +319,8 @@ class Updater(Generic[OptimizerT]):
         """
         from mxcore import state
 
-        return state.dump(self, dump_optimizer=dump_optimizer)
+        with self._alone():
+            return state.dump(self, dump_optimizer=dump_optimizer)
 
     def set_states(self, states: bytes) -> None:
         """Go back to what :meth:`get_states` returned.
@@ -278,7 +330,8 @@ class Updater(Generic[OptimizerT]):
         """
         from mxcore.state.restore import restore
 
-        restore(self, states)
+        with self._alone():
+            restore(self, states)
 
 
 def get_updater(optimizer: Given) -> Updater[Given]:

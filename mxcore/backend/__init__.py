@@ -21,6 +21,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from mxcore.once import once
+
 __all__ = [
     "LIBRARIES", "Array", "Backend", "BackendError", "Context", "Host", "backend_of", "cpu", "get_backend", "gpu",
     "on_device_of", "shared_backend",
@@ -86,7 +88,7 @@ class Backend(Protocol):
         """Whether ``array`` may be updated in place."""
 
 
-@functools.cache
+@once
 def get_backend(name: str) -> Backend:
     """The backend of an array library, by the library's import name.
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import os
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterable, Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from mxcore.catalogue.faults import fault
-from mxcore.catalogue.record import CORE, GROUPS, Record, Status, canonical
+from mxcore.catalogue.record import CORE, GROUPS, Record, canonical
 from mxcore.version import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
 
+_KINDS = {group: kind for kind, group in GROUPS.items()}
 _preferred: list[str] = []
 
 
@@ -108,28 +111,80 @@ def strict() -> bool:
 @functools.cache
 def _installed() -> tuple[Record, ...]:
     """Every record as the metadata states it, whatever the switches say."""
-    from importlib.metadata import entry_points
-
-    found = entry_points()
-    # One entry point's distribution that was found twice on the path is one: entry_points() keeps the first.
-    return tuple(_record(kind, point) for kind, group in GROUPS.items() for point in found.select(group=group))
-
-
-def _record(kind: str, point: EntryPoint) -> Record:
-    name, version, summary, reason = _distribution_facts(cast("Distribution", point.dist))
-    status: Status = "incompatible" if reason else "ok"
-    if not name or not version:  # a folder that an uninstallation left behind, with nothing but its entry points
-        name, version = canonical(point.module.partition(".")[0]), "unknown"
-        status, reason = "broken", "its metadata say neither name nor version"
-    return Record(kind, point.name.lower(), point.value, name, version, summary, status, reason)
+    found: list[Record] = []
+    for distribution in _distributions():
+        with contextlib.suppress(Exception):  # whatever is wrong with a file, see unreadable(), concerns no other
+            if points := [point for point in distribution.entry_points if point.group in _KINDS]:
+                facts = _facts(distribution)
+                found += [_record(point, facts) for point in points]
+    return tuple(found)
 
 
-@functools.cache
-def _distribution_facts(distribution: Distribution) -> tuple[str, str, str, str]:
-    metadata = distribution.metadata
-    fields = ("Name", "Version", "Summary")
-    name, version, summary = (metadata[key] if key in metadata else "" for key in fields)  # noqa: SIM401 - has no get()
-    return canonical(name), version, summary, _incompatibility(distribution.requires or ())
+def _distributions() -> list[Distribution]:
+    """The distributions on the path. One that is found twice is one: the first."""
+    from importlib.metadata import distributions
+
+    first: dict[str, Distribution] = {}
+    for distribution in distributions():
+        first.setdefault(_key(distribution), distribution)
+    return list(first.values())
+
+
+def _key(distribution: Distribution) -> str:
+    """A distribution's name by its folder: what is inside may be damaged, and takes longer to read."""
+    name = PurePath(_folder(distribution)).stem.partition("-")[0]
+    return canonical(name) if name else repr(distribution)
+
+
+def _folder(distribution: Distribution) -> str:
+    return str(getattr(distribution, "_path", ""))  # nothing public says it; what another finder found may have none
+
+
+def unreadable() -> list[str]:
+    """The files of metadata that cannot be read, of whatever distribution, and why; all of them are tried.
+
+    >>> import mxcore as mx
+    >>> mx.catalogue.unreadable()
+    []
+    """
+    found = []
+    for distribution in _distributions():
+        own = "PKG-INFO" if _folder(distribution).endswith(".egg-info") else "METADATA"
+        for file, attribute in (("entry_points.txt", "entry_points"), (own, "metadata")):
+            try:
+                getattr(distribution, attribute)
+            except FileNotFoundError:  # newer versions of Python say so where others find nothing
+                continue
+            except Exception as error:
+                found.append(f"{PurePath(_folder(distribution), file)} cannot be read: {type(error).__name__}: {error}")
+    return found
+
+
+def _record(point: EntryPoint, facts: Mapping[str, Any]) -> Record:
+    try:
+        target = ":".join(filter(None, (point.module, point.attr)))  # without extras, which concern installers
+    except Exception:
+        facts = {**facts, "status": "broken", "reason": f"its entry point is no module:Class, but {point.value!r}"}
+        target = point.value
+    return Record(_KINDS[point.group], point.name.lower(), target, **facts)
+
+
+def _facts(distribution: Distribution) -> dict[str, Any]:
+    """What the records of a distribution have in common."""
+    # Also of a folder that an uninstallation left behind, with nothing but its entry points.
+    damaged = {"distribution": _key(distribution), "version": "unknown", "summary": "", "status": "broken"}
+    try:
+        metadata = distribution.metadata
+        fields = ("Name", "Version", "Summary")
+        name, version, summary = (metadata[key] if key in metadata else "" for key in fields)  # noqa: SIM401 - no get()
+        if not name or not version:
+            return damaged | {"reason": f"its metadata say neither name nor version ({_folder(distribution)})"}
+        reason = _incompatibility(distribution.requires or ())
+    except Exception as error:
+        return damaged | {"reason": f"its metadata cannot be read ({_folder(distribution)}): {error}"}
+    status = "incompatible" if reason else "ok"
+    facts = {"distribution": canonical(name), "version": version, "summary": summary}
+    return facts | {"status": status, "reason": reason}
 
 
 def _incompatibility(requirements: Iterable[str]) -> str:

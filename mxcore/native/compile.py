@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+
+from mxcore.once import await_before_fork, building, once
 
 
 class Code:
@@ -33,12 +36,23 @@ def compile_ir(source: str, *, optimize: bool = True) -> Code:
         ImportError: llvmlite is not installed.
         RuntimeError: the IR is wrong.
     """
-    import llvmlite.binding as llvm
+    with building:
+        import llvmlite.binding as llvm
 
-    machine = _machine()
-    engine = llvm.create_mcjit_compiler(_module(source, machine, optimize), machine)
-    engine.finalize_object()
-    return Code(engine)
+        _await_llvm()
+        machine = _machine()
+        engine = llvm.create_mcjit_compiler(_module(source, machine, optimize), machine)
+        engine.finalize_object()
+        return Code(engine)
+
+
+@once
+def _await_llvm() -> None:
+    """Let forks wait for LLVM, which threads are in when they free code as well; nothing public of llvmlite does."""
+    from llvmlite.binding import ffi
+
+    with contextlib.suppress(AttributeError):
+        await_before_fork(ffi.lib._lock._lock)
 
 
 def _machine() -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from mxcore.native.compile import Code, compile_ir
 from mxcore.native.files import filled
 from mxcore.native.words import DONE, RECORD, JobField, names
+from mxcore.once import once
 
 # Bytes of a line of the cache, how many lines are asked for ahead, and from how many arrays on none is.
 _LINE, _AHEAD, _FEW = 64, 12, 5
@@ -59,7 +60,7 @@ def source() -> str:
     return filled("native/driver.ll", **names(), PYLIST_GETITEM=item, LINE=_LINE, AHEAD=_AHEAD, FEW=_FEW)
 
 
-@functools.cache
+@once
 def driver() -> Driver:
     """The driver, compiled by its first use."""
     # Not optimized: its loops are short, and everybody's first step waits for it.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import os
+
+from mxcore.once import once
 
 _chosen: list[str] = []
 
@@ -50,7 +51,7 @@ def available() -> tuple[str, ...]:
     return ("llvm", "numpy") if _has_llvm() else ("numpy",)
 
 
-@functools.cache
+@once
 def _has_llvm() -> bool:
     try:
         import llvmlite  # noqa: F401 - whether it can be imported is the question

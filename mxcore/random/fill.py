@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mxcore.backend import Host
 from mxcore.native.emitters import in_use
 from mxcore.native.threads import threads_of
+from mxcore.once import once
 
 if TYPE_CHECKING:
     from mxcore.kernel.run.calls import Call
@@ -106,7 +107,7 @@ def _fill(name: str, array: Host, key: int, offset: int, parameters: tuple[Any, 
     _writer(emitter, name)(array.reshape(-1), offset, key & _LOW, key >> 64, parameters, threads)
 
 
-@functools.cache
+@once
 def _writer(emitter: str, name: str) -> Callable[..., None]:
     """What writes a stretch of a stream: ``write(out, start, key, stream, parameters, threads)``."""
     # Imported here: most processes that import the core draw nothing.

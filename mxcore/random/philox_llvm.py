@@ -7,7 +7,6 @@ rounds, is computed before the loop. There is no fast-math and no fused multiply
 from __future__ import annotations
 
 import ctypes
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from mxcore.backend import Host
 from mxcore.native.compile import compile_ir
 from mxcore.native.files import filled
 from mxcore.native.pool import run_shared
+from mxcore.once import once
 from mxcore.random.distributions import Distribution
 from mxcore.random.philox import LANES
 from mxcore.random.terms import DTYPES, Operand, Term, Type, rounded
@@ -162,7 +162,7 @@ def fill(
     run_shared(compiled(distribution), ctypes.addressof(tables), chunks, threads)
 
 
-@functools.cache
+@once
 def compiled(distribution: Distribution) -> tuple[Any, Any]:
     """The functions over all chunks and over some, compiled by their first use; other Python threads may run.
 

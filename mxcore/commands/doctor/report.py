@@ -66,8 +66,13 @@ def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
         "plugins": plugins,
         "hooks": _hooks(plugins),
         "switches": switches,
-        "problems": [*dict.fromkeys(str(problem) for problem in [*problems, *faults] if problem)],
+        "problems": [*dict.fromkeys(str(problem) for problem in [*problems, *faults, *_metadata()] if problem)],
     }
+
+
+def _metadata() -> list[str]:
+    advice = "Install again, or remove, what this folder belongs to"
+    return [f"{fault}. {advice}" for fault in catalogue.unreadable()]
 
 
 def _kernel(answer: Answer | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from mxcore.backend import Array, Backend
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.run.calls import Call
 from mxcore.native.emitters import in_use
+from mxcore.once import building
 
 if TYPE_CHECKING:
     from mxcore.backend.cupy import CupyBackend
@@ -83,6 +84,11 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
         static: those of its numbers that are None, booleans or strings.
         members: the parameters.
     """
+    with building:  # so that each kernel is compiled once
+        return _plan(backend, program, static, members)
+
+
+def _plan(backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
     # Plans are imported with their emitters: for the first update, not for the import of the core.
     if backend.name == "numpy":
         from mxcore.kernel.run.host import BlockedPlan, NativePlan
@@ -106,12 +112,12 @@ def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: S
         positions: the parameters of each, by their places in the step.
         offsets: see :class:`mxcore.kernel.run.job.Job`.
     """
-    from mxcore.kernel.run.host import NativePlan
+    with building:
+        from mxcore.kernel.run.host import NativePlan
+        from mxcore.kernel.run.job import Job
+        from mxcore.native.driver import driver
 
     native = [plan for plan in plans if isinstance(plan, NativePlan) and not plan.staged]
     if len(native) < len(plans):
         return None
-    from mxcore.kernel.run.job import Job
-    from mxcore.native.driver import driver
-
     return Job(driver(), native, positions, offsets) if driver().reads_arrays else None

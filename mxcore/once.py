@@ -1,0 +1,71 @@
+"""What is made once however many threads need it, and what a fork waits for."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+building = threading.RLock()
+"""Held while code is compiled, and while parts of the core are imported by their first use.
+
+A child of a fork has no other threads, so that what one of them had begun would never end there, and the locks of the
+compiler and of imports would stay locked. So a fork waits for this lock.
+"""
+
+_PATIENCE = 10.0
+"""Seconds that a fork waits at most: what is imported meanwhile may itself wait for the thread that forks."""
+
+_awaited = [building]
+_held: list[list[bool]] = []
+
+
+def await_before_fork(lock: Any) -> None:
+    """Let forks wait for another reentrant lock too."""
+    _awaited.append(lock)
+
+
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """Like :func:`functools.cache`; but threads that ask at the same time get one answer, which is worked out once.
+
+    >>> from mxcore.once import once
+    >>> @once
+    ... def made(name):
+    ...     return [name]
+    >>> made("a") is made("a"), made("a") is made("b")
+    (True, False)
+    """
+    answers = functools.cache(function)
+
+    def waiting(*arguments: object) -> T:
+        with building:
+            return answers(*arguments)
+
+    return functools.update_wrapper(functools.cache(waiting), function)  # no lock where there is an answer
+
+
+def _before() -> None:
+    _held.append([lock.acquire(timeout=_PATIENCE) for lock in _awaited])
+
+
+def _in_parent() -> None:
+    for lock, held in zip(_awaited, _held.pop(), strict=False):
+        if held:
+            lock.release()
+
+
+def _in_child() -> None:
+    for lock, held in zip(_awaited, _held.pop(), strict=False):
+        if held:
+            lock.release()
+        else:
+            lock._at_fork_reinit()  # type: ignore[attr-defined] # its owner is not among us
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)

@@ -270,12 +270,17 @@ class Updater(Generic[OptimizerT]):
     def set_states(self, states: bytes) -> None:
         """Go back to what :meth:`get_states` returned.
 
+        With ``dump_optimizer`` that may be an optimizer of another class, if this process has used that class.
+
         Raises:
-            ValueError: it does not fit this updater; the message lists all that does not, and nothing has changed.
+            ValueError: it does not fit this updater, or is damaged; the message lists all that is wrong, and nothing
+                has changed.
         """
         from mxcore.state.restore import restore
 
-        restore(self, states)
+        if not isinstance(states, (bytes, bytearray, memoryview)):
+            raise TypeError(f"set_states takes the bytes of get_states, got {states!r:.100}")
+        restore(self, bytes(states))
 
 
 def get_updater(optimizer: Given) -> Updater[Given]:
@@ -292,5 +297,9 @@ def get_updater(optimizer: Given) -> Updater[Given]:
         TypeError: ``optimizer`` is no optimizer.
     """
     if not isinstance(optimizer, registry_for("optimizer").base):
-        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {optimizer!r}")
+        given: Any = optimizer
+        hint = f": mx.optimizer.create({given!r})" if isinstance(given, str) else ""
+        if isinstance(given, type) and issubclass(given, registry_for("optimizer").base):
+            hint = f": an instance of the class, {given.__name__}()"
+        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {given!r}{hint}")
     return Updater(optimizer)

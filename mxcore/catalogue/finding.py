@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 from mxcore.catalogue.faults import broken, fault
@@ -110,6 +111,21 @@ def load_record(record: Record) -> Any:
     except (Exception, SystemExit) as error:
         raise broken(record, error) from error
     return loaded
+
+
+def is_imported(record: Record) -> bool:
+    """Whether this process has imported the target of a record already.
+
+    >>> import mxcore as mx
+    >>> poly = mx.lr_scheduler.PolyScheduler
+    >>> mx.catalogue.is_imported(mx.catalogue.find("lr_scheduler", "poly"))
+    True
+    """
+    module, _, attribute = record.target.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in filter(None, attribute.split(".")):
+        found = getattr(found, "__dict__", {}).get(part)  # `getattr` might import it
+    return found is not None
 
 
 def _missing(kind: str, name: str) -> PluginError:

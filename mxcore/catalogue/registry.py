@@ -118,6 +118,17 @@ class Registry(Generic[T]):
             raise catalogue.UnknownNameError(f"cannot find {self.kind} {name!r}: known are {', '.join(self.classes)}")
         return self.load(catalogue.find(self.kind, name))
 
+    def imported(self, name: str) -> type[T] | None:
+        """The class of a name, if it is registered or has been imported already; nothing is imported.
+
+        Raises:
+            mxcore.catalogue.PluginError: as for :meth:`get`.
+        """
+        if name.lower() in self.classes:
+            return self.classes[name.lower()]
+        record = catalogue.find(self.kind, name)
+        return self.load(record) if catalogue.is_imported(record) else None
+
     def _installed(self) -> tuple[catalogue.Record, ...]:
         """What is installed of this kind; nothing of a kind that an author has made up."""
         return catalogue.records(self.kind) if self.kind in catalogue.GROUPS else ()

@@ -64,6 +64,7 @@ class Updatable(Stepped, Protocol):
     slots: ClassVar[Any]
     rule: ClassVar[Any]
     sym_info: Any
+    multi_precision: bool
     aggregate_num: int
     host_numbers: Any
 

@@ -1,7 +1,9 @@
 """Files from elsewhere, and on disk: all or nothing, one kind of error, nothing trusted, nothing lost."""
 
+import copy
 import enum
 import errno
+import io
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -540,3 +543,139 @@ def test_a_file_of_another_kind_is_named(tmp_path: Path) -> None:
         for load in (lambda path: mx.load_state(path, updater("adam")), mx.state.load_arrays):
             with pytest.raises(ValueError, match=f"{name} is not a file of mxcore, or it is damaged"):
                 load(tmp_path / name)
+
+
+# --- strings ---------------------------------------------------------------------------------------------------------
+
+TEXTS = {
+    mx.init.create: [
+        mx.init.Mixed([".*bias", ".*"], ["zero", mx.init.Uniform(0.5)]).dumps(),
+        mx.init.Load({"w": [1.0, 2.0]}, "uniform").dumps(),
+        '{"initializer": "fusedrnn", "init": "xavier", "num_hidden": 2, "num_layers": 1, "mode": "lstm"}',
+    ],
+    mx.lr_scheduler.create: [
+        mx.lr_scheduler.create("multifactor", step=[3, 5], factor=0.5).dumps(),
+        mx.lr_scheduler.create("cosine", max_update=9, warmup_steps=3).dumps(),
+    ],
+    mx.optimizer.create: ['["adam", {"beta1": 0.5, "learning_rate": 0.1}]'],
+}
+
+
+def symbol_text() -> str:
+    data = mx.symbol.Variable("data", shape=(4, 3), dtype="float32")
+    layer = mx.symbol.FullyConnected(mx.symbol.BatchNorm(data), num_hidden=3, name="fc")
+    weight = mx.symbol.Variable("w", lr_mult=2, init=mx.init.Mixed([".*"], ["one"]))
+    return str(mx.symbol.SoftmaxOutput(mx.symbol.Concat(layer, mx.symbol.Flatten(weight)), name="softmax").tojson())
+
+
+@pytest.mark.parametrize("count", [300, pytest.param(50_000, marks=pytest.mark.nightly)])
+def test_damaged_strings_are_refused_with_one_kind_of_error_or_read(count: int) -> None:
+    originals = [(make, text) for make, texts in TEXTS.items() for text in texts] + [
+        (mx.symbol.load_json, symbol_text())
+    ]
+    for make, text in originals:
+        make(text)
+    read = 0
+    for make, text in mutated.each(count, 7, lambda one, rng: (one[0], mutated.text(one[1], rng)), originals):
+        started = time.process_time()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                made = make(text)
+            read += 1
+            if make is mx.symbol.load_json:
+                assert mx.symbol.load_json(made.tojson()).tojson() == made.tojson()
+        except (ValueError, mx.catalogue.PluginError, OSError):  # an OSError where Load is told of another file
+            pass
+        assert time.process_time() - started < 2
+    assert count // 100 < read < count
+
+
+@pytest.mark.parametrize("make", [mx.init.create, mx.optimizer.create, mx.lr_scheduler.create])
+@pytest.mark.parametrize(
+    "text",
+    ["[", "{}", "[]", '["a"]', "[1, {}]", '["adam", 3]', '["xavier", {"self": 1}]', '["cosine", {"nothing": 1}]',
+     "[" * 5000, '["normal", {"sigma": 1e400}]', '["normal", {"sigma": ' + "9" * 400 + "}]",
+     '["multifactor", {"step": [' + "9" * 5000 + "]}]"],
+)  # fmt: skip
+def test_text_that_creates_nothing_is_a_value_error(make: Callable[[str], Any], text: str) -> None:
+    with pytest.raises(ValueError, match="."):
+        make(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_at("nodes", 0, "name", 3), "nodes/0/name must be a string, got 3"),
+        (set_at("nodes", 1, "inputs", [[-1, 0, 0]]), "must be an integer of at least 0, got -1"),
+        (set_at("nodes", 0, "inputs", [[0, 0, 0]]), "the number of a node, below 0"),
+        (set_at("nodes", 0, "attrs", "__shape__", "3"), "'data': __shape__ cannot be read from '3'"),
+        (set_at("nodes", 0, "attrs", "__shape__", "(" * 5000), "__shape__ cannot be read from"),
+        (set_at("nodes", 0, "attrs", "__dtype__", "77"), "__dtype__ cannot be read from '77'"),
+        (set_at("heads", []), "heads must be a list of outputs"),
+        (set_at("heads", [[99, 0, 0]]), "the number of a node, below"),
+    ],
+)
+def test_a_symbol_with_something_else_in_it_says_where(change: Callable[[Any], None], message: str) -> None:
+    graph = json.loads(symbol_text())
+    change(graph)
+    with pytest.raises(ValueError, match=message):
+        mx.symbol.load_json(json.dumps(graph))
+
+
+def test_an_operator_reads_as_many_inputs_as_it_has_however_many_a_file_says() -> None:
+    text = symbol_text()
+    assert '"num_args": "2"' in text
+    for other in ("3", "1000000000"):
+        with pytest.raises(ValueError, match=f"a list of {other} inputs"):
+            mx.symbol.load_json(text.replace('"num_args": "2"', f'"num_args": "{other}"'))
+
+
+def initialised(init: str, *, copied: bool = False) -> Any:
+    """What an initializer that a symbol file names gives a weight."""
+    net = mx.symbol.load_json(mx.symbol.Variable("w_weight", init=init).tojson())
+    net = copy.deepcopy(net) if copied else net
+    weight = np.zeros(2)
+    mx.init.Zero()(mx.init.InitDesc("w_weight", net.attr_dict()["w_weight"]), weight)
+    return weight.tolist()
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_an_initializer_in_a_symbol_file_reads_no_file_and_takes_no_time(tmp_path: Path, copied: bool) -> None:
+    np.savez_compressed(tmp_path / "small.npz", w_weight=np.zeros(2))
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "small.npz", tmp_path / "pipe", "/etc/passwd"):
+        for init in (
+            f'["load", {{"param": "{path}"}}]',
+            f'["fusedrnn", {{"init": "[\\"load\\", {{\\"param\\": \\"{path}\\"}}]"}}]',
+        ):
+            with pytest.raises(ValueError, match="may not read another file|cannot be made"):
+                initialised(init, copied=copied)
+    with pytest.raises(ValueError, match="patterns of letters and one"):
+        initialised('["mixed", {"patterns": ["(w+)+$"], "initializers": ["one"]}]', copied=copied)
+    assert initialised('["mixed", {"patterns": ["w_.*"], "initializers": ["one"]}]', copied=copied) == [1, 1]
+    assert initialised('["load", {"param": {"w_weight": [3, 4]}}]', copied=copied) == [3, 4]
+    # What the program itself has said is not a file's.
+    own = copy.deepcopy(mx.symbol.Variable("w_weight", init=mx.init.Load(tmp_path / "small.npz")))
+    mx.init.One()(mx.init.InitDesc("w_weight", own.attr_dict()["w_weight"]), np.zeros(2))
+
+
+def test_an_archive_does_not_expand_beyond_what_it_can_hold(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "good.npz", w=np.zeros(1_000_000))
+    assert mx.init.Load(tmp_path / "good.npz").param["w"].shape == (1_000_000,)
+    with zipfile.ZipFile(tmp_path / "bad.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**12,)})
+        archive.writestr("w.npy", header.getvalue())
+    (tmp_path / "damaged.npz").write_bytes((tmp_path / "good.npz").read_bytes()[:-30])
+    for name in ("bad.npz", "damaged.npz"):
+        tracemalloc.start()
+        with pytest.raises(ValueError, match=f"{name} is not an npz file"):
+            mx.init.Load(tmp_path / name)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1 << 26
+    os.mkfifo(tmp_path / "pipe")
+    for load in (mx.init.Load, mx.symbol.load, mx.state.load_arrays):
+        with pytest.raises(ValueError, match="pipe is no regular file"):
+            load(tmp_path / "pipe")

@@ -137,6 +137,6 @@ def _missing(kind: str, name: str) -> PluginError:
     import difflib  # for errors alone
 
     names = {record.name for record in records(kind)} | set(known)
-    close = difflib.get_close_matches(name.lower(), sorted(names), cutoff=0.6)
+    close = difflib.get_close_matches(name.lower()[:100], sorted(names), cutoff=0.6)  # what is longer is no name
     hint = f": did you mean {' or '.join(map(repr, close))}?" if close else ""
-    return UnknownNameError(f"cannot find {kind} {name!r}{hint or '; `mxcore list` shows what is installed'}")
+    return UnknownNameError(f"cannot find {kind} {name!r:.200}{hint or '; `mxcore list` shows what is installed'}")

@@ -44,10 +44,13 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
     Raises:
         OSError: it cannot be opened.
-        ValueError: it is a device or a pipe, which may never end.
+        ValueError: it is a device or a pipe, which may never end; or no file can have such a name.
     """
     waits = getattr(os, "O_NONBLOCK", 0)  # without it, to open a pipe waits for whoever writes to it
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | waits))  # noqa: SIM115
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | waits))  # noqa: SIM115
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)!r:.200} is no name of a file: {error}") from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise ValueError(f"{os.fspath(path)} is no regular file")

@@ -59,12 +59,13 @@ class Validator:
             raise ValueError(f"{attribute.alias} must be {self.requirement}, got {value!r}")
 
 
-def _is_integer(value: object) -> bool:
+def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _is_number(value: object) -> bool:
-    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
+def _is_number(value: Any) -> bool:
+    # An integer beyond the range of floats is no number that could be computed with.
+    return (_is_integer(value) and abs(value) < 2**1023) or (isinstance(value, float) and math.isfinite(value))
 
 
 number = Validator("a finite number", _is_number)
@@ -105,7 +106,9 @@ def integer(at_least: int) -> Validator:
     >>> integer(at_least=1).accepts(2), integer(at_least=1).accepts(2.0)
     (True, False)
     """
-    return Validator(f"an integer of at least {at_least}", lambda value: _is_integer(value) and value >= at_least)
+    return Validator(
+        f"an integer of at least {at_least}", lambda value: _is_integer(value) and at_least <= value < 2**63
+    )
 
 
 def one_of(*choices: str) -> Validator:

@@ -26,13 +26,33 @@ import numpy.typing as npt
 
 from mxcore import random
 from mxcore.backend import Array, backend_of
-from mxcore.catalogue.registry import Registry
+from mxcore.catalogue.registry import Registry, from_file
 from mxcore.declarations import Algorithm
 
-__all__ = ["InitDesc", "Initializer", "alias", "create", "register"]
+__all__ = ["InitDesc", "Initializer", "TextOfFile", "alias", "create", "is_from_file", "register"]
 
 # Whether an initializer is at work that may delegate to others: only the outermost one tells the hooks.
 _at_work: ContextVar[bool] = ContextVar("at_work", default=False)
+
+
+class TextOfFile(str):
+    """Text of an initializer that a file holds: what it names may neither read files nor take its time.
+
+    >>> import mxcore as mx
+    >>> text = mx.init.TextOfFile('["load", {"param": "/etc/passwd"}]')
+    >>> mx.init.Zero()(mx.init.InitDesc("w", {"__init__": text}), np.ones(2))
+    Traceback (most recent call last):
+        ...
+    ValueError: an initializer that a file names may not read another file, '/etc/passwd': ...
+    """
+
+
+def is_from_file() -> bool:
+    """Whether an initializer is being made, or run, that a file names.
+
+    A class asks this before it does what a file may not make it do, such as reading another one.
+    """
+    return from_file.get()
 
 
 class InitDesc(str):
@@ -160,10 +180,14 @@ class Initializer(Algorithm):
     def _fill(self, desc: str, array: Array) -> None:
         """Fill ``array`` by the initializer that the parameter carries, if it carries one, or else by its name."""
         own = desc.attrs.get("__init__") if isinstance(desc, InitDesc) else None
-        if own:
-            create(own)._init_weight(desc, array)
-        else:
+        if not own:
             self._dispatch(desc, array)
+            return
+        token = from_file.set(isinstance(own, TextOfFile))
+        try:
+            create(own)._init_weight(desc, array)
+        finally:
+            from_file.reset(token)
 
     def _dispatch(self, desc: str, array: Array) -> None:
         """Fill ``array`` by the method that the parameter's name asks for; override to choose in another way."""

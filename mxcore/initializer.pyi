@@ -22,13 +22,19 @@ __all__ = [
     "Normal",
     "One",
     "Orthogonal",
+    "TextOfFile",
     "Uniform",
     "Xavier",
     "Zero",
     "alias",
     "create",
+    "is_from_file",
     "register",
 ]
+
+class TextOfFile(str): ...
+
+def is_from_file() -> bool: ...
 
 class InitDesc(str):
     attrs: dict[str, str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -22,11 +23,19 @@ _PATIENCE = 10.0
 
 _awaited = [building]
 _held: list[list[bool]] = []
+_freed: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def await_before_fork(lock: Any) -> None:
     """Let forks wait for another reentrant lock too."""
     _awaited.append(lock)
+
+
+def new_lock() -> Any:
+    """A reentrant lock that no fork waits for: it is free in the child, unless the thread that forks holds it."""
+    lock = threading.RLock()
+    _freed.add(lock)
+    return lock
 
 
 def once(function: Callable[..., T]) -> Callable[..., T]:
@@ -64,6 +73,9 @@ def _in_child() -> None:
             lock.release()
         else:
             lock._at_fork_reinit()  # type: ignore[attr-defined] # its owner is not among us
+    for lock in _freed:
+        if not lock._is_owned():
+            lock._at_fork_reinit()
     _held.clear()
 
 

@@ -49,7 +49,7 @@ def _name_table(names: Any) -> Watched[Index, str]:
 def _scheduler(given: Any) -> Any:
     """A scheduler from its name or its text; anything callable is taken as it is."""
     scheduler = lr_schedulers.create(given) if isinstance(given, (str, dict)) else given
-    if scheduler is not None and not callable(scheduler):
+    if scheduler is not None and (not callable(scheduler) or isinstance(scheduler, Optimizer)):
         raise ValueError(f"lr_scheduler must be a scheduler, or a function of the number of the update, got {given!r}")
     return scheduler
 
@@ -274,6 +274,12 @@ class Optimizer(Counted, Multiplied, Algorithm):
         return bool(self.multi_precision) and weight.dtype.name in _HALF
 
     # --- updating ----------------------------------------------------------------------------------------------------
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Raise a TypeError that says how weights are updated."""
+        raise TypeError(
+            "call an updater of it: update = mx.optimizer.get_updater(optimizer); update(index, grad, weight)"
+        )
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight and its state in place; a rule also takes lists of all four.

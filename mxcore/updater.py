@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from threading import get_ident
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import registry_for
+from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
 from mxcore.step.codec import split_master
@@ -44,7 +41,8 @@ class Updater(Generic[OptimizerT]):
     ``updater(index, grad, weight, worker=k)`` says whose gradient it is. What is kept for each of them stands in
     ``worker_states``, by index and worker, and is saved with the states.
 
-    Several threads may call one updater: each call waits until the one before has ended.
+    Several threads may call one updater: each call waits until the one before has ended. ``with updater.lock:`` keeps
+    the others waiting for longer.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.Updater(mx.optimizer.SGD(learning_rate=0.5, momentum=0.9))
@@ -59,13 +57,12 @@ class Updater(Generic[OptimizerT]):
         optimizer: the optimizer; it can be exchanged for another one later.
     """
 
-    _caller: int | None = None  # the thread that is in a call
-
     def __init__(self, optimizer: OptimizerT) -> None:
         from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
 
         self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
         self._runner = Runner()
+        self.lock = new_lock()
         self.optimizer = optimizer
         self.tally = adopted(optimizer)
         self.states = {}
@@ -122,19 +119,12 @@ class Updater(Generic[OptimizerT]):
             indices, grads, weights = in_lists(index, grad, weight)
             if not indices:
                 return
-        thread = get_ident()
-        # Threads switch at calls: there is none between the look and the assignment, nor any before the `try`.
-        while (former := self._caller) is not None and former != thread:
-            self._wait()
-        try:
-            self._caller = thread
+        with self.lock:  # CPython lets no signal come between taking the lock and the block
             optimizer, tally = self._optimizer, self.tally
             count_in(optimizer, tally)
             again = self._traits.runs_rule and worker is None and not self._before.implemented
             if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
                 indices = self._work_out(indices, weights, grads, worker)
-        finally:
-            self._caller = former
         if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
 
@@ -156,28 +146,11 @@ class Updater(Generic[OptimizerT]):
             raise
         return indices
 
-    def _wait(self) -> None:
-        """Let the thread go on that is in a call, if there is one: the child of a fork has none but its own."""
-        time.sleep(1e-4)
-        caller = self._caller
-        gone = caller not in sys._current_frames()
-        if gone and self._caller == caller:
-            self._caller = None
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """No other thread calls in the block; see :meth:`__call__`."""
-        thread = get_ident()
-        while (former := self._caller) is not None and former != thread:
-            self._wait()
-        try:
-            self._caller = thread
-            yield
-        finally:
-            self._caller = former
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_caller": None}  # who copies from within a call has a copy that is not in it
+        return {name: value for name, value in vars(self).items() if name != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, lock=new_lock())
 
     def bind(
         self, weights: Sequence[Array], grads: Sequence[Array], indices: Sequence[Index] | None = None
@@ -213,11 +186,7 @@ class Updater(Generic[OptimizerT]):
 
         def bound() -> None:
             nonlocal step, of
-            thread = get_ident()
-            while (former := self._caller) is not None and former != thread:
-                self._wait()
-            try:
-                self._caller = thread
+            with self.lock:
                 optimizer, tally = self._optimizer, self.tally
                 if optimizer is not of:
                     step, of = ready(), optimizer
@@ -228,8 +197,6 @@ class Updater(Generic[OptimizerT]):
                 if not step.run(optimizer, settings, tally, weights, grads, self._states):
                     step = ready()
                     self._runner.begin(step, optimizer, tally, weights, grads, self._states)
-            finally:
-                self._caller = former
             if after.implemented:
                 after(**arguments)
 
@@ -319,19 +286,24 @@ class Updater(Generic[OptimizerT]):
         """
         from mxcore import state
 
-        with self._alone():
+        with self.lock:
             return state.dump(self, dump_optimizer=dump_optimizer)
 
     def set_states(self, states: bytes) -> None:
         """Go back to what :meth:`get_states` returned.
 
+        With ``dump_optimizer`` that may be an optimizer of another class, if this process has used that class.
+
         Raises:
-            ValueError: it does not fit this updater; the message lists all that does not, and nothing has changed.
+            ValueError: it does not fit this updater, or is damaged; the message lists all that is wrong, and nothing
+                has changed.
         """
         from mxcore.state.restore import restore
 
-        with self._alone():
-            restore(self, states)
+        if not isinstance(states, (bytes, bytearray, memoryview)):
+            raise TypeError(f"set_states takes the bytes of get_states, got {states!r:.100}")
+        with self.lock:
+            restore(self, bytes(states))
 
 
 def get_updater(optimizer: Given) -> Updater[Given]:
@@ -348,5 +320,9 @@ def get_updater(optimizer: Given) -> Updater[Given]:
         TypeError: ``optimizer`` is no optimizer.
     """
     if not isinstance(optimizer, registry_for("optimizer").base):
-        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {optimizer!r}")
+        given: Any = optimizer
+        hint = f": mx.optimizer.create({given!r})" if isinstance(given, str) else ""
+        if isinstance(given, type) and issubclass(given, registry_for("optimizer").base):
+            hint = f": an instance of the class, {given.__name__}()"
+        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {given!r}{hint}")
     return Updater(optimizer)

@@ -20,7 +20,7 @@ from mxcore.initializer import Initializer
 from mxcore.kernel.run import plan
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
-from mxcore.state import restore
+from mxcore.state import entries
 from mxcore.testing import CHECKS, cases
 from mxcore.testing.subject import Subject
 
@@ -268,13 +268,13 @@ def _off(prepare: Callable[..., None]) -> Callable[..., None]:
 
 
 def test_a_state_that_is_rounded_when_it_is_loaded_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = restore.unpack
+    right = entries.unpack
 
     def rounded(packed: Any, arrays: Any) -> Any:
         found = right(packed, arrays)
         return found.astype(np.float32).astype(found.dtype) if isinstance(found, np.ndarray) else found
 
-    monkeypatch.setattr(restore, "unpack", rounded)
+    monkeypatch.setattr(entries, "unpack", rounded)
     assert verdicts(heavy_ball(), "resuming_is_exact")["resuming_is_exact"].startswith("broken")
 
 

@@ -40,8 +40,9 @@ def test_arrays_come_back_with_values_dtype_shape_and_order_of_axes(array: Any, 
     random.shuffle(axes)
     array = array.transpose(axes)
     packer = Packer()
-    packed = json.loads(json.dumps(packer.pack(array, "x")))
-    again = unpack(packed, parse(serialize(packer.arrays, packed), "x")[0])
+    packed = packer.pack(array, "x")
+    arrays, manifest = parse(b"".join(map(bytes, serialize(packer.arrays, packed))), "x")
+    again = unpack(manifest, arrays)
     np.testing.assert_array_equal(again, array)
     assert again.dtype == array.dtype.newbyteorder("=")
     assert again.flags.writeable
@@ -123,7 +124,7 @@ def test_index_0_and_name_0_stay_apart() -> None:
     ("state", "message"),
     [
         ({"inner": [object()]}, "cannot save state/0/inner/0: builtins.object is no array"),
-        ({(1, 2): 3}, r"cannot save state/0: the key \(1, 2\) of a dict is neither text nor an integer"),
+        ({b"x": 3}, "cannot save state/0: a key of a dict: b'x' is neither text, a number nor an Enum"),
         (np.array(["text"]), "cannot save state/0: arrays of dtype <U4"),
         (np.zeros(2, complex), "cannot save state/0: arrays of dtype complex128"),
     ],

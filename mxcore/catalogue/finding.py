@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,6 +115,21 @@ def load_record(record: Record) -> Any:
     return loaded
 
 
+def is_imported(record: Record) -> bool:
+    """Whether this process has imported the target of a record already.
+
+    >>> import mxcore as mx
+    >>> poly = mx.lr_scheduler.PolyScheduler
+    >>> mx.catalogue.is_imported(mx.catalogue.find("lr_scheduler", "poly"))
+    True
+    """
+    module, _, attribute = record.target.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in filter(None, attribute.split(".")):
+        found = getattr(found, "__dict__", {}).get(part)  # `getattr` might import it
+    return found is not None
+
+
 def _missing(kind: str, name: str) -> PluginError:
     """The error for a name that nothing installed offers."""
     known = known_names(kind)
@@ -128,7 +144,8 @@ def _unknown(name: str, kinds: Sequence[str]) -> UnknownNameError:
     import difflib  # for errors alone
 
     known = {kind: {*known_names(kind), *(record.name for record in records(kind))} for kind in kinds}
-    close = difflib.get_close_matches(name.lower(), sorted(set().union(*known.values())), cutoff=0.6)
+    names = sorted(set().union(*known.values()))
+    close = difflib.get_close_matches(name.lower()[:100], names, cutoff=0.6)  # what is longer is no name
     others = [record for record in survey() if record.name == name.lower() and record.kind not in kinds]
     hint = "; `mxcore list` shows what is installed"
     if others:
@@ -138,4 +155,4 @@ def _unknown(name: str, kinds: Sequence[str]) -> UnknownNameError:
         kinds = [kind for kind in kinds if known[kind].intersection(close)]
     *first, last = kinds
     what = f"{', '.join(first)} or {last}" if first else last
-    return UnknownNameError(f"cannot find {what} {name!r}{hint}")
+    return UnknownNameError(f"cannot find {what} {name!r:.200}{hint}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from mxcore import catalogue
@@ -13,6 +14,8 @@ C = TypeVar("C", bound=type)
 
 
 _registries: dict[type, Registry[Any]] = {}
+from_file: ContextVar[bool] = ContextVar("from_file", default=False)
+"""Whether a file names what is being made: it may make nobody import a plugin that isn't this project's own."""
 
 
 class Registry(Generic[T]):
@@ -116,7 +119,24 @@ class Registry(Generic[T]):
             return self.classes[name.lower()]
         if self.kind not in catalogue.GROUPS:
             raise catalogue.UnknownNameError(f"cannot find {self.kind} {name!r}: known are {', '.join(self.classes)}")
-        return self.load(catalogue.find(self.kind, name))
+        record = catalogue.find(self.kind, name)
+        is_ours = record.distribution in catalogue.known_names(self.kind).values()
+        if from_file.get() and not (is_ours or catalogue.is_imported(record)):
+            raise ValueError(
+                f"a file names the {self.kind} {name!r}, which is not imported: import {record.target} first"
+            )
+        return self.load(record)
+
+    def imported(self, name: str) -> type[T] | None:
+        """The class of a name, if it is registered or has been imported already; nothing is imported.
+
+        Raises:
+            mxcore.catalogue.PluginError: as for :meth:`get`.
+        """
+        if name.lower() in self.classes:
+            return self.classes[name.lower()]
+        record = catalogue.find(self.kind, name)
+        return self.load(record) if catalogue.is_imported(record) else None
 
     def _installed(self) -> tuple[catalogue.Record, ...]:
         """What is installed of this kind; nothing of a kind that an author has made up."""
@@ -169,11 +189,17 @@ class Registry(Generic[T]):
         try:
             spec = json.loads(text)
             name, values = spec if isinstance(spec, list) else (spec.pop(self.kind), spec)
-        except (ValueError, KeyError) as error:
-            raise ValueError(
-                f'expected text such as ["name", {{…}}] or {{"{self.kind}": "name", …}}, got {text!r}'
-            ) from error
-        return self.create(name, **{**values, **kwargs})
+            if not isinstance(name, str) or not isinstance(values, dict):
+                raise TypeError("the name must be a string, and the arguments a dict")
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            form = f'["name", {{…}}] or {{"{self.kind}": "name", …}}'
+            raise ValueError(f"expected text such as {form}, got {text!r:.200} ({error!s:.200})") from error
+        try:
+            return self.create(name, **{**values, **kwargs})
+        except (catalogue.PluginError, ValueError, OSError):
+            raise
+        except Exception as error:  # a class may do anything with arguments that it was not written for
+            raise ValueError(f"{self.kind} {name!r} cannot be made from {text!r:.200}: {error!s:.200}") from error
 
     def attribute(self, module: str, class_name: str) -> type[T]:
         """The class of that name, for the module's lazy attributes.

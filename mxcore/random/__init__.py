@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -64,7 +64,7 @@ def seed(value: int | None = None) -> int:
     """
     if value is None:
         value = _fresh_seed()
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+    if not _is_count(value):
         raise ValueError(f"seed must be an integer of at least 0, got {value!r}")
     _stream.update(seed=int(value), position=0)
     return _stream["seed"]
@@ -92,7 +92,7 @@ def get_state() -> dict[str, int]:
     return dict(_stream)
 
 
-def set_state(state: dict[str, int]) -> None:
+def set_state(state: Mapping[str, int]) -> None:
     """Go back to a seed and a position that :func:`get_state` returned.
 
     >>> import mxcore as mx
@@ -101,8 +101,27 @@ def set_state(state: dict[str, int]) -> None:
     >>> mx.random.set_state(state)
     >>> bool((mx.random.normal(shape=2) == drawn).all())
     True
+
+    Raises:
+        ValueError: a number is missing, or is not an integer of at least 0.
     """
+    if wrong := faults(state):
+        raise ValueError(wrong[0])
     _stream.update(seed=int(state["seed"]), position=int(state["position"]))
+
+
+def faults(state: Mapping[str, Any]) -> list[str]:
+    """What is wrong with what should be a seed and a position."""
+    values = {name: state.get(name) for name in ("seed", "position")}
+    return [
+        f"{name} must be an integer of at least 0, got {value!r:.60}"
+        for name, value in values.items()
+        if not _is_count(value)
+    ]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:

@@ -19,15 +19,17 @@ It is one safetensors file: arrays that any tool can read, and a JSON manifest a
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mxcore import hooks, random
-from mxcore.backend import Array, Host
+from mxcore.backend import Array, Host, backend_of
 from mxcore.state import restore
-from mxcore.state.atomic import write_atomically
-from mxcore.state.manifest import FORMAT, describe, pack_state
+from mxcore.state.atomic import open_regular, write_atomically
+from mxcore.state.manifest import FORMAT, describe, is_optimizer, pack_state
 from mxcore.state.tensorfile import Packer, load_arrays, map_arrays, save_arrays, serialize
 from mxcore.step import viewed
 from mxcore.step.protocol import Run
@@ -47,24 +49,33 @@ def save_state(path: str | os.PathLike[str], updater: Run, params: Mapping[str, 
     ['run.safetensors']
 
     Args:
-        path: the file; it is written under another name first, then renamed.
+        path: the file; it is written under another name first, then renamed. One that is replaced hands down its mode
+            and owner, and a symbolic link is followed.
         updater: the updater; what it keeps may be nested tuples, lists, dicts, numbers, text, None and arrays.
         params: arrays to keep with it, such as the weights, by name.
 
     Raises:
         TypeError: something cannot be saved; the message names it, and nothing has been written.
+        OSError: the file cannot be written, or is a device or a pipe; the message names ``path``.
     """
-    write_atomically(Path(path), dump(updater, params=params))
+    _check("save_state", path, updater, params)
+    with updater.lock:
+        write_atomically(Path(path), _parts(updater, params))
     hooks.call("mxcore_saved", path=Path(path), updater=updater)
 
 
 def load_state(
-    path: str | os.PathLike[str], updater: Run, params: Mapping[str, Array] | None = None
+    path: str | os.PathLike[str],
+    updater: Run,
+    params: Mapping[str, Array] | None = None,
+    *,
+    restore_optimizer: bool = False,
 ) -> dict[str, Host]:
     """Let ``updater`` go on where the one that was saved had stopped.
 
-    Parameters are recognised by name, where both updaters have ``param_idx2name``, else by index. Hyper-parameters
-    are those of the file; where the updater had others, a warning lists them.
+    Parameters are recognised by name, where both updaters have ``param_idx2name``, else by index; a name that several
+    parameters share does not count. Hyper-parameters are those of the file; where the updater had others, a warning
+    lists them.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
@@ -80,20 +91,34 @@ def load_state(
         path: a file of :func:`save_state`.
         updater: an updater with an optimizer of the same class.
         params: arrays to be filled in place from those that were saved under the same names.
+        restore_optimizer: let the updater have an optimizer of the class that was saved, if it had one of another. The
+            class must have been used in this process before: a file imports nothing.
 
     Returns:
         The saved ``params`` by name, on the host.
 
     Raises:
-        ValueError: the file does not fit; the message lists all that does not, and nothing has changed.
+        ValueError: the file does not fit, is damaged, or is none; the message says all that is wrong, or where it is,
+            and nothing has changed.
+        OSError: it cannot be opened.
     """
-    saved = restore.restore(updater, Path(path).read_bytes(), params=params, source=str(path))
+    _check("load_state", path, updater, params)
+    with updater.lock, open_regular(path) as file:
+        saved = restore.restore(updater, file, params, str(path), restore_optimizer)
     hooks.call("mxcore_loaded", path=Path(path), updater=updater)
     return saved
 
 
 def dump(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> bytes:
     """The bytes of the file that :func:`save_state` writes."""
+    file = io.BytesIO()
+    for part in _parts(updater, params, dump_optimizer):
+        file.write(part)
+    return file.getvalue()
+
+
+def _parts(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> Iterator[Any]:
+    """The file in parts, each made when it is asked for; all that cannot be saved is found before the first."""
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):
         described = describe(updater.optimizer)
@@ -103,6 +128,27 @@ def dump(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer
         "restore_optimizer": dump_optimizer,
         "random": random.get_state(),
         "states": [pack_state(packer, updater, index) for index in updater.states],
-        "params": {name: packer.pack(array, f"params/{name}") for name, array in (params or {}).items()},
+        "params": packer.pack_named(params or {}, "params/"),
     }
     return serialize(packer.arrays, manifest)
+
+
+def _check(function: str, path: Any, updater: Any, params: Any) -> None:
+    """See that the arguments are what they should be, and in their order.
+
+    Raises:
+        TypeError: they are not.
+    """
+    order = f"{function}(path, updater, params)"
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{order}: the path of a file comes first, got {path!r:.100}")
+    if not (hasattr(updater, "states") and hasattr(updater, "tally")):
+        hint = ", which mx.optimizer.get_updater(optimizer) makes" if is_optimizer(updater) else ""
+        raise TypeError(f"{order}: the second argument must be an updater{hint}, got {updater!r:.100}")
+    if not isinstance(params, (Mapping, type(None))):
+        raise TypeError(f"{order}: params must be a dict of arrays by name, got {params!r:.100}")
+    for name, array in (params or {}).items() if function == "load_state" else ():
+        try:
+            backend_of(array)
+        except TypeError as error:
+            raise TypeError(f"{order}: params {name!r} cannot be filled: {error}") from None

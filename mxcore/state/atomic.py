@@ -2,20 +2,125 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import hashlib
 import os
 import secrets
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # a system without it does not clear what a killed process left
+    fcntl = None  # type: ignore[assignment]
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all: under another name beside it first, then renamed."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+def write_atomically(path: Path, data: Any) -> None:
+    """Write a file whole or not at all: under another name beside it first, then renamed.
+
+    A file that is replaced hands down its mode and its owner. A symbolic link is followed. What a process that was
+    killed meanwhile has left is cleared.
+
+    Args:
+        path: the file.
+        data: its content, as bytes or an iterable of parts.
+
+    Raises:
+        OSError: it cannot be written, or is a device, a pipe or a folder; the message names ``path``.
+    """
+    parts: Iterable[Any] = [data] if isinstance(data, bytes) else data
     try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+        _replace(Path(os.path.realpath(path)), parts)
+    except (OSError, ValueError) as error:  # a ValueError of a path with a null byte
+        code, why = (error.errno, error.strerror) if isinstance(error, OSError) else (errno.EINVAL, None)
+        raise OSError(code or errno.EIO, why or str(error), str(path)) from error
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading, if it is one.
+
+    Raises:
+        OSError: it cannot be opened.
+        ValueError: it is a device or a pipe, which may never end; or no file can have such a name.
+    """
+    waits = getattr(os, "O_NONBLOCK", 0)  # without it, to open a pipe waits for whoever writes to it
+    try:
+        file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | waits))  # noqa: SIM115
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(path)!r:.200} is no name of a file: {error}") from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ValueError(f"{os.fspath(path)} is no regular file")
+    return file
+
+
+def _replace(target: Path, parts: Iterable[Any]) -> None:
+    former = None
+    with contextlib.suppress(FileNotFoundError):
+        former = target.stat()
+    if former and stat.S_ISDIR(former.st_mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if former and not stat.S_ISREG(former.st_mode):
+        raise OSError(errno.EINVAL, "it is a device or a pipe, and no file that could be replaced")
+    # Short, so that any name that the file system takes can be saved under, and the same for each save of one file.
+    prefix = f".mxcore-{hashlib.blake2b(os.fsencode(target.name), digest_size=6).hexdigest()}-"
+    _clear(target.parent, prefix)
+    with _temporary(target.parent, prefix) as file:
+        for part in parts:
+            file.write(part)
+        if former:
+            _hand_down(former, file.fileno())
+        file.flush()
+        os.fsync(file.fileno())
+        Path(file.name).replace(target)
+    _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def _temporary(folder: Path, prefix: str) -> Iterator[BinaryIO]:
+    """A new file that is locked as long as its process lives, and goes if the block fails."""
+    while True:
+        path = folder / f"{prefix}{secrets.token_hex(4)}"
+        with path.open("xb") as file:
+            if fcntl:
+                with contextlib.suppress(OSError):  # a file system without locks: nothing is cleared there
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                if not os.fstat(file.fileno()).st_nlink:  # another save took it for an orphan
+                    continue
+            try:
+                yield file
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            return
+
+
+def _clear(folder: Path, prefix: str) -> None:
+    """Remove the temporary files whose process is gone: nobody holds their lock."""
+    if not fcntl:
+        return
+    for path in folder.glob(f"{prefix}*"):
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _hand_down(former: os.stat_result, descriptor: int) -> None:
+    """Give a file the owner of another one, where that is allowed, and its mode."""
+    with contextlib.suppress(PermissionError, AttributeError):
+        os.fchown(descriptor, former.st_uid, former.st_gid)
+    with contextlib.suppress(AttributeError):
+        os.fchmod(descriptor, stat.S_IMODE(former.st_mode))
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the name of a file to disk, which its content alone does not do; some file systems have no use for it."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -6,17 +6,18 @@ parameter, which of the arrays are its slots.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
+from mxcore.state import keys
+from mxcore.state.settings import plain, settings_of
 from mxcore.state.tensorfile import Packer
 from mxcore.step.codec import by_slot
 from mxcore.step.protocol import Index, Run, Updatable
 
 FORMAT = 1
-# Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
-_ELSEWHERE = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult"}
 
 
 def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
     names = slot_names(updater.optimizer)
-    entry: dict[str, Any] = {"index": index, "name": name}
+    entry: dict[str, Any] = {"index": keys.encode(index, "cannot save the index of a parameter"), "name": name}
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
     # None where an author's own `create_state` made it without declaring any slots.
@@ -43,23 +44,47 @@ def slot_names(optimizer: Updatable) -> list[str] | None:
 
 def describe(optimizer: Updatable) -> dict[str, Any]:
     """An optimizer as JSON: which class it is, its settings, counters and schedule, and those of one that it wraps."""
+    host_numbers = {
+        index: {slot: float(value) for slot, value in numbers.items()}
+        for index, numbers in optimizer.host_numbers.items()
+    }
     return {
         **provenance(optimizer, "optimizer"),
         "settings": settings_of(optimizer),
-        # Tables are lists of pairs: JSON's own would take 0 and "0" for one key.
         "string_indices_decay_by_name": True,  # before, all of them decayed
-        "multipliers": [[*optimizer.lr_mult.items()], [*optimizer.wd_mult.items()]],
-        "num_update": optimizer.num_update,
-        "counts": {str(device): [*counts.items()] for device, counts in optimizer._all_index_update_counts.items()},
-        "host_numbers": [*optimizer.host_numbers.items()],
+        "multipliers": [
+            _table({key: _number(value, name, key) for key, value in getattr(optimizer, name).items()}, name)
+            for name in ("lr_mult", "wd_mult")
+        ],
+        "num_update": int(optimizer.num_update),
+        "counts": {
+            str(device): _table({index: int(count) for index, count in counts.items()}, "the counts")
+            for device, counts in optimizer._all_index_update_counts.items()
+        },
+        "host_numbers": _table(host_numbers, "the host numbers"),
         "schedule": describe_schedule(optimizer.lr_scheduler),
         "wrapped": {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)},
     }
 
 
+def _table(table: Mapping[Any, Any], what: str) -> list[list[Any]]:
+    """A table as a list of pairs: JSON's own would take 0 and "0" for one key."""
+    return [[keys.encode(key, f"cannot save a key of {what}"), value] for key, value in table.items()]
+
+
+def _number(value: Any, what: str, key: Any) -> float:
+    value = plain(value)
+    try:
+        return value if isinstance(value, int) else float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"cannot save the {what} of {key!r}: {value!r} is no number") from None
+
+
 def describe_schedule(scheduler: Any) -> dict[str, Any] | None:
     """A scheduler as JSON, if there is one."""
-    return scheduler and {**provenance(scheduler, "lr_scheduler"), "settings": settings_of(scheduler)}
+    if scheduler is None:
+        return None
+    return {**provenance(scheduler, "lr_scheduler"), "settings": settings_of(scheduler)}
 
 
 def is_optimizer(value: object) -> bool:
@@ -74,15 +99,3 @@ def provenance(instance: object, kind: str) -> dict[str, Any]:
     installed = catalogue.records(kind) if name not in registry.classes else ()
     record = next((record for record in installed if record.name == name), None)
     return {"name": name, "distribution": record and record.distribution, "version": record and record.version}
-
-
-def settings_of(instance: object) -> dict[str, Any]:
-    """The attributes of an object that are numbers, text, None, or lists of these: hyper-parameters and positions."""
-    values = getattr(instance, "__dict__", {})
-    return {name: value for name, value in values.items() if name not in _ELSEWHERE and _is_plain(value)}
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return all(map(_is_plain, value))
-    return isinstance(value, (bool, int, float, str, type(None)))

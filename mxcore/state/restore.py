@@ -3,40 +3,62 @@
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import attrs
 
 from mxcore import random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
-from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance, settings_of, slot_names
-from mxcore.state.tensorfile import map_arrays, parse, unpack
-from mxcore.step import Counts, count_in
-from mxcore.step.codec import packed
-from mxcore.step.protocol import Index, Run, Updatable
-from mxcore.watched import Watched
+from mxcore.state.entries import Entry, differences, indices, unlike
+from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance
+from mxcore.state.place import Place
+from mxcore.state.settings import assign, settings_of
+from mxcore.state.tables import Tables
+from mxcore.state.tensorfile import parse, unpack
+from mxcore.step import Counting, Tally, adopted, count_in
+from mxcore.step.protocol import Run, Updatable
+from mxcore.watched import Version
+
+_OWN = {"_counting", "_settings_version", "_tables_version"}
+"""What a copy of an optimizer has for itself, so that to try settings on it leaves no trace."""
 
 
 def restore(
-    updater: Run, data: bytes, params: Mapping[str, Array] | None = None, source: str = "the text given"
+    updater: Run,
+    file: BinaryIO | bytes,
+    params: Mapping[str, Array] | None = None,
+    source: str = "the text given",
+    restore_optimizer: bool | None = None,
 ) -> dict[str, Host]:
-    """Let ``updater`` go on from the bytes of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`."""
-    arrays, manifest = parse(data, source)
-    if manifest.get("format") != FORMAT:
-        raise ValueError(f"{source} holds format {manifest.get('format')!r} of a state, this mxcore reads {FORMAT}")
+    """Let ``updater`` go on from a file of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`.
+
+    Args:
+        updater: the updater.
+        file: an open file, or its bytes.
+        params: arrays to be filled.
+        source: the file, for messages.
+        restore_optimizer: whether the class of the optimizer may be the file's; None lets the file say.
+    """
+    arrays, manifest = parse(file, source)
+    if (found := manifest.table().get("format")) != FORMAT:
+        raise ValueError(f"{source} holds format {found!r} of a state, this mxcore reads {FORMAT}")
     problems: list[str] = []
-    optimizer = _settled(updater.optimizer, manifest, problems)
-    indices = _indices(optimizer, manifest["states"], problems)
-    entries = list(zip(indices, manifest["states"], strict=True))
-    states = {index: _unpack_state(entry, arrays) for index, entry in entries}
-    workers = {index: unpack(entry["workers"], arrays) for index, entry in entries if "workers" in entry}
+    described, given = manifest["optimizer"], params or {}
+    asked = manifest["restore_optimizer"].flag() if restore_optimizer is None else restore_optimizer
+    optimizer = _settled(updater.optimizer, described, asked, problems)
+    entries = [Entry.read(place, arrays) for place in manifest["states"].list()]
+    placed = dict(zip(indices(optimizer, entries, problems), entries, strict=True))
+    tables = Tables.read(described, {entry.index: index for index, entry in placed.items()}, optimizer, problems)
     present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts afresh
-    problems += _differences(optimizer, manifest["states"], present, states)
     saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
-    problems += _misfits(params or {}, saved)
+    problems += differences(optimizer, placed, present, {**saved, **given})
+    problems += _misfits(given, saved)
+    stream = {name: manifest["random"][name].value for name in ("seed", "position")}
+    problems += random.faults(stream)
     if problems:
         raise ValueError(f"{source} does not fit this updater:\n- " + "\n- ".join(problems))
     if changes := _changes(updater.optimizer, optimizer):
@@ -45,133 +67,109 @@ def restore(
     if type(optimizer) is type(updater.optimizer):
         _overwrite(updater.optimizer, optimizer)
     else:
+        adopted(optimizer)
         updater.optimizer = optimizer
     count_in(updater.optimizer, updater.tally)
-    _set_tables(updater.optimizer, manifest["optimizer"], {entry["index"]: index for index, entry in entries})
-    updater.states, updater.worker_states = states, workers
-    updater.states_synced = dict.fromkeys(states, False)
-    random.set_state(manifest["random"])
-    for name, array in (params or {}).items():
+    tables.set_in(updater.optimizer)
+    updater.states = {index: entry.state for index, entry in placed.items()}
+    updater.worker_states = {index: entry.workers for index, entry in placed.items() if entry.workers is not None}
+    updater.states_synced = dict.fromkeys(placed, False)
+    random.set_state(stream)
+    for name, array in given.items():
         backend_of(array).fill(array, saved[name])
     return saved
 
 
-def _settled(optimizer: Updatable, manifest: Mapping[str, Any], problems: list[str]) -> Updatable:
+def _settled(optimizer: Updatable, saved: Place, may_change_class: bool, problems: list[str]) -> Updatable:
     """A copy of the optimizer with the settings, counters and schedule of the file."""
-    saved = manifest["optimizer"]
-    if saved["name"] != registry_for("optimizer").name_of(type(optimizer)) and manifest["restore_optimizer"]:
+    name = saved["name"].text()
+    if name != registry_for("optimizer").name_of(type(optimizer)) and may_change_class:
         return _recreated(optimizer, saved, problems)
     return _with_settings(optimizer, saved, problems)
 
 
-def _recreated(former: Updatable, saved: Mapping[str, Any], problems: list[str]) -> Updatable:
+def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatable:
     """A new optimizer of the class that was saved, for the parameters of the former one."""
-    given = {"param_idx2name": former.idx2name, "param_dict": former.param_dict}
-    if saved["schedule"]:
-        given["lr_scheduler"] = _created("lr_scheduler", saved["schedule"], {})
-    created = cast("Updatable", _created("optimizer", saved, given))
+    given: dict[str, Any] = {"param_idx2name": former.idx2name, "param_dict": former.param_dict}
+    try:
+        if saved["schedule"].value is not None:
+            given["lr_scheduler"] = _created("lr_scheduler", saved["schedule"], {})
+        created = cast("Updatable", _created("optimizer", saved, given))
+    except Exception as error:  # an author's constructor may raise anything
+        problems.append(f"its optimizer cannot be made: {error}")
+        return former
     created.sym_info = former.sym_info
     return _with_settings(created, saved, problems)
 
 
-def _created(kind: str, saved: Mapping[str, Any], given: dict[str, Any]) -> Any:
-    cls = registry_for(kind).get(saved["name"])
+def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
+    """An instance of a class that this program has imported already: a file makes nobody import anything."""
+    cls: Any = registry_for(kind).imported(saved["name"].text())
+    if cls is None:
+        raise ValueError(
+            f"it was saved with the {kind} {saved['name'].text()!r}, which is not imported: a file does not import it. "
+            f"If you trust it, use the class once before you load, as in mx.{kind}.create"
+        )
     fields = attrs.fields(cls) if attrs.has(cls) else ()
-    arguments = {field.alias: saved["settings"][field.name] for field in fields if field.name in saved["settings"]}
+    # A converter of its own may make anything of a value, such as a class of its name.
+    plain = [field for field in fields if field.init and not field.metadata.get("converted", True)]
+    required = [field for field in plain if field.default is attrs.NOTHING]
+    # The others are set when the instance is there to say of what kind they are.
+    arguments = {field.alias: saved["settings"][field.name].value for field in required}
     return cls(**arguments, **given)
 
 
-def _with_settings(optimizer: Updatable, saved: Mapping[str, Any], problems: list[str]) -> Updatable:
+def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> Updatable:
     own = provenance(optimizer, "optimizer")
-    if (saved["name"], saved["distribution"]) != (own["name"], own["distribution"]):
-        of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (saved, own)]
+    there = {"name": saved["name"].text(), "distribution": saved["distribution"].text_or_none()}
+    if (there["name"], there["distribution"]) != (own["name"], own["distribution"]):
+        of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (there, own)]
         problems.append(f"it was saved by the optimizer {of[0]}, the updater has {of[1]}")
         return optimizer
     # A shallow copy that asks the optimizer for nothing: one that delegates to another may not be able to answer.
     settled = object.__new__(type(optimizer))
-    vars(settled).update(vars(optimizer))
-    _assign(settled, saved["settings"], problems)
-    settled.lr_scheduler = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
+    fresh = {"_counting": Counting(Tally()), "_settings_version": Version(), "_tables_version": Version()}
+    vars(settled).update(vars(optimizer), **{name: value for name, value in fresh.items() if name in vars(optimizer)})
+    vars(settled)["lr_scheduler"] = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
+    assign(settled, saved["settings"], problems)
+    wrapped = {name: inner for name, inner in vars(optimizer).items() if is_optimizer(inner)}
+    if (names := {name for name, _ in saved["wrapped"].items()}) != set(wrapped):
+        problems.append(f"it wraps optimizers as {sorted(names)}, the updater's has {sorted(wrapped)}")
+        return settled
     for name, inner in saved["wrapped"].items():
-        object.__setattr__(settled, name, _with_settings(getattr(optimizer, name), inner, problems))
+        vars(settled)[name] = _with_settings(wrapped[name], inner, problems)
     return settled
 
 
-def _settled_schedule(scheduler: Any, saved: Mapping[str, Any] | None, problems: list[str]) -> Any:
+def _settled_schedule(scheduler: Any, saved: Place, problems: list[str]) -> Any:
     own = describe_schedule(scheduler)
-    names = [one and one["name"] for one in (saved, own)]
+    names = [None if saved.value is None else saved["name"].text(), own and own["name"]]
     if names[0] != names[1]:
         problems.append(f"it was saved with the lr_scheduler {names[0]!r}, the optimizer has {names[1]!r}")
-    elif saved and own and saved["settings"] != own["settings"]:
-        scheduler = copy.copy(scheduler)
-        _assign(scheduler, saved["settings"], problems)
+    elif own and saved["settings"].table() != own["settings"]:
+        settled = copy.copy(scheduler)
+        assign(settled, saved["settings"], problems)
+        return settled
     return scheduler
 
 
-def _assign(instance: object, settings: Mapping[str, Any], problems: list[str]) -> None:
-    for name, value in settings.items():
-        kept = getattr(instance, name, None)
-        try:
-            setattr(instance, name, tuple(value) if isinstance(kept, tuple) and isinstance(value, list) else value)
-        except (ValueError, TypeError, AttributeError) as error:
-            problems.append(f"{type(instance).__name__} refuses what was saved as {name!r}: {error}")
-
-
-def _indices(optimizer: Updatable, entries: list[dict[str, Any]], problems: list[str]) -> list[Index]:
-    """Where each saved state belongs: by the name of its parameter if there are names, else by index."""
-    by_name = {name: index for index, name in optimizer.idx2name.items()}
-    unknown = [entry["name"] for entry in entries if by_name and entry["name"] and entry["name"] not in by_name]
-    problems += [f"it has the parameter {name!r}, which the updater does not have" for name in unknown]
-    return [by_name.get(entry["name"], entry["index"]) if entry["name"] else entry["index"] for entry in entries]
-
-
-def _unpack_state(entry: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
-    if "state" in entry:
-        return unpack(entry["state"], arrays)
-    slots = {name: unpack(packed, arrays) for name, packed in entry["slots"].items()}
-    has_master, master = "master" in slots, slots.pop("master", None)
-    values = list(slots.values())
-    return (master, packed(values)) if has_master else packed(values)
-
-
-def _differences(
-    optimizer: Updatable, entries: list[dict[str, Any]], present: Mapping[Index, Any], loaded: Mapping[Index, Any]
-) -> list[str]:
-    """Where the state of a rule has other slots, or other shapes or dtypes, than this updater keeps."""
-    names = slot_names(optimizer)
-    if names is None:
-        return []
-    found = {tuple(name for name in entry.get("slots", ()) if name != "master") for entry in entries}
-    if found - {tuple(names)}:
-        own = ", ".join(names) or "none"
-        return [f"it has the slots {', '.join(slots) or 'none'}, the updater {own}" for slots in found]
-    unlike = _unlike(present, loaded)
-    return [f"parameter {index!r} has a state of {here}, the file {there}" for index, here, there in unlike]
-
-
-def _misfits(params: Mapping[str, Array], saved: Mapping[str, Host]) -> list[str]:
-    missing = [f"it has no params {name!r}" for name in params if name not in saved]
-    unlike = _unlike(params, saved)
-    return missing + [f"params {name!r} are {here[0]}, in the file {there[0]}" for name, here, there in unlike]
-
-
-def _unlike(here: Mapping[Any, Any], there: Mapping[Any, Any]) -> list[tuple[Any, list[str], list[str]]]:
-    """The keys of both tables whose arrays differ in dtype or shape, with how they are laid out in each."""
-    layouts = [(key, _layout(here[key]), _layout(there[key])) for key in here if key in there]
-    return [layout for layout in layouts if layout[1] != layout[2]]
-
-
-def _layout(state: Any) -> list[str]:
-    found: list[str] = []
-    map_arrays(state, lambda array: found.append(f"{array.dtype}{list(array.shape)}"))
-    return found
+def _misfits(params: Mapping[str, Array], saved: Mapping[str, Any]) -> list[str]:
+    found = [f"it has no params {name!r}" for name in params if name not in saved]
+    found += [f"params {name!r} are read-only" for name, one in params.items() if not backend_of(one).is_writable(one)]
+    differ = unlike(params, saved)
+    return found + [f"params {name!r} are {here[0]}, in the file {', '.join(there)}" for name, here, there in differ]
 
 
 def _changes(before: Updatable, after: Updatable) -> list[str]:
     if type(before) is not type(after):
         return [f"the optimizer, now {type(after).__name__}"]
     old, new = settings_of(before), settings_of(after)
-    return [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if new[name] != old.get(name)]
+    return [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if not _same(new[name], old.get(name))]
+
+
+def _same(one: Any, other: Any) -> bool:
+    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
+    return bool(one == other) or both_nan
 
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
@@ -181,29 +179,9 @@ def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
         if kept is not None and is_optimizer(kept) and is_optimizer(value):
             _overwrite(kept, value)
         elif name == "lr_scheduler" and value is not None:
-            vars(kept).update(vars(value))
-        else:
+            if value is not kept:
+                vars(kept).update(vars(value))
+        elif name not in _OWN:
             vars(optimizer)[name] = value
-
-
-def _set_tables(optimizer: Updatable, saved: Mapping[str, Any], renumbered: Mapping[Index, Index]) -> None:
-    """Set what is kept by parameter. A wrapping optimizer that keeps none of it reads that of the wrapped one."""
-
-    def table(pairs: list[list[Any]]) -> Watched[Any, Any]:
-        return Watched({renumbered.get(key, key): value for key, value in pairs})
-
-    own = vars(optimizer)
-    if "_counting" in own:
-        optimizer.num_update = saved["num_update"]
-        optimizer.lr_mult, optimizer.wd_mult = map(table, saved["multipliers"])
-        if "string_indices_decay_by_name" not in saved:
-            for index in renumbered.values():
-                if isinstance(index, str) and index not in optimizer.idx2name:
-                    optimizer.wd_mult.setdefault(index, 1.0)
-        optimizer.host_numbers = table(saved["host_numbers"])
-    for device, pairs in saved["counts"].items():
-        counts = optimizer._all_index_update_counts.setdefault(int(device), Counts())
-        counts.clear()
-        counts.update(table(pairs))
-    for name, inner in saved["wrapped"].items():
-        _set_tables(getattr(optimizer, name), inner, renumbered)
+    if (version := vars(optimizer).get("_settings_version")) is not None:
+        version.number += 1

@@ -1,28 +1,28 @@
 """Arrays, and nested values that hold arrays, as one safetensors file with a JSON manifest.
 
-safetensors writes memory as it lies. So every array is laid out in C order first, its memory order is noted in the
-manifest, and bfloat16, which NumPy does not know, is stored as uint16. Arrays come back with the values, dtype, shape
-and order of axes in memory that they had.
+The format knows C order alone. So the axes of every array are brought into the order in which they lie in memory, which
+the manifest notes; and bfloat16, which NumPy does not know, is stored as uint16. Arrays come back with the values,
+dtype, shape and order of axes in memory that they had.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors import numpy as safetensors
 
 from mxcore import catalogue
 from mxcore.backend import Array, Host, backend_of
-from mxcore.state.atomic import write_atomically
+from mxcore.state import keys, raw
+from mxcore.state.atomic import open_regular, write_atomically
+from mxcore.state.place import DEEPEST, Place, is_shallow
 
 _PLAIN = (bool, int, float, str, type(None))
-_MANIFEST = "mxcore"
 
 
 class Packer:
@@ -31,23 +31,26 @@ class Packer:
     def __init__(self) -> None:
         self.arrays: dict[str, Host] = {}
 
-    def pack(self, value: Any, key: str) -> Any:
+    def pack(self, value: Any, key: str, depth: int = 0) -> Any:
         """The JSON form of a value: numbers, text, None, arrays, and tuples, lists and dicts of these.
 
         Raises:
-            TypeError: it holds anything else; the message says where.
+            TypeError: it holds anything else, or is nested too deeply; the message says where.
         """
+        if depth > DEEPEST // 4:  # a level takes up to three in the file
+            raise TypeError(f"cannot save {key:.100}: it is nested deeper than {DEEPEST // 4} levels, or holds itself")
+        if isinstance(value, np.generic):
+            return {"scalar": self._store(np.asarray(value), key)}
         if isinstance(value, _PLAIN):
             return {"value": value}
         if isinstance(value, (tuple, list)):
             kind = "tuple" if isinstance(value, tuple) else "list"
-            return {kind: [self.pack(item, f"{key}/{number}") for number, item in enumerate(value)]}
+            return {kind: [self.pack(item, f"{key}/{number}", depth + 1) for number, item in enumerate(value)]}
         if isinstance(value, dict):
-            if odd := [name for name in value if not isinstance(name, (str, int))]:
-                raise TypeError(f"cannot save {key}: the key {odd[0]!r} of a dict is neither text nor an integer")
-            return {"dict": [[name, self.pack(item, f"{key}/{name}")] for name, item in value.items()]}
-        if isinstance(value, np.generic):
-            return {"scalar": self._store(np.asarray(value), key)}
+            where = f"cannot save {key}: a key of a dict"
+            names = [keys.encode(name, where) for name in value]
+            items = [self.pack(item, f"{key}/{name}", depth + 1) for name, item in value.items()]
+            return {"dict": [list(pair) for pair in zip(names, items, strict=True)]}
         try:
             array = backend_of(value).to_host(value)
         except TypeError:
@@ -57,40 +60,72 @@ class Packer:
             ) from None
         return {"array": self._store(array, key)}
 
+    def pack_named(self, named: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        """Values by name, packed.
+
+        Raises:
+            TypeError: a name is no text, or as for :meth:`pack`.
+        """
+        if odd := [name for name in named if not isinstance(name, str)]:
+            raise TypeError(f"cannot save an array under the name {odd[0]!r}: names are text")
+        return {str(name): self.pack(value, f"{prefix}{name}") for name, value in named.items()}
+
     def _store(self, array: Host, key: str) -> dict[str, Any]:
-        if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+        dtype = array.dtype.name
+        stored = array.view(np.uint16) if dtype == "bfloat16" else array
+        if not raw.can_hold(stored.dtype):
             raise TypeError(f"cannot save {key}: arrays of dtype {array.dtype} have no place in a safetensors file")
+        key = key.encode(errors="replace").decode()  # any reader of the format can read the name
         while key in self.arrays:
             key += "'"
-        # The outermost axis in memory first: what a copy in C order of the transposed array then keeps.
+        # The outermost axis in memory first: what a file in C order of the transposed array then keeps.
         axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-        dtype = array.dtype.name
-        stored = np.ascontiguousarray(array.transpose(axes), array.dtype.newbyteorder("=")).reshape(
-            [array.shape[axis] for axis in axes]
-        )
-        self.arrays[key] = stored.view(np.uint16) if dtype == "bfloat16" else stored
+        self.arrays[key] = stored.transpose(axes)
         return {"key": key, "dtype": dtype, "axes": axes}
 
 
-def unpack(packed: Mapping[str, Any], arrays: Mapping[str, Host]) -> Any:
-    """The value that :meth:`Packer.pack` packed, with fresh arrays."""
+def unpack(packed: Place, arrays: dict[str, Host]) -> Any:
+    """The value that :meth:`Packer.pack` packed; its arrays leave ``arrays``.
+
+    Raises:
+        ValueError: it is no such value, or an array is not there, or is used twice.
+    """
+    if len(packed.table()) != 1:
+        raise packed.error("one packed value")
     ((kind, content),) = packed.items()
-    if kind == "value":
-        return content
+    if kind == "value" and isinstance(content.value, _PLAIN):
+        return content.value
     if kind == "dict":
-        return {name: unpack(item, arrays) for name, item in content}
+        return {keys.decode(name): unpack(item, arrays) for name, item in (pair.list(2) for pair in content.list())}
     if kind in ("tuple", "list"):
-        items = [unpack(item, arrays) for item in content]
+        items = [unpack(item, arrays) for item in content.list()]
         return tuple(items) if kind == "tuple" else items
-    array = arrays[content["key"]].copy()
-    if content["dtype"] == "bfloat16":
-        try:
-            import ml_dtypes
-        except ImportError as error:
-            how = catalogue.how_to_install("mxcore[bf16]")
-            raise ImportError(f"the file holds bfloat16 arrays, which need ml_dtypes: {how}") from error
-        array = array.view(ml_dtypes.bfloat16)
-    return array[()] if kind == "scalar" else array.transpose(np.argsort(content["axes"]))
+    if kind not in ("array", "scalar"):
+        raise packed.error("a packed value")
+    return _array(content, arrays, is_scalar=kind == "scalar")
+
+
+def _array(packed: Place, arrays: dict[str, Host], *, is_scalar: bool) -> Any:
+    key, dtype = packed["key"], packed["dtype"].text()
+    axes = [axis.count() for axis in packed["axes"].list()]
+    if key.text() not in arrays:
+        raise key.error("the name of an array of the file that nothing else has")
+    array = arrays.pop(key.text())
+    stored = "uint16" if dtype == "bfloat16" else dtype
+    if array.dtype.name != stored or sorted(axes) != list(range(array.ndim)) or (is_scalar and axes):
+        raise packed.error(f"an array of the dtype {dtype} with the axes {axes}, as is stored under its key")
+    if dtype == "bfloat16":
+        array = array.view(_bfloat16())
+    return array[()] if is_scalar else array.transpose(np.argsort(axes))
+
+
+def _bfloat16() -> Any:
+    try:
+        import ml_dtypes
+    except ImportError as error:
+        how = catalogue.how_to_install("mxcore[bf16]")
+        raise ImportError(f"the file holds bfloat16 arrays, which need ml_dtypes: {how}") from error
+    return ml_dtypes.bfloat16
 
 
 def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
@@ -111,22 +146,26 @@ def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def serialize(arrays: Mapping[str, Host], manifest: Any) -> bytes:
-    """The bytes of a safetensors file with a manifest."""
-    return safetensors.save(dict(arrays), metadata={_MANIFEST: json.dumps(manifest)})
-
-
-def parse(data: bytes, source: str) -> tuple[dict[str, Host], Any]:
-    """The arrays and the manifest of a file's bytes.
+def serialize(arrays: dict[str, Host], manifest: Any) -> Iterator[Any]:
+    """The parts of a file with a manifest, one after the other; each array leaves the dict once it has been written.
 
     Raises:
-        ValueError: they are not what :func:`serialize` writes.
+        TypeError: the manifest is nested too deeply.
+    """
+    if not is_shallow(manifest):
+        raise TypeError(f"cannot save what is nested deeper than {DEEPEST} levels in the file")
+    return raw.write(arrays, json.dumps(manifest))
+
+
+def parse(file: BinaryIO | bytes, source: str) -> tuple[dict[str, Host], Place]:
+    """The arrays and the manifest of a file, or of its bytes.
+
+    Raises:
+        ValueError: they are not what :func:`serialize` makes; the message says where.
     """
     try:
-        arrays = safetensors.load(data)
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return arrays, json.loads(header["__metadata__"][_MANIFEST])
-    except (SafetensorError, KeyError, ValueError) as error:
+        return raw.read(io.BytesIO(file) if isinstance(file, bytes) else file, source)
+    except ValueError as error:
         raise ValueError(f"{source} is not a file of mxcore, or it is damaged ({error})") from error
 
 
@@ -144,7 +183,9 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], metad
         TypeError: a value is no array; nothing has been written.
     """
     packer = Packer()
-    entries = {name: packer.pack(array, name) for name, array in arrays.items()}
+    entries = packer.pack_named(arrays)
+    if odd := [name for name, entry in entries.items() if not entry.keys() & {"array", "scalar"}]:
+        raise TypeError(f"cannot save {odd[0]!r}: {arrays[odd[0]]!r:.60} is no array")
     write_atomically(Path(path), serialize(packer.arrays, {"arrays": entries, "metadata": metadata}))
 
 
@@ -160,7 +201,13 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Host], Any]:
     Raises:
         ValueError: the file holds something else.
     """
-    stored, manifest = parse(Path(path).read_bytes(), str(path))
+    with open_regular(path) as file:
+        stored, manifest = parse(file, str(path))
     if "arrays" not in manifest:
         raise ValueError(f"{path} holds the state of an updater, not named arrays: read it with mx.load_state")
-    return {name: unpack(entry, stored) for name, entry in manifest["arrays"].items()}, manifest["metadata"]
+    entries, arrays = manifest["arrays"], {}
+    for name, entry in entries.items():
+        arrays[name] = unpack(entry, stored)
+        if not hasattr(arrays[name], "dtype"):
+            raise entry.error("an array")
+    return arrays, manifest["metadata"].value

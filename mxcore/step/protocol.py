@@ -64,6 +64,7 @@ class Updatable(Stepped, Protocol):
     slots: ClassVar[Any]
     rule: ClassVar[Any]
     sym_info: Any
+    multi_precision: bool
     aggregate_num: int
     host_numbers: Any
 
@@ -104,6 +105,7 @@ class Updatable(Stepped, Protocol):
 class Run(Protocol):
     """An updater, as hooks and saved states see it: see :class:`mxcore.updater.Updater`."""
 
+    lock: Any
     tally: Tally
     states: Any
     states_synced: dict[Index, bool]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mxcore.initializer import TextOfFile
 from mxcore_module import name as names
 from mxcore_module import shapes as shape_inference
 from mxcore_module.graph_json import dump, parse
@@ -212,8 +213,9 @@ class Symbol:
 
         write_atomically(Path(fname), self.tojson().encode())
 
-    def __reduce__(self) -> tuple[Callable[[str], Symbol], tuple[str]]:
-        return load_json, (self.tojson(),)
+    def __reduce__(self) -> tuple[Callable[[str, list[bool]], Symbol], tuple[str, list[bool]]]:
+        marks = [isinstance(node.attributes.get("__init__"), TextOfFile) for node in self.nodes]
+        return _copied, (self.tojson(), marks)
 
     # --- arithmetic --------------------------------------------------------------------------------------------------
 
@@ -261,6 +263,11 @@ def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
     made = find(operator)
     heads = tuple(one.only_head() for one in inputs)
     return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads)])
+
+
+def _copied(text: str, from_file: list[bool]) -> Symbol:
+    """A symbol from its text, whose initializers are trusted as far as those of the original are."""
+    return Symbol(parse(text, from_file))
 
 
 def load_json(json_str: str) -> Symbol:

@@ -6,13 +6,24 @@ Of MXNet's own files those can be read that hold only operators of this package.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from mxcore.initializer import TextOfFile
+from mxcore.state.place import Place
+from mxcore_module.attributes import read_dtype
 from mxcore_module.node import Node
 from mxcore_module.operators import find
+from mxcore_module.shapes import read_shape
 
 __all__ = ["dump", "parse"]
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "__shape__": read_shape,
+    "__lr_mult__": float,
+    "__wd_mult__": float,
+    "__dtype__": read_dtype,
+}
 
 
 def dump(order: Sequence[Node], heads: Sequence[Node]) -> str:
@@ -44,32 +55,76 @@ def _entry(node: Node, numbers: Mapping[Node, int]) -> dict[str, Any]:
     }
 
 
-def parse(text: str) -> list[Node]:
+def parse(text: str, from_file: Sequence[bool] | None = None) -> list[Node]:
     """The outputs of the graph that a text describes.
+
+    Args:
+        text: the text.
+        from_file: for each node, whether its initializer came with a file; all did unless given.
 
     Raises:
         ValueError: it is not such a text, or holds an operator or option that does not exist here.
     """
+    nodes: list[Node] = []
     try:
-        graph = json.loads(text)
-        nodes: list[Node] = []
-        for entry in graph["nodes"]:
-            nodes.append(_node(entry, nodes))  # each may read those before it
-        return [nodes[number] for number, *_ in graph["heads"]]
-    except (KeyError, IndexError, TypeError, json.JSONDecodeError) as error:
+        graph = Place.of_text(text, "the text")
+        entries = graph["nodes"].list()
+        heads = [_source(place, len(entries)) for place in graph["heads"].list()]
+        if not heads:
+            raise graph["heads"].error("a list of outputs")
+    except ValueError as error:
         raise ValueError(f"not the text of a symbol ({error}): expected what Symbol.tojson() returns") from error
+    for number, entry in enumerate(entries):  # each may read those before it
+        nodes.append(_node(entry, nodes, TextOfFile if from_file is None or from_file[number] else str))
+    return [nodes[number] for number in heads]
 
 
-def _node(entry: Mapping[str, Any], earlier: Sequence[Node]) -> Node:
-    inputs = tuple(earlier[number] for number, *_ in entry["inputs"])
-    # Older files of MXNet keep options and attributes apart.
-    text = {**entry.get("param", {}), **entry.get("attr", {}), **entry.get("attrs", {})}
-    if entry["op"] == "null":
-        return Node(entry["name"], None, inputs, text)
+def _source(place: Place, known: int) -> int:
+    """The number of a node, from ``[number, output, …]``: one of those that are known."""
+    numbers = place.list()
+    if not numbers or numbers[0].count() >= known:
+        raise place.error(f"a list that begins with the number of a node, below {known}")
+    return numbers[0].count()
+
+
+def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Node:
+    inputs = tuple(earlier[_source(place, len(earlier))] for place in entry["inputs"].list())
+    name, kind, text = entry["name"].text(), entry["op"].text(), _attributes(entry)
+    if "__init__" in text:
+        text["__init__"] = kind_of_text(text["__init__"])
+    if kind == "null":
+        if inputs:
+            raise entry["inputs"].error("empty: a variable reads nothing")
+        return Node(name, None, inputs, _checked(name, text))
     attributes = {key: value for key, value in text.items() if key.startswith("__")}
     options = {key: value for key, value in text.items() if key not in attributes}
     try:
-        operator = find(entry["op"]).from_text(options)
+        operator = find(kind).from_text(options)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"node {entry['name']!r}: {error}") from None
-    return Node(entry["name"], operator, inputs, attributes)
+        raise ValueError(f"node {name!r}: {error}") from None
+    # Not the names of a variadic operator: a file may say that it has a thousand million.
+    wanted = getattr(operator, "num_args", 0) if operator.variadic else len(operator.input_names())
+    if wanted + len(operator.auxiliaries) != len(inputs):
+        raise entry["inputs"].error(f"a list of {wanted + len(operator.auxiliaries)} inputs")
+    return Node(name, operator, inputs, _checked(name, attributes))
+
+
+def _attributes(entry: Place) -> dict[str, str]:
+    """Options and attributes, which older files of MXNet keep apart."""
+    parts = [entry[key] for key in ("param", "attr", "attrs") if key in entry]
+    return {key: value.text() for part in parts for key, value in part.items()}
+
+
+def _checked(name: str, attributes: dict[str, str]) -> dict[str, str]:
+    """Attributes, each of which can be read.
+
+    Raises:
+        ValueError: one cannot be read.
+    """
+    for key in attributes.keys() & _READERS.keys():
+        try:
+            _READERS[key](attributes[key])
+        except (ValueError, TypeError, LookupError, SyntaxError, MemoryError, RecursionError) as error:
+            value = attributes[key]
+            raise ValueError(f"node {name!r:.100}: {key} cannot be read from {value!r:.100} ({error!s:.100})") from None
+    return attributes

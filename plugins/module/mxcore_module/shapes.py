@@ -107,4 +107,7 @@ def _visit(known: _Known, node: Node) -> bool:
 
 def read_shape(text: str) -> Shape:
     """A shape from its text, such as ``"(32, 10)"``."""
-    return tuple(int(size) for size in ast.literal_eval(text))
+    shape = ast.literal_eval(text)
+    if not isinstance(shape, (tuple, list)) or not all(isinstance(size, int) and 0 <= size < 2**63 for size in shape):
+        raise ValueError(f"a shape is a tuple of integers, got {text!r:.100}")
+    return tuple(map(int, shape))

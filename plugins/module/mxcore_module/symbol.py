@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from mxcore.state.atomic import open_regular
 from mxcore_module.attributes import checked, variable_attributes
 from mxcore_module.compose import operator_function
 from mxcore_module.graph import Symbol, load_json
@@ -110,8 +110,10 @@ def load(fname: str | os.PathLike[str]) -> Symbol:
     Raises:
         ValueError: the file does not hold a symbol.
     """
+    with open_regular(fname) as file:
+        data = file.read()
     try:
-        return load_json(Path(fname).read_text(encoding="utf-8"))
+        return load_json(data.decode())
     except ValueError as error:
         raise ValueError(f"{os.fspath(fname)}: {error}") from None
 

@@ -2,12 +2,11 @@
 
 import io
 import json
+import math
 import os
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,12 +14,15 @@ import numpy.typing as npt
 from safetensors import SafetensorError, deserialize
 
 from mxcore.backend import backend_of
+from mxcore.initializer import is_from_file
+from mxcore.state.atomic import open_regular
 from mxcore.state.tensorfile import load_arrays
 
 __all__ = ["Arrays", "arrays"]
 
 Host = npt.NDArray[Any]
 
+_MOST_PACKED = 1032  # no byte of deflate stands for more
 _MXNETS_OWN = (0x112).to_bytes(8, "little")  # how a .params file begins
 
 
@@ -45,7 +47,12 @@ def arrays(given: Any) -> Arrays:
     if not isinstance(given, (str, os.PathLike)):
         raise ValueError(f"param must be the path of a file or a dict of arrays, got {given!r}")
     path = str(os.fspath(given))
-    data = Path(path).read_bytes()
+    if is_from_file():
+        raise ValueError(
+            f"an initializer that a file names may not read another file, {path!r:.200}: pass a Load yourself"
+        )
+    with open_regular(path) as file:
+        data = file.read()
     if data.startswith(_MXNETS_OWN):
         raise ValueError(
             f"{path} is a .params file, MXNet's own format. Where MXNet is installed, this makes an npz file of it: "
@@ -76,10 +83,30 @@ def _numbers(value: Any, label: str) -> Host:
 
 def _from_npz(data: bytes, path: str) -> dict[str, Host]:
     try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                _check_size(member, archive)
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             return dict(file)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+    except Exception as error:  # zipfile and NumPy raise a dozen kinds for what is damaged
         raise ValueError(f"{path} is not an npz file of plain arrays, or it is damaged ({error})") from error
+
+
+def _check_size(member: zipfile.ZipInfo, archive: zipfile.ZipFile) -> None:
+    """See that a member is as long as its array needs, and no longer than what is packed can be.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if member.file_size > _MOST_PACKED * member.compress_size + 1024:
+        raise ValueError(f"{member.filename!r} says that it is {member.file_size} bytes from {member.compress_size}")
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        needed = file.tell() + math.prod(map(int, shape)) * dtype.itemsize
+        if not dtype.hasobject and needed != member.file_size:
+            raise ValueError(f"{member.filename!r} has {member.file_size} bytes, and its array needs {needed}")
 
 
 def _from_safetensors(data: bytes, path: str) -> dict[str, Host]:

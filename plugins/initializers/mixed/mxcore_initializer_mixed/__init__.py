@@ -6,15 +6,24 @@ from typing import Any
 
 from mxcore import Validator, hyperparameter, hyperparameters
 from mxcore.backend import Array
-from mxcore.initializer import Initializer, create
+from mxcore.initializer import Initializer, create, is_from_file
 
 __all__ = ["Mixed"]
 
 
+_SIMPLE = r"\^?[\w./-]*(\.\*)?[\w./-]*\$?"
+
+
 def _are_patterns(value: Any) -> bool:
+    if not isinstance(value, (list, tuple)):
+        return False
+    if is_from_file() and (odd := [one for one in value if not re.fullmatch(_SIMPLE, str(one)) or len(one) > 200]):
+        raise ValueError(
+            f"a file may have patterns of letters and one .*, as others may take forever, got {odd[0]!r:.99}"
+        )
     try:
-        return isinstance(value, (list, tuple)) and all(re.compile(pattern) for pattern in value)
-    except (re.error, TypeError):
+        return all(re.compile(pattern) for pattern in value)
+    except (re.error, TypeError, RecursionError, OverflowError):
         return False
 
 

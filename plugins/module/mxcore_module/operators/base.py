@@ -110,7 +110,7 @@ class Operator:
         fields = {field.name: field for field in attrs.fields(cls)}
         for name in options:
             if name not in fields:
-                close = difflib.get_close_matches(name, fields, n=1)
+                close = difflib.get_close_matches(name[:100], fields, n=1)
                 hint = f"did you mean {close[0]!r}?" if close else f"it takes {', '.join(fields) or 'no options'}"
                 raise TypeError(f"{cls.op_name} has no option {name!r}: {hint}")
         needed = [name for name, field in fields.items() if field.default is attrs.NOTHING and name not in options]
@@ -133,8 +133,8 @@ def _parse(cls: type[Operator], name: str, value: str) -> Any:
         return value
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        raise ValueError(f"{cls.op_name}: {name} cannot be read from {value!r}") from None
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        raise ValueError(f"{cls.op_name}: {name} cannot be read from {value!r:.100}") from None
 
 
 OPERATORS: dict[str, type[Operator]] = {}
@@ -169,7 +169,7 @@ def find(name: str) -> type[Operator]:
     """
     if name in OPERATORS:
         return OPERATORS[name]
-    close = difflib.get_close_matches(name, OPERATORS, n=1)
+    close = difflib.get_close_matches(name[:100], OPERATORS, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(public_names())}"
     raise ValueError(f"there is no operator {name!r}: {hint}")
 

@@ -1,0 +1,144 @@
+"""What a saved state has for each parameter: read, and seen to be what an optimizer keeps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from mxcore.backend import Array, Host
+from mxcore.state import keys
+from mxcore.state.manifest import slot_names
+from mxcore.state.place import Place
+from mxcore.state.tensorfile import map_arrays, unpack
+from mxcore.step import traits_of
+from mxcore.step.codec import packed
+from mxcore.step.protocol import Index, Updatable, Worker
+
+_HALF = ("float16", "bfloat16")
+
+
+@attrs.frozen
+class Entry:
+    """What a file has for one parameter.
+
+    Attributes:
+        index: its index there.
+        name: its name, if it has one.
+        slots: what is kept, by slot, its master among them; None where the optimizer names no slots.
+        state: the same, as an updater keeps it.
+        workers: what is kept for each worker; None where workers are not told apart.
+    """
+
+    index: Index
+    name: str | None
+    slots: dict[str, Any] | None
+    state: Any
+    workers: dict[Worker, Any] | None
+
+    @classmethod
+    def read(cls, place: Place, arrays: dict[str, Host]) -> Entry:
+        """An entry from its JSON and the arrays of the file.
+
+        Raises:
+            ValueError: it is no entry.
+        """
+        workers = unpack(place["workers"], arrays) if "workers" in place else None
+        if not isinstance(workers, (dict, type(None))):
+            raise place["workers"].error("a dict by worker")
+        index, name = keys.decode(place["index"]), place["name"].text_or_none()
+        if "state" in place:
+            return cls(index, name, None, unpack(place["state"], arrays), workers)
+        slots = {slot: unpack(content, arrays) for slot, content in place["slots"].items()}
+        inner = packed([value for slot, value in slots.items() if slot != "master"])
+        return cls(index, name, slots, (slots["master"], inner) if "master" in slots else inner, workers)
+
+    @property
+    def label(self) -> Any:
+        """The parameter, for messages."""
+        return self.name or self.index
+
+
+def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str]) -> list[Index]:
+    """Where each saved state belongs: by the name of its parameter if there are names, else by index.
+
+    A name that several parameters share says nothing; their indices then do.
+    """
+    names = Counter(optimizer.idx2name.values())
+    both = (names, Counter(entry.name for entry in entries))
+    shared = {name for table in both for name, times in table.items() if times > 1}
+    by_name = {name: index for index, name in optimizer.idx2name.items() if name not in shared}
+    known = {*optimizer.idx2name.values()}
+    unknown = [entry.name for entry in entries if known and entry.name and entry.name not in known]
+    problems += [f"it has the parameter {name!r}, which the updater does not have" for name in unknown]
+    found = [by_name.get(entry.name, entry.index) if entry.name else entry.index for entry in entries]
+    twice = [one for one, times in Counter(found).items() if times > 1]
+    problems += [f"it has several states for the parameter {one!r}" for one in twice]
+    return found
+
+
+def differences(
+    optimizer: Updatable, entries: Mapping[Index, Entry], present: Mapping[Index, Any], params: Mapping[str, Any]
+) -> list[str]:
+    """Where the state of a rule has other slots, or other shapes or dtypes, than this updater keeps.
+
+    Args:
+        optimizer: with the settings of the file.
+        entries: what the file has, by the indices of this updater.
+        present: the states of this updater.
+        params: the parameters that are known, by name.
+    """
+    names, runs_rule = slot_names(optimizer), traits_of(type(optimizer)).runs_rule
+    if names is None:
+        return []
+    found = {
+        tuple(name for name in entry.slots or () if name != "master")
+        for entry in entries.values()
+        if runs_rule or entry.slots is not None
+    }
+    if found - {tuple(names)}:
+        own = ", ".join(names) or "none"
+        return [f"it has the slots {', '.join(slots) or 'none'}, the updater {own}" for slots in found]
+    loaded = {index: entry.state for index, entry in entries.items()}
+    here = [
+        f"parameter {index!r} has a state of {one}, the file {other}" for index, one, other in unlike(present, loaded)
+    ]
+    of_rule = entries.values() if runs_rule else ()
+    return here + [problem for entry in of_rule for problem in _unfit(entry, optimizer.multi_precision, params)]
+
+
+def _unfit(entry: Entry, has_masters: bool, params: Mapping[str, Any]) -> list[str]:
+    """Where the arrays of a rule's state fit neither each other nor the parameter."""
+    arrays = entry.slots or {}
+    what = f"the state of {entry.label!r}"
+    if odd := [slot for slot, array in arrays.items() if not (hasattr(array, "dtype") and hasattr(array, "ndim"))]:
+        return [f"{what} has no array for {', '.join(odd)}"]
+    layouts = {slot: layout(array)[0] for slot, array in arrays.items()}
+    if len(set(layouts.values())) > 1:
+        return [f"{what} has arrays that differ: {', '.join(f'{slot} {one}' for slot, one in layouts.items())}"]
+    halves = [slot for slot, array in arrays.items() if array.dtype.name in _HALF]
+    if halves if has_masters else "master" in arrays:
+        return [f"{what} is {layouts}, and multi_precision={has_masters}"]
+    weight = params.get(entry.label) if isinstance(entry.label, str) else None
+    wrong = [one for slot, one in layouts.items() if weight is not None and arrays[slot].shape != weight.shape]
+    return [f"{what} is {wrong[0]}, the parameter {layout(weight)[0]}"] if wrong else []
+
+
+def unlike(here: Mapping[Any, Any], there: Mapping[Any, Any]) -> list[tuple[Any, list[str], list[str]]]:
+    """The keys of both tables whose arrays differ in dtype or shape, with how they are laid out in each."""
+    layouts = [(key, layout(here[key]), layout(there[key])) for key in here if key in there]
+    return [one for one in layouts if one[1] != one[2]]
+
+
+def layout(state: Any) -> list[str]:
+    """The dtype and shape of each array of a state; what else a value is."""
+    found: list[str] = []
+
+    def note(array: Array) -> Array:
+        found.append(f"{array.dtype}{list(array.shape)}")
+        return array
+
+    map_arrays(state, note)
+    return found

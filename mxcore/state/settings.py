@@ -1,0 +1,118 @@
+"""The settings of an optimizer or a scheduler: which of its attributes a file holds, and which a file may set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from mxcore.catalogue.registry import registry_for
+from mxcore.state.place import Place
+
+# Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
+_ELSEWHERE = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult"}
+
+
+def settings_of(instance: object) -> dict[str, Any]:
+    """The attributes of an object that are numbers, text, None, or lists of these: hyper-parameters and positions."""
+    if type(instance).__module__ == "builtins":  # a function's attributes belong to the program
+        return {}
+    values = getattr(instance, "__dict__", {})
+    return {name: plain(value) for name, value in values.items() if _is_setting(instance, name) and _is_plain(value)}
+
+
+def plain(value: Any) -> Any:
+    """A value without NumPy's types, which JSON does not know."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(plain, value)) if type(value) in (tuple, list) else [*map(plain, value)]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_plain, value))
+    return isinstance(value, (bool, int, float, str, type(None), np.bool_, np.integer, np.floating))
+
+
+def _fields(instance: object) -> dict[str, attrs.Attribute[Any]]:
+    cls: Any = type(instance)
+    return {field.name: field for field in attrs.fields(cls)} if attrs.has(cls) else {}
+
+
+def _is_setting(instance: object, name: str) -> bool:
+    """Whether an attribute is a declared hyper-parameter, or a public one of the instance that hides nothing."""
+    if name in _ELSEWHERE or name not in vars(instance):
+        return False
+    if name in _fields(instance):
+        return True
+    bases = [registry_for(kind).base for kind in ("optimizer", "lr_scheduler")]
+    hides = any(isinstance(instance, base) and hasattr(base, name) for base in bases)
+    return not (name.startswith("_") or hides or callable(getattr(type(instance), name, None)))
+
+
+def assign(instance: object, settings: Place, problems: list[str]) -> None:
+    """Set what a file holds, as far as a file may; what is refused joins ``problems``.
+
+    What two hyper-parameters must meet together may not be met between two assignments. So one that is refused is
+    tried again after the others.
+    """
+    pending = {}
+    for name, place in settings.items():
+        if (why := _obstacle(instance, name, place.value)) is None:
+            pending[name] = place.value
+        else:
+            problems.append(f"{type(instance).__name__} takes no {name!r:.60} from a file: {why}")
+    errors: dict[str, Exception] = {}
+    while pending:
+        errors = {}
+        for name, value in pending.items():
+            try:
+                setattr(instance, name, _like(vars(instance)[name], value))
+            except Exception as error:  # an author's check may raise anything
+                errors[name] = error
+        if len(errors) == len(pending):
+            break
+        pending = {name: pending[name] for name in errors}
+    of = type(instance).__name__
+    problems += [f"{of} refuses what was saved as {name!r}: {error}" for name, error in errors.items()]
+
+
+def _obstacle(instance: object, name: str, value: Any) -> str | None:
+    """Why a file may not set an attribute; None if it may."""
+    if not _is_setting(instance, name):
+        return "it is no hyper-parameter, and no attribute that could be one"
+    kept, field = vars(instance)[name], _fields(instance).get(name)
+    if not (_is_plain(kept) and _is_plain(value)):
+        return "it is not made of numbers and text"
+    # A converter of its own may make anything of a value, such as a class of its name.
+    converted = field is not None and field.metadata.get("converted", bool(field.converter))
+    if field is not None and field.validator and not converted:
+        return None  # its own check decides
+    is_none = kept is None or value is None
+    if _is_bounded(value) and (_kind(kept) is _kind(value) or (is_none and not converted)):
+        return None
+    return f"it is {kept!r:.60} here, and {value!r:.60} there"
+
+
+def _is_bounded(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_bounded, value))
+    return not isinstance(value, int) or abs(value) < 2**1023
+
+
+def _kind(value: Any) -> type:
+    """What a value has in common with those that may take its place."""
+    kinds = ((bool, np.bool_), (int, float, np.number), (str,), (tuple, list))
+    return next((kind[0] for kind in kinds if isinstance(value, kind)), type(None))
+
+
+def _like(kept: Any, value: Any) -> Any:
+    """A value from a file, of the type of the one that it replaces."""
+    if isinstance(kept, np.generic):
+        return type(kept)(value)
+    return _in_tuples(value) if isinstance(kept, tuple) else value
+
+
+def _in_tuples(value: Any) -> Any:
+    return tuple(map(_in_tuples, value)) if isinstance(value, list) else value

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mxcore.declarations import non_negative
+from mxcore.scheduled import Scheduled
 from mxcore.step.protocol import Index
 from mxcore.watched import Watched
 
@@ -63,13 +64,13 @@ def checked(kind: str, table: Mapping[Index, Any]) -> dict[Index, float]:
 
 
 def _checked(kind: str, key: Any, value: Any) -> float:
-    number = value.item() if isinstance(value, np.generic) else value
+    number = value.item() if isinstance(value, (np.generic, np.ndarray)) and not value.ndim else value
     if not non_negative.accepts(number):
         raise ValueError(f"the {kind} of {key!r} must be {non_negative.requirement}, got {value!r}")
     return number  # type: ignore[no-any-return]
 
 
-class Multiplied:
+class Multiplied(Scheduled):
     """The multipliers of an optimizer."""
 
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
@@ -141,7 +142,7 @@ class Multiplied:
             text = f"wd={wd} reaches no parameter of {', '.join(map(repr, names.values()))}: {rule}"
         else:
             return
-        warnings.warn(text, stacklevel=5)
+        warnings.warn(text, stacklevel=6)
 
     def multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
         """The multiplier of a parameter: of ``param_dict``, or of the table by index or by name, or else 1.
@@ -160,11 +161,6 @@ class Multiplied:
         if not value >= 0:
             _checked(attribute, index if name is None else name, value)
         return float(value)
-
-    @property
-    def learning_rate(self) -> float:
-        """The rate at the present number of updates, before multipliers."""
-        raise NotImplementedError
 
     def _get_lrs(self, indices: Sequence[Index]) -> list[float]:
         """The learning rate of each parameter, after schedule and multipliers."""

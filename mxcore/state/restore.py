@@ -16,7 +16,7 @@ from mxcore.catalogue.registry import registry_for
 from mxcore.state.entries import Entry, differences, indices, unlike
 from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance
 from mxcore.state.place import Place
-from mxcore.state.settings import assign, settings_of
+from mxcore.state.settings import assign, has_text, is_converted, settings_of
 from mxcore.state.tables import Tables
 from mxcore.state.tensorfile import parse, unpack
 from mxcore.step import Counting, Tally, adopted, count_in
@@ -111,12 +111,12 @@ def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
             f"If you trust it, use the class once before you load, as in mx.{kind}.create"
         )
     fields = attrs.fields(cls) if attrs.has(cls) else ()
-    # A converter of its own may make anything of a value, such as a class of its name.
-    plain = [field for field in fields if field.init and not field.metadata.get("converted", True)]
-    required = [field for field in plain if field.default is attrs.NOTHING]
     # The others are set when the instance is there to say of what kind they are.
-    arguments = {field.alias: saved["settings"][field.name].value for field in required}
-    return cls(**arguments, **given)
+    required = [field for field in fields if field.init and field.default is attrs.NOTHING]
+    values = {field: saved["settings"][field.name].value for field in required}
+    # A converter of its own may make anything of text, such as a class of its name.
+    safe = {field: value for field, value in values.items() if not (is_converted(field) and has_text(value))}
+    return cls(**{field.alias: value for field, value in safe.items()}, **given)
 
 
 def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> Updatable:

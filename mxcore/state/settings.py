@@ -86,13 +86,23 @@ def _obstacle(instance: object, name: str, value: Any) -> str | None:
     if not (_is_plain(kept) and _is_plain(value)):
         return "it is not made of numbers and text"
     # A converter of its own may make anything of a value, such as a class of its name.
-    converted = field is not None and field.metadata.get("converted", bool(field.converter))
+    converted = field is not None and is_converted(field)
     if field is not None and field.validator and not converted:
         return None  # its own check decides
     is_none = kept is None or value is None
     if _is_bounded(value) and (_kind(kept) is _kind(value) or (is_none and not converted)):
         return None
     return f"it is {kept!r:.60} here, and {value!r:.60} there"
+
+
+def is_converted(field: attrs.Attribute[Any]) -> bool:
+    """Whether a field has a converter of its own, and not that of all hyper-parameters."""
+    return bool(field.metadata.get("converted", field.converter))
+
+
+def has_text(value: Any) -> bool:
+    """Whether a plain value is text, or holds any."""
+    return any(map(has_text, value)) if isinstance(value, (list, tuple)) else isinstance(value, str)
 
 
 def _is_bounded(value: Any) -> bool:

@@ -117,8 +117,8 @@ def warned(result, workplace):
 
 
 def test_a_best_rate_at_the_end_of_its_grid_is_a_warning(workplace):
-    (low,) = warned(call("sgd", "--rates", "0.00001,0.0001", *QUICK), workplace)
-    assert low.startswith("The best rate of sgd, 0.0001, is the highest that was tried, and a higher one may be better")
+    (low,) = warned(call("sgd", "--rates", "0.0001,0.01", *QUICK), workplace)
+    assert low.startswith("The best rate of sgd, 0.01, is the highest that was tried, and a higher one may be better")
     high = call("adam", "--rates", "0.01,0.5,5", *QUICK)
     assert "The best rate of adam, 0.01, is the lowest that was tried" in warned(high, workplace)[0]
 

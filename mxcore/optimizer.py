@@ -24,12 +24,11 @@ from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
 from mxcore.multipliers import Multiplied, checked
-from mxcore.step import Counting, Runner, Tally, traits_of
+from mxcore.step import Counted, Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import fitted, in_lists
-from mxcore.step.codec import packed
-from mxcore.step.counted import Counted
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Worker as Worker
+from mxcore.step.states import packed
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 

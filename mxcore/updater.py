@@ -12,8 +12,8 @@ from mxcore.catalogue.registry import registry_for
 from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
-from mxcore.step.codec import split_master
 from mxcore.step.protocol import Index, Updatable, Worker
+from mxcore.step.states import split_master
 from mxcore.step.step import Step
 from mxcore.watched import Watched
 

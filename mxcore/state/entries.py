@@ -14,8 +14,8 @@ from mxcore.state.manifest import slot_names
 from mxcore.state.place import Place
 from mxcore.state.tensorfile import map_arrays, unpack
 from mxcore.step import traits_of
-from mxcore.step.codec import packed
 from mxcore.step.protocol import Index, Updatable, Worker
+from mxcore.step.states import packed
 
 _HALF = ("float16", "bfloat16")
 

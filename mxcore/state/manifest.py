@@ -14,8 +14,8 @@ from mxcore.catalogue.registry import registry_for
 from mxcore.state import keys
 from mxcore.state.settings import plain, settings_of
 from mxcore.state.tensorfile import Packer
-from mxcore.step.codec import by_slot
 from mxcore.step.protocol import Index, Run, Updatable
+from mxcore.step.states import by_slot
 
 FORMAT = 1
 

@@ -30,7 +30,8 @@ from mxcore.backend import Array, Host, backend_of
 from mxcore.state import restore
 from mxcore.state.atomic import open_regular, write_atomically
 from mxcore.state.manifest import FORMAT, describe, is_optimizer, pack_state
-from mxcore.state.tensorfile import Packer, load_arrays, map_arrays, save_arrays, serialize
+from mxcore.state.packing import Packer, map_arrays
+from mxcore.state.tensorfile import load_arrays, save_arrays, serialize
 from mxcore.step import viewed
 from mxcore.step.protocol import Run
 

@@ -9,10 +9,9 @@ from typing import Any
 import attrs
 
 from mxcore.backend import Array, Host
-from mxcore.state import keys
 from mxcore.state.manifest import slot_names
+from mxcore.state.packing import decode_key, map_arrays, unpack
 from mxcore.state.place import Place
-from mxcore.state.tensorfile import map_arrays, unpack
 from mxcore.step import traits_of
 from mxcore.step.protocol import Index, Updatable, Worker
 from mxcore.step.states import packed
@@ -48,7 +47,7 @@ class Entry:
         workers = unpack(place["workers"], arrays) if "workers" in place else None
         if not isinstance(workers, (dict, type(None))):
             raise place["workers"].error("a dict by worker")
-        index, name = keys.decode(place["index"]), place["name"].text_or_none()
+        index, name = decode_key(place["index"]), place["name"].text_or_none()
         if "state" in place:
             return cls(index, name, None, unpack(place["state"], arrays), workers)
         slots = {slot: unpack(content, arrays) for slot, content in place["slots"].items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from mxcore.state import keys
+from mxcore.state.packing import decode_key
 from mxcore.state.place import Place
 from mxcore.step import Counts, traits_of
 from mxcore.step.protocol import Index, Updatable
@@ -38,7 +38,7 @@ class Tables:
         """
 
         def table(pairs: Place) -> dict[Index, Place]:
-            found = {keys.decode(key): value for key, value in (pair.list(2) for pair in pairs.list())}
+            found = {decode_key(key): value for key, value in (pair.list(2) for pair in pairs.list())}
             if len(found) != len(pairs.value):
                 raise pairs.error("a table with one value for each key")
             return {renumbered.get(key, key): value for key, value in found.items()}

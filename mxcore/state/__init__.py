@@ -19,7 +19,6 @@ It is one safetensors file: arrays that any tool can read, and a JSON manifest a
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -110,15 +109,12 @@ def load_state(
     return saved
 
 
-def dump(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> bytes:
+def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
     """The bytes of the file that :func:`save_state` writes."""
-    file = io.BytesIO()
-    for part in _parts(updater, params, dump_optimizer):
-        file.write(part)
-    return file.getvalue()
+    return b"".join(_parts(updater, None, dump_optimizer))
 
 
-def _parts(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> Iterator[Any]:
+def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:
     """The file in parts, each made when it is asked for; all that cannot be saved is found before the first."""
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):

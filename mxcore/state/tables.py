@@ -71,7 +71,7 @@ class Tables:
         if "_counting" in vars(optimizer):
             optimizer.num_update = self.num_update
             optimizer.lr_mult, optimizer.wd_mult = Watched(self.lr_mult), Watched(self.wd_mult)
-            optimizer.host_numbers = Watched(self.host_numbers)
+            optimizer.host_numbers = self.host_numbers
         tables = optimizer._all_index_update_counts
         for device in {*tables, *self.counts}:
             counts = tables.setdefault(device, Counts())

@@ -58,9 +58,8 @@ class Cohort:
 class Counts(MutableMapping[Index, int]):
     """A dict of counts, kept by cohorts."""
 
-    def __init__(self, counts: Mapping[Index, int] | None = None) -> None:
+    def __init__(self) -> None:
         self._cohorts: dict[Index, Cohort] = {}
-        self.update(counts or {})
 
     def cohorts_of(self, indices: Sequence[Index], begin: int) -> list[Cohort]:
         """The cohort of each of these parameters, none of which has a member elsewhere.

@@ -13,12 +13,11 @@ import attrs
 from mxcore import random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
-from mxcore.state.entries import Entry, differences, indices, unlike
+from mxcore.state.entries import Entry, Tables, differences, indices, unlike
 from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance
 from mxcore.state.packing import unpack
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, settings_of
-from mxcore.state.tables import Tables
 from mxcore.state.tensorfile import parse
 from mxcore.step import Counting, Tally, adopted, count_in
 from mxcore.step.protocol import Run, Updatable

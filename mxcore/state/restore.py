@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
@@ -168,8 +167,7 @@ def _changes(before: Updatable, after: Updatable) -> list[str]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
-    return bool(one == other) or both_nan
+    return bool(one == other) or (one != one and other != other)  # NaN is no change of NaN
 
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:

@@ -19,6 +19,7 @@ It is one safetensors file: arrays that any tool can read, and a JSON manifest a
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -111,7 +112,9 @@ def load_state(
 
 def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
     """The bytes of the file that :func:`save_state` writes."""
-    return b"".join(_parts(updater, None, dump_optimizer))
+    file = io.BytesIO()
+    file.writelines(_parts(updater, None, dump_optimizer))  # part by part: a join would hold all of them at a time
+    return file.getvalue()
 
 
 def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:

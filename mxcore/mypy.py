@@ -14,23 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from mypy.nodes import (
-    ARG_NAMED,
-    ARG_NAMED_OPT,
-    ARG_OPT,
-    ARG_POS,
-    Argument,
-    AssignmentStmt,
-    CallExpr,
-    Decorator,
-    Expression,
-    FuncDef,
-    NameExpr,
-    RefExpr,
-    StrExpr,
-    TypeInfo,
-    Var,
-)
+from mypy import nodes
 from mypy.plugin import ClassDefContext, Plugin
 from mypy.plugins.common import add_method_to_class
 from mypy.types import AnyType, CallableType, NoneType, TypeOfAny, get_proper_type
@@ -66,45 +50,47 @@ def _add_constructor(context: ClassDefContext) -> bool:
     arguments = {**own, **inherited, **own}  # its own come first, and count
     has_rate = "default_learning_rate" in info.names
     if rate := arguments.get("learning_rate"):  # the first by position where the class has a default of its own
-        rate.kind = ARG_OPT if has_rate else ARG_NAMED_OPT
+        rate.kind = nodes.ARG_OPT if has_rate else nodes.ARG_NAMED_OPT
     ordered = sorted(arguments.values(), key=lambda one: (one.kind.is_named(), has_rate and one is not rate))
     add_method_to_class(context.api, context.cls, "__init__", ordered, NoneType())
     return True
 
 
-def _declared(context: ClassDefContext) -> Iterator[Argument]:
+def _declared(context: ClassDefContext) -> Iterator[nodes.Argument]:
     """The arguments that a class declares itself, each with the type that stands beside it."""
     for statement in context.cls.defs.body:
-        if not isinstance(statement, AssignmentStmt) or not isinstance(statement.lvalues[0], NameExpr):
+        if not isinstance(statement, nodes.AssignmentStmt):
             continue
         call, target = statement.rvalue, statement.lvalues[0]
-        if not isinstance(call, CallExpr) or not isinstance(call.callee, RefExpr) or call.callee.fullname != _FIELD:
+        if not isinstance(call, nodes.CallExpr) or not isinstance(target, nodes.NameExpr):
+            continue
+        if not isinstance(call.callee, nodes.RefExpr) or call.callee.fullname != _FIELD:
             continue
         given = dict(zip(call.arg_names, call.args, strict=True))
         alias = given.get("alias")
-        name = alias.value if isinstance(alias, StrExpr) else target.name.lstrip("_")
+        name = alias.value if isinstance(alias, nodes.StrExpr) else target.name.lstrip("_")
         variable = target.node
-        declared = variable.type if isinstance(variable, Var) else None
+        declared = variable.type if isinstance(variable, nodes.Var) else None
         if statement.unanalyzed_type is None:
             declared = AnyType(TypeOfAny.unannotated)
         has_default = bool(call.args) and call.arg_names[0] in (None, "default") and not _is_validator(call.args[0])
         keyword_only = given.get("kw_only")
-        keyword = isinstance(keyword_only, NameExpr) and keyword_only.fullname == "builtins.True"
-        kind = (ARG_NAMED_OPT if has_default else ARG_NAMED) if keyword else (ARG_OPT if has_default else ARG_POS)
+        keyword = isinstance(keyword_only, nodes.NameExpr) and keyword_only.fullname == "builtins.True"
+        required, dispensable = (nodes.ARG_NAMED, nodes.ARG_NAMED_OPT) if keyword else (nodes.ARG_POS, nodes.ARG_OPT)
         accepted = AnyType(TypeOfAny.explicit) if "converter" in given else declared
-        yield Argument(Var(name, accepted), accepted, None, kind)
+        yield nodes.Argument(nodes.Var(name, accepted), accepted, None, dispensable if has_default else required)
 
 
-def _is_validator(expression: Expression) -> bool:
-    callee = expression.callee if isinstance(expression, CallExpr) else expression
-    if not isinstance(callee, RefExpr):
+def _is_validator(expression: nodes.Expression) -> bool:
+    callee = expression.callee if isinstance(expression, nodes.CallExpr) else expression
+    if not isinstance(callee, nodes.RefExpr):
         return False
-    declared = get_proper_type(callee.node.type) if isinstance(callee.node, (Var, FuncDef)) else None
+    declared = get_proper_type(callee.node.type) if isinstance(callee.node, (nodes.Var, nodes.FuncDef)) else None
     made = declared.ret_type if isinstance(declared, CallableType) else declared
     return "mxcore.declarations.Validator" in (callee.fullname, str(made))
 
 
-def _arguments_of(base: TypeInfo) -> Iterator[Argument]:
+def _arguments_of(base: nodes.TypeInfo) -> Iterator[nodes.Argument]:
     """The arguments of a base class's own constructor."""
     found = base.names.get("__init__")
     declared = get_proper_type(found.type) if found else None
@@ -112,7 +98,7 @@ def _arguments_of(base: TypeInfo) -> Iterator[Argument]:
         arguments = zip(declared.arg_names, declared.arg_types, declared.arg_kinds, strict=True)
         for name, kind_of, kind in list(arguments)[1:]:
             if name and not kind.is_star():
-                yield Argument(Var(name, kind_of), kind_of, None, kind)
+                yield nodes.Argument(nodes.Var(name, kind_of), kind_of, None, kind)
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------
@@ -124,8 +110,8 @@ def _type_rules(context: ClassDefContext) -> None:
         return
     anything = AnyType(TypeOfAny.explicit)
     for statement in context.cls.defs.body:
-        function = statement.func if isinstance(statement, Decorator) else statement
-        if isinstance(function, FuncDef) and function.name == "rule" and function.type is None:
+        function = statement.func if isinstance(statement, nodes.Decorator) else statement
+        if isinstance(function, nodes.FuncDef) and function.name == "rule" and function.type is None:
             kinds, names = function.arg_kinds, function.arg_names
             function.type = CallableType(
                 [anything] * len(kinds), kinds, names, anything, context.api.named_type("builtins.function")

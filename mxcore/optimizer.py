@@ -24,12 +24,11 @@ from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
 from mxcore.multipliers import Multiplied, checked
-from mxcore.step import Counting, Runner, Tally, traits_of
+from mxcore.step import Counted, Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import fitted, in_lists
-from mxcore.step.codec import packed
-from mxcore.step.counted import Counted
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Worker as Worker
+from mxcore.step.states import packed
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
@@ -42,6 +41,14 @@ def _name_table(names: Any) -> Watched[Index, str]:
     if names is not None and not isinstance(names, Mapping):
         raise ValueError(f"param_idx2name must be a dict from the index of a parameter to its name, got {names!r}")
     return Watched(names or {})
+
+
+def _symbol(symbol: Any) -> Any:
+    return symbol and (symbol.attr_dict(), symbol.list_arguments())
+
+
+def _multipliers(kind: str) -> Any:
+    return attrs.field(init=False, factory=Watched, converter=lambda table: Watched(checked(kind, table)), repr=False)
 
 
 def _scheduler(given: Any) -> Any:
@@ -119,22 +126,12 @@ class Optimizer(Counted, Multiplied, Algorithm):
     clip_gradient: float | None = hyperparameter(None, optional(positive), kw_only=True)
     lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate", kw_only=True)
     lr_scheduler: Any = hyperparameter(None, converter=_scheduler, kw_only=True)
-    sym_info: Any = hyperparameter(
-        None,
-        alias="sym",
-        converter=lambda sym: sym and (sym.attr_dict(), sym.list_arguments()),
-        kw_only=True,
-        repr=False,
-    )
+    sym_info: Any = hyperparameter(None, alias="sym", converter=_symbol, kw_only=True, repr=False)
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
-    lr_mult: Watched[Index, float] = attrs.field(
-        init=False, factory=Watched, converter=lambda table: Watched(checked("lr_mult", table)), repr=False
-    )
-    wd_mult: Watched[Index, float] = attrs.field(
-        init=False, factory=Watched, converter=lambda table: Watched(checked("wd_mult", table)), repr=False
-    )
+    lr_mult: Watched[Index, float] = _multipliers("lr_mult")
+    wd_mult: Watched[Index, float] = _multipliers("wd_mult")
 
     if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
 

@@ -10,8 +10,7 @@ from mxcore.declarations import Algorithm
 from mxcore.kernel import Decay
 from mxcore.kernel import Slot as Slot
 from mxcore.multipliers import Multiplied
-from mxcore.step import Runner
-from mxcore.step.counted import Counted
+from mxcore.step import Counted, Runner
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Worker as Worker
 from mxcore.updater import Updater as Updater

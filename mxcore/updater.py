@@ -12,8 +12,8 @@ from mxcore.catalogue.registry import registry_for
 from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
-from mxcore.step.codec import split_master
 from mxcore.step.protocol import Index, Updatable, Worker
+from mxcore.step.states import split_master
 from mxcore.step.step import Step
 from mxcore.watched import Watched
 
@@ -132,7 +132,7 @@ class Updater(Generic[OptimizerT]):
         """Check a call that is like none before, and make it; the indices as the states have them."""
         indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
         grads = list(map(fitted, weights, grads))
-        check_call([self._label(index) for index in indices], indices, weights, grads)
+        check_call(list(map(self._optimizer.describe, indices)), indices, weights, grads)
         if worker is not None:
             self._check_worker(worker)
         if self._before.implemented:
@@ -169,7 +169,7 @@ class Updater(Generic[OptimizerT]):
             TypeError, ValueError: as for a call.
         """
         names: list[Index] = list(range(len(weights)) if indices is None else indices)
-        check_call([self._label(index) for index in names], names, weights, grads)
+        check_call(list(map(self._optimizer.describe, names)), names, weights, grads)
         weights, grads = list(weights), list(grads)
         if not self._traits.runs_rule:
             return lambda: self(names, list(grads), list(weights))
@@ -269,14 +269,10 @@ class Updater(Generic[OptimizerT]):
 
     def _check_worker(self, worker: Worker) -> None:
         if not self._traits.knows_workers:
-            raise ValueError(
-                f"{type(self.optimizer).__name__} does not tell workers apart: leave out worker={worker!r}"
-            )
+            owner = type(self.optimizer).__name__
+            raise ValueError(f"{owner} does not tell workers apart: leave out worker={worker!r}")
         if isinstance(worker, bool) or not isinstance(worker, (int, str)):
             raise TypeError(f"worker must be an integer or text, got {worker!r}")
-
-    def _label(self, index: Index) -> str:
-        return f"parameter {getattr(self.optimizer, 'idx2name', {}).get(index, index)!r}"
 
     def get_states(self, dump_optimizer: bool = False) -> bytes:
         """Everything needed to go on, as the bytes of one safetensors file; see :func:`mxcore.save_state`.

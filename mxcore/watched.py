@@ -24,9 +24,9 @@ class Watched(dict[K, V]):
     # Unpickling sets items before attributes: those changes are noted here, where nobody looks.
     version = Version()
 
-    def __init__(self, *arguments: Any, version: Version | None = None) -> None:
+    def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.version = Version() if version is None else version
+        self.version = Version()
 
 
 def _noted(name: str) -> Callable[..., Any]:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import mxcore as mx
-from mxcore.state.tensorfile import Packer, load_arrays, parse, save_arrays, serialize, unpack
+from mxcore.state.packing import Packer, unpack
+from mxcore.state.tensorfile import load_arrays, parse, save_arrays, serialize
 from mxcore.watched import Watched
 
 

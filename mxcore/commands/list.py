@@ -41,9 +41,8 @@ def list_plugins(kind: str | None, long: bool, as_json: bool) -> None:
         from mxcore.commands.tables import print_table
 
         columns = LONG if long else SHORT
-        print_table(
-            columns, [[_cells(record)[column] for column in columns] for record in records], "break" if long else "cut"
-        )
+        rows = [[_cells(record)[column] for column in columns] for record in records]
+        print_table(columns, rows, "break" if long else "cut")
     if not [record for record in records if kind or record.distribution != CORE]:
         click.echo(f"no {kind or 'plugin'} is installed. All of this project: {catalogue.how_to_install('mxcore-all')}")
 
@@ -52,9 +51,5 @@ def _cells(record: catalogue.Record) -> dict[str, str]:
     """What the columns say of a record. One that cannot be used says so in the short list too, first of all."""
     status = record.status + (f" ({record.reason})" if record.reason else "")
     said = summary(record) if record.kind == "command" else record.summary.removesuffix(", for mxcore")
-    return {
-        **{name: getattr(record, name) for name in ("name", "kind", "distribution", "version")},
-        "status": status,
-        "summary": record.summary,
-        "what it is": said if record.status == "ok" else f"{status}: {said}",
-    }
+    what = said if record.status == "ok" else f"{status}: {said}"
+    return {**attrs.asdict(record), "status": status, "what it is": what}

@@ -42,14 +42,11 @@ def _helps(tree: ast.Module, name: str) -> Iterator[str]:
     """What a module says of one of its commands: in the decorator, in the function, or where it is made by hand."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
-            yield from (text for one in node.decorator_list if "command" in _called(one) for text in _keywords(one))
+            makers = [one for one in node.decorator_list if "command" in ast.unparse(getattr(one, "func", one))]
+            yield from (text for maker in makers for text in _keywords(maker))
             yield ast.get_docstring(node) or ""
         elif isinstance(node, ast.Assign) and name in [ast.unparse(target) for target in node.targets]:
             yield from _keywords(node.value)
-
-
-def _called(decorator: ast.expr) -> str:
-    return ast.unparse(decorator.func if isinstance(decorator, ast.Call) else decorator)
 
 
 def _keywords(call: ast.expr) -> Iterator[str]:

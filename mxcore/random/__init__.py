@@ -62,11 +62,7 @@ def seed(value: int | None = None) -> int:
     Raises:
         ValueError: ``value`` is not an integer of at least 0.
     """
-    if value is None:
-        value = _fresh_seed()
-    if not _is_count(value):
-        raise ValueError(f"seed must be an integer of at least 0, got {value!r}")
-    _stream.update(seed=int(value), position=0)
+    set_state({"seed": _fresh_seed() if value is None else value, "position": 0})
     return _stream["seed"]
 
 
@@ -112,11 +108,10 @@ def set_state(state: Mapping[str, int]) -> None:
 
 def faults(state: Mapping[str, Any]) -> list[str]:
     """What is wrong with what should be a seed and a position."""
-    values = {name: state.get(name) for name in ("seed", "position")}
     return [
         f"{name} must be an integer of at least 0, got {value!r:.60}"
-        for name, value in values.items()
-        if not _is_count(value)
+        for name in ("seed", "position")
+        if not _is_count(value := state.get(name))
     ]
 
 

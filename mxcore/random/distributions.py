@@ -23,9 +23,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
+import numpy as np
 
 from mxcore.random.philox import LANES, philox
-from mxcore.random.terms import Recorder, Term, Type, bits, from_bits, signed, sqrt, to_float, where, word
+from mxcore.random.terms import Recorder, Term, Type, bits, from_bits, rounded, signed, sqrt, to_float, where, word
 
 _ONES = 0xFFFFFFFF
 
@@ -39,10 +40,6 @@ class _Precision:
 
     Args:
         type: the type.
-        mantissa: how many bits of a mantissa are stored.
-        bias: the exponent that stands for 0.
-        root_half: √½.
-        root_half_bits: its bits.
         log: coefficients of z, z², … in (ln(1 + f) - 2s) / s + f, where s = f / (2 + f) and z = s².
         ln2: ln 2 as a short number, whose products with exponents are exact, and what is left.
         sin: coefficients of x³, x⁵, ….
@@ -50,10 +47,6 @@ class _Precision:
     """
 
     type: Type
-    mantissa: int
-    bias: int
-    root_half: float
-    root_half_bits: int
     log: tuple[float, ...]
     ln2: tuple[float, float]
     sin: tuple[float, ...]
@@ -62,10 +55,6 @@ class _Precision:
 
 _SINGLE = _Precision(
     type="f32",
-    mantissa=23,
-    bias=127,
-    root_half=0.70710677,
-    root_half_bits=0x3F3504F3,
     log=(0.66666662693, 0.40000972152, 0.28498786688, 0.24279078841),
     ln2=(6.9313812256e-01, 9.0580006145e-06),
     sin=(-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4),
@@ -73,10 +62,6 @@ _SINGLE = _Precision(
 )
 _DOUBLE = _Precision(
     type="f64",
-    mantissa=52,
-    bias=1023,
-    root_half=0.7071067811865476,
-    root_half_bits=0x3FE6A09E667F3BCD,
     log=(
         *(6.666666666666735130e-01, 3.999999999940941908e-01, 2.857142874366239149e-01, 2.222219843214978396e-01),
         *(1.818357216161805012e-01, 1.531383769920937332e-01, 1.479819860511658591e-01),
@@ -144,12 +129,15 @@ def _box_muller(p: _Precision, u: Term, complement: Term, turn: Term, sides: Ter
 
 def _log(p: _Precision, u: Term, complement: Term) -> Term:
     """The natural logarithm of u = 2ᵏ (1 + f), where 1 + f lies between √½ and √2; see :func:`_box_muller`."""
-    pattern, one = bits(u), p.bias << p.mantissa
-    exponent = (pattern + (one - p.root_half_bits)) >> p.mantissa  # k + bias
-    scaled = from_bits(pattern - (exponent << p.mantissa) + one, p.type)
+    root_half = rounded(0.5**0.5, p.type)
+    layout = np.finfo(root_half.dtype)
+    mantissa, bias = int(layout.nmant), int(layout.maxexp) - 1
+    pattern, one = bits(u), bias << mantissa
+    exponent = (pattern + (one - int(root_half.view(f"u{root_half.itemsize}")))) >> mantissa  # k + bias
+    scaled = from_bits(pattern - (exponent << mantissa) + one, p.type)
     # Close to 1, u has been rounded too much for its logarithm, which is that of 1 - complement.
-    f = where(u < p.root_half, scaled - 1.0, -complement)
-    k = to_float(word(exponent), p.type) - float(p.bias)
+    f = where(u < float(root_half), scaled - 1.0, -complement)
+    k = to_float(word(exponent), p.type) - float(bias)
     s = f / (f + 2.0)
     half_square = f * f * 0.5
     small = s * (half_square + _series(p.log, s * s)) + k * p.ln2[1]

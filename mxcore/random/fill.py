@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _TYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
 _PER_THREAD = 1 << 17  # fewer elements are written faster than a thread is started
-_LOW = (1 << 64) - 1
 
 
 def fill_uniform(array: Host, key: int, low: float = 0.0, high: float = 1.0, offset: int = 0) -> None:
@@ -81,7 +80,7 @@ def normal_calls(array: Host, key: int, offset: int) -> list[Call]:
 
     distribution = DISTRIBUTIONS[f"normal_{_type_of(array)}"]
     one = array.dtype.type
-    return list(philox_numpy.calls(distribution, array, offset, key & _LOW, key >> 64, (one(0), one(1))))
+    return list(philox_numpy.calls(distribution, array, offset, key, (one(0), one(1))))
 
 
 def fill_words(array: npt.NDArray[np.uint32], key: int, offset: int = 0) -> None:
@@ -104,12 +103,12 @@ def _fill(name: str, array: Host, key: int, offset: int, parameters: tuple[Any, 
         raise ValueError(f"key must be below 2**128 and offset below 2**63, neither negative: got {key} and {offset}")
     emitter = in_use()
     threads = max(1, min(threads_of(emitter), array.size // _PER_THREAD))
-    _writer(emitter, name)(array.reshape(-1), offset, key & _LOW, key >> 64, parameters, threads)
+    _writer(emitter, name)(array.reshape(-1), offset, key, parameters, threads)
 
 
 @once
 def _writer(emitter: str, name: str) -> Callable[..., None]:
-    """What writes a stretch of a stream: ``write(out, start, key, stream, parameters, threads)``."""
+    """What writes a stretch of a stream: ``write(out, start, key, parameters, threads)``."""
     # Imported here: most processes that import the core draw nothing.
     from mxcore.random import philox_llvm, philox_numpy
     from mxcore.random.distributions import DISTRIBUTIONS

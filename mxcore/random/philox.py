@@ -30,6 +30,11 @@ _MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
 _WEYL = 0x9E3779B9, 0xBB67AE85  # the golden ratio and √3 - 1: what is added to the key between rounds
 
 
+def halves(key: int) -> tuple[int, int]:
+    """Philox's own key, and the stream: the low and the high 64 bits of a key."""
+    return key & ((1 << 64) - 1), key >> 64
+
+
 def philox(block: Any, key: Any, stream: Any) -> tuple[Any, Any, Any, Any]:
     """The four words of a block, each in the low 32 bits of 64; above them there may be anything.
 

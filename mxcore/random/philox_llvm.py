@@ -18,7 +18,7 @@ from mxcore.native.files import filled
 from mxcore.native.pool import run_shared
 from mxcore.once import once
 from mxcore.random.distributions import Distribution
-from mxcore.random.philox import LANES
+from mxcore.random.philox import LANES, halves
 from mxcore.random.terms import DTYPES, Operand, Term, Type, rounded
 
 _TYPES: dict[Type, str] = {"u64": "i64", "u32": "i32", "i32": "i32", "f32": "float", "f64": "double", "bool": "i1"}
@@ -135,13 +135,7 @@ def _vector(type: Type) -> str:
 
 
 def fill(
-    distribution: Distribution,
-    out: Host,
-    start: int,
-    key: int,
-    stream: int,
-    parameters: Sequence[float] = (),
-    threads: int = 1,
+    distribution: Distribution, out: Host, start: int, key: int, parameters: Sequence[float] = (), threads: int = 1
 ) -> None:
     """See :func:`mxcore.random.philox_numpy.fill`.
 
@@ -149,14 +143,13 @@ def fill(
         distribution: as there, like the following.
         out: the vector.
         start: the place of its first element in the stream.
-        key: the low 64 bits of the key.
-        stream: the high 64 bits of the key.
+        key: 128 bits.
         parameters: the distribution's parameters.
         threads: how many threads may share the work.
     """
     number = _C_TYPES.get(distribution.type, ctypes.c_uint64)
     chunks = -(-out.size // _CHUNK)
-    tables = (ctypes.c_uint64 * (6 + len(parameters)))(out.ctypes.data, start, start + out.size, key, stream, chunks)
+    tables = (ctypes.c_uint64 * (6 + len(parameters)))(out.ctypes.data, start, start + out.size, *halves(key), chunks)
     for place, parameter in enumerate(parameters, 6):
         number.from_buffer(tables, 8 * place).value = parameter
     run_shared(compiled(distribution), ctypes.addressof(tables), chunks, threads)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from mxcore.backend import Host
 from mxcore.kernel.run.calls import Call, commit, quietly
 from mxcore.random.distributions import Distribution
-from mxcore.random.philox import LANES
+from mxcore.random.philox import LANES, halves
 from mxcore.random.terms import DTYPES, Operand, Term, Type
 
 _GROUPS = 1024  # of 8 blocks: a scratch array has 64 KiB
@@ -36,13 +36,7 @@ _ON_INTEGERS: dict[str, Callable[..., int]] = {
 
 
 def fill(
-    distribution: Distribution,
-    out: Host,
-    start: int,
-    key: int,
-    stream: int,
-    parameters: Sequence[float] = (),
-    threads: int = 1,  # noqa: ARG001 - every emitter is called alike
+    distribution: Distribution, out: Host, start: int, key: int, parameters: Sequence[float] = (), _threads: int = 1
 ) -> None:
     """Write elements ``start``, ``start + 1``, … of a stream into the vector ``out``.
 
@@ -50,22 +44,15 @@ def fill(
         distribution: what to fill it with.
         out: a contiguous vector of the distribution's type.
         start: the place of its first element in the stream.
-        key: the low 64 bits of the key.
-        stream: the high 64 bits of the key.
+        key: 128 bits.
         parameters: the distribution's parameters.
-        threads: ignored: NumPy draws on one thread.
     """
     # In a list first, as a generator is Python. The other emitters say nothing of overflows either.
-    commit(quietly(list, calls(distribution, out, start, key, stream, parameters)))
+    commit(quietly(list, calls(distribution, out, start, key, parameters)))
 
 
 def calls(
-    distribution: Distribution,
-    out: Host,
-    start: int,
-    key: int,
-    stream: int,
-    parameters: Sequence[float] = (),
+    distribution: Distribution, out: Host, start: int, key: int, parameters: Sequence[float] = ()
 ) -> Iterator[Call]:
     """The calls that :func:`fill` makes, with the same arguments: each is C all the way, see :func:`commit`.
 
@@ -78,7 +65,7 @@ def calls(
     # Stretches of one length: the last runs past the end, by little.
     stretch = _length(_divided_up(end_group - first_group, _divided_up(end_group - first_group, _GROUPS)))
     bound = _thread.bound(distribution, stretch * LANES)
-    inputs = dict(zip(distribution.parameters, parameters, strict=True), key=key, stream=stream)
+    inputs = dict(zip(("key", "stream", *distribution.parameters), (*halves(key), *parameters), strict=True))
     values = bound.plan.values(inputs)
     for number in range(first_group, end_group, stretch):
         begin = number * group

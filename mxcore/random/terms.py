@@ -7,6 +7,7 @@ language is exact or correctly rounded: whatever renders it, and wherever that r
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -47,6 +48,16 @@ class Recorder:
         return term
 
 
+def _operator(operation: str, *, swapped: bool = False) -> Callable[[Term, Operand], Term]:
+    """What an operator of terms does: it records itself."""
+
+    def record(self: Term, other: Operand) -> Term:
+        operands = (other, self) if swapped else (self, other)
+        return self.recorder.step(operation, self.type, *operands)
+
+    return record
+
+
 @attrs.frozen(eq=False, repr=False)
 class Term:
     """One value: an operation and its operands, which are terms, or numbers of the type that the operation works in.
@@ -72,39 +83,19 @@ class Term:
         """The type of its operands (that of the last one, for what chooses between two)."""
         return next((operand.type for operand in reversed(self.operands) if isinstance(operand, Term)), self.type)
 
-    def __add__(self, other: Operand) -> Term:
-        return self.recorder.step("add", self.type, self, other)
-
-    def __radd__(self, other: float) -> Term:
-        return self.recorder.step("add", self.type, other, self)
-
-    def __sub__(self, other: Operand) -> Term:
-        return self.recorder.step("subtract", self.type, self, other)
-
-    def __rsub__(self, other: float) -> Term:
-        return self.recorder.step("subtract", self.type, other, self)
-
-    def __mul__(self, other: Operand) -> Term:
-        return self.recorder.step("multiply", self.type, self, other)
-
-    def __truediv__(self, other: Operand) -> Term:
-        return self.recorder.step("divide", self.type, self, other)
+    __add__ = _operator("add")
+    __radd__ = _operator("add", swapped=True)
+    __sub__ = _operator("subtract")
+    __rsub__ = _operator("subtract", swapped=True)
+    __mul__ = _operator("multiply")
+    __truediv__ = _operator("divide")
+    __and__ = _operator("bitwise_and")
+    __xor__ = _operator("bitwise_xor")
+    __lshift__ = _operator("left_shift")
+    __rshift__ = _operator("right_shift")  # zeros come in from the left: the types that are shifted are unsigned
 
     def __neg__(self) -> Term:
         return self.recorder.step("negative", self.type, self)
-
-    def __and__(self, other: Operand) -> Term:
-        return self.recorder.step("bitwise_and", self.type, self, other)
-
-    def __xor__(self, other: Operand) -> Term:
-        return self.recorder.step("bitwise_xor", self.type, self, other)
-
-    def __lshift__(self, count: int) -> Term:
-        return self.recorder.step("left_shift", self.type, self, count)
-
-    def __rshift__(self, count: int) -> Term:
-        """Shift right; zeros come in from the left (the types that are shifted are unsigned)."""
-        return self.recorder.step("right_shift", self.type, self, count)
 
     def __lt__(self, other: Operand) -> Term:
         return self.recorder.step("less", "bool", self, other)

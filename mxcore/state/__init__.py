@@ -30,7 +30,8 @@ from mxcore.backend import Array, Host, backend_of
 from mxcore.state import restore
 from mxcore.state.atomic import open_regular, write_atomically
 from mxcore.state.manifest import FORMAT, describe, is_optimizer, pack_state
-from mxcore.state.tensorfile import Packer, load_arrays, map_arrays, save_arrays, serialize
+from mxcore.state.packing import Packer, map_arrays
+from mxcore.state.tensorfile import load_arrays, save_arrays, serialize
 from mxcore.step import viewed
 from mxcore.step.protocol import Run
 
@@ -109,15 +110,14 @@ def load_state(
     return saved
 
 
-def dump(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> bytes:
+def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
     """The bytes of the file that :func:`save_state` writes."""
     file = io.BytesIO()
-    for part in _parts(updater, params, dump_optimizer):
-        file.write(part)
+    file.writelines(_parts(updater, None, dump_optimizer))  # part by part: a join would hold all of them at a time
     return file.getvalue()
 
 
-def _parts(updater: Run, params: Mapping[str, Array] | None = None, dump_optimizer: bool = False) -> Iterator[Any]:
+def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:
     """The file in parts, each made when it is asked for; all that cannot be saved is found before the first."""
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):

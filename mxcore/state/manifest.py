@@ -11,11 +11,10 @@ from typing import Any
 
 from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
-from mxcore.state import keys
+from mxcore.state.packing import Packer, encode_key
 from mxcore.state.settings import plain, settings_of
-from mxcore.state.tensorfile import Packer
-from mxcore.step.codec import by_slot
 from mxcore.step.protocol import Index, Run, Updatable
+from mxcore.step.states import by_slot
 
 FORMAT = 1
 
@@ -25,7 +24,7 @@ def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
     names = slot_names(updater.optimizer)
-    entry: dict[str, Any] = {"index": keys.encode(index, "cannot save the index of a parameter"), "name": name}
+    entry: dict[str, Any] = {"index": encode_key(index, "cannot save the index of a parameter"), "name": name}
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
     # None where an author's own `create_state` made it without declaring any slots.
@@ -69,7 +68,7 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
 
 def _table(table: Mapping[Any, Any], what: str) -> list[list[Any]]:
     """A table as a list of pairs: JSON's own would take 0 and "0" for one key."""
-    return [[keys.encode(key, f"cannot save a key of {what}"), value] for key, value in table.items()]
+    return [[encode_key(key, f"cannot save a key of {what}"), value] for key, value in table.items()]
 
 
 def _number(value: Any, what: str, key: Any) -> float:

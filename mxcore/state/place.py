@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import reprlib
 from typing import Any
@@ -33,12 +34,8 @@ class Place:
         Raises:
             ValueError: it is none, or nested too deeply.
         """
-        try:
-            value = json.loads(text)
-        except RecursionError:
-            value = None
-        else:
-            if is_shallow(value):
+        with contextlib.suppress(RecursionError):
+            if is_shallow(value := json.loads(text)):
                 return cls(value, where)
         raise ValueError(f"{where} is nested deeper than {DEEPEST} levels")
 

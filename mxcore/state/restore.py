@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
@@ -13,12 +12,12 @@ import attrs
 from mxcore import random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
-from mxcore.state.entries import Entry, differences, indices, unlike
+from mxcore.state.entries import Entry, Tables, differences, indices, unlike
 from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance
+from mxcore.state.packing import unpack
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, settings_of
-from mxcore.state.tables import Tables
-from mxcore.state.tensorfile import parse, unpack
+from mxcore.state.tensorfile import parse
 from mxcore.step import Counting, Tally, adopted, count_in
 from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
@@ -168,8 +167,7 @@ def _changes(before: Updatable, after: Updatable) -> list[str]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    both_nan = isinstance(one, float) and isinstance(other, float) and math.isnan(one) and math.isnan(other)
-    return bool(one == other) or both_nan
+    return bool(one == other) or (one != one and other != other)  # NaN is no change of NaN
 
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:

@@ -1,149 +1,30 @@
-"""Arrays, and nested values that hold arrays, as one safetensors file with a JSON manifest.
+"""Named arrays, and a JSON manifest beside them, as one file of the safetensors format: a header, and their memory.
 
-The format knows C order alone. So the axes of every array are brought into the order in which they lie in memory, which
-the manifest notes; and bfloat16, which NumPy does not know, is stored as uint16. Arrays come back with the values,
-dtype, shape and order of axes in memory that they had.
+It is read and written here, and not by the library of that name, which holds each array two or three times meanwhile.
+Here an array is written from where it is, and read to where it stays.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from mxcore import catalogue
-from mxcore.backend import Array, Host, backend_of
-from mxcore.state import keys, raw
+from mxcore.backend import Array, Host
 from mxcore.state.atomic import open_regular, write_atomically
+from mxcore.state.packing import DTYPES, Packer, unpack
 from mxcore.state.place import DEEPEST, Place, is_shallow
 
-_PLAIN = (bool, int, float, str, type(None))
-
-
-class Packer:
-    """Turns nested values into JSON, and collects their arrays under readable keys."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, Host] = {}
-
-    def pack(self, value: Any, key: str, depth: int = 0) -> Any:
-        """The JSON form of a value: numbers, text, None, arrays, and tuples, lists and dicts of these.
-
-        Raises:
-            TypeError: it holds anything else, or is nested too deeply; the message says where.
-        """
-        if depth > DEEPEST // 4:  # a level takes up to three in the file
-            raise TypeError(f"cannot save {key:.100}: it is nested deeper than {DEEPEST // 4} levels, or holds itself")
-        if isinstance(value, np.generic):
-            return {"scalar": self._store(np.asarray(value), key)}
-        if isinstance(value, _PLAIN):
-            return {"value": value}
-        if isinstance(value, (tuple, list)):
-            kind = "tuple" if isinstance(value, tuple) else "list"
-            return {kind: [self.pack(item, f"{key}/{number}", depth + 1) for number, item in enumerate(value)]}
-        if isinstance(value, dict):
-            where = f"cannot save {key}: a key of a dict"
-            names = [keys.encode(name, where) for name in value]
-            items = [self.pack(item, f"{key}/{name}", depth + 1) for name, item in value.items()]
-            return {"dict": [list(pair) for pair in zip(names, items, strict=True)]}
-        try:
-            array = backend_of(value).to_host(value)
-        except TypeError:
-            raise TypeError(
-                f"cannot save {key}: {type(value).__module__}.{type(value).__qualname__} is no array, number, text or "
-                "None, nor a tuple, list or dict of these"
-            ) from None
-        return {"array": self._store(array, key)}
-
-    def pack_named(self, named: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-        """Values by name, packed.
-
-        Raises:
-            TypeError: a name is no text, or as for :meth:`pack`.
-        """
-        if odd := [name for name in named if not isinstance(name, str)]:
-            raise TypeError(f"cannot save an array under the name {odd[0]!r}: names are text")
-        return {str(name): self.pack(value, f"{prefix}{name}") for name, value in named.items()}
-
-    def _store(self, array: Host, key: str) -> dict[str, Any]:
-        dtype = array.dtype.name
-        stored = array.view(np.uint16) if dtype == "bfloat16" else array
-        if not raw.can_hold(stored.dtype):
-            raise TypeError(f"cannot save {key}: arrays of dtype {array.dtype} have no place in a safetensors file")
-        key = key.encode(errors="replace").decode()  # any reader of the format can read the name
-        while key in self.arrays:
-            key += "'"
-        # The outermost axis in memory first: what a file in C order of the transposed array then keeps.
-        axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-        self.arrays[key] = stored.transpose(axes)
-        return {"key": key, "dtype": dtype, "axes": axes}
-
-
-def unpack(packed: Place, arrays: dict[str, Host]) -> Any:
-    """The value that :meth:`Packer.pack` packed; its arrays leave ``arrays``.
-
-    Raises:
-        ValueError: it is no such value, or an array is not there, or is used twice.
-    """
-    if len(packed.table()) != 1:
-        raise packed.error("one packed value")
-    ((kind, content),) = packed.items()
-    if kind == "value" and isinstance(content.value, _PLAIN):
-        return content.value
-    if kind == "dict":
-        return {keys.decode(name): unpack(item, arrays) for name, item in (pair.list(2) for pair in content.list())}
-    if kind in ("tuple", "list"):
-        items = [unpack(item, arrays) for item in content.list()]
-        return tuple(items) if kind == "tuple" else items
-    if kind not in ("array", "scalar"):
-        raise packed.error("a packed value")
-    return _array(content, arrays, is_scalar=kind == "scalar")
-
-
-def _array(packed: Place, arrays: dict[str, Host], *, is_scalar: bool) -> Any:
-    key, dtype = packed["key"], packed["dtype"].text()
-    axes = [axis.count() for axis in packed["axes"].list()]
-    if key.text() not in arrays:
-        raise key.error("the name of an array of the file that nothing else has")
-    array = arrays.pop(key.text())
-    stored = "uint16" if dtype == "bfloat16" else dtype
-    if array.dtype.name != stored or sorted(axes) != list(range(array.ndim)) or (is_scalar and axes):
-        raise packed.error(f"an array of the dtype {dtype} with the axes {axes}, as is stored under its key")
-    if dtype == "bfloat16":
-        array = array.view(_bfloat16())
-    return array[()] if is_scalar else array.transpose(np.argsort(axes))
-
-
-def _bfloat16() -> Any:
-    try:
-        import ml_dtypes
-    except ImportError as error:
-        how = catalogue.how_to_install("mxcore[bf16]")
-        raise ImportError(f"the file holds bfloat16 arrays, which need ml_dtypes: {how}") from error
-    return ml_dtypes.bfloat16
-
-
-def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
-    """A nested value with ``function`` applied to each of its arrays.
-
-    >>> import numpy as np, mxcore as mx
-    >>> mx.state.map_arrays({"mean": np.ones(2), "steps": (3, None)}, lambda array: array + 1)
-    {'mean': array([2., 2.]), 'steps': (3, None)}
-    """
-    if isinstance(value, (tuple, list)):
-        return type(value)(map_arrays(item, function) for item in value)
-    if isinstance(value, dict):
-        return {name: map_arrays(item, function) for name, item in value.items()}
-    is_array = hasattr(value, "dtype") and not isinstance(value, np.generic)
-    return function(value) if is_array else value
-
-
-# --- files -----------------------------------------------------------------------------------------------------------
+_BY_NAME = {name: np.dtype(dtype) for dtype, name in DTYPES.items()}
+_METADATA, _OURS = "__metadata__", "mxcore"
+_LONGEST_HEADER = 100_000_000  # as the format has it
+_PART = 1 << 22
 
 
 def serialize(arrays: dict[str, Host], manifest: Any) -> Iterator[Any]:
@@ -154,7 +35,7 @@ def serialize(arrays: dict[str, Host], manifest: Any) -> Iterator[Any]:
     """
     if not is_shallow(manifest):
         raise TypeError(f"cannot save what is nested deeper than {DEEPEST} levels in the file")
-    return raw.write(arrays, json.dumps(manifest))
+    return _written(arrays, json.dumps(manifest))
 
 
 def parse(file: BinaryIO | bytes, source: str) -> tuple[dict[str, Host], Place]:
@@ -164,7 +45,7 @@ def parse(file: BinaryIO | bytes, source: str) -> tuple[dict[str, Host], Place]:
         ValueError: they are not what :func:`serialize` makes; the message says where.
     """
     try:
-        return raw.read(io.BytesIO(file) if isinstance(file, bytes) else file, source)
+        return _read(io.BytesIO(file) if isinstance(file, bytes) else file, source)
     except ValueError as error:
         raise ValueError(f"{source} is not a file of mxcore, or it is damaged ({error})") from error
 
@@ -211,3 +92,77 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Host], Any]:
         if not hasattr(arrays[name], "dtype"):
             raise entry.error("an array")
     return arrays, manifest["metadata"].value
+
+
+# --- the format -----------------------------------------------------------------------------------------------------
+
+
+def _written(arrays: dict[str, Host], manifest: str) -> Iterator[Any]:
+    """The parts of a file, one after the other.
+
+    Args:
+        arrays: the arrays; each leaves the dict once it has been written, so that nothing is held longer than needed.
+        manifest: the text beside them.
+    """
+    header: dict[str, Any] = {_METADATA: {_OURS: manifest}}
+    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)  # then each begins at a multiple of its items' size
+    end = 0
+    for name in order:
+        begin, end = end, end + arrays[name].nbytes
+        shape = list(arrays[name].shape)
+        header[name] = {"dtype": DTYPES[arrays[name].dtype.name], "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for name in order:
+        yield from _parts(arrays.pop(name))
+
+
+def _parts(array: Host) -> Iterator[Host]:
+    """The memory of an array in C order; of one that lies in another order, without a copy of the whole."""
+    if array.flags.c_contiguous or array.nbytes <= _PART:
+        whole = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        yield whole.reshape(-1).view(np.uint8)
+    elif len(array) == 1:
+        yield from _parts(array[0])
+    else:
+        yield from _parts(array[: len(array) // 2])
+        yield from _parts(array[len(array) // 2 :])
+
+
+def _read(file: BinaryIO, source: str) -> tuple[dict[str, Host], Place]:
+    """The arrays of a file, and the manifest beside them.
+
+    Raises:
+        ValueError: the file is damaged, or another program's.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if not 8 + length <= size or length > _LONGEST_HEADER:
+        raise ValueError(f"{source}: its header is cut off")
+    header = Place.of_text(file.read(length), f"{source}: header")
+    layout = [(name, *_layout(entry)) for name, entry in header.items() if name != _METADATA]
+    manifest = Place.of_text(header[_METADATA][_OURS].text(), f"{source}: manifest")
+    arrays: dict[str, Host] = {}
+    end = 0
+    for name, dtype, shape, first, last in sorted(layout, key=lambda entry: entry[3:]):
+        nbytes = math.prod(shape) * dtype.itemsize
+        if (first, last) != (end, end + nbytes) or 8 + length + last > size:
+            raise ValueError(f"{source}: {name!r:.60} is not where its {nbytes} bytes should be, or they are cut off")
+        arrays[name] = np.empty(shape, dtype)
+        end = last
+        if file.readinto(arrays[name].reshape(-1).view(np.uint8).data) != nbytes:  # type: ignore[attr-defined]
+            raise ValueError(f"{source}: {name!r:.60} is cut off")
+    if 8 + length + end != size:
+        raise ValueError(f"{source}: it has {size - 8 - length - end} bytes more than its header says")
+    return arrays, manifest
+
+
+def _layout(entry: Place) -> tuple[np.dtype[Any], list[int], int, int]:
+    kind = entry["dtype"]
+    if kind.text() not in _BY_NAME:
+        raise kind.error(f"one of {', '.join(_BY_NAME)}")
+    shape = [size.count() for size in entry["shape"].list()]
+    first, last = (offset.count() for offset in entry["data_offsets"].list(2))
+    return _BY_NAME[kind.text()], shape, first, last

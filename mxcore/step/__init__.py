@@ -6,8 +6,8 @@ lie as they did (the kernel looks), and whether anything has been assigned (:cla
 
 from __future__ import annotations
 
-from mxcore.step.counts import Counting, Counts, Tally, adopted, count_in, viewed
+from mxcore.step.counts import Counted, Counting, Counts, Tally, adopted, count_in, viewed
+from mxcore.step.program import Traits, traits_of
 from mxcore.step.runner import Runner
-from mxcore.step.traits import Traits, traits_of
 
-__all__ = ["Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "traits_of", "viewed"]
+__all__ = ["Counted", "Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "traits_of", "viewed"]

@@ -1,4 +1,4 @@
-"""How often each parameter of a run has been updated, and what else a run counts.
+"""How often each parameter of a run has been updated, what else a run counts, and what an optimizer shows of it.
 
 Parameters that are always updated together share one count, a :class:`Cohort`: a step over a thousand of them raises
 one number. A call that updates only some of a cohort splits it, and a call over all parameters joins those whose counts
@@ -11,12 +11,13 @@ import ctypes
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from mxcore.kernel.run.calls import commit
 from mxcore.watched import Watched
 
-Index = Any
+Index: TypeAlias = int | str
+"""What identifies a parameter."""
 
 
 class Cohort:
@@ -57,9 +58,8 @@ class Cohort:
 class Counts(MutableMapping[Index, int]):
     """A dict of counts, kept by cohorts."""
 
-    def __init__(self, counts: Mapping[Index, int] | None = None) -> None:
+    def __init__(self) -> None:
         self._cohorts: dict[Index, Cohort] = {}
-        self.update(counts or {})
 
     def cohorts_of(self, indices: Sequence[Index], begin: int) -> list[Cohort]:
         """The cohort of each of these parameters, none of which has a member elsewhere.
@@ -176,6 +176,61 @@ class Counting:
         self.tally = tally
         self.owned = False
         """Whether an updater has taken over the optimizer's own tally."""
+
+
+class Counted:
+    """Counts as attributes of an optimizer: those of an updater, or its own where there is none."""
+
+    begin_num_update: int
+    _counting: Counting
+
+    @property
+    def num_update(self) -> int:
+        """The highest count of updates."""
+        return int(self._counting.tally.highest.value)
+
+    @num_update.setter
+    def num_update(self, count: int) -> None:
+        if getattr(self, "_counting", None) is None:
+            self._counting = Counting(Tally())  # assigned before the base class's constructor has been called
+        self._counting.tally.highest.value = count
+
+    @property
+    def _index_update_count(self) -> MutableMapping[Index, int]:
+        """How often each parameter has been updated."""
+        return self._counting.tally.table
+
+    @_index_update_count.setter
+    def _index_update_count(self, counts: MutableMapping[Index, int]) -> None:
+        tally = self._counting.tally
+        device = next(number for number, table in tally.tables.items() if table is tally.table)
+        tally.tables[device] = tally.table = counts
+
+    @property
+    def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]:
+        """The same for each device."""
+        return self._counting.tally.tables
+
+    @property
+    def host_numbers(self) -> dict[Index, dict[str, float]]:
+        """The numbers that the rule keeps for each parameter."""
+        return self._counting.tally.host_numbers
+
+    @host_numbers.setter
+    def host_numbers(self, numbers: Mapping[Index, dict[str, float]]) -> None:
+        self._counting.tally.host_numbers = Watched(numbers)
+
+    def _update_count(self, index: Index | Sequence[Index]) -> None:
+        """Count an update of a parameter, or of several."""
+        counts = self._index_update_count
+        for one in index if isinstance(index, (list, tuple)) else (index,):
+            count = counts[one] = counts.get(one, self.begin_num_update) + 1
+            self.num_update = max(count, self.num_update)
+
+    def _set_current_context(self, device_id: int) -> None:
+        """Count for one device, so that several which share an optimizer do not count double."""
+        tally = self._counting.tally
+        tally.table = tally.tables.setdefault(device_id, Counts())
 
 
 def adopted(optimizer: Any) -> Tally:

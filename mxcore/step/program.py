@@ -1,8 +1,9 @@
-"""What a class says about its rule, as the record that the kernel is handed, and the numbers that go with it."""
+"""What the class of an optimizer overrides; and its rule, as the record that the kernel is handed, with its numbers."""
 
 from __future__ import annotations
 
 import operator
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,12 +12,45 @@ import attrs
 from mxcore.kernel import Program, Slot
 from mxcore.kernel.rule.program import keywords
 from mxcore.step.protocol import Stepped
-from mxcore.step.traits import traits_of
 
 _STATIC = (bool, str, type(None))
 _COUNTED = ("lr", "wd", "t", "num_update")
+_RATES = ("_update_count", "_get_lr", "_get_lrs", "_get_wd", "_get_wds", "multiplier", "learning_rate")
 _SMALLEST = 2.0**-126  # the smallest normal number of float32
 _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
+
+
+class Traits:
+    """How a class of optimizers does what the base class would do for it."""
+
+    def __init__(self, cls: Any) -> None:
+        base = next(parent for parent in reversed(cls.__mro__) if "opt_registry" in vars(parent))
+
+        def own(*names: str) -> bool:
+            return any(getattr(cls, name) is not getattr(base, name) for name in names)
+
+        self.runs_rule = cls.rule is not None and not own("update", "update_multi_precision", "update_all")
+        """Whether an update is the rule and nothing else."""
+        self.splits_lists = not own("update_multi_precision")
+        """Whether a list may be given to ``update_multi_precision`` as a whole."""
+        self.own_rates = own(*_RATES)
+        """Whether it counts, or looks up rates or decay, in a way of its own."""
+        self.own_decay = own("_get_wd", "_get_wds")
+        """Whether it looks up the weight decay in a way of its own."""
+        self.updates_all = own("update_all")
+        """Whether it defines ``update_all``."""
+        self.knows_workers = own("update_from_worker")
+        """Whether it tells workers apart."""
+
+
+_known: weakref.WeakKeyDictionary[type, Traits] = weakref.WeakKeyDictionary()
+
+
+def traits_of(cls: type) -> Traits:
+    """The traits of a class of optimizers, found once for each class."""
+    if cls not in _known:
+        _known[cls] = Traits(cls)
+    return _known[cls]
 
 
 def program_of(optimizer: Stepped) -> Program:

@@ -7,11 +7,9 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from mxcore.backend import Array
 from mxcore.kernel import Decay, Slot
+from mxcore.step.counts import Index as Index
 from mxcore.step.counts import Tally
 from mxcore.watched import Version, Watched
-
-Index: TypeAlias = int | str
-"""What identifies a parameter."""
 
 Worker: TypeAlias = int | str
 """What identifies one of several that compute gradients."""

@@ -1,4 +1,4 @@
-"""Where a step finds the arrays of its states: in a list, or by index in the dict of an updater."""
+"""What the state of a rule holds, and where a step finds it: in a list, or by index in the dict of an updater."""
 
 from __future__ import annotations
 
@@ -7,12 +7,41 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mxcore.backend import Array
-from mxcore.step.codec import arrays_of, split_master
 from mxcore.watched import Version
 
 Arrays: TypeAlias = list[Array]
 States: TypeAlias = Sequence[Any] | Mapping[Any, Any]
 _missing = object()
+
+
+def split_master(state: Any, has_master: bool) -> tuple[Array | None, Any]:
+    """The master of a weight, or None, and the state without it."""
+    return state if has_master else (None, state)
+
+
+def arrays_of(state: Any) -> tuple[Array, ...]:
+    """The arrays of a state without a master: None, one array, or a tuple in the order of the slots."""
+    return () if state is None else state if type(state) is tuple else (state,)
+
+
+def packed(arrays: Sequence[Array]) -> Any:
+    """A state from its arrays, the inverse of :func:`arrays_of`."""
+    return tuple(arrays) if len(arrays) > 1 else arrays[0] if arrays else None
+
+
+def by_slot(state: Any, names: Sequence[str]) -> dict[str, Array] | None:
+    """The arrays of a state, keyed by slot name, with that of its ``master`` first; None if they are other ones.
+
+    Args:
+        state: the state of one parameter.
+        names: the slots that are arrays.
+    """
+    has_master = isinstance(state, tuple) and len(state) == 2 and (len(names) < 2 or isinstance(state[1], tuple))
+    master, inner = split_master(state, has_master)
+    arrays = arrays_of(inner)
+    if len(arrays) != len(names):
+        return None
+    return {**({"master": master} if has_master else {}), **dict(zip(names, arrays, strict=True))}
 
 
 class StateReader:

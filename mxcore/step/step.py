@@ -21,12 +21,11 @@ from mxcore.native.words import DONE, MOVED
 from mxcore.step.arguments import check_pair
 from mxcore.step.counts import Counts, Tally
 from mxcore.step.plans import Plans, grouped
-from mxcore.step.program import Settings
+from mxcore.step.program import Settings, traits_of
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.rows import Rows
 from mxcore.step.states import Arrays, StateReader, States
-from mxcore.step.traits import traits_of
 
 _KNOWN = object()
 """In place of what plans are handed over: the calls of the step before do, or the native side knows the addresses."""

@@ -25,7 +25,7 @@ def parameters(distribution: Distribution) -> tuple[float, ...]:
 
 def written(emitter: Any, distribution: Distribution, key: int, start: int, size: int) -> Any:
     out = np.empty(size, DTYPES[distribution.type])
-    emitter.fill(distribution, out, start, key & LOW, key >> 64, parameters(distribution))
+    emitter.fill(distribution, out, start, key, parameters(distribution))
     return out
 
 

@@ -73,7 +73,7 @@ def test_random_fills(name: str, gpu: Context, xp: Any) -> None:
     numbers = {"low": -1.25, "width": 3.7, "top": 2.4, "loc": 0.3, "scale": 1.7}
     parameters = [dtype(numbers[one]) for one in distribution.parameters]
     wanted = np.empty(ELEMENTS, dtype)
-    philox_numpy.fill(distribution, wanted, 0, 7, 11, parameters)
+    philox_numpy.fill(distribution, wanted, 0, 7 | 11 << 64, parameters)
     backend: Any = gpu.backend
     with backend.on(0):
         out = xp.empty(ELEMENTS, dtype)

@@ -58,6 +58,7 @@ def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
     switches = [_switch(name, records) for name in sorted(os.environ) if name.startswith("MXCORE_")]
     problems = [part.pop("problem", None) for part in (kernel, *backends, *plugins, *switches)]
     faults = [catalogue.fault(record, records) for record in records if record.status != "blocked"]
+    damaged = [f"{why}. Install again, or remove, what this folder belongs to" for why in catalogue.unreadable()]
     return {
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "core": {"version": version.__version__, "folder": str(Path(version.__file__).parent)},
@@ -66,13 +67,8 @@ def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
         "plugins": plugins,
         "hooks": _hooks(plugins),
         "switches": switches,
-        "problems": [*dict.fromkeys(str(problem) for problem in [*problems, *faults, *_metadata()] if problem)],
+        "problems": [*dict.fromkeys(str(problem) for problem in [*problems, *faults, *damaged] if problem)],
     }
-
-
-def _metadata() -> list[str]:
-    advice = "Install again, or remove, what this folder belongs to"
-    return [f"{fault}. {advice}" for fault in catalogue.unreadable()]
 
 
 def _kernel(answer: Answer | None) -> dict[str, Any]:

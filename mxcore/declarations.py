@@ -13,6 +13,7 @@ ValueError: beta must be in [0, 1), got 1.2
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import math
 import re
@@ -23,6 +24,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
+from mxcore.catalogue.hints import misfit
 from mxcore.watched import Watched
 
 __all__ = [
@@ -312,6 +314,23 @@ def _tidy_signature(cls: Any) -> None:
     cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
+def _explain_misfits(cls: Any) -> None:
+    """Let the constructor say what was meant by arguments that it does not have, and how to give those it needs."""
+    constructor = cls.__init__
+
+    @functools.wraps(constructor)
+    def explained(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            constructor(self, *args, **kwargs)
+        except TypeError as error:
+            name = type(self).__name__
+            if why := misfit(cls, args, kwargs, name, f"{name}("):
+                raise why from error
+            raise
+
+    cls.__init__ = explained
+
+
 def _note(instance: Any, value: Any) -> None:
     """Note an assignment where the instance has a version: an optimizer has, for what is worked out from its settings.
 
@@ -345,4 +364,5 @@ def hyperparameters(cls: type[T]) -> type[T]:
     if "__setattr__" in vars(defined):
         del defined.__setattr__
     _tidy_signature(defined)
+    _explain_misfits(defined)
     return defined  # type: ignore[no-any-return]

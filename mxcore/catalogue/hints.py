@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["accepted", "meant_by", "misfit", "no_such_arguments", "required"]
+__all__ = ["explain_misfits", "meant_by", "misfit", "no_such_arguments", "required"]
 
 
 @functools.cache
@@ -57,28 +57,6 @@ def no_such_arguments(what: object, words: Sequence[str], parameters: Mapping[st
     return f"{what} has no argument {hinted}: it takes {', '.join(parameters) or 'none'}"
 
 
-def accepted(cls: type) -> dict[str, inspect.Parameter]:
-    """The arguments of a class by name, with those that its constructors hand on as ``**kwargs``.
-
-    >>> import mxcore as mx
-    >>> from mxcore.catalogue.hints import accepted
-    >>> class Mine(mx.lr_scheduler.LRScheduler):
-    ...     def __init__(self, height, **kwargs):
-    ...         super().__init__(**kwargs)
-    >>> [*accepted(Mine)]
-    ['height', 'base_lr', 'warmup_steps', 'warmup_begin_lr', 'warmup_mode']
-    """
-    found: dict[str, inspect.Parameter] = {}
-    for parent in (one for one in cls.__mro__ if "__init__" in vars(one) and one is not object):
-        rest = next((name for name, one in found.items() if one.kind is one.VAR_KEYWORD), None)
-        found.pop(rest, None)  # type: ignore[arg-type]  # None is no name
-        _, *own = inspect.signature(vars(parent)["__init__"]).parameters.items()
-        found = {**found, **dict(own), **found}  # in the order of the class, each as it is nearest to it
-        if not any(one.kind is one.VAR_KEYWORD for one in found.values()):
-            break
-    return found
-
-
 def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str, call: str) -> TypeError | None:
     """Why a class cannot be called with these arguments: some do not exist, or are missing; None if neither is so.
 
@@ -92,24 +70,35 @@ def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str,
     signature = inspect.signature(cls)
     try:
         signature.bind(*args, **kwargs)
-    except TypeError:
-        parameters = accepted(cls)
-    else:
         return None
+    except TypeError:
+        parameters = signature.parameters
     if unknown := [name for name in kwargs if name not in parameters]:
         return TypeError(no_such_arguments(what, unknown, parameters))
-    given = {*kwargs, *[*signature.parameters][: len(args)]}
-    if not (missing := [name for name in required(signature.parameters) if name not in given]):
-        return None
+    missing = [name for name in required(parameters) if name not in {*kwargs, *[*parameters][: len(args)]}]
     example: Mapping[str, Any] = next(iter(getattr(cls, "examples", ())), {})
-    values = (f"{name}={example[name]!r}" if name in example else f"{name}=…" for name in missing)
-    return TypeError(f"{what} needs {', '.join(missing)}, such as {call}{', '.join(values)})")
+    values = ", ".join(f"{name}={example[name]!r}" if name in example else f"{name}=…" for name in missing)
+    return TypeError(f"{what} needs {', '.join(missing)}, such as {call}{values})") if missing else None
 
 
 def required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
     """The names of those that have no default."""
-    return [
-        name
-        for name, one in parameters.items()
-        if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-    ]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [name for name, one in parameters.items() if one.default is one.empty and one.kind not in variadic]
+
+
+def explain_misfits(cls: Any) -> None:
+    """Let a constructor say what was meant by arguments that it does not have, and how to give those that it needs."""
+    constructor = cls.__init__
+
+    @functools.wraps(constructor)
+    def explained(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            constructor(self, *args, **kwargs)
+        except TypeError as error:
+            name = type(self).__name__
+            if why := misfit(cls, args, kwargs, name, f"{name}("):
+                raise why from error
+            raise
+
+    cls.__init__ = explained

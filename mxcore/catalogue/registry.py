@@ -226,12 +226,10 @@ class Registry(Generic[T]):
         if records:
             return self.load(catalogue.find(self.kind, records[0].name))
         distribution = catalogue.known_names(self.kind).get(class_name.lower())
-        hint = ""
-        if not class_name.islower():
-            meant = " or ".join(meant_by(self.kind, class_name))
-            hint = f": did you mean {meant}?" if meant else hint
-            hint = f": {catalogue.how_to_install(distribution)}" if distribution else hint
-        raise AttributeError(f"module {module!r} has no attribute {class_name!r}{hint}")
+        meant = " or ".join(meant_by(self.kind, class_name))
+        hint = f": did you mean {meant}?" if meant else ""
+        hint = f": {catalogue.how_to_install(distribution)}" if distribution else hint
+        raise AttributeError(f"module {module!r} has no attribute {class_name!r}{'' if class_name.islower() else hint}")
 
     def class_names(self) -> list[str]:
         """The class names of everything registered or installed; nothing is imported."""

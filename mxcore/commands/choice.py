@@ -20,7 +20,7 @@ import attrs
 
 import mxcore as mx
 from mxcore import catalogue
-from mxcore.catalogue.hints import accepted, no_such_arguments, required
+from mxcore.catalogue.hints import no_such_arguments, required
 
 __all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
 
@@ -113,7 +113,7 @@ class Choice:
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The arguments of the class that can be given, by name."""
-        return {name: one for name, one in accepted(self.load()).items() if name not in RESERVED}
+        return {name: one for name, one in inspect.signature(self.load()).parameters.items() if name not in RESERVED}
 
     def accepts(self, name: str) -> bool:
         """Whether the class takes an argument of this name."""

@@ -102,9 +102,9 @@ def new(out: Path, **answers: str | None) -> None:
         _ask(given)
     elif not {"kind", "name"} <= set(given):
         raise click.UsageError("say what to make and how it is called, such as: mxcore new optimizer swift")
-    answers = _complete(given)
-    _check_free(answers["kind"], answers["name"], answers["class"])
-    click.echo(_next_steps(_generate(answers, out)))
+    complete = _complete(given)
+    _check_free(complete["kind"], complete["name"], complete["class"])
+    click.echo(_next_steps(_generate(complete, out)))
 
 
 def _ask(given: dict[str, str]) -> None:

@@ -23,6 +23,7 @@ from typing import Any, ClassVar, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
+from mxcore.catalogue.hints import explain_misfits
 from mxcore.watched import Watched
 
 __all__ = [
@@ -260,9 +261,38 @@ class Algorithm:
         if close and sys._getframe(2).f_locals.get("self") is not self:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: did you mean {names[close[0]]!r}?")
 
+    def _arguments(self) -> Mapping[str, Any]:
+        """The arguments of the constructor that are known, by name: those declared, and what is kept under its name."""
+        names = {field.alias: field.name for field in self._declared.values()}
+        own = inspect.signature(type(self)).parameters
+        handed_on = names if any(one.kind is one.VAR_KEYWORD for one in own.values()) else ()
+        known = {name: names.get(name, name) for name in (*own, *handed_on)}
+        return {argument: vars(self)[name] for argument, name in known.items() if name in vars(self)}
+
+    def __repr__(self) -> str:
+        """The call that makes its like; what belongs to the parameters of a model, such as their names, is left out."""
+        hidden = {field.alias for field in self._declared.values() if not field.repr}
+        shown = (f"{name}={_literal(value)}" for name, value in self._arguments().items() if name not in hidden)
+        return f"{type(self).__qualname__.rpartition('>.')[2]}({', '.join(shown)})"
+
     def __dir__(self) -> list[str]:
         """What users use: neither what is private nor what a class says of itself to those who try it."""
         return [name for name in super().__dir__() if not re.match(r"_[^_]", name) and name not in vars(Algorithm)]
+
+
+def _literal(value: Any) -> str:
+    """A value as Python reads it, as ``repr`` does not write NaN, infinity and arrays; large arrays are abbreviated."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float('{value}')"
+    if hasattr(value, "tolist"):
+        large = value.size > 1000  # where NumPy abbreviates
+        return f"<{value.dtype} array of shape {value.shape}>" if large else _literal(_plain(value.tolist()))
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key!r}: {_literal(item)}' for key, item in value.items())}}}"
+    if type(value) not in (list, tuple):
+        return repr(value)
+    inner = ", ".join(map(_literal, value))
+    return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
 
 
 class Described(NamedTuple):
@@ -326,10 +356,11 @@ def _note(instance: Any, value: Any) -> None:
 
 
 def hyperparameters(cls: type[T]) -> type[T]:
-    """Give a class a constructor, checks and a ``repr`` from the hyper-parameters it declares.
+    """Give a class a constructor and checks from the hyper-parameters it declares.
 
     This is ``attrs.define`` without ``__slots__`` and without generated equality, so that instances keep the
-    freedom of plain Python objects. Values are checked when they are given and whenever they are assigned.
+    freedom of plain Python objects. Values are checked when they are given and whenever they are assigned. Their
+    ``repr`` is the call that makes another one.
 
     >>> import mxcore as mx
     >>> @mx.hyperparameters
@@ -338,11 +369,14 @@ def hyperparameters(cls: type[T]) -> type[T]:
     >>> swift = Swift(learning_rate=0.1)
     >>> swift.beta, swift.learning_rate
     (0.9, 0.1)
+    >>> eval(repr(swift)).learning_rate
+    0.1
     """
-    defined: Any = attrs.define(slots=False, eq=False, field_transformer=_arrange)(cls)
+    defined: Any = attrs.define(slots=False, eq=False, repr=False, field_transformer=_arrange)(cls)
     defined._declared = {field.name: field for field in attrs.fields(defined)}
     # In its place, that of Algorithm. attrs has to write one, or the constructor would not go around it.
     if "__setattr__" in vars(defined):
         del defined.__setattr__
     _tidy_signature(defined)
+    explain_misfits(defined)
     return defined  # type: ignore[no-any-return]

@@ -250,10 +250,7 @@ class Initializer(Algorithm):
         return json.dumps([registry.name_of(type(self)), _as_json(self._arguments())])
 
     def _arguments(self) -> Mapping[str, Any]:
-        cls: Any = type(self)
-        if not attrs.has(cls):
-            return self._kwargs
-        return {field.alias: getattr(self, field.name) for field in attrs.fields(cls)}
+        return super()._arguments() if attrs.has(type(self)) else self._kwargs
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other) or not isinstance(other, Initializer):
@@ -261,10 +258,6 @@ class Initializer(Algorithm):
         return bool(_as_json(self._arguments()) == _as_json(other._arguments()))
 
     __hash__ = None  # type: ignore[assignment]  # mutable, and compared by value
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
-        return f"{type(self).__name__}({arguments})"
 
 
 def _check_dtype(desc: str, array: Array) -> None:

@@ -14,7 +14,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -134,8 +133,7 @@ class LRScheduler(Algorithm):
         constructor = next(parent for parent in cls.__mro__ if "__init__" in vars(parent))
         if "__attrs_attrs__" not in vars(constructor):
             raise TypeError(f"{cls.__name__} has a constructor of its own: give it a dumps() too, or hyperparameters")
-        arguments = {field.alias: getattr(self, field.name) for field in attrs.fields(cls)}
-        return json.dumps([registry.name_of(cls), arguments])
+        return json.dumps([registry.name_of(cls), self._arguments()])
 
 
 def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> npt.NDArray[np.float64]:

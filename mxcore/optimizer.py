@@ -157,6 +157,10 @@ class Optimizer(Counted, Multiplied, Algorithm):
         }
         return {**vars(self), "param_dict": given}
 
+    def _arguments(self) -> Mapping[str, Any]:
+        given = super()._arguments()  # a scheduler has the rate as its base_lr, which may have been assigned
+        return {**given, "learning_rate": None} if given.get("lr_scheduler") else given
+
     def _assigning(self, name: str, value: Any) -> None:
         super()._assigning(name, value)
         scheduler = vars(self).get("lr_scheduler")

@@ -16,7 +16,7 @@ from commands import invoke
 from mxcore_bench import called, calls, machine, ours, results, targets, timing
 from mxcore_bench.device import CPU, GPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
-from mxcore_bench.problem import ALGORITHMS, Problem
+from mxcore_bench.problem import ALGORITHMS, Problem, algorithm_of
 from mxcore_bench.suite import GROUPS, names, suite
 from mxcore_bench.workloads import WORKLOADS
 
@@ -494,6 +494,35 @@ def test_a_short_run_writes_its_figures_and_a_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("_no_peers")
+@pytest.mark.parametrize(
+    ("name", "limit", "family"),
+    [("NAG", True, "mxcore llvm bound"), ("lars", False, "mxcore numpy"), ("groupadagrad", False, "mxcore numpy")],
+)
+def test_any_installed_optimizer_competes_with_itself(name: str, limit: bool, family: str, tmp_path: Path) -> None:
+    file = tmp_path / "mlp.json"
+    run = bench("--workload", "mlp", "--optimizer", name, "--threads", 1, "--seconds", 0.001, "--json", file)
+    assert run.exit_code == 0, run.output
+    (experiment,) = json.loads(file.read_text("utf-8"))["experiments"]
+    assert experiment["optimizer"] == name.lower()
+    families = {row["family"] for row in experiment["results"]}
+    assert family in families
+    assert ("limit" in families) == limit
+    assert {one for one in families if not one.startswith("mxcore")} <= {"limit"}
+
+
+def test_an_optimizer_is_known_by_its_state_and_every_installed_one_can_be_timed() -> None:
+    for record in mx.catalogue.records("optimizer"):
+        algorithm = algorithm_of(record.name)
+        for workload in ("tiny-4", "arrays-4"):
+            (experiment,) = suite([workload], [algorithm.name], ["float32"])
+            assert experiment.entrants
+    assert algorithm_of("Adam") is ALGORITHMS["adam"]
+    assert [algorithm_of(name).slots for name in ("sgld", "nag", "rmsprop", "adamw", "adadelta")] == [0, 0, 1, 2, 2]
+    assert not algorithm_of("lbsgd").fused
+    assert algorithm_of("lars").passes == 2
+
+
+@pytest.mark.usefixtures("_no_peers")
 def test_a_short_run_of_calls_says_what_each_contestant_was_called_with(tmp_path: Path) -> None:
     file = tmp_path / "arrays.json"
     run = bench("--workload", "arrays-4", "--only", "mxcore", "--only", "NumPy", "--seconds", 0.001, "--json", file)
@@ -560,7 +589,8 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
     ("arguments", "said"),
     [
         (["--workload", "nothing"], "'nothing' is not one of"),
-        (["--optimizer", "lamp"], "'lamp' is not one of"),
+        (["--optimizer", "lamp"], "cannot find optimizer 'lamp': did you mean 'lamb'"),
+        (["--optimizer", "momentum"], "did you mean 'sgd' with momentum=0.9"),
         (["--seconds", "0"], "0.0 is not in the range x>0"),
         (["--threads", "none"], "'none' is not a valid integer"),
         (["--only", "nobody"], "no contestant's name contains 'nobody'"),

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import tomllib
@@ -78,10 +79,55 @@ def test_the_exact_set_of_files(kind: str, license: str, ci: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_three_marks_show_where_to_edit(kind: str, tmp_path: Path) -> None:
+def test_numbered_marks_show_where_to_edit(kind: str, tmp_path: Path) -> None:
     files = contents(scaffold(tmp_path, kind))
-    marks = [line.strip() for text in files.values() for line in text.splitlines() if new.MARK in line]
-    assert sorted(mark.partition(":")[0] for mark in marks) == [f"# Edit here ({i} of 3)" for i in (1, 2, 3)]
+    marks = [line.partition(":")[0] for text in files.values() for line in text.splitlines() if new.MARK in line]
+    assert sorted(mark[mark.index("Edit") :] for mark in marks) == [f"Edit here ({i} of 6)" for i in range(1, 7)]
+
+
+# What is the example's alone: its hyper-parameters and slots, and the answers that nobody gave.
+OF_THE_EXAMPLE = {"optimizer": "beta|nu|mean", "initializer": "gain|draws", "lr_scheduler": "hold"}
+ENDS = {".py": r"\Z", ".md": r"^## |^```sh", ".toml": r"^$"}
+
+
+@pytest.mark.parametrize("license", LICENSES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_that_is_the_examples_is_marked(kind: str, license: str, tmp_path: Path) -> None:
+    metadata = {"optimizer": "momentum|1810", "initializer": "LeCun|1706", "lr_scheduler": "square root|1706"}[kind]
+    words = re.compile(rf"\b({OF_THE_EXAMPLE[kind]}|{metadata}|Your Name)\b")
+    files = contents(scaffold(tmp_path, kind, license=license))
+    assert "Your Name" not in files["LICENSE"]
+    found = {name for name, text in files.items() if name != "LICENSE" and words.search(text)}
+    package = f"mxcore_{kind}_swift"
+    assert found == {"README.md", "pyproject.toml", f"{package}/__init__.py", "tests/test_swift.py"}
+    for name in found:
+        end = ENDS[Path(name).suffix]
+        unmarked = re.sub(rf"^.*Edit here \(.*?({end})", "", files[name], flags=re.MULTILINE | re.DOTALL)
+        assert not words.search(unmarked), name
+
+
+def test_the_class_may_have_a_name_of_its_own(tmp_path: Path) -> None:
+    project = scaffold(tmp_path, "optimizer", "adam_x", **{"class": "AdamX"})
+    (targets,) = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"].values()
+    assert targets == {"adam_x": "mxcore_optimizer_adam_x:AdamX"}
+    assert not [name for name, text in contents(project).items() if "AdamX" not in text and "Adamx" in text]
+    assert "class AdamX(mx.optimizer.Optimizer)" in (project / "mxcore_optimizer_adam_x/__init__.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kind", "cls", "where"),
+    [
+        ("optimizer", "Adam", "mxcore-optimizer-adam"),
+        ("optimizer", "Updater", "mxcore"),
+        ("lr_scheduler", "CosineScheduler", "mxcore-lr-scheduler-cosine"),
+        ("initializer", "Initializer", "mxcore"),
+    ],
+)
+def test_a_class_that_is_there_already_is_refused(kind: str, cls: str, where: str, tmp_path: Path) -> None:
+    result = call(kind, "swift", "--class", cls, "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert f"the class '{cls}' is there already, in {where}: give another one as --class" in result.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -114,7 +160,7 @@ def test_what_is_answered_stands_where_it_belongs(tmp_path: Path) -> None:
     assert metadata["description"] == f"{answers['summary']}, for mxcore"
     assert metadata["authors"] == [{"name": answers["author"]}]
     assert answers["author"] in (project / "LICENSE").read_text("utf-8")
-    for file in ("README.md", "docs/index.md", "mxcore_optimizer_swift/__init__.py"):
+    for file in ("README.md", "mxcore_optimizer_swift/__init__.py"):
         text = (project / file).read_text("utf-8")
         assert answers["summary"] in text
         assert answers["paper"] in text
@@ -124,8 +170,8 @@ def test_what_is_answered_stands_where_it_belongs(tmp_path: Path) -> None:
 def test_it_says_what_to_do_next(tmp_path: Path) -> None:
     printed = call("optimizer", "swift", "--out", str(tmp_path)).stdout
     project = tmp_path / "mxcore-optimizer-swift"
-    marked = [line.strip().rpartition(":") for line in printed.splitlines() if ".py:" in line]
-    assert len(marked) == 3
+    marked = [line.strip().rpartition(":") for line in printed.splitlines() if re.fullmatch(r"  \S+:\d+", line)]
+    assert len(marked) == 6
     for file, _, number in marked:
         assert new.MARK in (project / file).read_text("utf-8").splitlines()[int(number) - 1]
     for command in (f"cd {project}", "uv run pytest", "export UV_FIND_LINKS="):
@@ -148,7 +194,7 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
         "--out",
         str(tmp_path),
     ]
-    typed = "Swift!\nswift\n\nhttps://example.org\nAda Lovelace\nMIT\n"
+    typed = "Swift!\nswift\n\n\nhttps://example.org\nAda Lovelace\nMIT\n"
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True) as process:
         os.close(theirs)
         os.write(ours, typed.encode())
@@ -157,6 +203,7 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
     os.close(ours)
     assert process.returncode == 0
     assert "such as swift or my_adam, got 'Swift!'" in printed
+    assert "Its class, as in mxcore.optimizer.Swift [Swift]" in printed
     assert "What it does, in one line [Quasi-hyperbolic momentum]" in printed
     assert "Where it is tested" not in printed
     files = contents(tmp_path / "mxcore-optimizer-swift")
@@ -174,6 +221,9 @@ REFUSED = [
     ("name", "none", "no word of Python"),
     ("name", "x" * 31, "at most 30"),
     ("name", "../evil", "since it names a module"),
+    ("class", "swift", "a capital first"),
+    ("class", "Swift_2", "such as Swift or AdamW, got 'Swift_2'"),
+    ("class", "None", "no word of Python"),
     ("summary", "ends.", "a capital first and no full stop at the end"),
     ("summary", 'Says "hello"', "without quotes"),
     ("summary", "Evil {{ 7 * 7 }}", "braces"),

@@ -7,6 +7,7 @@ entry points and dependencies stand in its ``pyproject.toml``; and its README be
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import tomllib
 from pathlib import Path
@@ -61,7 +62,8 @@ def _project(folder: Path) -> Any:
 
 
 def _joined(rendered: str, file: Path, begin: str | None) -> str:
-    """The template's part of a file, and behind it the part that is the file's own."""
+    """The template's part of a file, without marks, and behind it the part that is the file's own."""
+    rendered = re.sub(r".*Edit here \(.*\n+", "", rendered)
     if begin is None:
         return rendered
     _, found, own = file.read_text("utf-8").partition(begin) if file.exists() else ("", "", "")

@@ -6,6 +6,7 @@ import sys
 rules = {{ cookiecutter._rules | jsonify }}
 answers = [{% for name in cookiecutter._rules | sort %}{{ cookiecutter[name] | jsonify }}, {% endfor %}]
 
-for answer, (name, (pattern, requirement, example)) in zip(answers, rules.items(), strict=True):
+# In reverse: the name before the class, which may follow from it.
+for answer, (name, (pattern, requirement, example)) in reversed([*zip(answers, rules.items(), strict=True)]):
     if not re.fullmatch(pattern, answer):
         sys.exit(f"{name} {requirement}: such as {example}, got {answer!r}")

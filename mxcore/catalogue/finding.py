@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mxcore.catalogue.faults import broken, fault
+from mxcore.catalogue.hints import meant_by
 from mxcore.catalogue.published import how_to_install, known_names
 from mxcore.catalogue.reading import records, survey
 from mxcore.catalogue.record import ALGORITHMS, NotInstalledError, PluginError, Record, UnknownNameError, canonical
@@ -148,7 +149,10 @@ def _unknown(name: str, kinds: Sequence[str]) -> UnknownNameError:
     close = difflib.get_close_matches(name.lower()[:100], names, cutoff=0.6)  # what is longer is no name
     others = [record for record in survey() if record.name == name.lower() and record.kind not in kinds]
     hint = "; `mxcore list` shows what is installed"
-    if others:
+    if meant := [(kind, what) for kind in kinds for what in meant_by(kind, name)]:
+        hint = f": did you mean {' or '.join(what for _, what in meant)}?"
+        kinds = [*dict.fromkeys(kind for kind, _ in meant)]
+    elif others:
         hint = f": {others[0].distribution} offers the {others[0].kind} of this name"
     elif close:
         hint = f": did you mean {' or '.join(map(repr, close))}?"

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from mxcore import catalogue
+from mxcore.catalogue.hints import meant_by, misfit
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -166,7 +167,8 @@ class Registry(Generic[T]):
 
         Raises:
             mxcore.catalogue.PluginError: the name is unknown, not installed or cannot be used.
-            ValueError, TypeError: the class refuses the arguments.
+            ValueError: the class refuses the arguments.
+            TypeError: it has no such arguments, or needs others; the message says what was meant, and what to type.
         """
         if not args:
             if self.kind not in kwargs:
@@ -181,7 +183,14 @@ class Registry(Generic[T]):
             return self.create(**what, **kwargs)
         if isinstance(what, str) and what.lstrip()[:1] in ("[", "{"):
             return self._from_text(what, kwargs)
-        return self.get(what)(*positional, **kwargs)
+        cls = self.get(what)
+        try:
+            return cls(*positional, **kwargs)
+        except TypeError as error:
+            call = f"mx.{self.kind}.create({what!r}, " if self.kind in catalogue.GROUPS else f"create({what!r}, "
+            if why := misfit(cls, positional, kwargs, f"{self.kind} {what!r}", call):
+                raise why from error
+            raise
 
     def _from_text(self, text: str, kwargs: dict[str, Any]) -> T:
         import json  # here, not to be felt in `import mxcore`
@@ -217,8 +226,10 @@ class Registry(Generic[T]):
         if records:
             return self.load(catalogue.find(self.kind, records[0].name))
         distribution = catalogue.known_names(self.kind).get(class_name.lower())
-        hint = f": {catalogue.how_to_install(distribution)}" if distribution and not class_name.islower() else ""
-        raise AttributeError(f"module {module!r} has no attribute {class_name!r}{hint}")
+        meant = " or ".join(meant_by(self.kind, class_name))
+        hint = f": did you mean {meant}?" if meant else ""
+        hint = f": {catalogue.how_to_install(distribution)}" if distribution else hint
+        raise AttributeError(f"module {module!r} has no attribute {class_name!r}{'' if class_name.islower() else hint}")
 
     def class_names(self) -> list[str]:
         """The class names of everything registered or installed; nothing is imported."""

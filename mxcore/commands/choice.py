@@ -11,7 +11,6 @@ mxcore.commands.choice.ChoiceError: optimizer 'adam' has no argument 'beta3' (di
 from __future__ import annotations
 
 import ast
-import difflib
 import inspect
 import re
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import attrs
 
 import mxcore as mx
 from mxcore import catalogue
+from mxcore.catalogue.hints import no_such_arguments, required
 
 __all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
 
@@ -113,8 +113,7 @@ class Choice:
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The arguments of the class that can be given, by name."""
-        signature = inspect.signature(self.load()).parameters
-        return {name: parameter for name, parameter in signature.items() if name not in RESERVED}
+        return {name: one for name, one in inspect.signature(self.load()).parameters.items() if name not in RESERVED}
 
     def accepts(self, name: str) -> bool:
         """Whether the class takes an argument of this name."""
@@ -123,12 +122,7 @@ class Choice:
 
     def missing(self) -> list[str]:
         """The arguments that the class requires and that were not given."""
-        return [
-            name
-            for name, one in self.parameters().items()
-            if one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-            if name not in self.arguments
-        ]
+        return [name for name in required(self.parameters()) if name not in self.arguments]
 
     def with_defaults(self, **defaults: Any) -> Choice:
         """The choice with further arguments, where none of the name was given."""
@@ -141,13 +135,8 @@ class Choice:
             ChoiceError: if an argument is unknown, missing or out of its range.
             catalogue.PluginError: if nothing installed has the name.
         """
-        parameters = self.parameters()
-        for name in self.arguments:
-            if name in RESERVED or not self.accepts(name):
-                close = difflib.get_close_matches(name, parameters, n=1)
-                hint = f" (did you mean {close[0]!r}?)" if close else ""
-                takes = f"it takes {', '.join(parameters)}" if parameters else "it takes none"
-                raise ChoiceError(f"{self} has no argument {name!r}{hint}: {takes}")
+        if wrong := [name for name in self.arguments if name in RESERVED or not self.accepts(name)]:
+            raise ChoiceError(no_such_arguments(self, wrong, self.parameters()))
         if missing := self.missing():
             raise ChoiceError(f"{self} needs {', '.join(missing)}: give {missing[0]}=VALUE")
         try:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
+# Edit here (3 of 6): the numbers of one seed, and what must hold whatever the shape is.
 def initialised(*shape: int, gain: float = 1.0) -> npt.NDArray[np.float64]:
     """A weight of this shape, from one seed."""
     mx.random.seed(1)
@@ -18,7 +19,6 @@ def initialised(*shape: int, gain: float = 1.0) -> npt.NDArray[np.float64]:
     return weight
 
 
-# Edit here (3 of 3): the numbers of one seed, and what must hold whatever the shape is.
 def test_golden_values() -> None:
     """Standard normal draws, divided by the root of a fan-in of 4, times the gain."""
     draws = np.array([-2.6317116, -2.1314296, -0.0014541, 1.5219449])

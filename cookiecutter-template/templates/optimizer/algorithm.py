@@ -1,13 +1,13 @@
-"""{{ cookiecutter.summary }}, for mxcore."""
+"""The {{ cookiecutter.kind.replace('lr_', 'learning-rate ') }} {{ cookiecutter.name }}, for mxcore."""
 
 import mxcore as mx
 
-__all__ = ["{{ cookiecutter.__class }}"]
+__all__ = ["{{ cookiecutter.class }}"]
 
 
-# Edit here (1 of 3): what it is, the formula in the code's own names, and the hyper-parameters.
+# Edit here (1 of 6): what it is, the formula in the code's own names, and the hyper-parameters.
 @mx.hyperparameters
-class {{ cookiecutter.__class }}(mx.optimizer.Optimizer):
+class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
     r"""{{ cookiecutter.summary }}.
 
     .. math::
@@ -46,7 +46,7 @@ class {{ cookiecutter.__class }}(mx.optimizer.Optimizer):
     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
     nu: float = mx.hyperparameter(0.7, mx.in_range(0, 1))
 
-    # Edit here (2 of 3): one step, from the old weight and state to the new ones.
+    # Edit here (2 of 6): one step, from the old weight and state to the new ones.
     @staticmethod
     def rule(weight, grad, mean, *, lr, beta, nu):
         mean = beta * mean + (1 - beta) * grad

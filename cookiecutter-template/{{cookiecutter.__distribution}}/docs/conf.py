@@ -1,6 +1,5 @@
 """How Sphinx builds the documentation: `uv run --group docs sphinx-build docs build/docs`."""
 
 project = "{{ cookiecutter.__distribution }}"
-author = "{{ cookiecutter.author }}"
 extensions = ["mxcore_sphinx", "myst_parser"]
 html_theme = "furo"

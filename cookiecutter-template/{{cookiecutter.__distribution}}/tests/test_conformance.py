@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from mxcore.testing import parametrize_with_checks
 
-from {{ cookiecutter.__package }} import {{ cookiecutter.__class }}
+from {{ cookiecutter.__package }} import {{ cookiecutter.class }}
 
 
-@parametrize_with_checks({{ cookiecutter.__class }})
+@parametrize_with_checks({{ cookiecutter.class }})
 def test_conformance(check: Callable[[], None]) -> None:
     check()

@@ -11,11 +11,12 @@ from typing import Any
 import click
 from mxcore_plot.options import picture
 
+from mxcore import catalogue
 from mxcore.backend import BackendError
 from mxcore.commands.options import RefusedError, writable
 from mxcore_bench.device import DEVICES
 from mxcore_bench.experiment import Entrant, Experiment
-from mxcore_bench.problem import ALGORITHMS, DTYPES
+from mxcore_bench.problem import DTYPES, algorithm_of
 from mxcore_bench.results import Result, run
 from mxcore_bench.suite import GROUPS, names, suite
 
@@ -30,6 +31,14 @@ Examples:
   mxcore bench --workload mlp --optimizer adam --seconds 2
   mxcore bench --workload steps --only llvm --only fused --json steps.json --plot steps.png
   mxcore bench --check"""
+
+
+def _installed(_context: click.Context, _parameter: click.Parameter, names: Sequence[str]) -> Sequence[str]:
+    """The names of optimizers that can be made; a callback for click."""
+    try:
+        return [algorithm_of(name).name for name in names]
+    except (catalogue.PluginError, ValueError, TypeError) as error:
+        raise RefusedError(str(error)) from error
 
 
 _FILE = click.Path(path_type=Path)
@@ -49,8 +58,10 @@ _FILE = click.Path(path_type=Path)
     "--optimizer",
     "optimizers",
     multiple=True,
-    type=click.Choice([*ALGORITHMS]),
-    help="[default: adam for calls, all for the rest]",
+    callback=_installed,
+    metavar="NAME",
+    help="Any that is installed; other libraries compete in adam, lamb and sgd.  [default: adam for calls, these three "
+    "for the rest]",
 )
 @click.option(
     "--dtype",

@@ -89,10 +89,10 @@ _CALLS: dict[str, Call] = {"": _listed, " bound": _bound, " fresh": _fresh}
 
 def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool, device: Device = CPU) -> list[Entrant]:
     """Every emitter on the numbers of threads that it runs on; with ``every_call``, by every way to call it."""
-    calls = _CALLS if every_call else {"": _listed}
+    calls = _CALLS if every_call and algorithm.fused else {"": _listed}
     return [
         Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
-        for emitter in _emitters(device)
+        for emitter in _emitters(device, algorithm)
         for name, call in calls.items()
         for count in _runs_on(emitter, threads)
     ]
@@ -100,6 +100,8 @@ def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool, 
 
 def limits(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
     """The same traffic with next to no arithmetic, by the best emitter there is and the shortest way to call it."""
+    if algorithm.traffic is None:
+        return []
     emitter = next(one for one in _emitters(device) if not missing(one))
     return [
         Entrant("limit", _sampler(algorithm, _bound, emitter, count, limit=True), count)
@@ -109,7 +111,7 @@ def limits(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -
 
 def callers(algorithm: Algorithm, threads: int, device: Device = CPU) -> list[Caller]:
     """Every emitter through an updater, and the fastest through the optimizer itself as well."""
-    first, *rest = _emitters(device)
+    first, *rest = _emitters(device, algorithm)
     ways = (("", first, _through_updater), (" direct", first, _direct), *(("", one, _through_updater) for one in rest))
     return [
         Caller(f"mxcore {emitter}{name}", functools.partial(way, algorithm), count, _chooses(emitter, count))
@@ -130,7 +132,8 @@ def _through_updater(algorithm: Algorithm, problem: Problem) -> Prepare:
 
 def _direct(algorithm: Algorithm, problem: Problem) -> Prepare:
     """``optimizer.update(index, weight, grad, state)``, and ``update_multi_precision`` with lists."""
-    optimizer, states = _updater(algorithm, problem, limit=False).optimizer, problem.states()
+    updater = _updater(algorithm, problem, limit=False)
+    optimizer, states = updater.optimizer, updater.states
 
     def prepare(index: Any, grad: Any, weight: Any) -> Step:
         if isinstance(index, list):
@@ -158,13 +161,17 @@ def _sampler(
 
 
 def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater[Optimizer]:
-    """An updater that keeps its state in the arrays of the problem."""
+    """An updater that keeps its state in the arrays of the problem, if those have room for it."""
     options: dict[str, Any] = {"learning_rate": LEARNING_RATE, "multi_precision": problem.mixed}
-    optimizer: Optimizer = (
-        algorithm.traffic(**options) if limit else mx.optimizer.create(algorithm.name, **options, **algorithm.options)
-    )
+    if limit and algorithm.traffic:
+        optimizer: Optimizer = algorithm.traffic(**options)
+    else:
+        optimizer = mx.optimizer.create(algorithm.name, **options, **algorithm.options)
     updater = mx.optimizer.get_updater(optimizer)
     updater.states.update(problem.states())
+    if algorithm.ours_alone:
+        for index, weight in enumerate(problem.weights):
+            updater.states[index] = optimizer.create_state_multi_precision(index, weight)
     return updater
 
 
@@ -177,7 +184,9 @@ def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
     ]
 
 
-def _emitters(device: Device) -> Sequence[str]:
+def _emitters(device: Device, algorithm: Algorithm | None = None) -> Sequence[str]:
+    if algorithm and not algorithm.fused:
+        return ("numpy",)  # array code runs by no emitter: the last one stands for it
     return (_GPU_EMITTER,) if device.on_gpu else EMITTERS
 
 

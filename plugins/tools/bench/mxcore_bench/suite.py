@@ -12,7 +12,7 @@ from mxcore.backend import Array
 from mxcore_bench import by_hand, called, calls, ours, peers, start
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, Reference, Sampler, timed
-from mxcore_bench.problem import ALGORITHMS, Algorithm, Problem, memory_needed
+from mxcore_bench.problem import ALGORITHMS, Algorithm, Problem, algorithm_of, memory_needed
 from mxcore_bench.workloads import WORKLOADS, Workload
 
 __all__ = ["GROUPS", "names", "suite"]
@@ -48,7 +48,7 @@ def suite(
 
     Args:
         workloads: names of workloads or groups.
-        optimizers: adam, lamb, sgd; by default Adam for calls, and all for everything else.
+        optimizers: any installed ones; by default Adam for calls, and adam, lamb and sgd for everything else.
         dtypes: float32, bfloat16; by default float32, and both for the large workloads. Calls are in float32.
         threads: the numbers of threads to run on; calls run on the least of them.
         device: where the arrays are.
@@ -75,10 +75,10 @@ def _experiments(
         usual = device.dtypes if workload.large else ("float32",)
         for dtype in [one for one in dtypes or usual if one in device.dtypes]:
             for optimizer in optimizers or ALGORITHMS:
-                yield _steps(workload, ALGORITHMS[optimizer], dtype, threads, device)
+                yield _steps(workload, algorithm_of(optimizer), dtype, threads, device)
     elif name in _CALLS:
         if "float32" in (dtypes or ("float32",)):
-            yield from (_calls(name, ALGORITHMS[one], min(threads), device) for one in optimizers or ("adam",))
+            yield from (_calls(name, algorithm_of(one), min(threads), device) for one in optimizers or ("adam",))
     elif name in ("import", "first-step"):
         yield _start(name)
     else:
@@ -89,7 +89,9 @@ def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequen
     overhead = workload.group == "overhead"
     own = ours.entrants(algorithm, threads, every_call=not workload.large, device=device)
     entrants = [*own, *peers.torch_fused(algorithm, threads, device)]
-    if not overhead:
+    if algorithm.ours_alone:
+        entrants = [*([] if overhead else ours.limits(algorithm, threads, device)), *own]
+    elif not overhead:
         entrants = [
             *ours.limits(algorithm, threads, device),
             *own,
@@ -103,11 +105,9 @@ def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequen
 def _calls(name: str, algorithm: Algorithm, threads: int, device: Device) -> Experiment:
     """What is timed is the time for one parameter."""
     shape, workload = _CALLS[name]
-    callers = [
-        *ours.callers(algorithm, threads, device),
-        *called.callers(algorithm, threads, device),
-        *by_hand.callers(algorithm, device),
-    ]
+    callers = ours.callers(algorithm, threads, device)
+    if not algorithm.ours_alone:
+        callers += [*called.callers(algorithm, threads, device), *by_hand.callers(algorithm, device)]
     first = shape.cases[0].name
     references = (
         _by_hand(device),

@@ -10,7 +10,7 @@ from mxcore.declarations import hyperparameter, hyperparameters, in_range
 from mxcore.kernel.rule.norm import norm
 from mxcore.optimizer import Optimizer
 
-__all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic"]
+__all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic", "PlainTraffic"]
 
 # The float32 below 1: no compiler may leave out the product, and no number of steps makes the slots overflow.
 _KEEP = 1 - 2.0**-24
@@ -55,3 +55,12 @@ class MomentumTraffic(Optimizer):
     @staticmethod
     def rule(weight, grad, velocity, *, lr, keep):
         return weight - lr * grad, keep * velocity
+
+
+@hyperparameters
+class PlainTraffic(Optimizer):
+    """The traffic of plain gradient descent: reads weight and gradient, writes the weight."""
+
+    @staticmethod
+    def rule(weight, grad, *, lr):
+        return weight - lr * grad

@@ -7,6 +7,7 @@ once for this command and for plain cookiecutter.
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 import re
 import sys
@@ -21,7 +22,7 @@ from mxcore.commands.options import RefusedError
 
 __all__ = ["new", "template"]
 
-MARK = "# Edit here"
+MARK = "Edit here ("
 
 
 def template() -> Path:
@@ -93,16 +94,17 @@ def new(out: Path, **answers: str | None) -> None:
     """Scaffold an optimizer, an initializer or a scheduler, called NAME.
 
     It is a project of its own, with tests, documentation and CI. KIND is optimizer, initializer or lr_scheduler. It
-    works as it is: "Edit here" marks the algorithm, which is to become yours. What is not given is asked for on a
-    terminal, and else has the default of the template.
+    works as it is: "Edit here" marks what is to become yours, which is the algorithm, its tests, the example and who
+    wrote it. What is not given is asked for on a terminal, and else has the default of the template.
     """
     given = {question: answer for question, answer in answers.items() if answer is not None}
     if sys.stdin.isatty():
         _ask(given)
     elif not {"kind", "name"} <= set(given):
         raise click.UsageError("say what to make and how it is called, such as: mxcore new optimizer swift")
-    _check_free(given["kind"], given["name"])
-    click.echo(_next_steps(_generate(given, out)))
+    complete = _complete(given)
+    _check_free(complete["kind"], complete["name"], complete["class"])
+    click.echo(_next_steps(_generate(complete, out)))
 
 
 def _ask(given: dict[str, str]) -> None:
@@ -122,19 +124,22 @@ def _complete(given: Mapping[str, str]) -> dict[str, Any]:
     return dict(prompt_for_config(context, no_input=True))
 
 
-def _check_free(kind: str, name: str) -> None:
-    """Refuse a name that another distribution offers: whoever installs both would have to say which."""
-    installed = {record.name: record.distribution for record in catalogue.records(kind)}
+def _check_free(kind: str, name: str, class_name: str) -> None:
+    """Refuse names that another distribution, or the core, offers: whoever installs both would have to say which."""
+    records = catalogue.records(kind)
+    installed = {word.lower(): record.distribution for record in records for word in (record.name, record.class_name)}
+    own = dict.fromkeys(map(str.lower, importlib.import_module(f"mxcore.{kind}").__all__), "mxcore")
     taken = {**catalogue.known_names(kind), **installed}
     if name in taken:
         raise click.UsageError(f"the {kind} {name!r} is there already, in {taken[name]}: choose another name")
+    if where := {**own, **taken}.get(class_name.lower()):
+        raise click.UsageError(f"the class {class_name!r} is there already, in {where}: give another one as --class")
 
 
-def _generate(given: Mapping[str, str], out: Path) -> Path:
+def _generate(answers: Mapping[str, Any], out: Path) -> Path:
     from cookiecutter.exceptions import CookiecutterException, OutputDirExistsException
     from cookiecutter.generate import generate_files
 
-    answers = _complete(given)
     try:
         return Path(generate_files(template(), {"cookiecutter": answers}, out))
     except OutputDirExistsException:
@@ -155,7 +160,7 @@ def _next_steps(project: Path) -> str:
     ]
     return "\n".join(
         [
-            f"Wrote {project}: {len(files)} files that work as they are. What is yours to write is marked “{MARK}”:",
+            f"Wrote {project}: {len(files)} files that work as they are. What is yours to write is marked “Edit here”:",
             *marks,
             "To test it:",
             f"  cd {project}",

@@ -1,0 +1,104 @@
+"""What was meant by a name or an argument that does not exist: the words of other libraries, as ours, and misspellings.
+
+The words are in ``hints.json``: regular expressions for what people type, in lower case and without punctuation. For an
+argument, each hint names the arguments that a class must have for it to apply, and may go on with a statement.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["explain_misfits", "meant_by", "misfit", "no_such_arguments", "required"]
+
+
+@functools.cache
+def _tables() -> Mapping[str, Mapping[str, list[str]]]:
+    import json  # for errors alone
+    from pathlib import Path
+
+    tables: Mapping[str, Mapping[str, list[str]]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+    return tables
+
+
+def meant_by(table: str, word: str) -> list[str]:
+    """What a word may mean: the hints of a table, which is ``"arguments"`` or a kind of algorithms.
+
+    >>> from mxcore.catalogue.hints import meant_by
+    >>> meant_by("initializer", "He")
+    ["'msraprelu' (Kaiming/He initialization)"]
+    """
+    plain = re.sub(r"[\W_]", "", word.lower())[:100]
+    return [hint for words, hints in _tables().get(table, {}).items() if re.fullmatch(words, plain) for hint in hints]
+
+
+def _hint(word: str, parameters: Mapping[str, Any]) -> str:
+    """In brackets: which of the parameters was meant, or how to get what was meant; empty if nobody knows."""
+    for option in meant_by("arguments", word):
+        needed, _, statement = option.partition(": ")
+        if all(name in parameters for name in needed.split("+") if name):
+            return f" ({statement})" if statement else f" (did you mean {' and '.join(map(repr, needed.split('+')))}?)"
+    close = difflib.get_close_matches(word[:100], parameters, n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def no_such_arguments(what: object, words: Sequence[str], parameters: Mapping[str, Any]) -> str:
+    """Say that something has no such arguments, what was meant by each, and which it has.
+
+    >>> from mxcore.catalogue.hints import no_such_arguments
+    >>> no_such_arguments("Adam", ["betas"], {"beta1": 0.9, "beta2": 0.999})
+    "Adam has no argument 'betas' (did you mean 'beta1' and 'beta2'?): it takes beta1, beta2"
+    """
+    hinted = ", ".join(f"{word!r}{_hint(word, parameters)}" for word in words)
+    return f"{what} has no argument {hinted}: it takes {', '.join(parameters) or 'none'}"
+
+
+def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str, call: str) -> TypeError | None:
+    """Why a class cannot be called with these arguments: some do not exist, or are missing; None if neither is so.
+
+    Args:
+        cls: the class.
+        args: its arguments by position.
+        kwargs: its arguments by name.
+        what: what the message calls it.
+        call: how people call it, up to the first argument.
+    """
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(*args, **kwargs)
+        return None
+    except TypeError:
+        parameters = signature.parameters
+    if unknown := [name for name in kwargs if name not in parameters]:
+        return TypeError(no_such_arguments(what, unknown, parameters))
+    missing = [name for name in required(parameters) if name not in {*kwargs, *[*parameters][: len(args)]}]
+    example: Mapping[str, Any] = next(iter(getattr(cls, "examples", ())), {})
+    values = ", ".join(f"{name}={example[name]!r}" if name in example else f"{name}=…" for name in missing)
+    return TypeError(f"{what} needs {', '.join(missing)}, such as {call}{values})") if missing else None
+
+
+def required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    """The names of those that have no default."""
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [name for name, one in parameters.items() if one.default is one.empty and one.kind not in variadic]
+
+
+def explain_misfits(cls: Any) -> None:
+    """Let a constructor say what was meant by arguments that it does not have, and how to give those that it needs."""
+    constructor = cls.__init__
+
+    @functools.wraps(constructor)
+    def explained(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            constructor(self, *args, **kwargs)
+        except TypeError as error:
+            name = type(self).__name__
+            if why := misfit(cls, args, kwargs, name, f"{name}("):
+                raise why from error
+            raise
+
+    cls.__init__ = explained

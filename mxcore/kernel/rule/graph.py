@@ -44,6 +44,17 @@ class Node:
         arguments = ", ".join(f"%{node.number}" for node in self.args) or repr(self.value)
         return f"%{self.number} = {self.op}({arguments})"
 
+    def formula(self, depth: int = 4) -> str:
+        """How it is computed, as far as one would read."""
+        if not self.args:
+            return str(self.value)
+        return f"{self.op}({', '.join(one.formula(depth - 1) for one in self.args) if depth else '…'})"
+
+    @property
+    def noun(self) -> str:
+        """What to call it in a sentence."""
+        return {"array": "a norm" if self.single else "an array", "mask": "a mask", "number": "a number"}[self.kind]
+
     @property
     def is_number(self) -> bool:
         """Whether this is computed on the host, once per parameter."""
@@ -55,6 +66,11 @@ class Graph:
 
     def __init__(self) -> None:
         self._nodes: dict[tuple[object, ...], Node] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and [*self._nodes] == [*other._nodes]
+
+    __hash__ = object.__hash__
 
     def input(self, name: str, kind: Kind) -> Node:
         """A value that is given to the rule under ``name``."""

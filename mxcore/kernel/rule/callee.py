@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import FrameType
+from typing import Any
 
 
 def called() -> str:
@@ -14,17 +14,12 @@ def called() -> str:
     """
     import dis  # for messages alone
 
-    frame: FrameType | None = sys._getframe(1)
-    while frame and frame.f_globals.get("__name__", "").startswith(__package__):
+    frame: Any = sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith(__package__):
         frame = frame.f_back
-    if frame is None:
+    *before, call = (one for one in dis.get_instructions(frame.f_code) if one.offset <= frame.f_lasti)
+    begin = call.positions and call.positions[::2]
+    if not call.opname.startswith("CALL") or not begin or begin[1] is None:
         return ""
-    before = [one for one in dis.get_instructions(frame.f_code) if one.offset <= frame.f_lasti]
-    call = before.pop()
-    if not call.opname.startswith("CALL") or call.positions is None:
-        return ""
-    begin = call.positions.lineno, call.positions.col_offset
-    names = [
-        one.argval for one in before if one.positions and (one.positions.lineno, one.positions.col_offset) == begin
-    ]
+    names = [one.argval for one in before if one.positions and one.positions[::2] == begin]
     return next((name for name in reversed(names) if isinstance(name, str)), "")

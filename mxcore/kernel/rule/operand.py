@@ -22,13 +22,9 @@ OPERATORS = BINARY | {
 }  # fmt: skip
 """All operators, with what ``math.floor``, ``math.ceil`` and ``round`` call."""
 NAMES = {
-    "absolute": "abs",
-    "fabs": "abs",
-    "true_divide": "divide",
-    "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or",
+    "absolute": "abs", "fabs": "abs", "true_divide": "divide", "bitwise_and": "logical_and", "bitwise_or": "logical_or",
     "invert": "logical_not",
-}
+}  # fmt: skip
 """Functions of NumPy that are others by another name."""
 
 
@@ -37,13 +33,10 @@ class Operand:
 
     __hash__ = object.__hash__
 
-    def _operate(self, method: str, args: tuple[Any, ...]) -> Any:
-        """Apply an operator, by the name of its method without underscores."""
-        raise NotImplementedError
-
-    def _call(self, function: Callable[..., Any], name: str, args: Any, keywords: Any) -> Any:
-        """Call a function of NumPy."""
-        raise NotImplementedError
+    _operate: Callable[..., Any]
+    """Apply an operator, ``_operate(method, args)``, by the name of its method without underscores."""
+    _call: Callable[..., Any]
+    """Call a function of NumPy, ``_call(function, name, args, keywords)``."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         name = NAMES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")

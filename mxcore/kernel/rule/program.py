@@ -195,8 +195,8 @@ class Program:
         values: Sequence[Any] = result if isinstance(result, tuple) else (result,)
         if len(values) != 1 + len(self.slots) or result is None or isinstance(result, list):
             names = ", ".join(["weight", *(slot.name for slot in self.slots)])
-            got = f"a {type(result).__name__}" if isinstance(result, list) else f"{len(values)} value(s)"
-            got = "None: does it end with return?" if result is None else got
+            kinds = {list: "a list", type(None): "None: does it end with return?"}
+            got = kinds.get(type(result), f"{len(values)} value(s)")
             raise TypeError(f"{self.owner}.rule must return ({names}), got {got}")
         return values[0], {slot.name: value for slot, value in zip(self.slots, values[1:], strict=True)}
 

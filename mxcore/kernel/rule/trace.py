@@ -7,7 +7,6 @@ listed in ``FUNCTIONS``, and :func:`mxcore.norm`. No source text is read, so tha
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
@@ -29,6 +28,16 @@ LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
 """Where the language of rules is described."""
 _ON_NUMBERS = ("remainder", "floor_divide")
 _KNOWN = {*FUNCTIONS, *LOGICAL, *OPERATORS.values()}
+_MADE_OF: dict[str, Callable[..., Node]] = {
+    "positive": lambda _, x: x,
+    "square": lambda value, x: value("multiply", x, x),
+    "clip": lambda value, x, low, high: value("minimum", value("maximum", x, low), high),
+    "ceil": lambda value, x: value("negative", value("floor", value("negative", x))),
+    "isnan": lambda value, x: value("not_equal", x, x),
+    "isfinite": lambda value, x: value("logical_not", value("isnan", value("subtract", x, x))),
+    "isinf": lambda value, x: value("logical_not", value("logical_or", value("isnan", x), value("isfinite", x))),
+}
+"""Operations that are made of others."""
 _INSTEAD = {"min": "minimum", "max": "maximum", "fabs": "abs", "atan2": "arctan2", "pow": "power"}
 """What NumPy calls functions of Python."""
 _REFUSED = {
@@ -108,7 +117,7 @@ class _Symbol(Operand):
         self._node = node
 
     def __repr__(self) -> str:
-        return f"<{self._node.noun} of the rule of {self._tracer.owner}, without values yet: {self._node.formula()}>"
+        return f"<{self._node.noun} of the rule of {self._tracer.owner}, without values yet: {self._node}>"
 
     def __format__(self, specification: str) -> str:
         return repr(self)
@@ -192,14 +201,21 @@ class _Tracer:
         args = [self.lift(value) for value in inputs]
         if op in ("where", "clip") and len(args) != 3:
             self.refuse(f"calls np.{op} with {len(args)} argument(s), and not with 3")
-        return self.symbol(getattr(self, f"_{op}", functools.partial(self._plain, op))(*args))
+        return self.symbol(self._value(op, *args))
 
     def norm(self, x: _Symbol) -> _Symbol:
         if x._node.kind != "array" or x._node.single:
             self.refuse(f"takes the norm of {x._node.noun}, which is not an array")
         return self.symbol(self.graph.apply("norm", x._node))
 
-    def _plain(self, op: str, *args: Node) -> Node:
+    def _value(self, op: str, *args: Node) -> Node:
+        if op in _MADE_OF:
+            return _MADE_OF[op](self._value, *args)
+        if op in ("where", "power"):
+            return self._where(*args) if op == "where" else self._power(*args)
+        return self._computed(op, *args)
+
+    def _computed(self, op: str, *args: Node) -> Node:
         kinds = {node.kind for node in args}
         if op in LOGICAL and "array" in kinds:
             self.refuse(f"uses {op} on an array: compare it first, as in x > 0")
@@ -213,29 +229,8 @@ class _Tracer:
 
     def _array(self, node: Node) -> Node:
         """A mask as an array of 0 and 1, which NumPy makes of it beside an array; others as they are."""
-        one, zero = self.graph.constant(1.0), self.graph.constant(0.0)
-        return self.graph.apply("where", node, one, zero) if node.kind == "mask" else node
-
-    def _positive(self, x: Node) -> Node:
-        return x
-
-    def _square(self, x: Node) -> Node:
-        return self._plain("multiply", x, x)
-
-    def _clip(self, x: Node, low: Node, high: Node) -> Node:
-        return self._plain("minimum", self._plain("maximum", x, low), high)
-
-    def _ceil(self, x: Node) -> Node:
-        return self._plain("negative", self._plain("floor", self._plain("negative", x)))
-
-    def _isnan(self, x: Node) -> Node:
-        return self._plain("not_equal", x, x)
-
-    def _isinf(self, x: Node) -> Node:
-        return self._plain("equal", self._plain("abs", x), self.graph.constant(math.inf))
-
-    def _isfinite(self, x: Node) -> Node:
-        return self._plain("less", self._plain("abs", x), self.graph.constant(math.inf))
+        one_or_zero = self.graph.constant(1.0), self.graph.constant(0.0)
+        return self.graph.apply("where", node, *one_or_zero) if node.kind == "mask" else node
 
     def _where(self, condition: Node, one: Node, other: Node) -> Node:
         if condition.kind == "array":
@@ -252,16 +247,16 @@ class _Tracer:
 
     def _power(self, base: Node, exponent: Node) -> Node:
         """NumPy's own shortcuts for powers of arrays, which decide the last bit."""
-        if base.kind == "array" and exponent.op == "constant":
-            if exponent.value == 2:
-                return self._square(base)
-            if exponent.value == 0.5:
-                return self.graph.apply("sqrt", base)
-            if exponent.value == 1:
-                return base
-            if exponent.value == -1:
-                return self.graph.apply("divide", self.graph.constant(1.0), base)
-        return self._plain("power", base, exponent)
+        one = self.graph.constant(1.0)
+        shortcuts: dict[Any, Any] = {
+            2: ("multiply", base, base),
+            0.5: ("sqrt", base),
+            -1: ("divide", one, base),
+            1: ("positive", base),
+        }
+        if base.kind == "array" and exponent.op == "constant" and exponent.value in shortcuts:
+            return self._value(*shortcuts[exponent.value])
+        return self._computed("power", base, exponent)
 
 
 def trace(program: Program, static: Mapping[str, Any]) -> Traced:
@@ -274,8 +269,10 @@ def trace(program: Program, static: Mapping[str, Any]) -> Traced:
     Raises:
         RuleError: the rule leaves the language of rules, or does something else when it is called again.
     """
-    (tracer, outputs), (again, others) = (_called(program, static) for _ in range(2))
-    if tracer.graph != again.graph or [*map(repr, outputs.values())] != [*map(repr, others.values())]:
+    calls = [_called(program, static) for _ in range(2)]
+    tracer, outputs = calls[0]
+    first, second = ([*made.graph.nodes, *(node.number for node in new.values())] for made, new in calls)
+    if first != second:
         tracer.refuse(
             "computes something else each time it is called: take random numbers from noise, "
             "and what changes from hyper-parameters and slots"
@@ -311,18 +308,8 @@ def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> T
     read = {node.value for node in computed if node.op == "input"}
     arrays = tuple(name for name in program.arrays if (name in read and name != "noise") or name in written)
     norms, stages = _staged(written)
-    return Traced(
-        owner=program.owner,
-        arrays=arrays,
-        written=written,
-        host=host,
-        row=program.row,
-        uniforms=uniforms,
-        shared=sum(node.number not in varies for node in numbers),
-        norms=norms,
-        stages=stages,
-        noisy="noise" in read,
-    )
+    shared, noisy = sum(node.number not in varies for node in numbers), "noise" in read
+    return Traced(program.owner, arrays, written, host, program.row, uniforms, shared, norms, stages, noisy)
 
 
 def _staged(written: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:

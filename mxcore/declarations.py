@@ -32,6 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 T = TypeVar("T")
+_DECLARED = type(attrs.field())  # of what a class holds until it is decorated
 
 
 @attrs.frozen(slots=False)
@@ -216,6 +217,15 @@ class Algorithm:
     by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
     _declared: ClassVar[Mapping[str, attrs.Attribute[Any]]] = {}
+
+    def __new__(cls, *_: Any, **__: Any) -> Any:
+        """Make an instance, of a class whose hyper-parameters have become attributes."""
+        for parent in cls.__mro__:
+            if declared := [name for name, one in vars(parent).items() if isinstance(one, _DECLARED)]:
+                raise TypeError(
+                    f"put @mx.hyperparameters above class {parent.__name__}, which declares {declared[0]!r}"
+                )
+        return super().__new__(cls)
 
     def check_together(self) -> None:
         """Raise a ValueError where values that are each allowed contradict each other; subclasses define this.

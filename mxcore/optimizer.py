@@ -23,6 +23,7 @@ from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
+from mxcore.kernel.rule.operand import weakly
 from mxcore.multipliers import Multiplied, checked
 from mxcore.step import Counted, Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import fitted, in_lists
@@ -136,6 +137,11 @@ class Optimizer(Counted, Multiplied, Algorithm):
     if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
 
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if callable(rule := vars(cls).get("rule")):
+            cls.rule = staticmethod(weakly(rule))
 
     def __attrs_post_init__(self) -> None:
         self._settings_version = Version()

@@ -81,6 +81,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
         multi_precision: bool = False,
         param_dict: Any = None,
     ) -> None: ...
+    def __init_subclass__(cls, **keywords: Any) -> None: ...
     _settings_version: Incomplete
     _tables_version: Incomplete
     _counting: Incomplete

@@ -133,9 +133,9 @@ def test_a_norm_may_depend_on_another(emitter: str) -> None:
     [
         (lambda weight, grad: weight / np.linalg.norm(grad), r"calls np\.linalg\.norm: use mxcore\.norm"),
         (lambda weight, grad: mx.norm(weight), "returns a norm as 'weight'"),
-        (lambda weight, grad: weight - mx.norm(mx.norm(grad)), "takes the norm of something that is not an array"),
-        (lambda weight, grad: weight - mx.norm(grad > 0), "takes the norm of something that is not an array"),
-        (lambda weight, grad, lr: weight - mx.norm(lr), "takes the norm of something that is not an array"),
+        (lambda weight, grad: weight - mx.norm(mx.norm(grad)), "takes the norm of a norm, which is not an array"),
+        (lambda weight, grad: weight - mx.norm(grad > 0), "takes the norm of a mask, which is not an array"),
+        (lambda weight, grad, lr: weight - mx.norm(lr), "takes the norm of a number, which is not an array"),
     ],
 )
 def test_what_a_rule_cannot_do_with_norms(rule: Any, message: str, emitter: str) -> None:

@@ -5,7 +5,7 @@ weight and the new slots. :class:`Program` describes it, :class:`Member` one par
 :class:`Plan` of the two, which runs step after step. What every algorithm shares (rescaling, clipping, weight decay,
 master weights) is applied within the same pass, so that a rule is the algorithm box of its paper and nothing else.
 
-A rule is *traced* once (:mod:`~mxcore.kernel.rule.trace`) into a graph (:mod:`~mxcore.kernel.rule.graph`). For arrays
+A rule is *traced* (:mod:`~mxcore.kernel.rule.trace`) into a graph (:mod:`~mxcore.kernel.rule.graph`). For arrays
 of NumPy it is emitted as code for this machine (:mod:`~mxcore.kernel.emit.llvm`) or as blocked NumPy calls
 (:mod:`~mxcore.kernel.emit.blocked`), and run by a plan (:mod:`~mxcore.kernel.run.plan`); for arrays of CuPy, as CUDA C
 (:mod:`~mxcore.kernel.emit.cuda`), and run by a plan on their device (:mod:`~mxcore.kernel.run.device`). A rule may use

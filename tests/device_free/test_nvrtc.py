@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cupy
+import numpy as np
 import pytest
 from device_free.on_cpu import CudaOnCpu, on_device
 from rule_runs import after_three_steps, every_dtype, every_rule
@@ -92,6 +93,13 @@ def test_every_operation_is_rounded_by_itself_and_small_numbers_stay(
     assert found <= EXACT
     computed = {node.op for stage in plan.traced.stages for node in stage.order}
     assert {name for op, name in {"divide": b"div.rn.", "sqrt": b"sqrt.rn."}.items() if op in computed} <= found
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_functions_of_rules_compile(dtype: str, recorder: Recorder, target: Any) -> None:
+    after_three_steps("functions", {}, np.dtype(dtype), on_device)
+    target("sm_80", "cubin")
+    assert [recorder.binary(source)[:4] for source in recorder.sources] == [b"\x7fELF"]
 
 
 @every_architecture

@@ -19,7 +19,7 @@ from mxcore.random import philox_cuda
 from mxcore.random.distributions import DISTRIBUTIONS
 
 _TYPES: dict[str, Literal["f32", "f64"]] = {"float32": "f32", "float64": "f64"}
-_C_NAMES = {"abs": "fabs", "power": "pow"}  # where they are others than NumPy's
+_C_NAMES = {"abs": "fabs", "power": "pow", "arctan2": "atan2"}  # where they are others than NumPy's
 _OWN = ("sign", "maximum", "minimum")  # functions of functions.cu
 _THREADS = 256
 _PACK = 16

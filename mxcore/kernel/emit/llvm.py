@@ -33,8 +33,8 @@ _TYPES: dict[str, tuple[str, int, Literal["f32", "f64"]]] = {
     "float64": ("double", 8, "f64"),
 }
 _HALF = {"float16": "half", "bfloat16": "i16"}
-_OWN = ("sign", "maximum", "minimum")  # functions of stage.ll
-_INTRINSICS = {"abs": "fabs", "power": "pow"}  # by other names than NumPy's
+_OWN = ("sign", "maximum", "minimum", "log1p")  # functions of stage.ll
+_INTRINSICS = {"abs": "fabs", "power": "pow", "arctan2": "atan2"}  # by other names than NumPy's
 # Those of truth values, with one bit in place of each.
 _TRUTHS = {
     "logical_and": "and i1 {0}, {1}", "logical_or": "or i1 {0}, {1}", "logical_not": "xor i1 {0}, true",

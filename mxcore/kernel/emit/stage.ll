@@ -43,8 +43,11 @@ declare $type @llvm.sqrt.$suffix($type)
 declare $type @llvm.exp.$suffix($type)
 declare $type @llvm.log.$suffix($type)
 declare $type @llvm.tanh.$suffix($type)
-declare $type @llvm.fabs.$suffix($type)
-declare $type @llvm.pow.$suffix($type, $type)
+declare $type @llvm.sin.$suffix($type)
+declare $type @llvm.cos.$suffix($type)
+declare $type @llvm.floor.$suffix($type)
+declare $type @llvm.rint.$suffix($type)
+declare $type @llvm.atan2.$suffix($type, $type)
 
 define internal $type @sign($type %x) alwaysinline {
   %positive = fcmp ogt $type %x, 0.0
@@ -70,6 +73,20 @@ define internal $type @minimum($type %x, $type %y) alwaysinline {
   %chosen = select i1 %better, $type %x, $type %y
   %nan = fcmp uno $type %y, %y
   %result = select i1 %nan, $type %y, $type %chosen
+  ret $type %result
+}
+
+; log(1 + x). The logarithm of the sum u is off by as much as u is, so that it is multiplied by x / (u - 1).
+define internal $type @log1p($type %x) alwaysinline {
+  %sum = fadd $type %x, 1.0
+  %log = call $type @llvm.log.$suffix($type %sum)
+  %counted = fsub $type %sum, 1.0
+  %share = fdiv $type %x, %counted
+  %product = fmul $type %log, %share
+  %small = fcmp oeq $type %counted, 0.0
+  %finite = select i1 %small, $type %x, $type %product
+  %infinite = fcmp oeq $type %log, %x
+  %result = select i1 %infinite, $type %x, $type %finite
   ret $type %result
 }
 

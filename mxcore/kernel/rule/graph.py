@@ -41,8 +41,18 @@ class Node:
     single: bool = False
 
     def __repr__(self) -> str:
-        arguments = ", ".join(f"%{node.number}" for node in self.args) or repr(self.value)
-        return f"%{self.number} = {self.op}({arguments})"
+        return self.formula()
+
+    def formula(self, depth: int = 4) -> str:
+        """How it is computed, as far as one would read."""
+        if not self.args:
+            return str(self.value)
+        return f"{self.op}({', '.join(one.formula(depth - 1) for one in self.args) if depth else '…'})"
+
+    @property
+    def noun(self) -> str:
+        """What to call it in a sentence."""
+        return {"array": "a norm" if self.single else "an array", "mask": "a mask", "number": "a number"}[self.kind]
 
     @property
     def is_number(self) -> bool:
@@ -54,7 +64,8 @@ class Graph:
     """Makes nodes, each different one once."""
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[object, ...], Node] = {}
+        self.nodes: dict[tuple[object, ...], Node] = {}
+        """By what each is computed from, in the order in which they were made."""
 
     def input(self, name: str, kind: Kind) -> Node:
         """A value that is given to the rule under ``name``."""
@@ -72,10 +83,10 @@ class Graph:
 
     def _make(self, op: str, kind: Kind, args: tuple[Node, ...], value: str | float | bool | None) -> Node:
         key = (op, kind, tuple(node.number for node in args), repr(value))
-        if key not in self._nodes:
+        if key not in self.nodes:
             single = op == "norm" or (kind != "number" and _all_single(args))
-            self._nodes[key] = Node(op, kind, args, value, len(self._nodes), single)
-        return self._nodes[key]
+            self.nodes[key] = Node(op, kind, args, value, len(self.nodes), single)
+        return self.nodes[key]
 
 
 def _all_single(args: tuple[Node, ...]) -> bool:

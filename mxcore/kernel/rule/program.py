@@ -8,8 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import attrs
+import numpy as np
 
 from mxcore.backend import Array
+from mxcore.kernel.rule.operand import weak
 from mxcore.kernel.run.layout import Layout, layout_of
 
 Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
@@ -147,6 +149,8 @@ class Program:
             arrays: those of :attr:`arrays`, by name.
             numbers: those of :attr:`all_numbers`, by name.
         """
+        if xp is np:
+            numbers = {name: weak(value) for name, value in numbers.items()}
         weight, raw_grad = arrays["weight"], arrays["grad"]
         grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
         if self.decays and self.decay == "before_clip":
@@ -189,9 +193,11 @@ class Program:
     def unpack(self, result: Any) -> tuple[Array, dict[str, Any]]:
         """A rule's return value as the new weight and the new slots by name."""
         values: Sequence[Any] = result if isinstance(result, tuple) else (result,)
-        if len(values) != 1 + len(self.slots):
+        if len(values) != 1 + len(self.slots) or result is None or isinstance(result, list):
             names = ", ".join(["weight", *(slot.name for slot in self.slots)])
-            raise TypeError(f"{self.owner}.rule must return ({names}), got {len(values)} value(s)")
+            kinds = {list: "a list", type(None): "None: does it end with return?"}
+            got = kinds.get(type(result), f"{len(values)} value(s)")
+            raise TypeError(f"{self.owner}.rule must return ({names}), got {got}")
         return values[0], {slot.name: value for slot, value in zip(self.slots, values[1:], strict=True)}
 
 

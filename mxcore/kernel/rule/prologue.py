@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.source import define
 
@@ -21,7 +23,19 @@ _PYTHON = {
     "less": "({} < {})", "less_equal": "({} <= {})", "greater": "({} > {})", "greater_equal": "({} >= {})",
     "equal": "({} == {})", "not_equal": "({} != {})",
     "logical_and": "({} and {})", "logical_or": "({} or {})", "logical_not": "(not {})",
+    "remainder": "({} % {})", "floor_divide": "({} // {})", "where": "({1} if {0} else {2})",
+    "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})", "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
 }  # fmt: skip
+
+
+def _quietly(function: Callable[..., Any]) -> Callable[..., float]:
+    """A function of NumPy, from numbers to a number of Python, without warnings."""
+
+    def value(*numbers: float) -> float:
+        with np.errstate(all="ignore"):
+            return float(function(*map(float, numbers)))
+
+    return value
 
 
 def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
@@ -56,7 +70,9 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
-    namespace = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
+    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
+    called = {node.op for node in needed(nodes) if node.args and node.op not in _PYTHON}
+    namespace |= {op: _quietly(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)
     return bind
 
@@ -66,4 +82,5 @@ def _line(node: Node, row: Collection[str]) -> str:
         return f"n{node.number} = {node.value!r}"
     if node.op == "input":
         return f"n{node.number} = " + (f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]")
-    return f"n{node.number} = " + _PYTHON[node.op].format(*(f"n{argument.number}" for argument in node.args))
+    names = [f"n{argument.number}" for argument in node.args]
+    return f"n{node.number} = " + _PYTHON.get(node.op, f"{node.op}({', '.join(names)})").format(*names)

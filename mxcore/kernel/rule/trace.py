@@ -1,8 +1,7 @@
-"""Trace a rule: call it once with symbols in place of arrays and numbers, and keep what it did as a graph.
+"""Trace a rule: call it with symbols in place of arrays and numbers, and keep what it did as a graph.
 
-The language of rules is NumPy's: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on truth values, the
-functions listed in ``FUNCTIONS``, and :func:`mxcore.norm`. No source text is read, so that closures and helper
-functions work.
+The language of rules is NumPy's: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on masks, the functions
+listed in ``FUNCTIONS``, and :func:`mxcore.norm`. No source text is read, so that closures and helper functions work.
 """
 
 from __future__ import annotations
@@ -14,26 +13,41 @@ from typing import Any, NoReturn
 import attrs
 import numpy as np
 
+from mxcore.kernel.rule.callee import called
 from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.rule.norm import norm
+from mxcore.kernel.rule.operand import OPERATORS, Operand, plain
 from mxcore.kernel.rule.program import Program
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
 
-FUNCTIONS = ("abs", "clip", "exp", "log", "maximum", "minimum", "sign", "sqrt", "square", "tanh", "where")
-_ARITHMETIC = ("add", "subtract", "multiply", "divide", "power", "negative")
-_NAMES = {
-    "absolute": "abs",
-    "fabs": "abs",
-    "true_divide": "divide",
-    "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or",
-    "invert": "logical_not",
+FUNCTIONS = (
+    "abs", "arctan2", "ceil", "clip", "cos", "exp", "floor", "isfinite", "isinf", "isnan", "log", "log1p", "maximum",
+    "minimum", "rint", "sign", "sin", "sqrt", "square", "tanh", "where",
+)  # fmt: skip
+LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
+"""Where the language of rules is described."""
+_ON_NUMBERS = ("remainder", "floor_divide")
+_KNOWN = {*FUNCTIONS, *LOGICAL, *OPERATORS.values()}
+_MADE_OF: dict[str, Callable[..., Node]] = {
+    "positive": lambda _, x: x,
+    "square": lambda value, x: value("multiply", x, x),
+    "clip": lambda value, x, low, high: value("minimum", value("maximum", x, low), high),
+    "ceil": lambda value, x: value("negative", value("floor", value("negative", x))),
+    "isnan": lambda value, x: value("not_equal", x, x),
+    "isfinite": lambda value, x: value("logical_not", value("isnan", value("subtract", x, x))),
+    "isinf": lambda value, x: value("logical_not", value("logical_or", value("isnan", x), value("isfinite", x))),
 }
-_LANGUAGE = (
-    "a rule may use + - * / **, comparisons, & | ~ and np.logical_*, and "
-    + ", ".join(f"np.{name}" for name in FUNCTIONS)
-    + ", and mxcore.norm; anything else belongs in update()"
-)
+"""Operations that are made of others."""
+_INSTEAD = {"min": "minimum", "max": "maximum", "fabs": "abs", "atan2": "arctan2", "pow": "power"}
+"""What NumPy calls functions of Python."""
+_REFUSED = {
+    "len": "asks for the len() of {}", "iter": "goes through the elements of {}", "contains": "looks for a value in {}",
+    "getitem": "takes elements of {}", "setitem": "assigns to elements of {}: return new values instead",
+    "delitem": "deletes elements of {}", "trunc": "calls math.trunc with {}: use np.floor",
+    "matmul": "uses @ on {}: matrices belong in update()", "xor": "uses ^ on {}: use != on masks",
+    "lshift": "uses << on {}", "rshift": "uses >> on {}", "divmod": "calls divmod with {}: use // and %",
+}  # fmt: skip
+"""Methods that nothing in the language has."""
 
 
 class RuleError(TypeError):
@@ -95,62 +109,64 @@ class Traced:
         return host_function(self.row, self.uniforms, self.host)
 
 
-class _Symbol:
+class _Symbol(Operand):
     """Stands for an array, a mask or a number while a rule is traced."""
-
-    __hash__ = object.__hash__
 
     def __init__(self, tracer: _Tracer, node: Node) -> None:
         self._tracer = tracer
         self._node = node
 
+    def __repr__(self) -> str:
+        return f"<{self._node.noun} of the rule of {self._tracer.owner}, without values yet: {self._node}>"
+
+    def __format__(self, specification: str) -> str:
+        return repr(self)
+
     def __bool__(self) -> bool:
-        self._tracer.refuse("branches on a value (if, and, or, not, max, min): use np.where, &, |, ~, np.maximum")
+        if called() in _INSTEAD:
+            self._convert()
+        self._refuse("branches on {} (if, and, or, not): use np.where, &, | and ~")
 
-    def __float__(self) -> float:
-        self._tracer.refuse("turns a value into a Python number: use operators, such as ** 0.5, instead of math.*")
+    def _convert(self, *_: Any) -> NoReturn:
+        """Refuse to be converted, for the function that asks for it."""
+        name = called()
+        function = _INSTEAD.get(name, name)
+        advice = f"use np.{function}" if function in _KNOWN else "without a value yet, it cannot be converted"
+        self._refuse(f"calls {name}() with {{}}: {advice}" if name else "turns {} into a Python number")
 
-    __int__ = __index__ = __float__
-
-    def __getitem__(self, key: object) -> NoReturn:
-        self._tracer.refuse("takes elements of an array")
+    __float__ = __int__ = __index__ = __complex__ = __array__ = _convert
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(name)
-        self._tracer.refuse(f"uses .{name} of a value")
+        self._refuse(f"uses .{name} of {{}}")
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> _Symbol:
-        if method != "__call__" or keywords:
-            self._tracer.refuse(f"calls np.{ufunc.__name__} with {method if method != '__call__' else [*keywords]}")
-        return self._tracer.apply(_NAMES.get(ufunc.__name__, ufunc.__name__), inputs, function=True)
+    def _refuse(self, what: str) -> NoReturn:
+        self._tracer.refuse(what.format(self._node.noun))
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> _Symbol:
+    def _operate(self, method: str, args: tuple[Any, ...]) -> _Symbol:
+        if method in ("floor", "ceil", "round") and not self._node.is_number:
+            self._refuse(f"calls {method}() with {{}}: use np.{OPERATORS[method]}")
+        return self._tracer.apply(OPERATORS[method], args)
+
+    def _call(self, function: Callable[..., Any], name: str, args: Any, keywords: Any) -> _Symbol:
         if function is np.linalg.norm:
-            self._tracer.refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
-        if kwargs:
-            self._tracer.refuse(f"calls np.{function.__name__} with keywords")
-        return self._tracer.apply(function.__name__, args, function=True)
+            self._refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
+        given = "".join(f", with {key}=" for key in keywords)
+        if name not in _KNOWN:
+            self._refuse(f"calls np.{name}{given}, which is not in the language: elements are computed one by one")
+        if given:
+            self._refuse(f"calls np.{name}{given}: give it arrays and numbers by position alone")
+        return self._tracer.apply(name, args)
 
 
-def _operator(op: str, *, swapped: bool = False) -> Callable[..., _Symbol]:
-    def method(self: _Symbol, *others: Any) -> _Symbol:
-        return self._tracer.apply(op, (*others, self) if swapped else (self, *others))
-
-    return method
+def _refusal(what: str) -> Callable[..., NoReturn]:
+    return lambda self, *_: self._refuse(what)
 
 
-for _op, _method in {
-    "add": "add", "subtract": "sub", "multiply": "mul", "divide": "truediv", "power": "pow",
-    "logical_and": "and", "logical_or": "or",
-}.items():  # fmt: skip
-    setattr(_Symbol, f"__{_method}__", _operator(_op))
-    setattr(_Symbol, f"__r{_method}__", _operator(_op, swapped=True))
-for _op, _method in {
-    "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq", "not_equal": "ne",
-    "negative": "neg", "abs": "abs", "logical_not": "invert",
-}.items():  # fmt: skip
-    setattr(_Symbol, f"__{_method}__", _operator(_op))
+for _name, _what in _REFUSED.items():
+    setattr(_Symbol, f"__{_name}__", _refusal(_what))
+    setattr(_Symbol, f"__r{_name}__", _refusal(_what))
 
 
 @norm.register
@@ -166,59 +182,81 @@ class _Tracer:
         self.graph = Graph()
 
     def refuse(self, what: str) -> NoReturn:
-        raise RuleError(f"the rule of {self.owner} {what}: {_LANGUAGE}")
+        raise RuleError(f"the rule of {self.owner} {what} (see {LANGUAGE})")
 
     def symbol(self, node: Node) -> _Symbol:
         return _Symbol(self, node)
 
     def lift(self, value: Any) -> Node:
         if isinstance(value, _Symbol):
+            if value._tracer is not self:
+                self.refuse("uses a value of another call, which it has kept")
             return value._node
-        if not isinstance(value, (bool, int, float, np.bool_, np.integer, np.floating)):
+        value = plain(value.item() if isinstance(value, np.generic) else value)
+        if not isinstance(value, (bool, int, float)):
             self.refuse(f"computes with {type(value).__name__} {value!r}")
-        return self.graph.constant(value.item() if isinstance(value, np.generic) else value)
+        return self.graph.constant(value)
 
-    def apply(self, op: str, inputs: tuple[Any, ...], *, function: bool = False) -> _Symbol:
-        if op not in (*FUNCTIONS, *_ARITHMETIC, *COMPARISONS, *LOGICAL):
-            self.refuse(f"calls np.{op}")
+    def apply(self, op: str, inputs: tuple[Any, ...]) -> _Symbol:
         args = [self.lift(value) for value in inputs]
-        if function and op not in (*LOGICAL, *COMPARISONS) and all(node.is_number for node in args):
-            self.refuse(f"calls np.{op} with numbers alone, which would make float64 of float32: use operators")
-        return self.symbol(getattr(self, f"_{op}", functools.partial(self._plain, op))(*args))
+        if op in ("where", "clip") and len(args) != 3:
+            self.refuse(f"calls np.{op} with {len(args)} argument(s), and not with 3")
+        return self.symbol(self._value(op, *args))
 
     def norm(self, x: _Symbol) -> _Symbol:
         if x._node.kind != "array" or x._node.single:
-            self.refuse("takes the norm of something that is not an array")
+            self.refuse(f"takes the norm of {x._node.noun}, which is not an array")
         return self.symbol(self.graph.apply("norm", x._node))
 
-    def _plain(self, op: str, *args: Node) -> Node:
-        if op in LOGICAL and any(node.kind == "array" for node in args):
-            self.refuse(f"takes the {op} of numbers: compare them first, as in x > 0")
+    def _value(self, op: str, *args: Node) -> Node:
+        if op in _MADE_OF:
+            return _MADE_OF[op](self._value, *args)
+        if op in ("where", "power"):
+            return self._where(*args) if op == "where" else self._power(*args)
+        return self._computed(op, *args)
+
+    def _computed(self, op: str, *args: Node) -> Node:
+        kinds = {node.kind for node in args}
+        if op in LOGICAL and "array" in kinds:
+            self.refuse(f"uses {op} on an array: compare it first, as in x > 0")
+        if op in _ON_NUMBERS and kinds != {"number"}:
+            self.refuse(f"uses % or // on {args[0].noun}: use np.floor(x / y)")
+        if op not in LOGICAL and "mask" in kinds:
+            if op not in COMPARISONS and "array" not in kinds:
+                self.refuse(f"takes masks for numbers ({op}): use &, | and ~, and np.where to choose between arrays")
+            args = tuple(map(self._array, args))
         return self.graph.apply(op, *args)
 
-    def _square(self, x: Node) -> Node:
-        return self.graph.apply("multiply", x, x)
-
-    def _clip(self, x: Node, low: Node, high: Node) -> Node:
-        return self.graph.apply("minimum", self.graph.apply("maximum", x, low), high)
+    def _array(self, node: Node) -> Node:
+        """A mask as an array of 0 and 1, which NumPy makes of it beside an array; others as they are."""
+        one_or_zero = self.graph.constant(1.0), self.graph.constant(0.0)
+        return self.graph.apply("where", node, *one_or_zero) if node.kind == "mask" else node
 
     def _where(self, condition: Node, one: Node, other: Node) -> Node:
-        if one.is_number and other.is_number:
+        if condition.kind == "array":
+            condition = self.graph.apply("not_equal", condition, self.graph.constant(0.0))
+        if "array" in (one.kind, other.kind):
+            return self.graph.apply("where", condition, self._array(one), self._array(other))
+        if all(node.kind == "mask" or isinstance(node.value, bool) for node in (one, other)):
+            first = self.graph.apply("logical_and", condition, one)
+            second = self.graph.apply("logical_and", self.graph.apply("logical_not", condition), other)
+            return self.graph.apply("logical_or", first, second)
+        if not all(node.is_number for node in (condition, one, other)):
             self.refuse("calls np.where with two numbers, which makes float64: choose between arrays")
         return self.graph.apply("where", condition, one, other)
 
     def _power(self, base: Node, exponent: Node) -> Node:
         """NumPy's own shortcuts for powers of arrays, which decide the last bit."""
-        if not base.is_number and exponent.op == "constant":
-            if exponent.value == 2:
-                return self._square(base)
-            if exponent.value == 0.5:
-                return self.graph.apply("sqrt", base)
-            if exponent.value == 1:
-                return base
-            if exponent.value == -1:
-                return self.graph.apply("divide", self.graph.constant(1.0), base)
-        return self.graph.apply("power", base, exponent)
+        one = self.graph.constant(1.0)
+        shortcuts: dict[Any, Any] = {
+            2: ("multiply", base, base),
+            0.5: ("sqrt", base),
+            -1: ("divide", one, base),
+            1: ("positive", base),
+        }
+        if base.kind == "array" and exponent.op == "constant" and exponent.value in shortcuts:
+            return self._value(*shortcuts[exponent.value])
+        return self._computed("power", base, exponent)
 
 
 def trace(program: Program, static: Mapping[str, Any]) -> Traced:
@@ -229,28 +267,36 @@ def trace(program: Program, static: Mapping[str, Any]) -> Traced:
         static: those of its numbers that the graph is specialised for: None, truth values and text.
 
     Raises:
-        RuleError: the rule leaves the language of rules.
+        RuleError: the rule leaves the language of rules, or does something else when it is called again.
     """
+    calls = [_called(program, static) for _ in range(2)]
+    tracer, outputs = calls[0]
+    first, second = ([*made.graph.nodes, *(node.number for node in new.values())] for made, new in calls)
+    if first != second:
+        tracer.refuse(
+            "computes something else each time it is called: take random numbers from noise, "
+            "and what changes from hyper-parameters and slots"
+        )
+    return _finish(tracer, program, outputs)
+
+
+def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[str, Node]]:
+    """The graph of one call of a rule, and the new values of the arrays and host slots."""
     tracer = _Tracer(program.owner)
-
-    def number(name: str) -> Any:
-        return static[name] if name in static else tracer.symbol(tracer.graph.input(name, "number"))
-
-    names = program.arrays
-    arrays = {name: tracer.symbol(tracer.graph.input(name, "array")) for name in names}
-    numbers = {name: number(name) for name in program.all_numbers}
-    result = program.apply(np, arrays, numbers)
-    new_weight, slots = program.unpack(result)
-    outputs = {name: tracer.lift(value) for name, value in {"weight": new_weight, **slots}.items()}
-    return _finish(tracer, program, names, outputs)
+    arrays = {name: tracer.symbol(tracer.graph.input(name, "array")) for name in program.arrays}
+    numbers = {
+        name: static[name] if name in static else tracer.symbol(tracer.graph.input(name, "number"))
+        for name in program.all_numbers
+    }
+    new_weight, slots = program.unpack(program.apply(np, arrays, numbers))
+    return tracer, {name: tracer.lift(value) for name, value in {"weight": new_weight, **slots}.items()}
 
 
-def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: Mapping[str, Node]) -> Traced:
+def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> Traced:
     host = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
     written = {name: node for name, node in outputs.items() if name not in host}
     if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
-        kind = "norm" if written[wrong[0]].single else written[wrong[0]].kind
-        tracer.refuse(f"returns a {kind} as {wrong[0]!r}")
+        tracer.refuse(f"returns {written[wrong[0]].noun} as {wrong[0]!r}, which is an array")
     if wrong := [name for name, node in host.items() if not node.is_number]:
         tracer.refuse(f"returns an array as {wrong[0]!r}, which is one number per parameter")
     order = needed(written.values())
@@ -260,20 +306,10 @@ def _finish(tracer: _Tracer, program: Program, names: tuple[str, ...], outputs: 
     varies = varying(program.row, numbers)
     uniforms = tuple(sorted(numbers, key=lambda node: node.number in varies))
     read = {node.value for node in computed if node.op == "input"}
-    arrays = tuple(name for name in names if (name in read and name != "noise") or name in written)
+    arrays = tuple(name for name in program.arrays if (name in read and name != "noise") or name in written)
     norms, stages = _staged(written)
-    return Traced(
-        owner=program.owner,
-        arrays=arrays,
-        written=written,
-        host=host,
-        row=program.row,
-        uniforms=uniforms,
-        shared=sum(node.number not in varies for node in numbers),
-        norms=norms,
-        stages=stages,
-        noisy="noise" in read,
-    )
+    shared, noisy = sum(node.number not in varies for node in numbers), "noise" in read
+    return Traced(program.owner, arrays, written, host, program.row, uniforms, shared, norms, stages, noisy)
 
 
 def _staged(written: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:

@@ -1,0 +1,129 @@
+"""What stands for numbers and arrays while a rule runs: the operators of Python, and the functions of NumPy."""
+
+from __future__ import annotations
+
+import functools
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+BINARY = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "mod": "remainder",
+    "floordiv": "floor_divide", "and": "logical_and", "or": "logical_or",
+}  # fmt: skip
+"""The operators that have a form with swapped operands: Python's names, and NumPy's."""
+OPERATORS = BINARY | {
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+    "neg": "negative", "pos": "positive", "abs": "abs", "invert": "logical_not",
+    "floor": "floor", "ceil": "ceil", "round": "rint",
+}  # fmt: skip
+"""All operators, with what ``math.floor``, ``math.ceil`` and ``round`` call."""
+NAMES = {
+    "absolute": "abs", "fabs": "abs", "true_divide": "divide", "bitwise_and": "logical_and", "bitwise_or": "logical_or",
+    "invert": "logical_not",
+}  # fmt: skip
+"""Functions of NumPy that are others by another name."""
+
+
+class Operand:
+    """Hands whatever is done to it to ``_operate`` and ``_call``, which return the value."""
+
+    __hash__ = object.__hash__
+
+    _operate: Callable[..., Any]
+    """Apply an operator, ``_operate(method, args)``, by the name of its method without underscores."""
+    _call: Callable[..., Any]
+    """Call a function of NumPy, ``_call(function, name, args, keywords)``."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        name = NAMES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")
+        return self._call(getattr(ufunc, method), name, inputs, keywords)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return self._call(function, function.__name__, args, kwargs)
+
+
+def operated(name: str, *, swapped: bool = False) -> Callable[..., Any]:
+    """The method of an operator."""
+
+    def method(self: Operand, *others: Any) -> Any:
+        return self._operate(name, (*others, self) if swapped else (self, *others))
+
+    return method
+
+
+for _name in OPERATORS:
+    setattr(Operand, f"__{_name}__", operated(_name))
+for _name in BINARY:
+    setattr(Operand, f"__r{_name}__", operated(_name, swapped=True))
+
+_PYTHON: dict[str, Callable[..., Any]] = {
+    "invert": operator.not_,
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "round": round,
+}
+_METHODS = {function: method for method, function in OPERATORS.items() if method not in _PYTHON}
+
+
+class Number(Operand, float):
+    """A number that a rule is given beside bare arrays: a Python number, and so is what NumPy makes of such numbers.
+
+    Otherwise ``np.minimum(1, lr)`` would be a ``numpy.float64``, and turn float32 arrays into float64.
+
+    >>> import numpy as np
+    >>> (np.minimum(Number(0.5), 1) * np.ones(1, np.float32)).dtype
+    dtype('float32')
+
+    Args:
+        value: an int, a float or a bool.
+    """
+
+    __hash__ = float.__hash__
+    value: float
+
+    def __new__(cls, value: float) -> Number:
+        """Keep the value as it is, too: an int stays one."""
+        self = super().__new__(cls, value)
+        self.value = value
+        return self
+
+    def _operate(self, method: str, args: tuple[Any, ...]) -> Any:
+        values = [plain(one) for one in args]
+        if not all(type(one) in (int, float, bool) for one in values):
+            return NotImplemented
+        return Number((_PYTHON.get(method) or getattr(operator, f"__{method}__"))(*values))
+
+    def _call(self, function: Callable[..., Any], name: str, args: Any, keywords: Any) -> Any:
+        if any(isinstance(one, Operand) and not isinstance(one, Number) for one in args):
+            return NotImplemented
+        values = [one.value if isinstance(one, Number) else one for one in args]
+        if not all(type(one) in (int, float, bool) for one in values) or keywords:
+            return function(*values, **{key: plain(one) for key, one in keywords.items()})
+        return self._operate(_METHODS[name], args) if name in _METHODS else Number(function(*values).item())
+
+
+def plain(value: Any) -> Any:
+    """A number as Python's."""
+    return value.value if isinstance(value, Number) else value
+
+
+def weak(value: Any) -> Any:
+    """A number, one of NumPy's as well, as a :class:`Number`; everything else as it is."""
+    value = value.item() if isinstance(value, (np.integer, np.floating)) else value
+    return Number(value) if type(value) in (int, float) else value
+
+
+def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that takes its keywords as :func:`weak` numbers if it is called with arrays of NumPy."""
+
+    @functools.wraps(rule)
+    def applied(*arrays: Any, **others: Any) -> Any:
+        if any(isinstance(one, np.ndarray) for one in (*arrays, *others.values())):
+            others = {name: weak(value) for name, value in others.items()}
+        return rule(*arrays, **others)
+
+    return applied

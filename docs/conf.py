@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "ga
 
 mxcore_pages = "reference"
 
+_setting = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text("utf-8"))["tool"]["mxcore"]
+
+html_baseurl = _setting["site"]
 html_theme = "furo"
 html_title = f"mxcore {release}"
 html_static_path = ["_static"]

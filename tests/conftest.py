@@ -1,7 +1,6 @@
 """What the tests of the core share."""
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import sys
@@ -12,6 +11,11 @@ import pytest
 from environments import build_wheels
 
 import mxcore as mx
+
+try:
+    import fcntl
+except ImportError:  # without locks each worker builds wheels of its own
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,7 +28,7 @@ def run_python() -> Callable[..., str]:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program, *arguments],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, **environment},
             check=False,
         )
@@ -38,9 +42,10 @@ def run_python() -> Callable[..., str]:
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a wheel of every distribution, built once for all workers of pytest."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "wheels"
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = (base.parent if fcntl and "PYTEST_XDIST_WORKER" in os.environ else base) / "wheels"
+    with folder.with_suffix(".lock").open("wb") as lock:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             build_wheels(made := folder.with_suffix(".unfinished"))
             made.rename(folder)

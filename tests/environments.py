@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = "Scripts" if sys.platform == "win32" else "bin"
 UV = os.environ.get("UV") or shutil.which("uv") or "uv"
 
 
@@ -30,7 +31,7 @@ def clean_environment(**variables: str) -> dict[str, str]:
 def uv(*arguments: str | Path, cwd: Path = ROOT, **variables: str) -> str:
     """Run uv, which installs nowhere but where the arguments and the folder say; what it printed."""
     command, environment = [UV, *map(str, arguments)], clean_environment(**variables)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=environment)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, cwd=cwd, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -57,9 +58,9 @@ class Environment:
     def run(self, *command: str, cwd: Path = ROOT, **variables: str) -> tuple[int, str]:
         """The exit status of a command of the environment, and what it printed."""
         done = subprocess.run(
-            [self.folder / "bin" / command[0], *command[1:]],
+            [self.folder / PROGRAMS / command[0], *command[1:]],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             cwd=cwd,
             env=clean_environment(**variables),

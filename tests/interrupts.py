@@ -29,6 +29,7 @@ from typing import Any, Protocol
 import attrs
 import ml_dtypes
 import numpy as np
+import pytest
 
 import mxcore as mx
 from mxcore.random.fill import fill_normal
@@ -237,6 +238,9 @@ WAYS = {
     "new views": _new_views,
 }
 
+
+if not hasattr(signal, "setitimer"):
+    pytest.skip("needs timers that send signals", allow_module_level=True)
 
 # --- signals ---------------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def sphinx(source: Path, target: Path, *options: str, path: Path | None = None) 
     """Build a site in a process of its own: the exit status, and what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(path or "")}
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", *options, str(source), str(target)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, env=environment)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -24,18 +24,23 @@ class Swift(mx.optimizer.Optimizer):
 @pytest.fixture
 def wrong(tmp_path: Path) -> Path:
     """A folder with an installed plugin that is wrong."""
-    (tmp_path / "wrong_swift.py").write_text(WRONG)
+    (tmp_path / "wrong_swift.py").write_text(WRONG, encoding="utf-8")
     info = tmp_path / "wrong_swift-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong-swift\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[mxcore.optimizers]\nswift = wrong_swift:Swift\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: wrong-swift\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[mxcore.optimizers]\nswift = wrong_swift:Swift\n", encoding="utf-8")
     return tmp_path
 
 
 def run(*arguments: str, path: Path) -> tuple[int, str]:
     environment = {**os.environ, "PYTHONPATH": str(path)}
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, env=environment, cwd=path, check=False
+        [sys.executable, "-m", *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        cwd=path,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -44,7 +43,7 @@ def test_on_a_terminal_each_name_takes_one_line(width: int) -> None:
 
 def on_a_terminal(width: int, *arguments: str) -> tuple[int, str]:
     """The status of a command, and what it printed on a terminal of this width."""
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty", reason="there are no pseudo-terminals").openpty()
     termios.tcsetwinsize(theirs, (24, width))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     command = [sys.executable, "-m", "mxcore", *arguments]
@@ -146,14 +145,16 @@ def test_a_strangers_command_is_described_by_its_source_which_is_not_imported(tm
     package = tmp_path / "stranger" / "inside"
     package.mkdir(parents=True)
     for folder in (package, package.parent):
-        (folder / "__init__.py").write_text("raise SystemExit('imported')")
+        (folder / "__init__.py").write_text("raise SystemExit('imported')", encoding="utf-8")
     for name, source in COMMANDS.items():
-        (package / f"{name}.py").write_text("raise SystemExit('imported')\n" + source.format(name))
+        (package / f"{name}.py").write_text("raise SystemExit('imported')\n" + source.format(name), encoding="utf-8")
     info = tmp_path / "stranger-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\nSummary: Birds, for mxcore\n")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: stranger\nVersion: 1.0\nSummary: Birds, for mxcore\n", encoding="utf-8"
+    )
     points = [*(f"{name} = stranger.inside.{name}:{name}" for name in COMMANDS), "gone = stranger.gone:gone"]
-    (info / "entry_points.txt").write_text("\n".join(["[mxcore.commands]", *points]))
+    (info / "entry_points.txt").write_text("\n".join(["[mxcore.commands]", *points]), encoding="utf-8")
     program = "from mxcore.commands.cli import main; main(['--help'])"
     shown = run_python(program, PYTHONPATH=str(tmp_path), COLUMNS="200")
     described = dict(line.split(None, 1) for line in shown.partition("Commands:\n")[2].splitlines())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from environments import Environment, clean_environment
+from environments import PROGRAMS, Environment, clean_environment
 
 import mxcore as mx
 from mxcore.commands.doctor import processes
@@ -64,7 +63,7 @@ def test_in_a_bare_environment_there_is_nothing_to_be_done(bare: Environment) ->
     assert rows[0][0] == "python"
     assert rows[0][2].startswith(str(bare.folder))
     assert ["numpy", "ok", "numpy"] in [row[:3] for row in rows]
-    assert "No module named 'cupy'): for CUDA 13 pip install 'mxcore[cupy13]' (not on a public index yet" in printed
+    assert f"No module named 'cupy'): for CUDA 13 {mx.catalogue.how_to_install('mxcore[cupy13]')}" in printed
     assert ["sgd", "optimizer", "mxcore-optimizer-sgd", mx.__version__, "ok"] in rows
     assert printed.endswith("2 plugins, and nothing to be done.\n")
 
@@ -73,18 +72,18 @@ def test_in_a_bare_environment_there_is_nothing_to_be_done(bare: Environment) ->
 def test_a_tool_that_is_not_installed_says_what_to_install(tool: str, bare: Environment) -> None:
     status, printed = bare.run("mxcore", tool)
     assert status == 2
-    assert f"command {tool!r} is not installed: pip install mxcore-{tool}" in printed
+    assert f"command {tool!r} is not installed: {mx.catalogue.how_to_install(f'mxcore-{tool}')}" in printed
 
 
 def test_the_kernel_in_use_and_why(bare: Environment, wheels: Path, tmp_path: Path) -> None:
     kernel = diagnosed(bare)["kernel"]
     assert (kernel["name"], kernel["threads"]) == ("numpy", 1)  # whatever the number of cores
     assert kernel["reason"] == (
-        "llvmlite is not installed; with it updates are faster: pip install 'mxcore[jit]' "
-        "(not on a public index yet: until it is, uv pip install '.[jit]' in a checkout)"
+        f"llvmlite is not installed; with it updates are faster: {mx.catalogue.how_to_install('mxcore[jit]')}"
     )
     assert diagnosed(bare, MXCORE_KERNEL="numpy")["kernel"]["reason"] == "MXCORE_KERNEL=numpy"
-    for value, cause in (("llvm", "needs llvmlite: pip install 'mxcore[jit]'"), ("cuda", "must be 'llvm' or 'numpy'")):
+    needed = f"needs llvmlite: {mx.catalogue.how_to_install('mxcore[jit]')}"
+    for value, cause in (("llvm", needed), ("cuda", "must be 'llvm' or 'numpy'")):
         found = diagnosed(bare, MXCORE_KERNEL=value)
         assert cause in found["kernel"]["reason"]
         assert "there is no kernel: " in found["problems"][0]
@@ -96,12 +95,12 @@ def test_the_kernel_in_use_and_why(bare: Environment, wheels: Path, tmp_path: Pa
 
 
 def test_an_array_library_that_is_there_and_does_not_work(bare: Environment, tmp_path: Path) -> None:
-    (tmp_path / "cupy.py").write_text("import ctypes\nctypes.string_at(0)\n")
+    (tmp_path / "cupy.py").write_text("import ctypes\nctypes.string_at(0)\n", encoding="utf-8")
     crashed = diagnosed(bare, PYTHONPATH=str(tmp_path))
     assert crashed["problems"][0].startswith(
         "cupy is installed but broken: importing it ends the process, by SIGSEGV ("
     )
-    (tmp_path / "cupy.py").write_text("raise OSError('libcuda is for another machine')\n")
+    (tmp_path / "cupy.py").write_text("raise OSError('libcuda is for another machine')\n", encoding="utf-8")
     unloadable = diagnosed(bare, PYTHONPATH=str(tmp_path))
     assert unloadable["backends"][1]["reason"] == "OSError: libcuda is for another machine"
     assert [backend["status"] for backend in unloadable["backends"]] == ["ok", "broken"]
@@ -220,12 +219,13 @@ def test_hooks_are_listed_with_who_takes_part(bare: Environment, tmp_path: Path)
     """A plugin made by hand: its metadata, and a module."""
     (tmp_path / "watcher.py").write_text(
         "import mxcore as mx\n\n@mx.hooks.hookimpl\ndef mxcore_saved(path):\n    pass\n\n"
-        "@mx.hooks.hookimpl\ndef mxcore_after_step(weights):\n    pass\n"
+        "@mx.hooks.hookimpl\ndef mxcore_after_step(weights):\n    pass\n",
+        encoding="utf-8",
     )
     metadata = tmp_path / "watcher-1.0.dist-info"
     metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: watcher\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[mxcore.hooks]\nwatch = watcher\n")
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: watcher\nVersion: 1.0\n", encoding="utf-8")
+    (metadata / "entry_points.txt").write_text("[mxcore.hooks]\nwatch = watcher\n", encoding="utf-8")
     found = diagnosed(bare, PYTHONPATH=str(tmp_path))
     assert found["hooks"] == {"mxcore_after_step": ["watcher:watch"], "mxcore_saved": ["watcher:watch"]}
     status, printed = bare.run("mxcore", "doctor", PYTHONPATH=str(tmp_path))
@@ -237,10 +237,10 @@ def test_hooks_are_listed_with_who_takes_part(bare: Environment, tmp_path: Path)
 
 
 def test_a_terminal_shows_how_far_it_is(bare: Environment) -> None:
-    ours, theirs = pty.openpty()
-    command = [bare.folder / "bin" / "mxcore", "doctor"]
+    ours, theirs = pytest.importorskip("pty", reason="there are no pseudo-terminals").openpty()
+    command = [bare.folder / PROGRAMS / "mxcore", "doctor"]
     done = subprocess.run(
-        command, stderr=theirs, stdout=subprocess.PIPE, text=True, env=clean_environment(), check=True
+        command, stderr=theirs, stdout=subprocess.PIPE, encoding="utf-8", env=clean_environment(), check=True
     )
     os.close(theirs)
     drawn = os.read(ours, 100_000).decode()
@@ -251,6 +251,7 @@ def test_a_terminal_shows_how_far_it_is(bare: Environment) -> None:
     assert "Trying" not in done.stdout
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list the children of a process")
 def test_whoever_stops_waiting_leaves_no_process_behind() -> None:
     tasks = [processes.Task(str(number), "time:sleep", 600) for number in range(3)]
     tasks.insert(0, processes.Task("quick", "time:sleep", 0))
@@ -263,9 +264,10 @@ def test_whoever_stops_waiting_leaves_no_process_behind() -> None:
 
 
 def children() -> set[str]:
-    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="utf-8").split())
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped")
 def test_a_process_that_ignores_its_time_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_GRACE", 1.0)
     stopped = processes.Task("stopped", "signal:raise_signal", int(signal.SIGSTOP))

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from environments import ROOT, Environment, clean_environment, uv
+from environments import PROGRAMS, ROOT, Environment, clean_environment, uv
 
 NOT_OURS = {
     "UV_PROJECT_ENVIRONMENT": "the folder",
@@ -40,9 +40,9 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_installed_where_the_users_variables_say(users: Path, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
-    (project / "pyproject.toml").write_text(PROJECT)
+    (project / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
     uv("sync", "--offline", "--python", sys.executable, cwd=project)
-    assert (project / ".venv" / "bin" / "python").exists()
+    assert (project / ".venv" / PROGRAMS / "python").exists()
     own = Environment(tmp_path / "own", tmp_path)
     assert own.run("python", "-c", "import sys; print(sys.prefix)") == (0, f"{tmp_path / 'own'}\n")
     assert list(users.iterdir()) == []

@@ -28,7 +28,9 @@ def _names(case: Case) -> set[str]:
 
 
 CASES: list[Case] = [
-    case for name in ("index.json", "modern/index.json") for case in json.loads((GOLDEN / name).read_text())["cases"]
+    case
+    for name in ("index.json", "modern/index.json")
+    for case in json.loads((GOLDEN / name).read_text(encoding="utf-8"))["cases"]
 ]
 REPLAYED: list[Case] = []
 

@@ -32,7 +32,7 @@ def plugin(
     info.mkdir()
     for file, text in (("entry_points.txt", points), ("METADATA", metadata)):
         (info / file).write_bytes(text if isinstance(text, bytes) else text.encode())
-    (folder / "mxz_zed.py").write_text(code)
+    (folder / "mxz_zed.py").write_text(code, encoding="utf-8")
     mx.catalogue.refresh()
     return info
 

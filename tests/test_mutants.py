@@ -470,7 +470,7 @@ class Hashes(mx.init.Initializer):
 def test_what_stays_in_its_process_is_killed(
     cls: str, killer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "mutant_of_processes.py").write_text(PROCESSES)
+    (tmp_path / "mutant_of_processes.py").write_text(PROCESSES, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.delenv("PYTHONHASHSEED", raising=False)
@@ -533,7 +533,7 @@ def test_a_wrong_package_is_killed(mutation: Any, killer: str, tmp_path: Path, m
         folder = package if name in ("__init__.py", "py.typed") else info
         folder.mkdir(exist_ok=True)
         if text != "gone":
-            (folder / name).write_text(text)
+            (folder / name).write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(__import__("sys").modules, "mutant_swift", raising=False)
     mx.catalogue.refresh()

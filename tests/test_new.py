@@ -3,7 +3,6 @@
 import itertools
 import json
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -39,13 +38,17 @@ def scaffold(folder: Path, kind: str, name: str = "swift", **answers: str) -> Pa
 
 def contents(project: Path) -> dict[str, str]:
     files = (file for file in project.rglob("*") if file.is_file())
-    return {str(file.relative_to(project)): file.read_text("utf-8") for file in files}
+    return {file.relative_to(project).as_posix(): file.read_text("utf-8") for file in files}
 
 
 def ruff(project: Path) -> None:
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "."], cwd=project, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "ruff", *command, "."],
+            cwd=project,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
         assert done.returncode == 0, done.stdout
 
@@ -182,7 +185,7 @@ def test_it_says_what_to_do_next(tmp_path: Path) -> None:
 
 
 def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty", reason="there are no pseudo-terminals").openpty()
     command = [
         sys.executable,
         "-c",
@@ -195,7 +198,7 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
         str(tmp_path),
     ]
     typed = "Swift!\nswift\n\n\nhttps://example.org\nAda Lovelace\nMIT\n"
-    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, encoding="utf-8") as process:
         os.close(theirs)
         os.write(ours, typed.encode())
         os.write(ours, b"\x04")  # the end: a question too many fails instead of waiting
@@ -290,7 +293,7 @@ def test_a_project_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     result = call("optimizer", "swift", "--out", str(tmp_path / "file" / "below"))
     assert result.exit_code == 2
     assert "cannot write to" in result.stderr

@@ -77,7 +77,9 @@ def test_each_schedule_has_its_own_arguments(workplace: Path) -> None:
 
 def test_a_real_process_draws_paths(workplace: Path) -> None:
     command = [sys.executable, "-m", "mxcore", "plot", "adam", "optimizer:sgd:momentum=0.9", "--function", "beale"]
-    done = subprocess.run([*command, "--steps", "60", "--out", "path.png"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "--steps", "60", "--out", "path.png"], capture_output=True, encoding="utf-8", check=False
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "Drawn: path.png\n", "")
     assert (workplace / "path.png").read_bytes().startswith(b"\x89PNG")
 

@@ -41,7 +41,7 @@ class Scaffold:
             [sys.executable, "-m", module, *arguments],
             cwd=self.project,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             env={**os.environ, "PYTHONPATH": str(self.site), "PYTHONDONTWRITEBYTECODE": "1"},
         )

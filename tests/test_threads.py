@@ -86,9 +86,9 @@ def test_two_hundred_cold_starts_of_eight_threads_work(run_python: Run) -> None:
 def test_what_there_is_once_is_made_once(tmp_path: Path, run_python: Run) -> None:
     info = tmp_path / "slow_start-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-start\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: slow-start\nVersion: 1.0\n", encoding="utf-8")
     points = "[mxcore.hooks]\nwatch = slow_start:Watch\n[mxcore.backends]\nslow_start = slow_start:Backend\n"
-    (info / "entry_points.txt").write_text(points)
+    (info / "entry_points.txt").write_text(points, encoding="utf-8")
     (tmp_path / "slow_start.py").write_text(
         """
 import time
@@ -103,7 +103,8 @@ class Watch(Slow):
     def mxcore_after_step(self): ...
 class Backend(Slow):
     xp = None
-"""
+""",
+        encoding="utf-8",
     )
     program = """
 import mxcore as mx
@@ -120,8 +121,8 @@ print(*sorted(slow_start.made), *[len(set(map(id, ones))) for ones in zip(*found
 def test_a_hook_plugin_may_register_another_one_when_it_is_imported(tmp_path: Path, run_python: Run) -> None:
     info = tmp_path / "two_hooks-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: two-hooks\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[mxcore.hooks]\ntwo = two_hooks:Watch\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: two-hooks\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[mxcore.hooks]\ntwo = two_hooks:Watch\n", encoding="utf-8")
     (tmp_path / "two_hooks.py").write_text(
         """
 import mxcore as mx
@@ -131,7 +132,8 @@ class Watch:
         print(type(self).__name__)
 class Other(Watch): ...
 mx.hooks.register(Other())
-"""
+""",
+        encoding="utf-8",
     )
     program = """
 import numpy as np, mxcore as mx

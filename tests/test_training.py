@@ -31,6 +31,6 @@ def test_the_digits_are_learned_with_what_the_readme_says(name: str, seed: int, 
     arguments, promised = claim(name)
     done = invoke(main, [*arguments, "--seed", seed, "--out", tmp_path / "run"])
     assert done.exit_code == 0, done.output
-    with (tmp_path / "run/metrics.csv").open(newline="") as file:
+    with (tmp_path / "run/metrics.csv").open(newline="", encoding="utf-8") as file:
         *_, last = csv.DictReader(file)
     assert float(last["validation_accuracy"]) > promised > 0.9

@@ -117,12 +117,12 @@ def test_an_algorithm_is_a_distribution_of_one_shape(folder: Path) -> None:
     assert (folder / package / "py.typed").exists()
     assert (folder / package / "__init__.py").exists()
     assert list((folder / "tests").glob("test_*.py"))
-    assert f"pip install {distribution}" in (folder / "README.md").read_text("utf-8")
+    assert mxcore.catalogue.install_command(distribution) in (folder / "README.md").read_text("utf-8")
 
 
 def test_every_derived_list_is_up_to_date() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tools/sync.py", "--check"], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "tools/sync.py", "--check"], capture_output=True, encoding="utf-8", check=False
     )
     assert done.returncode == 0, done.stdout
 
@@ -132,7 +132,8 @@ def boilerplate(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[str, s
     """The files of a plugin's folder that the template says, by name."""
     monkeypatch.syspath_prepend(ROOT / "tools")
     made = importlib.import_module("boilerplate").boilerplate
-    return lambda folder: {file.name: text for file, text in made(folder, mxcore.__version__).items()}
+    setting = importlib.import_module("setting").Setting.read()
+    return lambda folder: {file.name: text for file, text in made(folder, mxcore.__version__, setting).items()}
 
 
 def changed_adam(parent: Path, file: str, before: str, after: str) -> Path:
@@ -224,12 +225,15 @@ def make_plugins(folder: Path, count: int) -> None:
     """Installed distributions, as far as metadata goes, of modules that must not be imported."""
     for number in range(count):
         name = f"many_{number}"
-        (folder / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')")
+        (folder / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')", encoding="utf-8")
         info = folder / f"{name}-1.0.dist-info"
         info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nSummary: number {number}\n")
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nSummary: number {number}\n", encoding="utf-8"
+        )
         (info / "entry_points.txt").write_text(
-            f"[mxcore.optimizers]\nswift{number} = {name}:Swift\n[mxcore.commands]\nrun{number} = {name}:run\n"
+            f"[mxcore.optimizers]\nswift{number} = {name}:Swift\n[mxcore.commands]\nrun{number} = {name}:run\n",
+            encoding="utf-8",
         )
 
 
@@ -258,7 +262,9 @@ def test_every_public_name_exists() -> None:
 
 
 def test_no_machine_and_no_registry_is_named() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout.split(encoding="utf-8")
     assert "uv.lock" not in tracked
     hosts = re.compile("files\\.python" + "hosted|pypi\\." + "org")
     for name in tracked:
@@ -269,7 +275,7 @@ def test_no_machine_and_no_registry_is_named() -> None:
 @pytest.mark.parametrize(("arguments", "said"), [(["-otestpaths=tests/test_page.py"], 1), (["tests/test_page.py"], 0)])
 def test_a_plain_run_says_in_one_line_what_it_leaves_out(arguments: list[str], said: int) -> None:
     command = [sys.executable, "-m", "pytest", "-n0", "--collect-only", "-p", "no:cacheprovider", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     lines = [line for line in done.stdout.splitlines() if "tests/{docs,device_free,gpu}" in line]
     assert len(lines) == said
 

@@ -71,11 +71,11 @@ WRONG = {
 
 def checked(folder: Path, program: str) -> tuple[int, list[str]]:
     """The exit status of ``mypy --strict`` with the documented line, and what it printed."""
-    (folder / "pyproject.toml").write_text('[tool.mypy]\nplugins = ["mxcore.mypy"]\n')
-    (folder / "fit.py").write_text(program)
+    (folder / "pyproject.toml").write_text('[tool.mypy]\nplugins = ["mxcore.mypy"]\n', encoding="utf-8")
+    (folder / "fit.py").write_text(program, encoding="utf-8")
     cache = folder.parent / "mypy"  # NumPy is read once
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), "fit.py"]
-    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     return run.returncode, run.stdout.splitlines() + run.stderr.splitlines()
 
 
@@ -95,10 +95,12 @@ def test_every_misspelling_is_found_where_it_is(tmp_path: Path) -> None:
 
 
 def test_the_stubs_say_what_the_modules_are(tmp_path: Path) -> None:
-    (tmp_path / "allowed").write_text(r"mxcore\.optimizer\._.*")  # what mypy itself adds to a private class
+    (tmp_path / "allowed").write_text(
+        r"mxcore\.optimizer\._.*", encoding="utf-8"
+    )  # what mypy itself adds to a private class
     options = ["--mypy-config-file", "pyproject.toml", "--allowlist", str(tmp_path / "allowed")]
     options += ["--ignore-unused-allowlist", "--ignore-missing-stub"]  # what attrs adds to every class is in no stub
     modules = ["mxcore.initializer", "mxcore.lr_scheduler", "mxcore.optimizer"]
     command = [sys.executable, "-m", "mypy.stubtest", *modules, *options]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert (run.returncode, run.stdout.splitlines()[-1:]) == (0, ["Success: no issues found in 3 modules"]), run.stdout

@@ -28,7 +28,7 @@ def config(folder):
 
 
 def metrics(folder):
-    with (folder / "metrics.csv").open(newline="") as file:
+    with (folder / "metrics.csv").open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

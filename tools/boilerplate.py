@@ -15,24 +15,25 @@ from typing import Any
 
 from cookiecutter.generate import generate_files
 from cookiecutter.prompt import prompt_for_config
+from setting import ROOT, Setting
 
 __all__ = ["boilerplate"]
 
-ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "cookiecutter-template"
 # The files that are the template's, and where the part begins that is not: the settings of a project's tools are the
 # workspace's here, and an example is written by hand.
 OWN_PART = {"LICENSE": None, "README.md": "\n```python\n", "pyproject.toml": "\n[dependency-groups]\n"}
 
 
-def boilerplate(plugin: Path, version: str) -> dict[Path, str]:
+def boilerplate(plugin: Path, version: str, setting: Setting) -> dict[Path, str]:
     """Every file of an algorithm's folder that the template says, as it should be.
 
     Args:
         plugin: the folder, such as ``plugins/optimizers/adam``.
         version: the version number.
+        setting: where the project lives, and how it is installed.
     """
-    answers = _answers(plugin, version)
+    answers = _answers(plugin, version, setting)
     with tempfile.TemporaryDirectory() as folder:
         made = Path(generate_files(TEMPLATE, {"cookiecutter": answers}, folder, accept_hooks=False))
         rendered = {name: (made / name).read_text("utf-8") for name in OWN_PART}
@@ -40,7 +41,7 @@ def boilerplate(plugin: Path, version: str) -> dict[Path, str]:
     return {**files, plugin / answers["__package"] / "py.typed": ""}
 
 
-def _answers(plugin: Path, version: str) -> dict[str, Any]:
+def _answers(plugin: Path, version: str, setting: Setting) -> dict[str, Any]:
     core, own = (_project(folder) for folder in (ROOT, plugin))
     (targets,) = own["entry-points"].values()
     answers = {
@@ -50,6 +51,9 @@ def _answers(plugin: Path, version: str) -> dict[str, Any]:
         "author": core["authors"][0]["name"],
         "license": core["license"],
         "__targets": targets,
+        "__urls": setting.urls,
+        "_published": setting.published,
+        "_folder": f"./plugins/{plugin.parent.name}/{plugin.name}",
         "_version": version,
         "_dependencies": own["dependencies"],
     }

@@ -128,6 +128,8 @@ def _formatted(texts: list[str]) -> list[str]:
     for text in texts:
         for command in (["check", "--quiet", "--fix", "--select", "F401,I,RUF022"], ["format", "--quiet"]):
             program = [sys.executable, "-m", "ruff", *command, "--stdin-filename", "mxcore/stub.pyi", "-"]
-            text = subprocess.run(program, input=text, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+            text = subprocess.run(
+                program, input=text, capture_output=True, encoding="utf-8", check=True, cwd=ROOT
+            ).stdout
         found.append(text)
     return found

@@ -7,6 +7,8 @@ From the folders below ``plugins`` it derives
 * the members of the workspace in the root ``pyproject.toml``;
 * the tables of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
 * the version number of every plugin, which is the core's;
+* where the project lives and how its distributions are installed, in their metadata, the README files, the pages of the
+  site, error messages and the template, from the setting in the root ``pyproject.toml`` (see ``setting.py``);
 * the stubs of the three protocols, with every built-in class (see ``stubs.py``);
 * what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
 """
@@ -21,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from boilerplate import boilerplate
+from setting import ROOT, Setting, version
 from stubs import stubs
 
 from mxcore.testing import CHECKS
 
-ROOT = Path(__file__).resolve().parent.parent
 KINDS = {
     "mxcore.optimizers": "Optimizers",
     "mxcore.initializers": "Initializers",
@@ -40,24 +42,18 @@ def plugins() -> dict[str, Path]:
     return {name: file for name, file in sorted(named.items()) if name != "mxcore-all"}
 
 
-def version() -> str:
-    """The version number of the core."""
-    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/version.py").read_text("utf-8"), re.MULTILINE)
-    assert found, "mxcore/version.py states no version"
-    return found[1]
-
-
-def builtins() -> str:
+def builtins(published: bool) -> str:
     """The content of ``mxcore/builtins.json``."""
     files = {**plugins(), "mxcore-all": ROOT / "plugins/all/pyproject.toml"}
-    known = {
+    known: dict[str, Any] = {
         name: {
-            "folder": file.parent.relative_to(ROOT).as_posix(),
+            "folder": f"./{file.parent.relative_to(ROOT).as_posix()}",
             "entry-points": tomllib.loads(file.read_text("utf-8"))["project"].get("entry-points", {}),
         }
         for name, file in files.items()
     }
-    return json.dumps(known, indent=1, sort_keys=True) + "\n"
+    known["mxcore"] = {"folder": ".", "entry-points": {}}
+    return json.dumps({"published": published, "distributions": known}, indent=1, sort_keys=True) + "\n"
 
 
 def root(text: str) -> str:
@@ -107,47 +103,67 @@ def checks(text: str) -> str:
     return between_marks(text, "\n".join(sections).replace("``", "`"))
 
 
-def between_marks(text: str, made: str) -> str:
+def between_marks(text: str, made: str, mark: str = "") -> str:
     """The text with what is derived in its place."""
-    begin, end = "<!-- written by tools/sync.py -->\n", "<!-- until here -->"
+    begin, end = f"<!-- {mark}written by tools/sync.py -->\n", "<!-- until here -->"
     return re.sub(f"(?<={begin}).*?(?={end})", lambda _: made, text, count=1, flags=re.DOTALL)
 
 
-def numbered(text: str) -> str:
-    """A plugin's ``pyproject.toml`` with the version number of the core."""
-    return re.sub(r'^version = ".*"$', f'version = "{version()}"', text, count=1, flags=re.MULTILINE)
+def installing(setting: Setting) -> dict[Path, str]:
+    """The pages that say how to install, and the ``README.md`` of each plugin that is no algorithm."""
+    pages = [file for file in [*ROOT.glob("docs/*/*.md"), *ROOT.glob("docs/*.md")] if file.is_file()]
+    files = {file: setting.blocks("mxcore", ".") for file in [ROOT / "README.md", *pages]}
+    for name, known in json.loads(builtins(setting.published))["distributions"].items():
+        files[ROOT / known["folder"] / "README.md"] = setting.blocks(name, known["folder"])
+    found = {}
+    for file, blocks in files.items():
+        found[file] = text = file.read_text("utf-8")
+        for mark, made in blocks.items():
+            found[file] = between_marks(found[file], made, f"{mark}: ")
+        if "written by tools/sync.py -->" not in text:
+            del found[file]
+    return found
 
 
-def wanted() -> dict[Path, str]:
+def template(text: str, setting: Setting) -> str:
+    """The ``cookiecutter.json``, with what a project must know of this one."""
+    flag = json.dumps(setting.published)
+    return re.sub(r'(?<="_published": )\w+', flag, text, count=1)
+
+
+def numbered(text: str, setting: Setting) -> str:
+    """A plugin's ``pyproject.toml`` with the version number of the core and the project's addresses."""
+    return setting.with_urls(re.sub(r'^version = ".*"$', f'version = "{version()}"', text, count=1, flags=re.MULTILINE))
+
+
+def wanted(setting: Setting) -> dict[Path, str]:
     """Every derived file, as it should be."""
     algorithms = [file.parent for file in plugins().values() if f"mxcore.{file.parent.parent.name}" in KINDS]
-    files: dict[Path, str] = {}
-    for file in plugins().values():
-        is_algorithm = file.parent in algorithms
-        files |= boilerplate(file.parent, version()) if is_algorithm else {file: numbered(file.read_text("utf-8"))}
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
+    others = [file for file in [everything, *plugins().values()] if file.parent not in algorithms]
+    files = {file: numbered(file.read_text("utf-8"), setting) for file in others}
+    for folder in algorithms:
+        files |= boilerplate(folder, version(), setting)
+    files |= installing(setting)
     readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
-    licence = (ROOT / "LICENSE").read_text("utf-8")
-    others = [file.parent for file in [everything, *plugins().values()] if file.parent not in algorithms]
-    copies = [
-        *(folder / "LICENSE" for folder in others),
-        ROOT / "cookiecutter-template/templates/licenses/Apache-2.0.txt",
-    ]
+    questions = ROOT / "cookiecutter-template/cookiecutter.json"
+    copies = [*(file.with_name("LICENSE") for file in others), questions.parent / "templates/licenses/Apache-2.0.txt"]
     return {
         **files,
         **stubs(),
-        **dict.fromkeys(copies, licence),
-        ROOT / "mxcore/builtins.json": builtins(),
-        everything: requirements(numbered(everything.read_text("utf-8"))),
-        workspace: root(workspace.read_text("utf-8")),
-        readme: tables(readme.read_text("utf-8")),
+        **dict.fromkeys(copies, (ROOT / "LICENSE").read_text("utf-8")),
+        ROOT / "mxcore/builtins.json": builtins(setting.published),
+        everything: requirements(files[everything]),
+        workspace: setting.with_urls(root(workspace.read_text("utf-8"))),
+        questions: template(questions.read_text("utf-8"), setting),
+        readme: tables(files[readme]),
         conformance: checks(conformance.read_text("utf-8")),
     }
 
 
 def main(check: bool) -> int:
     """Write what differs, or with ``check`` only name it; the exit status says whether anything did."""
-    files = wanted()
+    files = wanted(Setting.read())
     differing = [file for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]
     for file in differing:
         print(f"{'out of date' if check else 'wrote'}: {file.relative_to(ROOT)}")

@@ -19,7 +19,7 @@ import inspect
 
 from mxcore.catalogue.faults import broken, fault
 from mxcore.catalogue.finding import algorithms, find, find_all, is_imported, load, load_record
-from mxcore.catalogue.published import how_to_install, known_names
+from mxcore.catalogue.published import how_to_install, install_command, known_names
 from mxcore.catalogue.reading import prefer, records, refresh, strict, survey, unreadable
 from mxcore.catalogue.record import (
     ALGORITHMS,
@@ -38,8 +38,8 @@ from mxcore.catalogue.record import (
 __all__ = [
     "ALGORITHMS", "GROUPS", "BlockedPluginError", "BrokenPluginError", "DuplicateNameError", "IncompatiblePluginError",
     "NotInstalledError", "PluginError", "Record", "UnknownNameError", "algorithms", "broken", "canonical", "fault",
-    "find", "find_all", "how_to_install", "is_imported", "known_names", "load", "load_record", "prefer", "records",
-    "refresh", "strict", "survey", "unreadable",
+    "find", "find_all", "how_to_install", "install_command", "is_imported", "known_names", "load", "load_record",
+    "prefer", "records", "refresh", "strict", "survey", "unreadable",
 ]  # fmt: skip
 
 # Messages and documentation name them by where users find them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mxcore.catalogue.published import how_to_install
 from mxcore.catalogue.record import (
     BlockedPluginError,
     BrokenPluginError,
@@ -28,7 +29,7 @@ def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
     if isinstance(why, ModuleNotFoundError) and why.name and not why.name.startswith(own_package):
         remedy = f"Install what it needs, module {why.name.partition('.')[0]!r},"
     elif isinstance(why, BaseException):
-        remedy = f"Try: pip install --force-reinstall {record.distribution};"
+        remedy = f"Try: {how_to_install(record.distribution, '--force-reinstall')};"
     error = BrokenPluginError(
         f"{record.kind} {record.name!r} is installed but broken: {record.distribution} {record.version} "
         f"({record.target}): {cause}. {remedy} or set MXCORE_BLOCK={record.distribution}"
@@ -46,7 +47,7 @@ def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
     True
     >>> old = attrs.evolve(adam, version="0.0.1", status="incompatible", reason="requires mxcore<0.1")
     >>> print(mx.catalogue.fault(old, [old]))
-    optimizer 'adam': mxcore-optimizer-adam 0.0.1 requires mxcore<0.1: pip install --upgrade mxcore-optimizer-adam
+    optimizer 'adam': mxcore-optimizer-adam 0.0.1 requires mxcore<0.1: ...pip install --upgrade ...
 
     Args:
         record: the record.
@@ -55,7 +56,8 @@ def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
     who = f"{record.kind} {record.name!r}"
     if record.status == "incompatible":
         plugin = f"{record.distribution} {record.version}"
-        return IncompatiblePluginError(f"{who}: {plugin} {record.reason}: pip install --upgrade {record.distribution}")
+        how = how_to_install(record.distribution, "--upgrade")
+        return IncompatiblePluginError(f"{who}: {plugin} {record.reason}: {how}")
     if record.status == "blocked":
         return BlockedPluginError(f"{who} is switched off: {record.distribution} is {record.reason}")
     if record.status == "broken":

@@ -18,29 +18,42 @@ def known_names(kind: str) -> Mapping[str, str]:
     'mxcore-lr-scheduler-factor'
     """
     names: dict[str, str] = {}
-    for distribution, known in _published().items():
+    for distribution, known in _ours()["distributions"].items():
         for name, target in known["entry-points"].get(GROUPS[kind], {}).items():
             names[name] = names[target.rpartition(":")[2].lower()] = distribution
     return names
 
 
-def how_to_install(distribution: str) -> str:
-    """What to type to install one of this project's own distributions, or the core with an extra.
+def how_to_install(distribution: str, option: str = "") -> str:
+    """What to type to install a distribution: :func:`install_command`, and where to type it.
 
     >>> import mxcore as mx
     >>> print(mx.catalogue.how_to_install("mxcore-optimizer-adam"))
-    pip install mxcore-optimizer-adam ...
-    >>> print(mx.catalogue.how_to_install("mxcore[jit]"))
-    pip install 'mxcore[jit]' ...
+    uv pip install ./plugins/optimizers/adam in a checkout of mxcore (it is not on a public index yet)
+    """
+    unpublished = distribution.partition("[")[0] in _ours()["distributions"] and not _ours()["published"]
+    where = " in a checkout of mxcore (it is not on a public index yet)" if unpublished else ""
+    return install_command(distribution, option) + where
+
+
+def install_command(distribution: str, option: str = "") -> str:
+    """The command that installs a distribution of this project, or of someone else, or the core with an extra.
+
+    >>> import mxcore as mx
+    >>> print(mx.catalogue.install_command("mxcore[jit]", "--upgrade"))
+    uv pip install --upgrade '.[jit]'
+    >>> print(mx.catalogue.install_command("somebody-elses-adam"))
+    pip install somebody-elses-adam
     """
     name, bracket, extra = distribution.partition("[")
-    folder = f"./{_published()[name]['folder']}" if name in _published() else "."
-    typed, here = (f"'{what}'" if bracket else what for what in (distribution, f"{folder}{bracket}{extra}"))
-    return f"pip install {typed} (not on a public index yet: until it is, uv pip install {here} in a checkout)"
+    command, what = "pip install", distribution
+    if name in _ours()["distributions"] and not _ours()["published"]:
+        command, what = "uv pip install", f"{_ours()['distributions'][name]['folder']}{bracket}{extra}"
+    return " ".join(filter(None, [command, option, f"'{what}'" if bracket else what]))
 
 
 @functools.cache
-def _published() -> Any:
+def _ours() -> Any:
     import json  # for errors alone
     from pathlib import Path
 

@@ -75,6 +75,8 @@ def _replace(target: Path, parts: Iterable[Any]) -> None:
             _hand_down(former, file.fileno())
         file.flush()
         os.fsync(file.fileno())
+        if not fcntl:  # no lock would be lost, and Windows renames no open file
+            file.close()
         Path(file.name).replace(target)
     _sync_folder(target.parent)
 
@@ -93,6 +95,8 @@ def _temporary(folder: Path, prefix: str) -> Iterator[BinaryIO]:
             try:
                 yield file
             except BaseException:
+                with contextlib.suppress(OSError):  # a full disk; Windows removes no open file
+                    file.close()
                 path.unlink(missing_ok=True)
                 raise
             return

@@ -26,7 +26,9 @@ def small_site(tmp_path: Path) -> Callable[..., Site]:
         source = tmp_path / "source"
         source.mkdir(exist_ok=True)
         extensions = '["mxcore_sphinx", "myst_parser"]'
-        (source / "conf.py").write_text(f"project = 'small'\nextensions = {extensions}\nhtml_theme = 'basic'\n{conf}\n")
+        (source / "conf.py").write_text(
+            f"project = 'small'\nextensions = {extensions}\nhtml_theme = 'basic'\n{conf}\n", encoding="utf-8"
+        )
         for name, text in pages.items():
             (source / f"{name}.md").write_text(text, "utf-8")
         return built(source, tmp_path / "html", path=path)

@@ -33,13 +33,14 @@ class Swift:
 def plugin(folder: Path, distribution: str, name: str, code: str, requires: str = "mxcore") -> None:
     """A distribution with one optimizer, installed in a folder."""
     module = distribution.replace("-", "_")
-    (folder / f"{module}.py").write_text(code)
+    (folder / f"{module}.py").write_text(code, encoding="utf-8")
     info = folder / f"{module}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(
-        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\nSummary: of {module}\nRequires-Dist: {requires}\n"
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\nSummary: of {module}\nRequires-Dist: {requires}\n",
+        encoding="utf-8",
     )
-    (info / "entry_points.txt").write_text(f"[mxcore.optimizers]\n{name} = {module}:Swift\n")
+    (info / "entry_points.txt").write_text(f"[mxcore.optimizers]\n{name} = {module}:Swift\n", encoding="utf-8")
 
 
 def scaffold(folder: Path, kind: str) -> Path:
@@ -71,7 +72,8 @@ def crowded(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
     plugin(installed, "rival-ftml", "ftml", RIVAL)
     plugin(installed, "from-the-future", "future", "raise SystemExit('imported')", "mxcore>=7")
     shutil.copytree(ROOT / "docs", copy / "docs", ignore=shutil.ignore_patterns("_build", "gallery"))
-    shutil.copy(ROOT / "CHANGELOG.md", copy)
+    for file in ("CHANGELOG.md", "pyproject.toml"):
+        shutil.copy(ROOT / file, copy)
     # The gallery is built, and not run again; nor are the pictures that are there drawn again.
     shutil.copytree(site.folder / ".doctrees/mxcore", folder / "html/.doctrees/mxcore")
     return built(copy / "docs", folder / "html", "-D", "plot_gallery=False", path=installed)
@@ -113,7 +115,7 @@ def test_a_catalogue_imports_nothing(tmp_path: Path, small_site: Callable[..., S
     listing = "# All\n\n```{mxcore-catalogue} optimizers\n```\n"
     seen = small_site(installed, index=listing, conf=SEE_WHAT_IS_IMPORTED)
     assert "loud-gull 1.0" in seen.page("index.html").text
-    assert (tmp_path / "html/imported.txt").read_text() == ""
+    assert (tmp_path / "html/imported.txt").read_text(encoding="utf-8") == ""
 
 
 SEE_WHAT_IS_IMPORTED = """
@@ -179,8 +181,8 @@ def test_pictures_have_the_same_bytes_in_each_build(tmp_path: Path, small_site: 
     ],
 )
 def test_a_mistake_of_the_author_is_a_warning_that_says_so(page: str, said: str, tmp_path: Path) -> None:
-    (tmp_path / "conf.py").write_text("extensions = ['mxcore_sphinx', 'myst_parser']\n")
-    (tmp_path / "index.md").write_text(f"# One\n\n{page}\n")
+    (tmp_path / "conf.py").write_text("extensions = ['mxcore_sphinx', 'myst_parser']\n", encoding="utf-8")
+    (tmp_path / "index.md").write_text(f"# One\n\n{page}\n", encoding="utf-8")
     status, printed = sphinx(tmp_path, tmp_path / "html")
     assert status == 1
     assert said in re.sub(r"\s+", " ", printed)

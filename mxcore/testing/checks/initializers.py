@@ -217,7 +217,9 @@ def processes_agree(subject: Subject) -> None:
     if not subject.importable or subject.text is None:
         raise NotRun(f"another process cannot make {subject}")
     arguments = [cls.__module__, cls.__name__, subject.text]
-    done = subprocess.run([sys.executable, "-c", _DIGEST, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _DIGEST, *arguments], capture_output=True, encoding="utf-8", check=False
+    )
     if done.returncode:
         raise Broken(f"the other process says: {done.stderr.strip()[-300:]}")
     expect(done.stdout.strip() == digest(subject.make()), "the other process draws other bits")

@@ -106,7 +106,9 @@ def resuming_works_in_a_new_process(subject: Subject) -> None:
         go_on(cls, subject.settings, str(there), range(1, 4), fresh=True)
         here.write_bytes(there.read_bytes())
         arguments = [cls.__module__, cls.__name__, subject.text, str(there), "4", "7"]
-        done = subprocess.run([sys.executable, "-c", _GO_ON, *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", _GO_ON, *arguments], capture_output=True, encoding="utf-8", check=False
+        )
         expect(done.returncode == 0, f"the other process says: {done.stderr.strip()[-300:]}")
         expect(here.read_bytes() != there.read_bytes(), "the other process has written nothing")
         params, again = weights(), start(subject)

@@ -360,7 +360,9 @@ def test_softmax_stays_finite_for_large_numbers():
 def test_operators_import_no_array_library():
     for path in Path(mxcore_module.operators.__file__).parent.glob("*.py"):
         imports = [
-            node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Import | ast.ImportFrom)
         ]
         names = {getattr(node, "module", None) or alias.name for node in imports for alias in node.names}
         assert not {name for name in names if name.split(".")[0] in ("numpy", "cupy")}, path

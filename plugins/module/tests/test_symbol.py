@@ -435,7 +435,7 @@ def test_a_file_of_mxnet_can_be_read():
 def test_text_that_is_no_symbol_says_what_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="not the text of a symbol"):
         sym.load_json("{}")
-    (tmp_path / "net.json").write_text("hello")
+    (tmp_path / "net.json").write_text("hello", encoding="utf-8")
     with pytest.raises(ValueError, match=r"net\.json: not the text of a symbol"):
         sym.load(tmp_path / "net.json")
     unknown = mlp().tojson().replace('"Activation"', '"Convolution"')

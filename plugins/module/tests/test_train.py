@@ -1,7 +1,6 @@
 """The command `mxcore train`: what it reaches, what it leaves behind, and what it refuses before it writes anything."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -145,7 +144,7 @@ def test_a_warm_up_may_begin_above_the_schedulers_own_default_rate(workplace):
 def test_a_table_of_classes_is_learned(workplace):
     rng = np.random.default_rng(0)
     lines = [f"{x:.3f},{y:.3f},{'above' if y > x else 'below'}" for x, y in rng.normal(size=(200, 2))]
-    (workplace / "points.csv").write_text("\n".join(["x,y,side", *lines]))
+    (workplace / "points.csv").write_text("\n".join(["x,y,side", *lines]), encoding="utf-8")
     result = call("--data", "points.csv", "--hidden", "", "--seed", 1)
     assert result.exit_code == 0
     assert column(metrics(workplace / "mxcore-runs" / "points-sgd"), "validation_accuracy")[-1] > 0.9
@@ -170,7 +169,7 @@ def test_a_default_folder_is_never_one_that_is_there(workplace):
 
 def test_an_earlier_run_in_the_folder_is_replaced_as_a_whole_and_other_files_stay(workplace):
     quick("--epochs", 2)
-    (workplace / "run" / "notes.txt").write_text("mine")
+    (workplace / "run" / "notes.txt").write_text("mine", encoding="utf-8")
     again = quick()
     assert "Replacing the earlier run in run" in again.stderr
     assert {file.name for file in (workplace / "run").iterdir()} == RUN_FILES | {"notes.txt"}
@@ -189,7 +188,7 @@ def test_a_run_that_diverges_stops_and_keeps_what_it_measured(workplace):
 
 def test_an_interrupted_run_says_so_and_keeps_what_it_measured(workplace):
     command = [*COMMAND, "--epochs", "100000", "--hidden", "16", "--out", "run"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stderr.readline().startswith("Epoch 1/100000: ")
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
@@ -202,7 +201,7 @@ def test_an_interrupted_run_says_so_and_keeps_what_it_measured(workplace):
 
 
 def test_on_a_terminal_a_live_bar_shows_loss_accuracy_and_rate(workplace):
-    ours, theirs = pty.openpty()
+    ours, theirs = pytest.importorskip("pty", reason="there are no pseudo-terminals").openpty()
     environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
     with subprocess.Popen([*COMMAND, *QUICK], stderr=theirs, stdout=subprocess.PIPE, env=environment) as process:
         os.close(theirs)
@@ -273,7 +272,7 @@ def test_a_gpu_that_cannot_be_used_is_one_clear_line(workplace, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_made_is_refused(workplace):
-    (workplace / "file").write_text("")
+    (workplace / "file").write_text("", encoding="utf-8")
     result = call(*QUICK, "--out", "file/run")
     assert result.exit_code == 2
     assert "cannot write to the folder 'file/run': Not a directory" in result.stderr
@@ -282,4 +281,4 @@ def test_a_folder_that_cannot_be_made_is_refused(workplace):
 def test_importing_the_command_imports_click_and_nothing_heavy():
     heavy = "{'numpy', 'mxcore', 'sklearn', 'matplotlib', 'rich', 'attrs'} & set(sys.modules)"
     program = f"import sys, mxcore_module.train; print({heavy})"
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8").stdout == "set()\n"

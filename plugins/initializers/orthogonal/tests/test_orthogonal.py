@@ -47,7 +47,7 @@ def test_orthogonal_has_the_same_bits_on_any_number_of_threads() -> None:
             [sys.executable, "-c", code],
             env={**os.environ, "OPENBLAS_NUM_THREADS": threads},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         )
         for threads in ("1", "4")

@@ -86,5 +86,7 @@ def _try(program: str, environment: Mapping[str, str]) -> None:
 
 
 def _seconds(program: str, environment: Mapping[str, str]) -> float:
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", check=True, env=environment
+    )
     return float(done.stdout)

@@ -150,6 +150,18 @@ def _generate(answers: Mapping[str, Any], out: Path) -> Path:
         raise RefusedError(f"cannot write to {str(out)!r}: {error}") from error
 
 
+_WHEELS = [
+    "mxcore is not on a public index yet. In a checkout of it, make its wheels, and let uv find them:",
+    "  uv build --all-packages --wheel --out-dir ~/wheels",
+    "  export UV_FIND_LINKS=~/wheels",
+]
+
+
+def _is_published() -> bool:
+    """Whether uv finds mxcore by itself, as the template says."""
+    return bool(json.loads((template() / "cookiecutter.json").read_text("utf-8"))["_published"])
+
+
 def _next_steps(project: Path) -> str:
     files = [file for file in sorted(project.rglob("*")) if file.is_file()]
     marks = [
@@ -165,8 +177,6 @@ def _next_steps(project: Path) -> str:
             "To test it:",
             f"  cd {project}",
             "  uv run pytest",
-            "mxcore is not on a public index yet. In a checkout of it, make its wheels, and let uv find them:",
-            "  uv build --all-packages --wheel --out-dir ~/wheels",
-            "  export UV_FIND_LINKS=~/wheels",
+            *([] if _is_published() else _WHEELS),
         ]
     )

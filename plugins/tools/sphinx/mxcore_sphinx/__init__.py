@@ -32,7 +32,7 @@ With ``mxcore_pages = "reference"`` every build writes one page for each install
 the catalogue of a kind is then also the table of contents of its pages. So a plugin that is installed beside the
 documentation appears in it, and one that is uninstalled is gone.
 
-Sphinx and matplotlib come with ``pip install 'mxcore[docs]'``.
+Sphinx and matplotlib come with the extra ``mxcore[docs]``.
 """
 
 from __future__ import annotations

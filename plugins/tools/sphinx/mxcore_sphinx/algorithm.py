@@ -204,11 +204,13 @@ class _Page:
 
     def _origin(self) -> Iterator[nodes.Node]:
         record = self.record
-        install = f"pip install {record.distribution}"
+        install = catalogue.install_command(record.distribution)
+        where = catalogue.how_to_install(record.distribution).removeprefix(install)
         yield self._section(
             "Where it comes from",
             [
                 paragraph(f"{record.distribution} {record.version}: {record.summary}."),
+                paragraph(f"To install it{where}:"),
                 nodes.literal_block(install, install, language="sh"),
                 paragraph("In Python, ", _literal(f'mx.{record.kind}.create("{record.name}")'), "."),
             ],

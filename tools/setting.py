@@ -1,0 +1,97 @@
+"""Where the project lives, and whether it is on an index: ``[tool.mxcore]`` of the root ``pyproject.toml``.
+
+Everything that depends on either is written by ``sync.py`` from here: the addresses in the metadata of every
+distribution, the way to install one in README files, on the site and in error messages, and what ``mxcore new`` writes.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ROOT", "Setting", "version"]
+
+ROOT = Path(__file__).resolve().parent.parent
+_TABLE = """\
+| | |
+|---|---|
+| everything | `{everything}` |
+| the core and one algorithm | `{one}` |
+| arrays on a GPU | `{gpu}'` for CUDA 13; `cupy12` for CUDA 12 |
+"""
+_WHEELS = """\
+Make the wheels of mxcore in its checkout, and let uv find them; the distributions are not on a public index yet:
+
+```sh
+uv build --all-packages --wheel --out-dir ~/wheels
+export UV_FIND_LINKS=~/wheels
+```
+
+The workflow `ci.yml` takes the address of the wheels from the repository's variable `UV_FIND_LINKS`.
+"""
+
+
+def version() -> str:
+    """The version number of the core."""
+    found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/version.py").read_text("utf-8"), re.MULTILINE)
+    assert found, "mxcore/version.py states no version"
+    return found[1]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The project's addresses, and whether ``pip install mxcore`` works.
+
+    Args:
+        site: the address of the documentation, with a slash at its end.
+        repository: the address of the source.
+        published: whether the distributions are on a public index.
+    """
+
+    site: str
+    repository: str
+    published: bool
+
+    @classmethod
+    def read(cls) -> Setting:
+        """The setting of this tree."""
+        return cls(**tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mxcore"])
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """What ``[project.urls]`` says in every distribution."""
+        return {
+            "Homepage": self.site,
+            "Documentation": self.site,
+            "Repository": self.repository,
+            "Issues": f"{self.repository}/issues",
+            "Changelog": f"{self.site}changelog.html",
+        }
+
+    def with_urls(self, text: str) -> str:
+        """A ``pyproject.toml`` with the addresses, in front of the first table after ``[project]``."""
+        lines = "".join(f'{name} = "{address}"\n' for name, address in self.urls.items())
+        without = re.sub(r"\n\[project\.urls\]\n(?:[^\[\n].*\n)*", "", text, count=1)
+        first = re.compile(r"\n(?=(?:#.*\n)*\[(?!build-system\]|project\]))")
+        return first.sub(f"\n[project.urls]\n{lines}\n", without, count=1)
+
+    def command(self, distribution: str, folder: str) -> str:
+        """What to type to install a distribution, which may have an extra, in quotes then."""
+        return f"pip install {distribution}" if self.published else f"uv pip install {folder}"
+
+    def blocks(self, distribution: str, folder: str) -> dict[str, str]:
+        """What stands between marks in a page or in the ``README.md`` of a distribution, by the name of the mark."""
+        note = "" if self.published else "\nRun this in a checkout: it is not on a public index yet.\n"
+        table = _TABLE.format(
+            everything=self.command("mxcore-all", "./plugins/all"),
+            one=self.command("mxcore-optimizer-adam", "./plugins/optimizers/adam"),
+            gpu=self.command("'mxcore[cupy13]", "'.[cupy13]"),
+        )
+        where = "" if self.published else "In a checkout, since the distributions are not on a public index yet:\n\n"
+        return {
+            "install": f"```sh\n{self.command(distribution, folder)}\n```\n{note}",
+            "installing": where + table,
+            "wheels": "" if self.published else _WHEELS,
+        }

@@ -220,7 +220,7 @@ class Algorithm:
 
     def __new__(cls, *_: Any, **__: Any) -> Any:
         """Make an instance, of a class whose hyper-parameters have become attributes."""
-        for parent in cls.__mro__:
+        for parent in (one for one in cls.__mro__ if "__attrs_attrs__" not in vars(one)):
             if declared := [name for name, one in vars(parent).items() if isinstance(one, _DECLARED)]:
                 raise TypeError(
                     f"put @mx.hyperparameters above class {parent.__name__}, which declares {declared[0]!r}"

@@ -60,12 +60,7 @@ for _name in OPERATORS:
 for _name in BINARY:
     setattr(Operand, f"__r{_name}__", operated(_name, swapped=True))
 
-_PYTHON: dict[str, Callable[..., Any]] = {
-    "invert": operator.not_,
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "round": round,
-}
+_PYTHON: dict[str, Any] = {"invert": operator.not_, "floor": math.floor, "ceil": math.ceil, "round": round}
 _METHODS = {function: method for method, function in OPERATORS.items() if method not in _PYTHON}
 
 

@@ -184,9 +184,6 @@ class _Tracer:
     def refuse(self, what: str) -> NoReturn:
         raise RuleError(f"the rule of {self.owner} {what} (see {LANGUAGE})")
 
-    def symbol(self, node: Node) -> _Symbol:
-        return _Symbol(self, node)
-
     def lift(self, value: Any) -> Node:
         if isinstance(value, _Symbol):
             if value._tracer is not self:
@@ -201,12 +198,12 @@ class _Tracer:
         args = [self.lift(value) for value in inputs]
         if op in ("where", "clip") and len(args) != 3:
             self.refuse(f"calls np.{op} with {len(args)} argument(s), and not with 3")
-        return self.symbol(self._value(op, *args))
+        return _Symbol(self, self._value(op, *args))
 
     def norm(self, x: _Symbol) -> _Symbol:
         if x._node.kind != "array" or x._node.single:
             self.refuse(f"takes the norm of {x._node.noun}, which is not an array")
-        return self.symbol(self.graph.apply("norm", x._node))
+        return _Symbol(self, self.graph.apply("norm", x._node))
 
     def _value(self, op: str, *args: Node) -> Node:
         if op in _MADE_OF:
@@ -283,9 +280,9 @@ def trace(program: Program, static: Mapping[str, Any]) -> Traced:
 def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[str, Node]]:
     """The graph of one call of a rule, and the new values of the arrays and host slots."""
     tracer = _Tracer(program.owner)
-    arrays = {name: tracer.symbol(tracer.graph.input(name, "array")) for name in program.arrays}
+    arrays = {name: _Symbol(tracer, tracer.graph.input(name, "array")) for name in program.arrays}
     numbers = {
-        name: static[name] if name in static else tracer.symbol(tracer.graph.input(name, "number"))
+        name: static[name] if name in static else _Symbol(tracer, tracer.graph.input(name, "number"))
         for name in program.all_numbers
     }
     new_weight, slots = program.unpack(program.apply(np, arrays, numbers))

@@ -26,7 +26,7 @@ def place(key: str) -> Any:
 
 
 def sections() -> dict[str, list[str]]:
-    """The terms of the page by the section that they stand in; those of "### Layers" and the like in their namespace's."""
+    """The terms of the page by namespace, whatever the subsection; those of "Methods of …" apart."""
     found: dict[str, list[str]] = {}
     namespace = heading = ""
     lines = PAGE.read_text("utf-8").splitlines()

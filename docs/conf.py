@@ -10,6 +10,8 @@ import mxcore
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
+from page_head import URLS
+
 project = "mxcore"
 author = copyright = "The mxcore developers"
 version = release = mxcore.__version__
@@ -18,6 +20,8 @@ extensions = [
     "bench_tables",
     "mxcore_sphinx",
     "myst_parser",
+    "page_head",
+    "search_entries",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
@@ -34,9 +38,12 @@ mxcore_pages = "reference"
 
 html_theme = "furo"
 html_title = f"mxcore {release}"
+html_baseurl = f"{URLS['documentation']}/"
+html_theme_options = {"source_edit_link": "filled in for each page by page_head"}
 html_static_path = ["_static"]
 html_favicon = "_static/favicon.svg"
 html_css_files = ["mxcore.css"]
+html_extra_path = ["../CITATION.cff"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3

@@ -5,8 +5,8 @@ From the folders below ``plugins`` it derives
 * ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace in the root ``pyproject.toml``;
-* the tables of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
-* the version number of every plugin, which is the core's;
+* the tables of speed and of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
+* the version number of every plugin and of ``CITATION.cff``, which is the core's;
 * the stubs of the three protocols, with every built-in class (see ``stubs.py``);
 * what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from boilerplate import boilerplate
+from speed import speed
 from stubs import stubs
 
 from mxcore.testing import CHECKS
@@ -79,7 +80,7 @@ def _settings(file: Path) -> Any:
 
 
 def tables(text: str) -> str:
-    """The ``README.md`` with every algorithm under its kind, by name and aliases."""
+    """The ``README.md`` with the speed of a step, and with every algorithm under its kind, by name and aliases."""
     rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for file in plugins().values():
         project = tomllib.loads(file.read_text("utf-8"))["project"]
@@ -88,7 +89,7 @@ def tables(text: str) -> str:
                 folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
                 rows[group].append(f"| [{names}]({folder}) | {project['description'].removesuffix(', for mxcore')} |\n")
     made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
-    return between_marks(text, made)
+    return between_marks(between_marks(text, speed(), "speed, "), made)
 
 
 def checks(text: str) -> str:
@@ -107,14 +108,15 @@ def checks(text: str) -> str:
     return between_marks(text, "\n".join(sections).replace("``", "`"))
 
 
-def between_marks(text: str, made: str) -> str:
-    """The text with what is derived in its place."""
-    begin, end = "<!-- written by tools/sync.py -->\n", "<!-- until here -->"
+def between_marks(text: str, made: str, name: str = "") -> str:
+    """The text with what is derived in its place, which a name tells from others."""
+    begin, end = f"<!-- {name}written by tools/sync.py -->\n", "<!-- until here -->"
     return re.sub(f"(?<={begin}).*?(?={end})", lambda _: made, text, count=1, flags=re.DOTALL)
 
 
 def numbered(text: str) -> str:
-    """A plugin's ``pyproject.toml`` with the version number of the core."""
+    """A ``pyproject.toml`` or ``CITATION.cff`` with the version number of the core."""
+    text = re.sub(r'^version: ".*"$', f'version: "{version()}"', text, count=1, flags=re.MULTILINE)
     return re.sub(r'^version = ".*"$', f'version = "{version()}"', text, count=1, flags=re.MULTILINE)
 
 
@@ -127,6 +129,7 @@ def wanted() -> dict[Path, str]:
         files |= boilerplate(file.parent, version()) if is_algorithm else {file: numbered(file.read_text("utf-8"))}
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
     readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
+    citation = ROOT / "CITATION.cff"
     licence = (ROOT / "LICENSE").read_text("utf-8")
     others = [file.parent for file in [everything, *plugins().values()] if file.parent not in algorithms]
     copies = [
@@ -141,6 +144,7 @@ def wanted() -> dict[Path, str]:
         everything: requirements(numbered(everything.read_text("utf-8"))),
         workspace: root(workspace.read_text("utf-8")),
         readme: tables(readme.read_text("utf-8")),
+        citation: numbered(citation.read_text("utf-8")),
         conformance: checks(conformance.read_text("utf-8")),
     }
 

@@ -11,6 +11,8 @@ import mxcore
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
+from page_head import SETTING
+
 project = "mxcore"
 author = copyright = "The mxcore developers"
 version = release = mxcore.__version__
@@ -19,6 +21,8 @@ extensions = [
     "bench_tables",
     "mxcore_sphinx",
     "myst_parser",
+    "page_head",
+    "search_entries",
     "sphinx.ext.autodoc",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
@@ -38,9 +42,12 @@ _setting = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").re
 html_baseurl = _setting["site"]
 html_theme = "furo"
 html_title = f"mxcore {release}"
+html_baseurl = SETTING["site"]
+html_theme_options = {"source_edit_link": "filled in for each page by page_head"}
 html_static_path = ["_static"]
 html_favicon = "_static/favicon.svg"
 html_css_files = ["mxcore.css"]
+html_extra_path = ["../CITATION.cff"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "fieldlist"]
 myst_heading_anchors = 3

@@ -74,7 +74,8 @@ def __getattr__(name: str) -> Any:
     try:
         return catalogue.load("namespace", name)
     except (catalogue.UnknownNameError, catalogue.NotInstalledError) as error:
-        raise AttributeError(f"module 'mxcore' has no attribute {name!r} ({error})") from None
+        hint = f"{error}; for MXNet's, see 'MXNet names that are missing here' in the documentation"
+        raise AttributeError(f"module 'mxcore' has no attribute {name!r} ({hint})") from None
 
 
 def __dir__() -> list[str]:

@@ -90,7 +90,8 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     Args:
         rescale_grad: the factor on every gradient, such as 1 / batch size.
-        param_idx2name: the names of the parameters by index; they say what decays, see :meth:`set_wd_mult`.
+        param_idx2name: the names of the parameters by index; they say what decays, see
+            :meth:`~mxcore.optimizer.Optimizer.set_wd_mult`.
         wd: the weight decay.
         clip_gradient: bound on each element of the rescaled gradient; None is off.
         learning_rate: the learning rate. Not given: the scheduler's ``base_lr``, or without a scheduler the class's

@@ -14,15 +14,13 @@ from pathlib import Path
 __all__ = ["ROOT", "Setting", "version"]
 
 ROOT = Path(__file__).resolve().parent.parent
-_TABLE = """\
-| | |
-|---|---|
-| everything | `{everything}` |
-| the core and one algorithm | `{one}` |
-| arrays on a GPU | `{gpu}'` for CUDA 13; `cupy12` for CUDA 12 |
-"""
+_COMMANDS = {
+    "everything": ("mxcore-all", "./plugins/all"),
+    "the core and one algorithm": ("mxcore-optimizer-adam", "./plugins/optimizers/adam"),
+    "arrays on a GPU, with CUDA 13; cupy12 for CUDA 12": ("'mxcore[cupy13]'", "'.[cupy13]'"),
+}
 _WHEELS = """\
-Make the wheels of mxcore in its checkout, and let uv find them; the distributions are not on a public index yet:
+The packages are not on a public index yet. Build the wheels of mxcore in its checkout, and let uv find them:
 
 ```sh
 uv build --all-packages --wheel --out-dir ~/wheels
@@ -84,14 +82,12 @@ class Setting:
     def blocks(self, distribution: str, folder: str) -> dict[str, str]:
         """What stands between marks in a page or in the ``README.md`` of a distribution, by the name of the mark."""
         note = "" if self.published else "\nRun this in a checkout: it is not on a public index yet.\n"
-        table = _TABLE.format(
-            everything=self.command("mxcore-all", "./plugins/all"),
-            one=self.command("mxcore-optimizer-adam", "./plugins/optimizers/adam"),
-            gpu=self.command("'mxcore[cupy13]", "'.[cupy13]"),
-        )
-        where = "" if self.published else "In a checkout, since the distributions are not on a public index yet:\n\n"
+        commands = {self.command(*places): what for what, places in _COMMANDS.items()}
+        width = max(map(len, commands))
+        lines = "".join(f"{command:{width}}   # {what}\n" for command, what in commands.items())
+        where = "With" if self.published else "The packages are not on a public index yet. In a checkout, with"
         return {
             "install": f"```sh\n{self.command(distribution, folder)}\n```\n{note}",
-            "installing": where + table,
+            "installing": f"{where} Python 3.11 or newer:\n\n```sh\n{lines}```\n",
             "wheels": "" if self.published else _WHEELS,
         }

@@ -5,8 +5,8 @@ From the folders below ``plugins`` it derives
 * ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace in the root ``pyproject.toml``;
-* the tables of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
-* the version number of every plugin, which is the core's;
+* the tables of speed and of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
+* the version number of every plugin and of ``CITATION.cff``, which is the core's;
 * where the project lives and how its distributions are installed, in their metadata, the README files, the pages of the
   site, error messages and the template, from the setting in the root ``pyproject.toml`` (see ``setting.py``);
 * the stubs of the three protocols, with every built-in class (see ``stubs.py``);
@@ -24,6 +24,7 @@ from typing import Any
 
 from boilerplate import boilerplate
 from setting import ROOT, Setting, version
+from speed import speed
 from stubs import stubs
 
 from mxcore.testing import CHECKS
@@ -75,7 +76,7 @@ def _settings(file: Path) -> Any:
 
 
 def tables(text: str) -> str:
-    """The ``README.md`` with every algorithm under its kind, by name and aliases."""
+    """The ``README.md`` with the speed of a step, and with every algorithm under its kind, by name and aliases."""
     rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for file in plugins().values():
         project = tomllib.loads(file.read_text("utf-8"))["project"]
@@ -84,7 +85,7 @@ def tables(text: str) -> str:
                 folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
                 rows[group].append(f"| [{names}]({folder}) | {project['description'].removesuffix(', for mxcore')} |\n")
     made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
-    return between_marks(text, made)
+    return between_marks(between_marks(text, speed(), "speed, "), made)
 
 
 def checks(text: str) -> str:
@@ -131,9 +132,9 @@ def template(text: str, setting: Setting) -> str:
     return re.sub(r'(?<="_published": )\w+', flag, text, count=1)
 
 
-def numbered(text: str, setting: Setting) -> str:
-    """A plugin's ``pyproject.toml`` with the version number of the core and the project's addresses."""
-    return setting.with_urls(re.sub(r'^version = ".*"$', f'version = "{version()}"', text, count=1, flags=re.MULTILINE))
+def numbered(text: str) -> str:
+    """A ``pyproject.toml`` or ``CITATION.cff`` with the version number of the core."""
+    return re.sub(r'^version( = |: )".*"$', rf'version\1"{version()}"', text, count=1, flags=re.MULTILINE)
 
 
 def wanted(setting: Setting) -> dict[Path, str]:
@@ -141,12 +142,12 @@ def wanted(setting: Setting) -> dict[Path, str]:
     algorithms = [file.parent for file in plugins().values() if f"mxcore.{file.parent.parent.name}" in KINDS]
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
     others = [file for file in [everything, *plugins().values()] if file.parent not in algorithms]
-    files = {file: numbered(file.read_text("utf-8"), setting) for file in others}
+    files = {file: setting.with_urls(numbered(file.read_text("utf-8"))) for file in others}
     for folder in algorithms:
         files |= boilerplate(folder, version(), setting)
     files |= installing(setting)
     readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
-    questions = ROOT / "cookiecutter-template/cookiecutter.json"
+    questions, citation = ROOT / "cookiecutter-template/cookiecutter.json", ROOT / "CITATION.cff"
     copies = [*(file.with_name("LICENSE") for file in others), questions.parent / "templates/licenses/Apache-2.0.txt"]
     return {
         **files,
@@ -157,6 +158,7 @@ def wanted(setting: Setting) -> dict[Path, str]:
         workspace: setting.with_urls(root(workspace.read_text("utf-8"))),
         questions: template(questions.read_text("utf-8"), setting),
         readme: tables(files[readme]),
+        citation: numbered(citation.read_text("utf-8")),
         conformance: checks(conformance.read_text("utf-8")),
     }
 

@@ -171,7 +171,8 @@ def find(name: str) -> type[Operator]:
         return OPERATORS[name]
     close = difflib.get_close_matches(name[:100], OPERATORS, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(public_names())}"
-    raise ValueError(f"there is no operator {name!r}: {hint}")
+    page = "for MXNet's, see 'MXNet names that are missing here' in the documentation"
+    raise ValueError(f"there is no operator {name!r}: {hint}; {page}")
 
 
 def public_names() -> list[str]:

@@ -1,0 +1,68 @@
+"""The page about names of MXNet says of every name that is missing here what to use instead, and of no other."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mxcore as mx
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/guides/mxnet-names.md"
+# The public names of MXNet 1.9.1, by namespace or class.
+NAMES: dict[str, list[str]] = json.loads((ROOT / "tests/mxnet-names.json").read_text("utf-8"))
+SECTIONS = {"Module": "Methods of Module", "Symbol": "Methods of Symbol"}
+
+
+def place(key: str) -> Any:
+    """What has the names here: a module, a class or an instance, as some attributes of a Module are made with it."""
+    if key == "Module":
+        module = mx.mod.Module(mx.symbol.SoftmaxOutput(mx.symbol.Variable("data"), name="softmax"))
+        module.bind([("data", (1, 2))], [("softmax_label", (1,))])
+        return module
+    return mx.symbol.Symbol if key == "Symbol" else getattr(mx, key)
+
+
+def sections() -> dict[str, list[str]]:
+    """The terms of the page by namespace, whatever the subsection; those of "Methods of …" apart."""
+    found: dict[str, list[str]] = {}
+    namespace = heading = ""
+    lines = PAGE.read_text("utf-8").splitlines()
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if line.startswith("#"):
+            heading = line.lstrip("# ").removeprefix("mx.")
+            namespace = heading if line.startswith("## ") else namespace
+        elif after.startswith(": "):
+            key = heading if heading.startswith("Methods of") else namespace
+            found.setdefault(key, []).extend(re.findall(r"`([^`]+)`", line))
+    return found
+
+
+@pytest.mark.parametrize("key", NAMES)
+def test_the_page_lists_exactly_the_names_that_are_missing(key: str) -> None:
+    here, listed = place(key), sections()
+    missing = {name for name in NAMES[key] if not hasattr(here, name)}
+    terms = listed[SECTIONS.get(key, key)]
+    assert len(terms) == len(set(terms))
+    operators = set(listed["symbol"]) | {"flatten"} if key == "Symbol" else set()  # methods that repeat an operator
+    assert set(terms) <= missing
+    assert missing - operators <= set(terms)
+
+
+def test_whole_namespaces_on_the_page_are_missing() -> None:
+    names = sections()["Whole namespaces"]
+    assert len(names) > 10
+    assert [name for name in names if hasattr(mx, name.removeprefix("mx."))] == []
+
+
+def test_the_error_of_a_missing_namespace_or_operator_points_to_the_page() -> None:
+    title = PAGE.read_text("utf-8").partition("\n")[0].lstrip("# ")
+    for name in ("gluon", "kvstore"):
+        with pytest.raises(AttributeError, match=name) as caught:
+            getattr(mx, name)
+        assert title in str(caught.value)
+    with pytest.raises(AttributeError, match="Convolution") as caught:
+        mx.symbol.Convolution  # noqa: B018
+    assert title in str(caught.value)

@@ -51,6 +51,16 @@ def is_from_file() -> bool:
     """Whether an initializer is being made, or run, that a file names.
 
     A class asks this before it does what a file may not make it do, such as reading another one.
+
+    >>> import numpy as np, mxcore as mx
+    >>> @mx.init.register
+    ... class Telling(mx.init.Initializer):
+    ...     def _init_weight(self, desc, array):
+    ...         print(mx.init.is_from_file())
+    >>> for text in ('["telling", {}]', mx.init.TextOfFile('["telling", {}]')):
+    ...     mx.init.Zero()(mx.init.InitDesc("w_weight", {"__init__": text}), np.ones(2))
+    False
+    True
     """
     return from_file.get()
 

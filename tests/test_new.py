@@ -85,7 +85,7 @@ def test_the_exact_set_of_files(kind: str, license: str, ci: str, tmp_path: Path
 def test_numbered_marks_show_where_to_edit(kind: str, tmp_path: Path) -> None:
     files = contents(scaffold(tmp_path, kind))
     marks = [line.partition(":")[0] for text in files.values() for line in text.splitlines() if new.MARK in line]
-    assert sorted(mark[mark.index("Edit") :] for mark in marks) == [f"Edit here ({i} of 6)" for i in range(1, 7)]
+    assert sorted(mark[mark.index("Edit") :] for mark in marks) == [f"Edit here ({i} of 7)" for i in range(1, 8)]
 
 
 # What is the example's alone: its hyper-parameters and slots, and the answers that nobody gave.
@@ -174,7 +174,7 @@ def test_it_says_what_to_do_next(tmp_path: Path) -> None:
     printed = call("optimizer", "swift", "--out", str(tmp_path)).stdout
     project = tmp_path / "mxcore-optimizer-swift"
     marked = [line.strip().rpartition(":") for line in printed.splitlines() if re.fullmatch(r"  \S+:\d+", line)]
-    assert len(marked) == 6
+    assert len(marked) == 7
     for file, _, number in marked:
         assert new.MARK in (project / file).read_text("utf-8").splitlines()[int(number) - 1]
     for command in (f"cd {project}", "uv run pytest", "export UV_FIND_LINKS="):

@@ -8,7 +8,7 @@ import numpy.typing as npt
 __all__ = ["{{ cookiecutter.class }}"]
 
 
-# Edit here (1 of 6): what it is, the formula in the code's own names, and the hyper-parameters.
+# Edit here (1 of 7): what it is, the formula in the code's own names, and the hyper-parameters.
 @mx.hyperparameters
 class {{ cookiecutter.class }}(mx.initializer.Initializer):
     r"""{{ cookiecutter.summary }}.
@@ -40,7 +40,7 @@ class {{ cookiecutter.class }}(mx.initializer.Initializer):
 
     gain: float = mx.hyperparameter(1.0, mx.non_negative)
 
-    # Edit here (2 of 6): the values of a weight, drawn with a generator that the parameter's name has seeded.
+    # Edit here (2 of 7): the values of a weight, drawn with a generator that the parameter's name has seeded.
     def values(self, desc: str, shape: tuple[int, ...], rng: mx.random.Generator) -> npt.ArrayLike:
         if len(shape) < 2:
             raise ValueError(f"{str(desc)!r} needs at least two axes, (out, in, …), got the shape {shape}")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-# Edit here (3 of 6): the numbers of one seed, and what must hold whatever the shape is.
+# Edit here (3 of 7): the numbers of one seed, and what must hold whatever the shape is.
 def initialised(*shape: int, gain: float = 1.0) -> npt.NDArray[np.float64]:
     """A weight of this shape, from one seed."""
     mx.random.seed(1)

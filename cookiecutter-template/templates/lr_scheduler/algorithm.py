@@ -8,7 +8,7 @@ import numpy as np
 __all__ = ["{{ cookiecutter.class }}"]
 
 
-# Edit here (1 of 6): what it is, the formula in the code's own names, and the hyper-parameters.
+# Edit here (1 of 7): what it is, the formula in the code's own names, and the hyper-parameters.
 @mx.hyperparameters
 class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
     r"""{{ cookiecutter.summary }}.
@@ -40,6 +40,6 @@ class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
 
     hold: float = mx.hyperparameter(100, mx.positive)
 
-    # Edit here (2 of 6): the rates of updates t, an array of floats.
+    # Edit here (2 of 7): the rates of updates t, an array of floats.
     def rate(self, t: Any) -> Any:
         return self.base_lr * np.sqrt(self.hold / np.maximum(t, self.hold))

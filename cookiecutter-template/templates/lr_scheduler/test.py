@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-# Edit here (3 of 6): a few rates worked out by hand, and what must hold whatever the update is.
+# Edit here (3 of 7): a few rates worked out by hand, and what must hold whatever the update is.
 def test_a_golden_trajectory() -> None:
     schedule = mx.lr_scheduler.create("{{ cookiecutter.name }}", hold=4, base_lr=0.5)
     assert [schedule(t) for t in (1, 4, 16, 64, 400)] == [0.5, 0.5, 0.25, 0.125, 0.05]

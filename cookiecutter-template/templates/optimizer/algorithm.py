@@ -5,7 +5,7 @@ import mxcore as mx
 __all__ = ["{{ cookiecutter.class }}"]
 
 
-# Edit here (1 of 6): what it is, the formula in the code's own names, and the hyper-parameters.
+# Edit here (1 of 7): what it is, the formula in the code's own names, and the hyper-parameters.
 @mx.hyperparameters
 class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
     r"""{{ cookiecutter.summary }}.
@@ -46,7 +46,7 @@ class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
     nu: float = mx.hyperparameter(0.7, mx.in_range(0, 1))
 
-    # Edit here (2 of 6): one step, from the old weight and state to the new ones.
+    # Edit here (2 of 7): one step, from the old weight and state to the new ones.
     @staticmethod
     def rule(weight, grad, mean, *, lr, beta, nu):
         mean = beta * mean + (1 - beta) * grad

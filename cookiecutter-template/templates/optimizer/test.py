@@ -18,7 +18,7 @@ def trajectory(gradients: list[float], **hyperparameters: float) -> list[float]:
     return path
 
 
-# Edit here (3 of 6): a few steps worked out by hand, and what must hold whatever the gradients are.
+# Edit here (3 of 7): a few steps worked out by hand, and what must hold whatever the gradients are.
 def test_a_golden_trajectory() -> None:
     """The mean is 1, 0.5, -0.75; the steps are 0.5 times 1.5, 0.25, -1.375."""
     assert trajectory([2.0, 0.0, -2.0], learning_rate=0.5, beta=0.5, nu=0.5) == [0.25, 0.125, 0.8125]

@@ -48,7 +48,9 @@ def edited(docname: str) -> str | None:
 
 def _source(kind: str, name: str) -> str | None:
     """The file of an algorithm's class."""
-    record = mxcore.catalogue.find(kind, name)
+    record = next((one for one in mxcore.catalogue.records(kind) if one.name == name), None)
+    if record is None:  # the page says why it cannot be used
+        return None
     package = record.target.partition(":")[0].partition(".")[0]
     found = list(ROOT.glob(f"plugins/*/*/{package}/__init__.py"))
     return found[0].relative_to(ROOT).as_posix() if found else None

@@ -72,7 +72,8 @@ def crowded(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
     plugin(installed, "rival-ftml", "ftml", RIVAL)
     plugin(installed, "from-the-future", "future", "raise SystemExit('imported')", "mxcore>=7")
     shutil.copytree(ROOT / "docs", copy / "docs", ignore=shutil.ignore_patterns("_build", "gallery"))
-    for file in ("CHANGELOG.md", "pyproject.toml"):
+    shutil.copytree(ROOT / "docs/gallery/images", copy / "docs/gallery/images")
+    for file in ("CHANGELOG.md", "CITATION.cff", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / file, copy)
     # The gallery is built, and not run again; nor are the pictures that are there drawn again.
     shutil.copytree(site.folder / ".doctrees/mxcore", folder / "html/.doctrees/mxcore")

@@ -50,8 +50,8 @@ def fitted(weight: Any, grad: Any) -> Any:
     """
     if isinstance(grad, np.generic) and isinstance(weight, np.ndarray):
         grad = np.asarray(grad)
-    names = [getattr(getattr(one, "dtype", None), "name", None) for one in (weight, grad)]
-    if sorted(map(str, names)) == ["float32", "float64"] and type(weight) is type(grad):
+    wanted, given = getattr(weight, "dtype", None), getattr(grad, "dtype", None)
+    if given != wanted and {str(given), str(wanted)} == {"float32", "float64"} and type(weight) is type(grad):
         grad = backend_of(weight).copy(grad, weight.dtype)
     return grad
 

@@ -10,11 +10,10 @@ from typing import Any
 import attrs
 
 from mxcore.kernel import Program, Slot
-from mxcore.kernel.rule.program import keywords
+from mxcore.kernel.rule.program import COUNTED, keywords
 from mxcore.step.protocol import Stepped
 
 _STATIC = (bool, str, type(None))
-_COUNTED = ("lr", "wd", "t", "num_update")
 _RATES = ("_update_count", "_get_lr", "_get_lrs", "_get_wd", "_get_wds", "multiplier", "learning_rate")
 _SMALLEST = 2.0**-126  # the smallest normal number of float32
 _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr_scheduler", "lr", "begin_num_update"}
@@ -79,7 +78,7 @@ def program_of(optimizer: Stepped) -> Program:
 
 def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
     """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
-    known = {"lr", "wd", "t", "num_update", *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
+    known = {*COUNTED, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
     arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
     numbers = []
     for name, dispensable in keywords(rule).items():
@@ -101,20 +100,21 @@ class Settings:
     def __init__(self, optimizer: Stepped) -> None:
         cls: Any = type(optimizer)
         self.program = program_of(optimizer)
-        fields = {field.name for field in attrs.fields(cls)} if attrs.has(cls) else set()
+        declared = attrs.fields_dict(cls) if attrs.has(cls) else {}
+        fields = set(declared)
         own = {name for name in self.program.all_numbers if name in vars(optimizer)}
         self._values_of = operator.attrgetter(*sorted((fields - _BY_PARAMETER) | own))
         self._values = self._values_of(optimizer)
         # An assignment to what is not declared leaves no mark, so that such values are compared every time.
         self.declared = fields >= own
         self.seen = optimizer._settings_version.number
-        names = [name for name in self.program.all_numbers if name not in _COUNTED and hasattr(optimizer, name)]
+        names = [name for name in self.program.all_numbers if name not in COUNTED and hasattr(optimizer, name)]
         values = {name: getattr(optimizer, name) for name in names}
         self.static = {name: value for name, value in values.items() if isinstance(value, _STATIC)}
         self.numbers = {name: value for name, value in values.items() if name not in self.static}
-        for field in attrs.fields(cls) if attrs.has(cls) else ():
-            if field.name in self.numbers and field.metadata.get("stabilizes"):
-                self.numbers[field.name] = max(self.numbers[field.name], _SMALLEST)
+        for name in declared.keys() & self.numbers:
+            if declared[name].metadata.get("stabilizes"):
+                self.numbers[name] = max(self.numbers[name], _SMALLEST)
 
     def hold(self, optimizer: Stepped) -> bool:
         """Whether they are those of the optimizer still, after an assignment."""

@@ -305,7 +305,7 @@ class Follow:
         self.masks = [new_column(np.bool_, shapes) for _ in range(2)]
 
     def calls(self, full: Column, masters: Column, halves: Column) -> list[tuple[Call, ...]]:
-        """The calls of each chunk that leave in ``full`` what the rule shall be given."""
+        """The calls that write to ``full``, chunk by chunk, the weights that the rule starts from."""
         columns = zip(full, masters, halves, self.rounded, self.copies, *self.masks, strict=True)
         return [
             (
@@ -324,7 +324,7 @@ class Follow:
 
 
 def cut(full: Column, bound: float | None) -> list[Iterable[tuple[Call]]]:
-    """The calls that cut blocks to what half precision can hold, if they are to be: see ``Storage.bound``."""
+    """The calls that limit blocks to what half precision can hold: see ``Storage.bound``. None without a bound."""
     ends = [] if bound is None else [(np.minimum, np.float32(bound)), (np.maximum, np.float32(-bound))]
     return [[((functools.partial(limit, out=block), block, end),) for block in full] for limit, end in ends]
 

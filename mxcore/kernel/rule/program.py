@@ -25,7 +25,9 @@ Row = tuple[Any, ...]
 They have the names of :attr:`Program.row`. A tuple without names, as one is made in every step: to make one with names
 takes a good part of a microsecond, where a short step takes four.
 """
-HIGHEST = 3
+COUNTED = ("lr", "wd", "t", "num_update")
+"""The numbers that every row begins with."""
+HIGHEST = COUNTED.index("num_update")
 """The place of the highest count in a row."""
 
 
@@ -127,7 +129,7 @@ class Program:
     @property
     def row(self) -> tuple[str, ...]:
         """The names of the numbers that may differ between parameters."""
-        return ("lr", "wd", "t", "num_update", *(slot.name for slot in self.slots if slot.on_host))
+        return (*COUNTED, *(slot.name for slot in self.slots if slot.on_host))
 
     @property
     def arrays(self) -> tuple[str, ...]:

@@ -84,14 +84,14 @@ def check_written(label: str, array: Host) -> None:
     """
     if not array.flags.writeable:
         raise ValueError(f"{label} is read-only, so that it cannot be updated in place: pass a copy")
-    if _overlaps_itself(array):
+    if array.size and _overlaps_itself(array):
         raise ValueError(f"{label} repeats elements or parts of them, so that it cannot be updated: pass a copy")
     if not array.dtype.isnative or not array.flags.aligned:
         raise ValueError(f"{label} is byte-swapped or misaligned in memory: pass a copy, array.astype(dtype)")
 
 
 def _overlaps_itself(array: Host) -> bool:
-    """Whether two elements of an array share memory."""
+    """Whether two elements of an array, which is not empty, share memory."""
     steps = sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True) if size > 1)
     reach = array.itemsize  # how much the axes so far take up
     for stride, size in steps:
@@ -99,8 +99,6 @@ def _overlaps_itself(array: Host) -> bool:
             break
         reach += stride * (size - 1)
     else:
-        return False
-    if not array.size:
         return False
     # The axes are interlaced, which may be in order: look at every address.
     places = np.zeros(1, np.int64)

@@ -2,6 +2,7 @@
 
 import inspect
 import itertools
+import linecache
 import math
 import random
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from rule_runs import SPECIAL
 
 import mxcore as mx
 from mxcore.kernel.rule.operand import Number, weak
+from mxcore.kernel.rule.source import define
 from mxcore.kernel.rule.trace import FUNCTIONS, LANGUAGE, RuleError
 from mxcore.kernel.run.direct import DirectPlan
 
@@ -123,6 +125,16 @@ def test_a_rule_keeps_its_signature_and_source() -> None:
     rule = mx.optimizer.Adam.rule
     assert [*inspect.signature(rule).parameters][:4] == ["weight", "grad", "mean", "variance"]
     assert inspect.getsource(rule).lstrip().startswith("@staticmethod")
+
+
+def test_generated_source_goes_only_when_other_source_is_made() -> None:
+    """The garbage collector may end a function while linecache goes through what it knows."""
+    source = "def f():\n    return 1\n"
+    files = [define("f", source, "a test", {}).__code__.co_filename for _ in range(2)]
+    assert files[0] not in linecache.cache
+    assert "".join(linecache.getlines(files[1])) == source
+    define("f", source, "a test", {})
+    assert files[1] not in linecache.cache
 
 
 # --- arrays ----------------------------------------------------------------------------------------------------------

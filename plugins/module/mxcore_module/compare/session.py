@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -94,17 +95,32 @@ def _run(trials: Sequence[Trial], workers: int, score_name: str) -> tuple[list[O
     """What was finished, in the order of the trials, and whether somebody interrupted it."""
     finished: dict[Key, Outcome] = {}
     click.echo(f"{len(trials)} runs of {trials[0].settings.epochs} epochs, in {min(workers, len(trials))} processes")
-    interrupted = False
-    with _progress(len(trials), score_name) as show, contextlib.closing(run_all(trials, workers)) as running:
-        try:
-            for outcome in running:
-                finished[_key(outcome.trial)] = outcome
-                show(outcome)
-        except KeyboardInterrupt:
-            interrupted = True
-    if interrupted:
+    progress, runs = _progress(len(trials), score_name), contextlib.closing(run_all(trials, workers))
+    with _interrupts() as noted, progress as show, runs as running, contextlib.suppress(KeyboardInterrupt):
+        for outcome in running:
+            finished[_key(outcome.trial)] = outcome
+            show(outcome)
+            if noted:
+                break
+    if noted:
         click.echo(f"Interrupted after {len(finished)} of {len(trials)} runs: they are kept.", err=True)
-    return [finished[_key(trial)] for trial in trials if _key(trial) in finished], interrupted
+    return [finished[_key(trial)] for trial in trials if _key(trial) in finished], bool(noted)
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Interrupts, noted as well as raised: one that strikes a finalizer is swallowed there."""
+    noted: list[int] = []
+
+    def note(number: int, _: object) -> None:
+        noted.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _key(trial: Trial) -> Key:

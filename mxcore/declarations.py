@@ -12,18 +12,17 @@ ValueError: beta must be in [0, 1), got 1.2
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import attrs
 import numpy as np
 
-from mxcore.catalogue.hints import explain_misfits
+from mxcore.catalogue.hints import closest, explain_misfits
 from mxcore.watched import Watched
 
 __all__ = [
@@ -267,7 +266,7 @@ class Algorithm:
     def _refuse_misspelt(self, name: str) -> None:
         """Refuse a name that is close to a declared one, unless a method says ``self.name = …``."""
         names = {str(alias): field.name for field in self._declared.values() for alias in (field.alias, field.name)}
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+        close = closest(name, names, 1, cutoff=0.8)
         if close and sys._getframe(2).f_locals.get("self") is not self:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: did you mean {names[close[0]]!r}?")
 
@@ -389,4 +388,4 @@ def hyperparameters(cls: type[T]) -> type[T]:
         del defined.__setattr__
     _tidy_signature(defined)
     explain_misfits(defined)
-    return defined  # type: ignore[no-any-return]
+    return cast("type[T]", defined)

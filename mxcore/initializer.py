@@ -16,9 +16,10 @@ The name decides: a name that ends in ``weight`` gets what the class draws, ``bi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -27,9 +28,11 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry, from_file
-from mxcore.declarations import Algorithm
+from mxcore.declarations import Algorithm, boolean, hyperparameter, hyperparameters, integer
 
-__all__ = ["InitDesc", "Initializer", "TextOfFile", "alias", "create", "is_from_file", "register"]
+__all__ = [
+    "InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register",
+]  # fmt: skip
 
 # Whether an initializer is at work that may delegate to others: only the outermost one tells the hooks.
 _at_work: ContextVar[bool] = ContextVar("at_work", default=False)
@@ -268,6 +271,54 @@ class Initializer(Algorithm):
         return bool(_as_json(self._arguments()) == _as_json(other._arguments()))
 
     __hash__ = None  # type: ignore[assignment]  # mutable, and compared by value
+
+
+@hyperparameters
+class VarianceScaling(Initializer):
+    r"""Base class of initializers whose variance follows from the fans of a layer: the inputs and outputs of a unit.
+
+    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`.
+
+    >>> import mxcore as mx
+    >>> kernel = mx.init.Xavier(transposed=True)
+    >>> [kernel.fan(kind, (3, 8, 5, 5)) for kind in ("in", "out", "avg")]
+    [75.0, 200, 137.5]
+
+    Args:
+        transposed: whether the weight has the shape (in, out, k1, k2, …): then the two fans change places.
+        groups: the groups of a grouped convolution, whose weight has only the channels of one group on its second axis:
+            the fan of the first axis is divided by their number.
+    """
+
+    transposed: bool = hyperparameter(False, boolean, kw_only=True)
+    groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
+
+    if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+
+    def check_shape(self, desc: str, shape: tuple[int, ...]) -> None:
+        """Raise a ValueError where a weight of this shape has no fans."""
+        if len(shape) < 2:
+            who = type(self).__name__
+            raise ValueError(f"{who} needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
+        if shape[0] % self.groups:
+            raise ValueError(
+                f"{str(desc)!r} has shape {shape}, whose first axis has no groups={self.groups} equal parts"
+            )
+
+    def fan(self, kind: str, shape: tuple[int, ...]) -> float:
+        """The fan of a weight of this shape: ``"in"``, ``"out"``, or the mean of the two, ``"avg"``."""
+        kernel = math.prod(shape[2:])
+        fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
+        fan_in, fan_out = fans[::-1] if self.transposed else fans
+        return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[kind]
+
+    def _arguments(self) -> Mapping[str, Any]:
+        """Without those that MXNet does not have, where they say nothing."""
+        silent = {"transposed": False, "groups": 1}
+        return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
 
 
 def _check_dtype(desc: str, array: Array) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "Orthogonal",
     "TextOfFile",
     "Uniform",
+    "VarianceScaling",
     "Xavier",
     "Zero",
     "alias",
@@ -69,6 +70,14 @@ class Initializer(Algorithm):
     def _arguments(self) -> Mapping[str, Any]: ...
     def __eq__(self, other: object) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
+
+class VarianceScaling(Initializer):
+    transposed: bool
+    groups: int
+    def __init__(self, *, transposed: bool = False, groups: int = 1) -> None: ...
+    def check_shape(self, desc: str, shape: tuple[int, ...]) -> None: ...
+    def fan(self, kind: str, shape: tuple[int, ...]) -> float: ...
+    def _arguments(self) -> Mapping[str, Any]: ...
 
 _C = TypeVar("_C", bound=type)
 
@@ -153,13 +162,11 @@ class Mixed(Initializer):
     initializers: Sequence[Initializer]
     def __init__(self, patterns: Sequence[str], initializers: Any) -> None: ...
 
-class MSRAPrelu(Initializer):
+class MSRAPrelu(VarianceScaling):
     r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) rectified units."""
 
     factor_type: str
     slope: float
-    transposed: bool
-    groups: int
     def __init__(
         self, factor_type: str = "avg", slope: float = 0.25, *, transposed: bool = False, groups: int = 1
     ) -> None: ...
@@ -187,14 +194,12 @@ class Uniform(Initializer):
     scale: float
     def __init__(self, scale: float = 0.07) -> None: ...
 
-class Xavier(Initializer):
+class Xavier(VarianceScaling):
     r"""Weights whose scale keeps the variance of signals constant from layer to layer."""
 
     rnd_type: str
     factor_type: str
     magnitude: float
-    transposed: bool
-    groups: int
     def __init__(
         self,
         rnd_type: str = "uniform",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from mxcore.catalogue.hints import closest
 from mxcore.declarations import non_negative
 from mxcore.scheduled import Scheduled
 from mxcore.step.protocol import Index
@@ -67,7 +67,7 @@ def _checked(kind: str, key: Any, value: Any) -> float:
     number = value.item() if isinstance(value, (np.generic, np.ndarray)) and not value.ndim else value
     if not non_negative.accepts(number):
         raise ValueError(f"the {kind} of {key!r} must be {non_negative.requirement}, got {value!r}")
-    return number  # type: ignore[no-any-return]
+    return cast("float", number)
 
 
 class Multiplied(Scheduled):
@@ -124,7 +124,7 @@ class Multiplied(Scheduled):
         names = [*self.idx2name.values()]
         for name in given:
             if names and isinstance(name, str) and name not in names and name not in self.idx2name:
-                close = " or ".join(map(repr, difflib.get_close_matches(name, names))) or f"one of {names}"
+                close = " or ".join(map(repr, closest(name, names))) or f"one of {names}"
                 warnings.warn(f"{kind}: no parameter is called {name!r}: did you mean {close}?", stacklevel=3)
 
     def warn_of_names(self, wd: float | None = None) -> None:

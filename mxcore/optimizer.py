@@ -26,7 +26,7 @@ from mxcore.kernel import Decay, Slot
 from mxcore.kernel.rule.operand import weakly
 from mxcore.multipliers import Multiplied, checked
 from mxcore.step import Counted, Counting, Runner, Tally, traits_of
-from mxcore.step.arguments import fitted, in_lists
+from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Worker as Worker
 from mxcore.step.states import packed
@@ -34,8 +34,6 @@ from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
-
-_HALF = ("float16", "bfloat16")
 
 
 def _name_table(names: Any) -> Watched[Index, str]:
@@ -218,7 +216,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
         if self.has_master(weight):
             master = backend_of(weight).copy(weight, np.float32)
             return master, self.create_state(index, master)
-        if weight.dtype.name in _HALF:
+        if weight.dtype.name in HALF:
             warnings.warn(
                 f"{self.describe(index)} is {weight.dtype}: without multi_precision=True small updates are lost",
                 UserWarning,
@@ -228,7 +226,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     def has_master(self, weight: Array) -> bool:
         """Whether a weight is updated through a float32 master copy."""
-        return bool(self.multi_precision) and weight.dtype.name in _HALF
+        return bool(self.multi_precision) and weight.dtype.name in HALF
 
     # --- updating ----------------------------------------------------------------------------------------------------
 

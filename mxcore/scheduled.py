@@ -20,7 +20,7 @@ class Scheduled:
     num_update: int
 
     def _settle_learning_rate(self) -> None:
-        """Let a rate that was given override the scheduler's, and a default one nobody's."""
+        """Set the scheduler's ``base_lr`` to the rate that was given; a default one never replaces it."""
         if self.lr_scheduler is None:
             self.lr = self.default_learning_rate if self.lr is None else self.lr
             return
@@ -51,7 +51,7 @@ class Scheduled:
             return
         if inspect.isroutine(self.lr_scheduler):
             raise ValueError("the lr_scheduler is a function, which sets the learning rate alone: exchange it instead")
-        rate = np.asarray(lr).item() if isinstance(lr, np.generic) else lr
+        rate = lr.item() if isinstance(lr, np.generic) else lr
         if not non_negative.accepts(rate):
             raise ValueError(f"learning_rate must be {non_negative.requirement}, got {lr!r}")
         self.lr_scheduler.base_lr = rate

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from authors import Delegating, Demanding
 
 import mxcore as mx
 from mxcore import catalogue
@@ -152,22 +153,6 @@ def test_no_class_is_hinted_at_what_it_does_not_have(kind: str) -> None:
 
 
 # --- classes of authors ----------------------------------------------------------------------------------------------
-
-
-class Delegating(mx.optimizer.SGD):
-    """An author's class with a constructor of its own, that hands on what it does not know."""
-
-    def __init__(self, height: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.height = height
-
-
-class Demanding(mx.lr_scheduler.LRScheduler):
-    """One that hands on nothing, and is not decorated."""
-
-    def __init__(self, height: int) -> None:
-        super().__init__()
-        self.height = height
 
 
 class Careless(mx.optimizer.SGD):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from authors import Delegating, Demanding
 
 import mxcore as mx
 from mxcore import catalogue
@@ -117,18 +118,6 @@ def test_a_file_is_shown_by_its_path(tmp_path: Path) -> None:
 
 
 # --- classes of authors ----------------------------------------------------------------------------------------------
-
-
-class Delegating(mx.optimizer.SGD):
-    def __init__(self, height: int = 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.height = height
-
-
-class Demanding(mx.lr_scheduler.LRScheduler):
-    def __init__(self, height: int) -> None:
-        super().__init__(base_lr=0.5)
-        self.height = height
 
 
 class Keeping(mx.init.Initializer):

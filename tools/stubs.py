@@ -7,6 +7,7 @@ mypy's stubgen, the classes from the classes.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import io
 import re
@@ -27,6 +28,12 @@ __all__ = ["stubs"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _KNOWN = {"Any", "Initializer", "None", "Sequence", "Watched", "Index", "bool", "float", "int", "str"}
+_GENERATED = re.compile(
+    r"(?P<before>^class (?P<name>\w+)\b(?:(?!^class ).)*?)"
+    + re.escape("def __init__(self, *args: Any, **kwargs: Any) -> None: ..."),
+    re.MULTILINE | re.DOTALL,
+)
+"""A class whose constructor follows from its hyper-parameters, as stubgen writes it."""
 _HEAD = "# Written by tools/sync.py: do not edit.\n"
 _IMPORTS = """
 from collections.abc import Callable, Sequence
@@ -65,13 +72,13 @@ def _stub(kind: str) -> str:
             classes.setdefault(catalogue.load_record(record), []).append(record.name)
     text = re.sub(r"^(register|alias|create): Incomplete\n", "", _by_hand(kind), flags=re.MULTILINE)
     text = text.replace("__hash__: Incomplete", "__hash__: ClassVar[None]  # type: ignore[assignment]")
-    if attrs.has(base):
-        text = text.replace("def __init__(self, *args: Any, **kwargs: Any) -> None: ...", _constructor(base))
+    module = importlib.import_module(base.__module__)
+    text = _GENERATED.sub(lambda found: found["before"] + _constructor(getattr(module, found["name"])), text)
     listed = "".join(f'    "{cls.__name__}",\n' for cls in classes)
     text = re.sub(r"(?<=^__all__ = \[)(.*)(?=\]$)", rf"\1,\n{listed}", text, count=1, flags=re.MULTILINE)
     made = (_CREATE.format(names=", ".join(map(repr, names)), cls=cls.__name__) for cls, names in classes.items())
     creates = "".join(made) + _CREATE_ANY.format(base=base.__name__)
-    return _HEAD + _IMPORTS + text + _FUNCTIONS + creates + "".join(_class(cls, base) for cls in classes)
+    return _HEAD + _IMPORTS + text + _FUNCTIONS + creates + "".join(map(_class, classes))
 
 
 def _by_hand(kind: str) -> str:
@@ -82,9 +89,10 @@ def _by_hand(kind: str) -> str:
         return file.read_text("utf-8")
 
 
-def _class(cls: type, base: type) -> str:
+def _class(cls: type) -> str:
     """A built-in class: what it is in one line, its hyper-parameters, and its constructor."""
     doc = (inspect.getdoc(cls) or "").partition("\n")[0]
+    base = next(parent for parent in cls.__mro__[1:] if parent.__module__.startswith("mxcore."))
     lines = [f"class {cls.__name__}({base.__name__}):", f'    r"""{doc}"""']
     lines += [f"    {name}: {kind}" for name, kind in _attributes(cls, base)]
     return "\n" + "\n".join([*lines, f"    {_constructor(cls)}"]) + "\n"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mxcore.catalogue.faults import broken, fault
-from mxcore.catalogue.hints import meant_by
+from mxcore.catalogue.hints import closest, meant_by
 from mxcore.catalogue.published import how_to_install, known_names
 from mxcore.catalogue.reading import records, survey
 from mxcore.catalogue.record import ALGORITHMS, NotInstalledError, PluginError, Record, UnknownNameError, canonical
@@ -142,11 +142,8 @@ def _missing(kind: str, name: str) -> PluginError:
 
 def _unknown(name: str, kinds: Sequence[str]) -> UnknownNameError:
     """The error for a name that none of these kinds has: what comes close, or what else is called so."""
-    import difflib  # for errors alone
-
     known = {kind: {*known_names(kind), *(record.name for record in records(kind))} for kind in kinds}
-    names = sorted(set().union(*known.values()))
-    close = difflib.get_close_matches(name.lower()[:100], names, cutoff=0.6)  # what is longer is no name
+    close = closest(name.lower(), sorted(set().union(*known.values())))
     others = [record for record in survey() if record.name == name.lower() and record.kind not in kinds]
     hint = "; `mxcore list` shows what is installed"
     if meant := [(kind, what) for kind in kinds for what in meant_by(kind, name)]:

@@ -6,14 +6,13 @@ argument, each hint names the arguments that a class must have for it to apply, 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["explain_misfits", "meant_by", "misfit", "no_such_arguments", "required"]
+__all__ = ["closest", "explain_misfits", "meant_by", "misfit", "no_such_arguments", "required"]
 
 
 @functools.cache
@@ -23,6 +22,18 @@ def _tables() -> Mapping[str, Mapping[str, list[str]]]:
 
     tables: Mapping[str, Mapping[str, list[str]]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
     return tables
+
+
+def closest(word: str, known: Iterable[str], count: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Those of the known words that are spelt most alike.
+
+    >>> from mxcore.catalogue.hints import closest
+    >>> closest("adma", ["adam", "adagrad", "sgd"], count=1)
+    ['adam']
+    """
+    import difflib  # for errors alone
+
+    return difflib.get_close_matches(word[:100], known, count, cutoff)  # what is longer is no name
 
 
 def meant_by(table: str, word: str) -> list[str]:
@@ -42,7 +53,7 @@ def _hint(word: str, parameters: Mapping[str, Any]) -> str:
         needed, _, statement = option.partition(": ")
         if all(name in parameters for name in needed.split("+") if name):
             return f" ({statement})" if statement else f" (did you mean {' and '.join(map(repr, needed.split('+')))}?)"
-    close = difflib.get_close_matches(word[:100], parameters, n=1)
+    close = closest(word, parameters, 1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

@@ -7,7 +7,6 @@ import functools
 import importlib
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,6 +17,7 @@ from mxcore.version import __version__
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, EntryPoint
+    from pathlib import PurePath
 
 _KINDS = {group: kind for kind, group in GROUPS.items()}
 _preferred: list[str] = []
@@ -132,12 +132,15 @@ def _distributions() -> list[Distribution]:
 
 def _key(distribution: Distribution) -> str:
     """A distribution's name by its folder: what is inside may be damaged, and takes longer to read."""
-    name = PurePath(_folder(distribution)).stem.partition("-")[0]
+    name = _folder(distribution).stem.partition("-")[0]
     return canonical(name) if name else repr(distribution)
 
 
-def _folder(distribution: Distribution) -> str:
-    return str(getattr(distribution, "_path", ""))  # nothing public says it; what another finder found may have none
+def _folder(distribution: Distribution) -> PurePath:
+    from pathlib import PurePath  # here, not to be felt in `import mxcore`
+
+    # Nothing public says it; what another finder found may have none.
+    return PurePath(str(getattr(distribution, "_path", "")))
 
 
 def unreadable() -> list[str]:
@@ -149,14 +152,15 @@ def unreadable() -> list[str]:
     """
     found = []
     for distribution in _distributions():
-        own = "PKG-INFO" if _folder(distribution).endswith(".egg-info") else "METADATA"
+        own = "PKG-INFO" if _folder(distribution).suffix == ".egg-info" else "METADATA"
         for file, attribute in (("entry_points.txt", "entry_points"), (own, "metadata")):
             try:
                 getattr(distribution, attribute)
             except FileNotFoundError:  # newer versions of Python say so where others find nothing
                 continue
             except Exception as error:
-                found.append(f"{PurePath(_folder(distribution), file)} cannot be read: {type(error).__name__}: {error}")
+                path = _folder(distribution) / file
+                found.append(f"{path} cannot be read: {type(error).__name__}: {error}")
     return found
 
 

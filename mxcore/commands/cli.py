@@ -8,11 +8,9 @@ import click
 
 from mxcore import catalogue
 from mxcore.catalogue.record import CORE
-from mxcore.commands.options import OneLine, RefusedError
+from mxcore.commands.options import INTERRUPTED, OneLine, RefusedError
 from mxcore.commands.summary import summary
 from mxcore.version import __version__
-
-INTERRUPTED = 130
 
 
 class _Commands(OneLine, click.Group):

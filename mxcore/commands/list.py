@@ -50,6 +50,6 @@ def list_plugins(kind: str | None, long: bool, as_json: bool) -> None:
 def _cells(record: catalogue.Record) -> dict[str, str]:
     """What the columns say of a record. One that cannot be used says so in the short list too, first of all."""
     status = record.status + (f" ({record.reason})" if record.reason else "")
-    said = summary(record) if record.kind == "command" else record.summary.removesuffix(", for mxcore")
+    said = summary(record)
     what = said if record.status == "ok" else f"{status}: {said}"
     return {**attrs.asdict(record), "status": status, "what it is": what}

@@ -9,6 +9,9 @@ from typing import TextIO
 
 import click
 
+INTERRUPTED = 130
+"""The exit status of a command that was interrupted."""
+
 
 class RefusedError(click.ClickException):
     """Something that was asked for cannot be done; one line, with the status of bad usage."""

@@ -1,4 +1,4 @@
-"""What a command does, in a sentence, found in its source: nothing is imported."""
+"""What something installed is, in a sentence; of a command, from its source. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ WIDTH = 80
 
 
 def summary(record: Record) -> str:
-    """The first sentence of the help of a command; what its distribution says of itself if its source doesn't tell."""
+    """The first sentence of the help of a command; of everything else, what its distribution says of itself.
+
+    So it is for a command whose source does not tell.
+    """
+    of_distribution = record.summary.removesuffix(", for mxcore")
+    if record.kind != "command":
+        return of_distribution
     module, _, attribute = record.target.partition(":")
     try:
         said = next(filter(None, _helps(ast.parse(_source(module)), attribute)), "")
     except (Exception, SystemExit):  # whatever is wrong with it concerns that command, and shows when it is typed
         said = ""
     brief = click.Command(None, help=said).get_short_help_str(WIDTH)
-    return brief or f"{record.summary.removesuffix(', for mxcore')} ({record.distribution})"
+    return brief or f"{of_distribution} ({record.distribution})"
 
 
 def _source(module: str) -> bytes:

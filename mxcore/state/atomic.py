@@ -46,7 +46,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         OSError: it cannot be opened.
         ValueError: it is a device or a pipe, which may never end; or no file can have such a name.
     """
-    waits = getattr(os, "O_NONBLOCK", 0)  # without it, to open a pipe waits for whoever writes to it
+    waits = getattr(os, "O_NONBLOCK", 0)  # without it, opening a pipe blocks until something writes to it
     try:
         file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | waits))  # noqa: SIM115
     except ValueError as error:

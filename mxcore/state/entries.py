@@ -14,11 +14,10 @@ from mxcore.state.manifest import slot_names
 from mxcore.state.packing import decode_key, map_arrays, unpack
 from mxcore.state.place import Place
 from mxcore.step import Counts, traits_of
+from mxcore.step.arguments import HALF
 from mxcore.step.protocol import Index, Updatable, Worker
 from mxcore.step.states import packed
 from mxcore.watched import Watched
-
-_HALF = ("float16", "bfloat16")
 
 
 @attrs.frozen
@@ -119,7 +118,7 @@ def _unfit(entry: Entry, has_masters: bool, params: Mapping[str, Any]) -> list[s
     layouts = {slot: layout(array)[0] for slot, array in arrays.items()}
     if len(set(layouts.values())) > 1:
         return [f"{what} has arrays that differ: {', '.join(f'{slot} {one}' for slot, one in layouts.items())}"]
-    halves = [slot for slot, array in arrays.items() if array.dtype.name in _HALF]
+    halves = [slot for slot, array in arrays.items() if array.dtype.name in HALF]
     if halves if has_masters else "master" in arrays:
         return [f"{what} is {layouts}, and multi_precision={has_masters}"]
     weight = params.get(entry.label) if isinstance(entry.label, str) else None

@@ -17,7 +17,7 @@ _LARGEST = 2**53
 
 @attrs.frozen
 class Place:
-    """A JSON value at a place. Whoever reads it says what it must be.
+    """A JSON value and where it stands in a file. Each method reads it as one type, or raises an error that says where.
 
     Args:
         value: the value.

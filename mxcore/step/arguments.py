@@ -9,7 +9,8 @@ import numpy as np
 
 from mxcore.backend import Array, backend_of, shared_backend
 
-_FLOATING = ("float16", "bfloat16", "float32", "float64")
+HALF = ("float16", "bfloat16")
+_FLOATING = (*HALF, "float32", "float64")
 
 
 def in_lists(*arguments: Any) -> tuple[list[Any], ...]:

@@ -1,4 +1,4 @@
-"""Each page says what it is about, to search engines and to whoever shares it, and where it is edited."""
+"""Each page has a description and tags for search engines and social media, and a link for editing it."""
 
 import re
 from typing import Any

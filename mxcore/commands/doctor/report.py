@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import os
 import platform
@@ -15,6 +14,7 @@ import attrs
 
 from mxcore import catalogue, version
 from mxcore.backend import LIBRARIES
+from mxcore.catalogue.hints import closest
 from mxcore.catalogue.record import CORE
 from mxcore.commands.doctor.processes import Answer, Task
 from mxcore.native.threads import threads_of
@@ -116,7 +116,7 @@ def _switch(name: str, records: Sequence[catalogue.Record]) -> dict[str, Any]:
     value = os.environ[name]
     switch: dict[str, Any] = {"name": name, "value": value, "reason": ""}
     if name not in SWITCHES:
-        close = difflib.get_close_matches(name, SWITCHES, n=1)
+        close = closest(name, SWITCHES, 1)
         hint = f": did you mean {close[0]}?" if close else f": there are {', '.join(SWITCHES)}"
         return switch | {"reason": "no switch of mxcore", "problem": f"{name} is no switch of mxcore{hint}"}
     if name in _LISTS:

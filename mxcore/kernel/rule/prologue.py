@@ -10,6 +10,7 @@ import numpy as np
 
 from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.source import define
+from mxcore.kernel.run.calls import quietly
 
 Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]]]
 """``prologue(values, at, rows)``: writes what varies with the numbers of the rows, one row's after the other's, to
@@ -28,14 +29,9 @@ _PYTHON = {
 }  # fmt: skip
 
 
-def _quietly(function: Callable[..., Any]) -> Callable[..., float]:
+def _on_numbers(function: Callable[..., Any]) -> Callable[..., float]:
     """A function of NumPy, from numbers to a number of Python, without warnings."""
-
-    def value(*numbers: float) -> float:
-        with np.errstate(all="ignore"):
-            return float(function(*map(float, numbers)))
-
-    return value
+    return lambda *numbers: float(quietly(function, *map(float, numbers)))
 
 
 def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
@@ -72,7 +68,7 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
     namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
     called = {node.op for node in needed(nodes) if node.args and node.op not in _PYTHON}
-    namespace |= {op: _quietly(getattr(np, op)) for op in called}
+    namespace |= {op: _on_numbers(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)
     return bind
 

@@ -1,20 +1,18 @@
 """MSRA (He) initialization, for mxcore."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy.typing as npt
 
-from mxcore import boolean, hyperparameter, hyperparameters, integer, number, one_of
-from mxcore.initializer import Initializer
+from mxcore import hyperparameter, hyperparameters, number, one_of
+from mxcore.initializer import VarianceScaling
 from mxcore.random import Generator
 
 __all__ = ["MSRAPrelu"]
 
 
 @hyperparameters
-class MSRAPrelu(Initializer):
+class MSRAPrelu(VarianceScaling):
     r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) rectified units.
 
     A unit of slope :math:`a` for negative inputs passes on :math:`(1 + a^2) / 2` of the variance of a symmetric input.
@@ -58,31 +56,13 @@ class MSRAPrelu(Initializer):
 
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     slope: float = hyperparameter(0.25, number)
-    transposed: bool = hyperparameter(False, boolean, kw_only=True)
-    groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
-        if len(shape) < 2:
-            raise ValueError(f"MSRAPrelu needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
-        if shape[0] % self.groups:
-            raise ValueError(
-                f"{str(desc)!r} has shape {shape}, whose first axis has no groups={self.groups} equal parts"
-            )
+        self.check_shape(desc, shape)
         return rng.normal(0, self._deviation(shape), shape)
 
-    def _factor(self, shape: tuple[int, ...]) -> float:
-        kernel = math.prod(shape[2:])
-        fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
-        fan_in, fan_out = fans[::-1] if self.transposed else fans
-        return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
-
-    def _arguments(self) -> Mapping[str, Any]:
-        """Without those that MXNet does not have, where they say nothing."""
-        silent = {"transposed": False, "groups": 1}
-        return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
-
     def _deviation(self, shape: tuple[int, ...]) -> float:
-        factor = self._factor(shape)
+        factor = self.fan(self.factor_type, shape)
         # An empty array may have a fan of 0; nothing is drawn for it.
         return math.sqrt(2 / ((1 + self.slope**2) * factor)) if factor else 0.0
 

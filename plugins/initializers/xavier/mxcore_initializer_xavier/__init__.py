@@ -1,20 +1,18 @@
 """Xavier initialization, for mxcore."""
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy.typing as npt
 
-from mxcore import boolean, hyperparameter, hyperparameters, integer, non_negative, one_of
-from mxcore.initializer import Initializer
+from mxcore import hyperparameter, hyperparameters, non_negative, one_of
+from mxcore.initializer import VarianceScaling
 from mxcore.random import Generator
 
 __all__ = ["Xavier"]
 
 
 @hyperparameters
-class Xavier(Initializer):
+class Xavier(VarianceScaling):
     r"""Weights whose scale keeps the variance of signals constant from layer to layer.
 
     A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
@@ -59,32 +57,14 @@ class Xavier(Initializer):
     rnd_type: str = hyperparameter("uniform", one_of("uniform", "gaussian"))
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     magnitude: float = hyperparameter(3, non_negative)
-    transposed: bool = hyperparameter(False, boolean, kw_only=True)
-    groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
-        if len(shape) < 2:
-            raise ValueError(f"Xavier needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
-        if shape[0] % self.groups:
-            raise ValueError(
-                f"{str(desc)!r} has shape {shape}, whose first axis has no groups={self.groups} equal parts"
-            )
+        self.check_shape(desc, shape)
         scale = self._scale(shape)
         return rng.uniform(-scale, scale, shape) if self.rnd_type == "uniform" else rng.normal(0, scale, shape)
 
-    def _factor(self, shape: tuple[int, ...]) -> float:
-        kernel = math.prod(shape[2:])
-        fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
-        fan_in, fan_out = fans[::-1] if self.transposed else fans
-        return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[self.factor_type]
-
-    def _arguments(self) -> Mapping[str, Any]:
-        """Without those that MXNet does not have, where they say nothing."""
-        silent = {"transposed": False, "groups": 1}
-        return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
-
     def _scale(self, shape: tuple[int, ...]) -> float:
-        factor = self._factor(shape)
+        factor = self.fan(self.factor_type, shape)
         return math.sqrt(self.magnitude / factor) if factor else 0.0
 
     def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:

@@ -17,7 +17,7 @@ import click
 import mxcore.catalogue
 from mxcore.backend import BackendError
 from mxcore.commands.choice import Choice, ChoiceError, parse
-from mxcore.commands.options import RefusedError
+from mxcore.commands.options import INTERRUPTED, RefusedError
 from mxcore_module.compare import report
 from mxcore_module.compare.summary import Contestant, summarise
 from mxcore_module.compare.trials import Outcome, Trial, prepare, run_all
@@ -28,7 +28,6 @@ from mxcore_module.train.run import Settings, Training
 
 __all__ = ["run"]
 
-INTERRUPTED = 130
 SPAN = (0.1, 10**-0.5, 1, 10**0.5, 10)
 """The learning rates unless they are given, in units of an optimizer's default."""
 

@@ -15,7 +15,7 @@ import mxcore.catalogue
 import mxcore.random
 from mxcore.backend import BackendError
 from mxcore.commands.choice import Choice, ChoiceError
-from mxcore.commands.options import RefusedError
+from mxcore.commands.options import INTERRUPTED, RefusedError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
 from mxcore_module.train.recipe import NO_SCHEDULER, Recipe
@@ -25,7 +25,7 @@ from mxcore_module.train.run import Measure, Settings, Training, Update, context
 
 __all__ = ["run"]
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 Show = Callable[[Update], None]
 

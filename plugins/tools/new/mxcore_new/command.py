@@ -125,7 +125,7 @@ def _complete(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _check_free(kind: str, name: str, class_name: str) -> None:
-    """Refuse names that another distribution, or the core, offers: whoever installs both would have to say which."""
+    """Refuse a name that another distribution or the core already uses: with both installed it would be ambiguous."""
     records = catalogue.records(kind)
     installed = {word.lower(): record.distribution for record in records for word in (record.name, record.class_name)}
     own = dict.fromkeys(map(str.lower, importlib.import_module(f"mxcore.{kind}").__all__), "mxcore")

@@ -1,0 +1,21 @@
+"""Classes as authors write them: with constructors of their own."""
+
+from typing import Any
+
+import mxcore as mx
+
+
+class Delegating(mx.optimizer.SGD):
+    """One that hands on what it does not know."""
+
+    def __init__(self, height: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.height = height
+
+
+class Demanding(mx.lr_scheduler.LRScheduler):
+    """One that hands on nothing, and is not decorated."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__(base_lr=0.5)
+        self.height = height

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from cookiecutter.generate import generate_files
 from cookiecutter.prompt import prompt_for_config
-from setting import ROOT, Setting
+from setting import ROOT, Setting, project
 
 __all__ = ["boilerplate"]
 
@@ -42,7 +41,7 @@ def boilerplate(plugin: Path, version: str, setting: Setting) -> dict[Path, str]
 
 
 def _answers(plugin: Path, version: str, setting: Setting) -> dict[str, Any]:
-    core, own = (_project(folder) for folder in (ROOT, plugin))
+    core, own = (project(folder) for folder in (ROOT, plugin))
     (targets,) = own["entry-points"].values()
     answers = {
         "kind": plugin.parent.name.removesuffix("s"),
@@ -59,10 +58,6 @@ def _answers(plugin: Path, version: str, setting: Setting) -> dict[str, Any]:
     }
     questions = json.loads((TEMPLATE / "cookiecutter.json").read_text("utf-8"))
     return dict(prompt_for_config({"cookiecutter": {**questions, **answers}}, no_input=True))
-
-
-def _project(folder: Path) -> Any:
-    return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def _joined(rendered: str, file: Path, begin: str | None) -> str:

@@ -19,14 +19,13 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
-from setting import ROOT, Setting, version
+from setting import ROOT, Setting, project, version
 
 __all__ = ["bare_check", "build", "order", "problems"]
 
@@ -42,7 +41,7 @@ print(*(point.name for point in importlib.metadata.distribution(name).entry_poin
 def projects() -> dict[str, Path]:
     """The folder of every distribution, by name."""
     files = [ROOT / "pyproject.toml", *sorted(ROOT.glob("plugins/**/pyproject.toml"))]
-    return {_project(file.parent)["name"]: file.parent for file in files}
+    return {project(file.parent)["name"]: file.parent for file in files}
 
 
 def order(folders: Mapping[str, Path]) -> list[str]:
@@ -51,16 +50,12 @@ def order(folders: Mapping[str, Path]) -> list[str]:
     Raises:
         graphlib.CycleError: some require each other.
     """
-    graph = {name: _required(_project(folder)) & folders.keys() for name, folder in sorted(folders.items())}
+    graph = {name: _required(project(folder)) & folders.keys() for name, folder in sorted(folders.items())}
     return list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def _required(project: Any) -> set[str]:
     return {Requirement(text).name for text in project["dependencies"]}
-
-
-def _project(folder: Path) -> Any:
-    return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 def build(folders: Mapping[str, Path], out: Path) -> None:
@@ -188,7 +183,7 @@ def _with_required(names: list[str], folders: Mapping[str, Path]) -> dict[str, P
             raise SystemExit(f"there is no distribution {name!r}: choose among {', '.join(folders)}")
         if name not in found:
             found[name] = folders[name]
-            names += _required(_project(folders[name])) & folders.keys()
+            names += _required(project(folders[name])) & folders.keys()
     return found
 
 

@@ -10,8 +10,9 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-__all__ = ["ROOT", "Setting", "version"]
+__all__ = ["ROOT", "Setting", "project", "version"]
 
 ROOT = Path(__file__).resolve().parent.parent
 _COMMANDS = {
@@ -36,6 +37,11 @@ def version() -> str:
     found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/version.py").read_text("utf-8"), re.MULTILINE)
     assert found, "mxcore/version.py states no version"
     return found[1]
+
+
+def project(folder: Path) -> Any:
+    """The table ``[project]`` of a distribution."""
+    return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 @dataclass(frozen=True)

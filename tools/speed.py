@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from setting import ROOT
+
 MODELS = {
     "mlp": "MLP, 4 arrays",
     "thousand": "1000 small arrays",

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from boilerplate import boilerplate
-from setting import ROOT, Setting, version
+from setting import ROOT, Setting, project, version
 from speed import speed
 from stubs import stubs
 
@@ -39,7 +39,7 @@ KINDS = {
 def plugins() -> dict[str, Path]:
     """Every distribution below ``plugins`` but the metapackage, by name, with its pyproject.toml."""
     files = sorted(ROOT.glob("plugins/**/pyproject.toml"))
-    named = {tomllib.loads(file.read_text("utf-8"))["project"]["name"]: file for file in files}
+    named = {project(file.parent)["name"]: file for file in files}
     return {name: file for name, file in sorted(named.items()) if name != "mxcore-all"}
 
 
@@ -49,7 +49,7 @@ def builtins(published: bool) -> str:
     known: dict[str, Any] = {
         name: {
             "folder": f"./{file.parent.relative_to(ROOT).as_posix()}",
-            "entry-points": tomllib.loads(file.read_text("utf-8"))["project"].get("entry-points", {}),
+            "entry-points": project(file.parent).get("entry-points", {}),
         }
         for name, file in files.items()
     }
@@ -79,11 +79,11 @@ def tables(text: str) -> str:
     """The ``README.md`` with the speed of a step, and with every algorithm under its kind, by name and aliases."""
     rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for file in plugins().values():
-        project = tomllib.loads(file.read_text("utf-8"))["project"]
-        for group, offered in project.get("entry-points", {}).items():
+        own = project(file.parent)
+        for group, offered in own.get("entry-points", {}).items():
             if group in rows:
                 folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
-                rows[group].append(f"| [{names}]({folder}) | {project['description'].removesuffix(', for mxcore')} |\n")
+                rows[group].append(f"| [{names}]({folder}) | {own['description'].removesuffix(', for mxcore')} |\n")
     made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
     return between_marks(between_marks(text, speed(), "speed, "), made)
 
@@ -118,11 +118,11 @@ def installing(setting: Setting) -> dict[Path, str]:
         files[ROOT / known["folder"] / "README.md"] = setting.blocks(name, known["folder"])
     found = {}
     for file, blocks in files.items():
-        found[file] = text = file.read_text("utf-8")
-        for mark, made in blocks.items():
-            found[file] = between_marks(found[file], made, f"{mark}: ")
-        if "written by tools/sync.py -->" not in text:
-            del found[file]
+        text = file.read_text("utf-8")
+        if "written by tools/sync.py -->" in text:
+            for mark, made in blocks.items():
+                text = between_marks(text, made, f"{mark}: ")
+            found[file] = text
     return found
 
 

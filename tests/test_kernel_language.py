@@ -1,7 +1,9 @@
 """The language of rules: what may be in a rule, what is told of what may not, and that a rule is one graph."""
 
+import gc
 import inspect
 import itertools
+import linecache
 import math
 import random
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from rule_runs import SPECIAL
 
 import mxcore as mx
 from mxcore.kernel.rule.operand import Number, weak
+from mxcore.kernel.rule.source import define
 from mxcore.kernel.rule.trace import FUNCTIONS, LANGUAGE, RuleError
 from mxcore.kernel.run.direct import DirectPlan
 
@@ -123,6 +126,16 @@ def test_a_rule_keeps_its_signature_and_source() -> None:
     rule = mx.optimizer.Adam.rule
     assert [*inspect.signature(rule).parameters][:4] == ["weight", "grad", "mean", "variance"]
     assert inspect.getsource(rule).lstrip().startswith("@staticmethod")
+
+
+def test_generated_source_goes_only_when_other_source_is_made() -> None:
+    """The garbage collector may end a function while linecache goes through what it knows."""
+    source = "def f():\n    return 1\n"
+    file = define("f", source, "a test", {}).__code__.co_filename
+    gc.collect()
+    assert "".join(linecache.getlines(file)) == source
+    define("g", "def g(): ...", "a test", {})
+    assert file not in linecache.cache
 
 
 # --- arrays ----------------------------------------------------------------------------------------------------------

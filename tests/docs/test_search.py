@@ -36,7 +36,9 @@ def test_a_browser_finds_the_page_first(site: Site, term: str) -> None:
         pytest.skip("there is no browser: apt-get install chromium")
     page = f"{(site.folder / 'search.html').resolve().as_uri()}?q={quote(term)}"
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000", "--dump-dom"]
-    shown = subprocess.run([browser, *options, page], capture_output=True, text=True, check=True, timeout=300).stdout
+    shown = subprocess.run(
+        [browser, *options, page], capture_output=True, encoding="utf-8", check=True, timeout=300
+    ).stdout
     results = re.findall(r'<li class="kind-\w+"><a href="([^"]+)"', shown)
     assert results, "no results"
     assert results[0].startswith(f"{TERMS[term]}.html"), results[:5]

@@ -19,11 +19,13 @@ BROKEN = "[mxcore.optimizers]\nswift = broken_swift:Swift\n"
 @pytest.fixture
 def broken_swift(tmp_path: Path) -> Path:
     """A folder of packages with the plugin that the page about `mxcore doctor` talks about."""
-    (tmp_path / "broken_swift.py").write_text("import a_module_that_is_nowhere\n")
+    (tmp_path / "broken_swift.py").write_text("import a_module_that_is_nowhere\n", "utf-8")
     info = tmp_path / "broken_swift-1.2.3.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-swift\nVersion: 1.2.3\nRequires-Dist: mxcore\n")
-    (info / "entry_points.txt").write_text(BROKEN)
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: broken-swift\nVersion: 1.2.3\nRequires-Dist: mxcore\n", "utf-8"
+    )
+    (info / "entry_points.txt").write_text(BROKEN, "utf-8")
     return tmp_path
 
 
@@ -64,7 +66,7 @@ def test_what_is_shown_is_what_is_printed(page: Path, command: str, shown: str, 
         [str(program), *command.split()[1:]],
         cwd=broken_swift,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         env=environment,
     )

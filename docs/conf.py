@@ -79,6 +79,9 @@ copybutton_prompt_is_regexp = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "image_scrapers": ("gallery_pictures.described",),
+    "reset_modules": ("matplotlib", "gallery_pictures.use_style"),
+    "remove_config_comments": True,
     "download_all_examples": False,
     "write_computation_times": False,
     "min_reported_time": 1e9,

@@ -2,16 +2,15 @@ r"""
 A network for handwritten digits, with backpropagation by hand
 ==============================================================
 
-1797 pictures of 8 × 8 pixels, ten classes, and a network of one hidden layer. There is no framework here: the
-gradient is a dozen lines of NumPy, checked against finite differences. What mxcore adds are the three things that one
-does not want to write again, each picked by its name: the first values, the optimizer, and the schedule of its
-learning rate.
+This example trains a network with one hidden layer on 1797 images of 8 × 8 pixels, without a framework: the gradient
+is a dozen lines of NumPy, checked against finite differences. From mxcore come the initial values, the optimizer and
+the learning-rate schedule, each created by name.
 """
 
 # %%
 # The data
 # --------
-# scikit-learn brings the digits along. Every fourth one is kept aside for the test.
+# The digits come with scikit-learn. Every fourth image is set aside for testing.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -28,7 +27,7 @@ print(f"{len(train_x)} digits to learn from, {len(test_x)} to test with")
 # %%
 # The network and its gradient
 # ----------------------------
-# For a batch :math:`X` of :math:`n` pictures, one per row,
+# For a batch :math:`X` of :math:`n` images, one per row,
 #
 # .. math::
 #
@@ -36,13 +35,13 @@ print(f"{len(train_x)} digits to learn from, {len(test_x)} to test with")
 #     P = \mathrm{softmax}(H W_2^T + b_2), \qquad
 #     L = -\frac1n \sum_i \log P_{i,\,y_i}
 #
-# The chain rule, read from the loss back to the input, begins with the well-known
-# :math:`\partial L / \partial Z = (P - Y) / n` for the outputs :math:`Z` before the softmax, where :math:`Y` has a 1 at
-# each label. The rest is two products per layer, and a mask where a hidden unit was off.
+# Backpropagation starts with the well-known :math:`\partial L / \partial Z = (P - Y) / n` for the outputs :math:`Z`
+# before the softmax, where :math:`Y` contains the one-hot labels. The rest is two matrix products per layer, and a mask
+# for the inactive hidden units.
 
 
 def forward(weights, x):
-    """The hidden layer and the logarithms of the probabilities of a batch."""
+    """The hidden layer and the log-probabilities of a batch."""
     w1, b1, w2, b2 = weights
     hidden = np.maximum(x @ w1.T + b1, 0)
     outputs = hidden @ w2.T + b2
@@ -51,12 +50,12 @@ def forward(weights, x):
 
 
 def loss(weights, x, y):
-    """The mean of the negative logarithms of the probabilities of the labels."""
+    """The mean negative log-likelihood of the labels."""
     return -forward(weights, x)[1][np.arange(len(y)), y].mean()
 
 
 def gradient(weights, x, y):
-    """The gradient of the loss by each of the weights."""
+    """The gradient of the loss with respect to each of the weights."""
     hidden, log_p = forward(weights, x)
     d_outputs = np.exp(log_p)
     d_outputs[np.arange(len(y)), y] -= 1
@@ -66,15 +65,16 @@ def gradient(weights, x, y):
 
 
 # %%
-# First values
-# ------------
-# An initializer is called with a parameter's name and its array. The name decides: ``xavier`` draws what ends in
-# ``weight``, and sets what ends in ``bias`` to 0. It is also all that the values depend on, beside the seed.
+# Initial values
+# --------------
+# An initializer is called with a parameter's name and its array. ``xavier`` fills parameters whose name ends in
+# ``weight`` with random values, and sets those that end in ``bias`` to 0. Besides the seed, the random values depend
+# only on the parameter's name, shape and dtype.
 names = ["hidden_weight", "hidden_bias", "output_weight", "output_bias"]
 shapes = [(48, 64), (48,), (10, 48), (10,)]
 
 
-def first_values(dtype=np.float32):
+def initial_values(dtype=np.float32):
     """New weights; the same ones each time."""
     arrays = [np.empty(shape, dtype) for shape in shapes]
     xavier = mx.init.create("xavier")
@@ -86,11 +86,11 @@ def first_values(dtype=np.float32):
 # %%
 # Is the gradient right?
 # ----------------------
-# Nobody should train with a gradient that was not checked. Along a random direction :math:`v` the derivative is
-# :math:`\langle \nabla L, v \rangle`, and :math:`(L(w + h v) - L(w - h v)) / 2h` must agree with it in double
-# precision. (A small :math:`h`, because of the kink of the hidden units at 0: between the two points none of them
-# should switch on or off.)
-weights = first_values(np.float64)
+# Always check a gradient before you train with it. Along a random direction :math:`v` the derivative is
+# :math:`\langle \nabla L, v \rangle`, and in double precision :math:`(L(w + h v) - L(w - h v)) / 2h` must agree with
+# it. (:math:`h` is small because the hidden units have a kink at 0: none of them should switch on or off between the
+# two points.)
+weights = initial_values(np.float64)
 direction = [mx.random.normal(shape=shape, dtype=np.float64) for shape in shapes]
 by_hand = sum(np.vdot(g, v) for g, v in zip(gradient(weights, train_x, train_y), direction, strict=True))
 h = 1e-7
@@ -101,13 +101,13 @@ print(f"by hand {by_hand:.7f}, by differences {by_differences:.7f}")
 # %%
 # The loop
 # --------
-# It is yours. ``update`` takes lists of names, gradients and weights, and changes the weights in place.
+# You write the loop yourself. ``update`` takes lists of names, gradients and weights, and updates the weights in place.
 epochs, batch = 20, 32
 batches = len(train_x) // batch
 schedule = mx.lr_scheduler.create("cosine", max_update=epochs * batches, base_lr=0.01, warmup_steps=batches)
 update = mx.optimizer.get_updater(mx.optimizer.create("adam", lr_scheduler=schedule))
 
-weights, history = first_values(), []
+weights, history = initial_values(), []
 for epoch in range(epochs):
     order = mx.random.generator("order", epoch).permutation(len(train_x))
     for rows in np.array_split(order, batches):
@@ -116,37 +116,40 @@ for epoch in range(epochs):
 
 guesses = forward(weights, test_x)[1].argmax(axis=1)
 wrong = np.flatnonzero(guesses != test_y)
-print(f"{(guesses == test_y).mean():.1%} of the digits not seen before are read correctly, {len(wrong)} are not")
+print(f"{(guesses == test_y).mean():.1%} of the test digits are classified correctly, {len(wrong)} are not")
 
 # %%
-# What came out
-# -------------
-# On the left the loss; the distance between the two curves is what the network knows by heart and cannot use elsewhere.
-# On the right what each of the first 24 hidden units looks for: ink where it is red, none where it is blue.
+# Results
+# -------
+# On the left the loss; the gap between the two curves shows how far the network overfits. On the right the weights of
+# the first 24 hidden units: each responds to ink where it is red, and to its absence where it is blue.
 figure = plt.figure(figsize=(9, 3.6), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=(5, 4))
 axes = left.subplots()
 for curve, label in zip(np.transpose(history), ("training", "test"), strict=True):
     axes.plot(np.arange(1, epochs + 1), curve, label=label)
 axes.set(xlabel="epoch", ylabel="loss", xticks=range(0, epochs + 1, 5), ylim=(0, None))
-axes.grid(alpha=0.3)
+axes.grid(True)
 axes.legend(frameon=False)
 bound = abs(weights[0]).max()
 for axes, unit in zip(right.subplots(4, 6).flat, weights[0], strict=False):
     axes.imshow(unit.reshape(8, 8), cmap="RdBu_r", vmin=-bound, vmax=bound)
     axes.set_axis_off()
+# sphinx_gallery_alt = "On the left, training and test loss fall over 20 epochs and the training loss ends lower. On"
+# sphinx_gallery_alt = "the right, the weights of 24 hidden units as 8 × 8 images in red and blue."
 plt.show()
 
 # %%
-# And those that it got wrong, with its guess. Some of them one can argue about.
+# These are the test digits that it got wrong, with its guesses. Some of them are ambiguous.
 figure, grid = plt.subplots(2, 8, figsize=(9, 2.9), layout="constrained")
 for axes in grid.flat:
     axes.set_axis_off()
 for axes, row in zip(grid.flat, wrong, strict=False):
     axes.imshow(test_x[row].reshape(8, 8), cmap="gray_r")
     axes.set_title(f"{test_y[row]}, not {guesses[row]}", fontsize=9)
+# sphinx_gallery_alt = "The test digits that were classified wrongly, each with its label and the network's guess."
 plt.show()
 
 # %%
-# To try another optimizer, change one word: ``"adam"``. What can stand there is shown by ``mxcore list``, and
-# :doc:`plot_schedules` does the same for the schedule.
+# To try another optimizer, replace ``"adam"`` with any name that ``mxcore list optimizer`` shows.
+# :doc:`plot_schedules` compares schedules.

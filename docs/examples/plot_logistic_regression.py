@@ -1,10 +1,10 @@
 r"""
-Logistic regression, and how fast one gets there
-================================================
+Logistic regression, and how fast it converges
+==============================================
 
-569 tumours, 30 measurements of each, benign or malignant: the breast cancer table of scikit-learn. The problem is
-convex, so that it has one solution and theory says how fast gradient methods reach it. That makes it a good place to
-see what momentum is worth, and to check an optimizer against a solver that was written for nothing else.
+The breast cancer data of scikit-learn have 30 measurements of each of 569 tumours, which are benign or malignant. The
+problem is convex, so it has one solution, and theory says how fast gradient methods reach it. This example shows the
+effect of momentum, and checks the optimizers against a dedicated solver.
 """
 
 # %%
@@ -16,7 +16,7 @@ see what momentum is worth, and to check an optimizer against a solver that was 
 #
 #     L(w, b) = \frac1n \sum_i \log\left(1 + e^{-s_i (w \cdot x_i + b)}\right) + \frac\lambda2 \lVert w \rVert^2
 #
-# The second term keeps the weights small; the intercept :math:`b` is free.
+# The second term keeps the weights small; the intercept :math:`b` is not penalised.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_breast_cancer
@@ -31,7 +31,7 @@ n, decay = len(x), 0.01
 
 
 def gradient(w, b):
-    """The gradient of the first term of L: the second one is the optimizer's business."""
+    """The gradient of the first term of L; the optimizer adds that of the second."""
     share = -signs / (1 + np.exp(signs * (x @ w + b))) / n
     return [x.T @ share, share.sum(keepdims=True)]
 
@@ -42,23 +42,23 @@ def objective(w, b):
 
 
 # %%
-# The solution, from a solver of scikit-learn, whose ``C`` is :math:`1 / (n \lambda)`:
+# The solution from scikit-learn's solver, whose ``C`` is :math:`1 / (n \lambda)`:
 solver = LogisticRegression(C=1 / (n * decay), tol=1e-10, max_iter=10_000).fit(x, signs)
 best_w, best_b = solver.coef_[0], solver.intercept_
 best = objective(best_w, best_b)
-print(f"L = {best:.6f}, {solver.score(x, signs):.1%} of the table on the right side")
+print(f"L = {best:.6f}, {solver.score(x, signs):.1%} of the tumours classified correctly")
 
 # %%
 # The penalty is weight decay
 # ---------------------------
-# The gradient of :math:`\frac\lambda2 \lVert w \rVert^2` is :math:`\lambda w`, which is what ``wd`` adds. It must spare
-# the intercept, and it does so by the parameter's name: what does not end in ``_weight`` or ``_gamma`` does not decay.
-# The names belong to the optimizer, ``param_idx2name`` gives them.
+# The gradient of :math:`\frac\lambda2 \lVert w \rVert^2` is :math:`\lambda w`, which is what ``wd`` adds. It must not
+# apply to the intercept. The parameter's name decides this: biases don't decay. ``param_idx2name`` gives the optimizer
+# the names.
 names = {0: "table_weight", 1: "table_bias"}
 
 
 def descend(name, steps=2000, **arguments):
-    """The weights after some steps from 0, and L before each of them."""
+    """The weights after some steps from 0, and the distance to the optimum before each step."""
     optimizer = mx.optimizer.create(name, wd=decay, param_idx2name=names, **arguments)
     update = mx.optimizer.get_updater(optimizer)
     w, b, gaps = np.zeros(x.shape[1]), np.zeros(1), []
@@ -69,13 +69,13 @@ def descend(name, steps=2000, **arguments):
 
 
 # %%
-# The rates are not a matter of taste
-# -----------------------------------
-# :math:`L` is smooth: its second derivative is nowhere larger than :math:`\ell`, the largest eigenvalue of
-# :math:`\frac{1}{4n} X^T X + \lambda`, with a column of ones for the intercept. Gradient descent at the rate
-# :math:`1 / \ell` then never goes up. :math:`\kappa = \ell / \lambda` bounds how stretched the bowl is; without
-# momentum about :math:`\kappa` steps gain a factor of e, with Nesterov's :math:`(\sqrt\kappa - 1) / (\sqrt\kappa + 1)`
-# about :math:`\sqrt\kappa`.
+# Learning rates from theory
+# --------------------------
+# :math:`L` is smooth: its second derivative is at most :math:`\ell`, the largest eigenvalue of
+# :math:`\frac{1}{4n} X^T X + \lambda`, with a column of ones for the intercept. So gradient descent with the learning
+# rate :math:`1 / \ell` never increases :math:`L`. :math:`\kappa = \ell / \lambda` bounds the condition number. To gain
+# a factor of e, theory guarantees about :math:`\kappa` steps without momentum, and about :math:`\sqrt\kappa` steps with
+# Nesterov's momentum of :math:`(\sqrt\kappa - 1) / (\sqrt\kappa + 1)`.
 design = np.column_stack([x, np.ones(n)])
 smoothness = np.linalg.eigvalsh(design.T @ design / (4 * n))[-1] + decay
 condition = smoothness / decay
@@ -92,25 +92,30 @@ runs = {
 for label, (w, _, gaps) in runs.items():
     reached = np.flatnonzero(gaps < 1e-6)
     when = f"after {reached[0]:4} steps" if len(reached) else "not yet"
-    print(f"{label:14} gap below 1e-6 {when:16} furthest weight off by {abs(w - best_w).max():.0e}")
+    print(f"{label:14} gap below 1e-6 {when:16} largest error of a weight {abs(w - best_w).max():.0e}")
 
 # %%
-# What one sees
-# -------------
-# On the left the distance to the optimum. Momentum is worth what theory says: nearly ten times fewer steps, for one
-# more array. Adam was told no eigenvalue. At a rate of 0.1 it keeps up with momentum here; at 0.01 it takes as long as
-# plain descent. What it spares one is the analysis, not the choice of a rate.
+# Results
+# -------
+# On the left the distance to the optimum. To come within 1e-6 of it, momentum takes seven to nine times fewer steps
+# than plain gradient descent, for one more array. Adam doesn't know the eigenvalues. With a learning rate of 0.1 it
+# keeps up with momentum here; with 0.01 it takes as long as gradient descent. It saves you the analysis, but not the
+# choice of a learning rate.
 #
-# On the right the largest weights of the solution. They all point the same way: what is large, rough and concave is
-# malignant.
+# On the right the largest weights of the solution. They all have the same sign: tumours that are large, irregular and
+# concave tend to be malignant.
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained", width_ratios=(5, 4))
 for label, (_, _, gaps) in runs.items():
     left.semilogy(np.maximum(gaps, 1e-15), label=label, lw=1.3)
 left.set(xlabel="step", ylabel="L − its minimum", ylim=(1e-13, 2))
-left.grid(alpha=0.3)
+left.grid(True)
 left.legend(frameon=False)
 w = runs["nag"][0]
 order = np.argsort(abs(w))[-12:]
 right.barh(table.feature_names[order], w[order])
 right.set(xlabel="weight (below 0: malignant)")
+# sphinx_gallery_alt = "On the left, the distance to the optimum over 2000 steps: SGD with momentum, Nesterov's method"
+# sphinx_gallery_alt = "and Adam at 0.1 reach 1e-13 within 300 steps; SGD and Adam at 0.01 are far slower. On the"
+# sphinx_gallery_alt = "right, bars for the twelve largest weights, all negative; the largest is that of the worst"
+# sphinx_gallery_alt = "texture."
 plt.show()

@@ -1,16 +1,17 @@
 r"""
-Filling in a picture by matrix factorisation
-============================================
+Filling in an image by matrix factorisation
+===========================================
 
-A photograph is a matrix, and nearly one of low rank. Whoever knows a third of its pixels can guess the others: look
-for two thin matrices whose product fits what is known. It is the method behind recommendations, where the rows are
-people, the columns films, and most of the entries are unknown.
+A photograph is a matrix of approximately low rank. If you know a third of its pixels, you can estimate the others: find
+two thin matrices whose product fits the known ones. Recommender systems use the same method, with people as rows, films
+as columns, and most entries unknown.
 """
 
 # %%
 # The matrix
 # ----------
-# A temple, in grey, at a third of its size, with values from 0 to 1. Of every three pixels two are hidden.
+# A grey-scale photograph of a temple at a third of its size, with values from 0 to 1. Two thirds of the pixels are
+# hidden.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_sample_image
@@ -26,22 +27,21 @@ print(f"{picture.shape[0]} × {picture.shape[1]} pixels, {known.sum()} of them k
 # %%
 # The objective and its gradient
 # ------------------------------
-# With :math:`U` of :math:`m \times r` and :math:`V` of :math:`n \times r`, and a mask :math:`M` of the pixels that are
-# known,
+# With :math:`U` of shape :math:`m \times r`, :math:`V` of shape :math:`n \times r` and the mask :math:`M` of the known
+# pixels,
 #
 # .. math::
 #
 #     L(U, V) = \tfrac12 \lVert M \odot (U V^T + \mu - A) \rVert^2
 #               + \tfrac\lambda2 \left( \lVert U \rVert^2 + \lVert V \rVert^2 \right)
 #
-# With the error :math:`E = M \odot (U V^T + \mu - A)` the gradient of the first term is :math:`E V` for :math:`U`, and
-# :math:`E^T U` for :math:`V`. The second one, again, is weight decay. What it is
-# good for will show.
+# With the error :math:`E = M \odot (U V^T + \mu - A)`, the gradient of the first term is :math:`E V` with respect to
+# :math:`U` and :math:`E^T U` with respect to :math:`V`. The second term is weight decay; its effect is shown below.
 mean = picture[known].mean()
 
 
 def complete(rank, decay, mask=known, steps=200):
-    """The picture that a factorisation of this rank makes of the pixels in ``mask``."""
+    """The image that a factorisation of this rank estimates from the pixels in ``mask``."""
     schedule = mx.lr_scheduler.create("cosine", max_update=steps, base_lr=0.05)
     update = mx.optimizer.get_updater(mx.optimizer.create("adam", lr_scheduler=schedule, wd=decay))
     factors = [np.empty((size, rank)) for size in picture.shape]
@@ -55,11 +55,11 @@ def complete(rank, decay, mask=known, steps=200):
 
 
 # %%
-# A check first
-# -------------
-# If every pixel is known and nothing decays, there is an answer to compare with: no matrix of rank :math:`r` is closer
-# to :math:`A - \mu` than its :math:`r` largest singular values (Eckart and Young, 1936). The problem is not convex, and
-# gradient descent finds that matrix all the same.
+# A check
+# -------
+# If every pixel is known and there is no weight decay, the best answer is known: the closest matrix of rank :math:`r`
+# to :math:`A - \mu` comes from its :math:`r` largest singular values (Eckart and Young, 1936). Although the problem is
+# not convex, the optimizer comes very close to it.
 rank = 12
 everything = np.ones_like(known)
 left, values, right = np.linalg.svd(picture - mean, full_matrices=False)
@@ -67,7 +67,7 @@ closest = (left[:, :rank] * values[:rank]) @ right[:rank] + mean
 
 
 def rms(candidate, where):
-    """The root of the mean squared error over the pixels ``where``."""
+    """The root mean squared error over the pixels ``where``."""
     return np.sqrt(((candidate - picture)[where] ** 2).mean())
 
 
@@ -75,10 +75,10 @@ found = complete(rank, decay=0, mask=everything, steps=600)
 print(f"rank {rank}, all pixels known: {rms(found, everything):.6f}, Eckart and Young {rms(closest, everything):.6f}")
 
 # %%
-# Now the third
-# -------------
-# What counts is the error of the pixels that were hidden. Without decay it rises again from some rank on, for there are
-# enough numbers to fit whatever is known and to dream up the rest; with it, more rank does no harm.
+# A third of the pixels
+# ---------------------
+# What matters is the error over the hidden pixels. Without weight decay it rises again beyond some rank: the factors
+# then have enough freedom to overfit the known pixels. With weight decay, a higher rank does no harm.
 ranks = [2, 4, 8, 16, 32]
 decays = [0.0, 0.3, 1.0]
 errors = {decay: [rms(complete(r, decay), ~known) for r in ranks] for decay in decays}
@@ -86,8 +86,8 @@ for decay, row in errors.items():
     print(f"decay {decay:3}: " + "  ".join(f"rank {r} {error:.3f}" for r, error in zip(ranks, row, strict=True)))
 
 # %%
-# The picture is that of the rank and the decay whose error is smallest. (Here the hidden pixels are there to be looked
-# at. In earnest one would hide some of the known ones for this choice.)
+# The picture shows the result with the rank and decay whose error is smallest. (This choice uses the hidden pixels. In
+# practice you would set some known ones aside for it.)
 best_decay, best_rank = min(
     ((d, r) for d in decays for r in ranks), key=lambda one: errors[one[0]][ranks.index(one[1])]
 )
@@ -96,7 +96,7 @@ figure, grid = plt.subplots(2, 2, figsize=(9, 6.4), layout="constrained")
 for axes, (title, image) in zip(
     grid.flat,
     {
-        "what is known": np.where(known, picture, np.nan),
+        "known pixels": np.where(known, picture, np.nan),
         f"filled in: rank {best_rank}, decay {best_decay}": guess,
         "the photograph": picture,
     }.items(),
@@ -109,6 +109,9 @@ axes = grid[1, 1]
 for decay, row in errors.items():
     axes.plot(ranks, row, "o-", label=f"decay {decay}")
 axes.set(xlabel="rank", ylabel="error of hidden pixels", ylim=(0, None))
-axes.grid(alpha=0.3)
+axes.grid(True)
 axes.legend(frameon=False)
+# sphinx_gallery_alt = "Four panels: a third of the pixels of a photograph of a temple; the image filled in from them,"
+# sphinx_gallery_alt = "in which the temple is recognisable; the photograph; and the error of the hidden pixels against"
+# sphinx_gallery_alt = "the rank, which rises beyond rank 4 without weight decay and stays low with it."
 plt.show()

@@ -2,9 +2,9 @@ r"""
 An optimizer from a paper, in ten lines
 =======================================
 
-AdaBelief (2020) is Adam with one change: steps are scaled not by the mean of the squared gradients, but by that of
-their squared distance from what the momentum predicts. It does not come with mxcore. This page writes it, checks it
-against the formula, and lets it run against the built-in optimizers.
+AdaBelief (2020) is Adam with one change: steps are scaled not by the mean of the squared gradients, but by the mean of
+their squared distance from the momentum's prediction. It is not part of mxcore. This example implements it, checks it
+against the formula, and compares it with built-in optimizers.
 """
 
 # %%
@@ -19,9 +19,9 @@ against the formula, and lets it run against the built-in optimizers.
 #     s &\leftarrow \beta_2 s + (1 - \beta_2)\, (g - m)^2 + \epsilon \\
 #     w &\leftarrow w - lr \cdot \frac{m / (1 - \beta_1^t)}{\sqrt{s / (1 - \beta_2^t)} + \epsilon}
 #
-# As a rule it is the same three lines. ``slots`` names what is kept for each parameter, and the hyper-parameters are
-# declared with what they may be. ``lr`` and ``t`` come from the base class, as do weight decay, clipping, schedules,
-# half precision, saving and resuming.
+# As a rule these are the same three lines. ``slots`` names the arrays kept for each parameter, and the hyper-parameters
+# are declared with their defaults and ranges. The base class provides ``lr`` and ``t``, weight decay, clipping,
+# schedules, half precision, saving and resuming.
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import minimize
@@ -33,7 +33,7 @@ import mxcore as mx
 @mx.optimizer.register
 @mx.hyperparameters
 class AdaBelief(mx.optimizer.Optimizer):
-    """Adam, with steps scaled by how far gradients are from what was expected."""
+    """Adam, with steps scaled by how far gradients are from their expected value."""
 
     default_learning_rate = 0.001
     slots = ("mean", "surprise")
@@ -51,7 +51,7 @@ class AdaBelief(mx.optimizer.Optimizer):
 
 
 # %%
-# From here on it has a name, and mistakes have messages:
+# Now you can create it by name, and wrong arguments raise errors:
 print(mx.optimizer.create("adabelief", learning_rate=0.1))
 try:
     mx.optimizer.create("adabelief", beta1=1.0)
@@ -59,14 +59,14 @@ except ValueError as error:
     print(error)
 
 # %%
-# The rule was never written for speed: it is traced once, and then runs as one pass over all parameters, with whatever
-# kernel is installed here.
-print("compiled by:", mx.kernel.in_use())
+# The rule is fast although it is plain NumPy: it is traced before the first update and then runs as one pass over all
+# parameters, with the kernel that is in use.
+print("kernel:", mx.kernel.in_use())
 
 # %%
-# Does it do what the paper says?
-# -------------------------------
-# The formula once more, for one number and with plain Python, against a hundred steps of the optimizer.
+# Does it match the paper?
+# ------------------------
+# Compare a hundred steps of the optimizer with the formula, for one number and in plain Python.
 update = mx.optimizer.get_updater(mx.optimizer.create("adabelief", learning_rate=0.1))
 weight, (w, m, s) = np.array([2.0]), (2.0, 0.0, 0.0)
 for t in range(1, 101):
@@ -80,8 +80,8 @@ print(f"{weight[0]:.12f} by the rule, {w:.12f} by hand")
 # %%
 # A narrow valley
 # ---------------
-# Rosenbrock's function :math:`(1 - x)^2 + 100\, (y - x^2)^2` is the classic: easy to get into its valley, hard to
-# follow it to the minimum at (1, 1).
+# Rosenbrock's function :math:`(1 - x)^2 + 100\, (y - x^2)^2` is a classic test: it is easy to reach its valley and hard
+# to follow it to the minimum at (1, 1).
 
 
 def valley(p):
@@ -96,7 +96,7 @@ def valley_gradient(p):
 
 
 def path(name, steps=800, **arguments):
-    """The places that an optimizer visits, from (-1.5, 1.5) on."""
+    """The points that an optimizer visits, starting at (-1.5, 1.5)."""
     update = mx.optimizer.get_updater(mx.optimizer.create(name, **arguments))
     p = np.array([-1.5, 1.5])
     places = [p.copy()]
@@ -115,25 +115,29 @@ grid = np.meshgrid(np.linspace(-2, 2, 200), np.linspace(-0.8, 3, 200))
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained", width_ratios=(5, 4))
 left.contour(*grid, np.log10(valley(grid) + 1e-3), levels=12, colors="grey", linewidths=0.5)
 for name, places in paths.items():
-    left.plot(*places.T, lw=1.4, label=name)
+    left.plot(*places.T, lw=3.0 if name == "adam" else 1.4, label=name)  # adabelief would hide it
     right.semilogy(valley(places.T), lw=1.4, label=name)
 left.plot(1, 1, "k*", ms=10)
 left.set(xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-0.8, 3))
 right.set(xlabel="step", ylabel="value")
-right.grid(alpha=0.3)
+right.grid(True)
 right.legend(frameon=False)
+# sphinx_gallery_alt = "On the left, the paths of three optimizers in Rosenbrock's valley. On the right, the function"
+# sphinx_gallery_alt = "value over 800 steps: Adam and AdaBelief are nearly equal and fall slowly to about 0.2, SGD"
+# sphinx_gallery_alt = "with momentum to 0.0001."
 plt.show()
 
 # %%
-# Where gradients are regular, as here, the two are nearly the same: what is seen is what was expected, so that there is
-# little to believe or to doubt. And the oldest of the three gets there first: no optimizer is the best one everywhere.
+# With smooth gradients, as here, AdaBelief and Adam are nearly the same: gradients are close to their prediction. And
+# the oldest of the three gets there first: no optimizer is best everywhere.
 
 # %%
-# A real table
-# ------------
-# 178 wines from three growers, 13 measurements: softmax regression in batches of 16, with a penalty. Shown is how far
-# above its smallest value the objective is. Rates are tried on a grid, and each optimizer appears at its best one, with
-# the median of five orders of the data. Anything else would compare rates, not algorithms.
+# Real data
+# ---------
+# The data are 13 measurements of 178 wines from three growers. The model is a softmax regression with a penalty,
+# trained in batches of 16. The picture shows the distance of the objective from its minimum. Learning rates are tried
+# on a grid, and each optimizer is shown at its best one, with the median over five orders of the data. Anything else
+# would compare learning rates instead of algorithms.
 table = load_wine()
 x = np.column_stack([(table.data - table.data.mean(axis=0)) / table.data.std(axis=0), np.ones(len(table.data))])
 targets, decay = np.eye(3)[table.target], 0.02
@@ -177,12 +181,14 @@ for name in paths:
     axes.semilogy(np.arange(1, 13), curves[best], "o-", ms=4, label=f"{name}, {best}")
     print(f"{name:10} " + "  ".join(f"{rate}: {curve[-1]:.4f}" for rate, curve in curves.items()))
 axes.set(xlabel="epoch", ylabel="objective − its smallest value")
-axes.grid(alpha=0.3)
+axes.grid(True)
 axes.legend(frameon=False)
+# sphinx_gallery_alt = "The distance of the objective from its minimum over 12 epochs, for SGD, Adam and AdaBelief at"
+# sphinx_gallery_alt = "their best learning rates: the three curves fall from 0.1 to below 0.001, close to each other."
 plt.show()
 
 # %%
-# Noise is what AdaBelief was made for, and still the three end within a factor of two of one another: the choice of the
-# rate matters far more than that of the algorithm. That is the usual outcome of a fair comparison, and why it should be
-# made on one's own problem. To keep and to share such a class, ``mxcore new optimizer adabelief`` makes a project of
-# it.
+# AdaBelief is designed for noisy gradients, and yet the three end within a factor of two of each other: the learning
+# rate matters far more than the algorithm. That is the usual outcome of a fair comparison, and a reason to make one on
+# your own problem. To publish a class like this, start with ``mxcore new optimizer adabelief``, which creates a project
+# for it.

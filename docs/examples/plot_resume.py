@@ -1,18 +1,17 @@
 r"""
-Stopping a run, and going on as if nothing had happened
-=======================================================
+Stopping a run and resuming it exactly
+======================================
 
-Long runs are interrupted. Whoever keeps the weights alone loses the moments of the optimizer, the position of the
-schedule and that of the random numbers, and starts something that is not the run that was stopped. This page stops
-one in the middle, goes on in another process, and compares every bit.
+Long runs get interrupted. If you save only the weights, you lose the optimizer's moments, the position in the schedule
+and the state of the random numbers, and the resumed run is a different one. This example stops a run in the middle,
+resumes it in another process, and compares every bit.
 """
 
 # %%
-# A run with everything in it
-# ---------------------------
+# A run that is hard to resume
+# ----------------------------
 # A small network learns the digits of scikit-learn, with everything that makes resuming hard: an optimizer with two
-# moments, a schedule, batches in random order, dropout, and weights of half precision whose true values are kept by the
-# optimizer.
+# moments, a schedule, random batches, dropout, and half-precision weights whose float32 masters the optimizer keeps.
 import subprocess
 import sys
 import tempfile
@@ -69,9 +68,9 @@ sys.path.insert(0, str(folder))
 from digits_run import names, start, step
 
 # %%
-# Without a break
-# ---------------
-# 600 updates. In the middle the state is saved, and the run goes on.
+# Without interruption
+# --------------------
+# The run makes 600 updates. In the middle, the state is saved and the run continues.
 mx.random.seed(7)
 weights, update = start()
 losses, path = [], []
@@ -86,7 +85,8 @@ print(f"the file has {(folder / 'run.safetensors').stat().st_size / 1024:.0f} Ki
 # %%
 # In another process
 # ------------------
-# It starts with another seed and other weights, so that nothing is right by chance, and loads the file.
+# The other process starts with a different seed and different weights, so that nothing agrees by chance, and loads the
+# file.
 rest = """
 import sys
 
@@ -107,14 +107,14 @@ subprocess.run(command, check=True, cwd=folder)
 resumed = np.load(folder / "resumed.npz")
 
 equal = [np.array_equal(weight, resumed[f"arr_{i}"]) for i, weight in enumerate(weights)]
-print("the weights have the same bits:", all(equal))
-print("so had all losses on the way:  ", np.array_equal(losses[300:], resumed["losses"]))
+print("the weights have the same bits:   ", all(equal))
+print("all losses have the same bits too:", np.array_equal(losses[300:], resumed["losses"]))
 
 # %%
-# With the weights alone
-# ----------------------
-# And this is what often happens: the weights come back, all else begins anew. Adam has no moments, the schedule warms
-# up once more and then is behind by 300 updates, and the digits come in another order.
+# With the weights only
+# ---------------------
+# This is what often happens: the weights are restored and everything else starts again. Adam has no moments, the
+# schedule warms up again and then lags 300 updates behind, and the digits come in a different order.
 weights_alone, update = start()
 for weight, kept in zip(weights_alone, np.load(folder / "weights.npz").values(), strict=True):
     weight[...] = kept
@@ -124,12 +124,12 @@ for _ in range(300):
     path_alone.append(weights_alone[0].astype(np.float32))
 
 # %%
-# On the left the losses. The run that was resumed lies on the one that was not interrupted, so exactly that it has to
-# be dashed to be seen. On the right how far the weights of the first layer are from those of the uninterrupted run: 0
-# in the one case, and in the other a distance that never closes again.
+# On the left the losses. The resumed run coincides exactly with the uninterrupted one, so it is dashed. On the right
+# the distance of the first layer's weights from those of the uninterrupted run: 0 after resuming from the state, and
+# growing after restoring only the weights.
 #
-# That other run is no worse. It is just another one: whatever was to be learned by comparing runs, a setting or a
-# change of the program, can no longer be told from the interruption.
+# The run from the weights only is not worse, but it is a different run: if you compare it with another one, you can't
+# tell the effect of a setting or a code change from that of the interruption.
 
 
 def smooth(values):
@@ -138,30 +138,34 @@ def smooth(values):
 
 
 def distance(other):
-    """How far the first layer is from that of the uninterrupted run, relative to its size, from update 301 on."""
+    """The relative distance of the first layer from that of the uninterrupted run, from update 301 on."""
     return [np.linalg.norm(a - b) / np.linalg.norm(b) for a, b in zip(other, path[300:], strict=True)]
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-left.plot(np.arange(20, 601), smooth(losses), lw=4, alpha=0.35, label="without a break")
+left.plot(np.arange(20, 601), smooth(losses), lw=4, alpha=0.35, label="uninterrupted")
 left.plot(np.arange(320, 601), smooth(resumed["losses"]), color="black", lw=1, ls="--", label="from the state")
-left.plot(np.arange(320, 601), smooth(losses_alone), color="C3", label="from the weights alone")
+left.plot(np.arange(320, 601), smooth(losses_alone), color="C3", label="from the weights only")
 left.set(ylabel="loss (running mean of 20)", ylim=(0, 1))
 left.legend(frameon=False)
 right.plot(np.arange(301, 601), distance(resumed["path"]), color="black", ls="--")
 right.plot(np.arange(301, 601), distance(path_alone), color="C3")
-right.set(ylabel="distance from the run without a break", ylim=(-0.02, None))
+right.set(ylabel="distance from the uninterrupted run", ylim=(-0.02, None))
 for axes in (left, right):
     axes.axvline(300, color="grey", lw=0.8)
     axes.set(xlabel="update", xlim=(0, 600))
-    axes.grid(alpha=0.3)
+    axes.grid(True)
+# sphinx_gallery_alt = "On the left, the loss over 600 updates: the run resumed from the state at update 300 coincides"
+# sphinx_gallery_alt = "with the uninterrupted one, that from the weights only differs. On the right, the distance from"
+# sphinx_gallery_alt = "the uninterrupted run: 0 from the state, and rising to 0.38 from the weights only."
 plt.show()
 from_state, from_weights = distance(resumed["path"])[-1], distance(path_alone)[-1]
-print(f"distance in the end: {from_state} from the state, {from_weights:.3f} from the weights")
+print(f"distance at the end: {from_state} from the state, {from_weights:.3f} from the weights only")
 
 # %%
 # What is in the file
 # -------------------
-# One safetensors file, which any tool for that format reads. There is no pickle in it: to open it runs nobody's code.
+# It is a single safetensors file, which any tool for that format can read. It contains no pickle, so opening it runs no
+# code.
 for name, array in load_file(folder / "run.safetensors").items():
     print(f"{name:30} {array.dtype!s:8} {array.shape}")

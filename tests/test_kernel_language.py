@@ -14,7 +14,8 @@ from rule_runs import SPECIAL
 
 import mxcore as mx
 from mxcore.kernel.rule.operand import Number, weak
-from mxcore.kernel.rule.trace import FUNCTIONS, LANGUAGE, RuleError
+from mxcore.kernel.rule.operations import FUNCTIONS
+from mxcore.kernel.rule.trace import LANGUAGE, RuleError
 from mxcore.kernel.run.direct import DirectPlan
 
 ROOT = Path(__file__).resolve().parent.parent

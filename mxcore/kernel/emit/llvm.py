@@ -11,8 +11,9 @@ import ctypes
 from collections.abc import Iterator
 from typing import Literal
 
-from mxcore.kernel.rule.graph import Node
+from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import CHUNK, LANES
+from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
@@ -33,13 +34,6 @@ _TYPES: dict[str, tuple[str, int, Literal["f32", "f64"]]] = {
     "float64": ("double", 8, "f64"),
 }
 _HALF = {"float16": "half", "bfloat16": "i16"}
-_OWN = ("sign", "maximum", "minimum", "log1p")  # functions of stage.ll
-_INTRINSICS = {"abs": "fabs", "power": "pow", "arctan2": "atan2"}  # by other names than NumPy's
-# Those of truth values, with one bit in place of each.
-_TRUTHS = {
-    "logical_and": "and i1 {0}, {1}", "logical_or": "or i1 {0}, {1}", "logical_not": "xor i1 {0}, true",
-    "where": "select i1 {0}, {type} {1}, {type} {2}",
-}  # fmt: skip
 
 
 def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
@@ -201,17 +195,12 @@ class _Emitter:
 
     def _compute(self, node: Node, name: str) -> Iterator[str]:
         args = [self._operand(argument) for argument in node.args]
-        if node.op in _TRUTHS:
+        if node.op in (*LOGICAL, "where"):
             for place, argument in enumerate(node.args[:1] if node.op == "where" else node.args):
                 if argument.kind != "mask":  # a number is true unless it is 0
                     yield f"{name}_{place} = fcmp une {self.type} {args[place]}, 0.0"
                     args[place] = f"{name}_{place}"
-            yield f"{name} = {_TRUTHS[node.op].format(*args, type=self.type)}"
-        elif node.op in philox_llvm.FLOAT:
-            yield f"{name} = {philox_llvm.FLOAT[node.op]} {self.type} {', '.join(args)}"
-        else:
-            function = node.op if node.op in _OWN else f"llvm.{_INTRINSICS.get(node.op, node.op)}.{self.suffix}"
-            yield f"{name} = call {self.type} @{function}({', '.join(f'{self.type} {arg}' for arg in args)})"
+        yield f"{name} = {OPERATIONS[node.op]['llvm'].format(*args, type=self.type, suffix=self.suffix)}"
 
     def _operand(self, node: Node) -> str:
         """What a value is called; a constant is called by its bits."""

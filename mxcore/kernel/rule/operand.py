@@ -10,22 +10,7 @@ from typing import Any
 
 import numpy as np
 
-BINARY = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "mod": "remainder",
-    "floordiv": "floor_divide", "and": "logical_and", "or": "logical_or",
-}  # fmt: skip
-"""The operators that have a form with swapped operands: Python's names, and NumPy's."""
-OPERATORS = BINARY | {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
-    "neg": "negative", "pos": "positive", "abs": "abs", "invert": "logical_not",
-    "floor": "floor", "ceil": "ceil", "round": "rint",
-}  # fmt: skip
-"""All operators, with what ``math.floor``, ``math.ceil`` and ``round`` call."""
-NAMES = {
-    "absolute": "abs", "fabs": "abs", "true_divide": "divide", "bitwise_and": "logical_and", "bitwise_or": "logical_or",
-    "invert": "logical_not",
-}  # fmt: skip
-"""Functions of NumPy that are others by another name."""
+from mxcore.kernel.rule.operations import ALIASES, OPERATORS
 
 
 class Operand:
@@ -39,7 +24,7 @@ class Operand:
     """Call a function of NumPy, ``_call(function, name, args, keywords)``."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        name = NAMES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")
+        name = ALIASES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")
         return self._call(getattr(ufunc, method), name, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -57,8 +42,8 @@ def operated(name: str, *, swapped: bool = False) -> Callable[..., Any]:
 
 for _name in OPERATORS:
     setattr(Operand, f"__{_name}__", operated(_name))
-for _name in BINARY:
-    setattr(Operand, f"__r{_name}__", operated(_name, swapped=True))
+    if hasattr(int, f"__r{_name}__"):
+        setattr(Operand, f"__r{_name}__", operated(_name, swapped=True))
 
 _PYTHON: dict[str, Any] = {"invert": operator.not_, "floor": math.floor, "ceil": math.ceil, "round": round}
 _METHODS = {function: method for method, function in OPERATORS.items() if method not in _PYTHON}

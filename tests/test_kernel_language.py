@@ -41,7 +41,7 @@ def run(rule: Rule, way: str, weight: Any, grad: Any, steps: int = 3, **argument
     update, weight = mx.optimizer.get_updater(made(rule)(**{"learning_rate": 0.3, **arguments})), weight.copy()
     with pytest.MonkeyPatch.context() as patch:
         if way == "rule":
-            patch.setattr("mxcore.step.plans.plan_of", DirectPlan)
+            patch.setattr("mxcore.kernel.run.choose.plan_of", DirectPlan)
         else:
             patch.setattr("mxcore.native.emitters._chosen", [way])
         for _ in range(steps):

@@ -1,8 +1,12 @@
-"""Which parameters a learning rate and a weight decay reach: what names say, and multipliers by index and name."""
+"""The learning rate of an optimizer, its own or its scheduler's, and which parameters that and weight decay reach.
+
+Names say which decay; multipliers, by index and name, say more.
+"""
 
 from __future__ import annotations
 
 import difflib
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mxcore.declarations import non_negative
-from mxcore.scheduled import Scheduled
 from mxcore.step.protocol import Index
+from mxcore.step.rates import asked
 from mxcore.watched import Watched
 
 _EXEMPT = re.compile(
@@ -68,6 +72,62 @@ def _checked(kind: str, key: Any, value: Any) -> float:
     if not non_negative.accepts(number):
         raise ValueError(f"the {kind} of {key!r} must be {non_negative.requirement}, got {value!r}")
     return number  # type: ignore[no-any-return]
+
+
+class Scheduled:
+    """A rate that may follow a scheduler."""
+
+    default_learning_rate: ClassVar[float] = 0.01
+    lr: float | None
+    lr_scheduler: Any
+    num_update: int
+
+    def _settle_learning_rate(self) -> None:
+        """Let a rate that was given override the scheduler's, and a default one nobody's."""
+        if self.lr_scheduler is None:
+            self.lr = self.default_learning_rate if self.lr is None else self.lr
+            return
+        base_lr = getattr(self.lr_scheduler, "base_lr", self.lr)
+        rate = self.default_learning_rate if self.lr is None and base_lr is None else self.lr
+        if rate is not None and rate != getattr(self.lr_scheduler, "base_lr", None):
+            if base_lr is not None:
+                import logging  # here, not to be felt in `import mxcore`
+
+                logger = logging.getLogger("mxcore.optimizer")
+                logger.info("base_lr of the scheduler was %s, it is now learning_rate=%s", base_lr, rate)
+            self.lr_scheduler.base_lr = rate
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate at the present number of updates, before multipliers.
+
+        It may be assigned; with a scheduler, that sets the scheduler's ``base_lr``.
+        """
+        if self.lr_scheduler is not None:
+            return asked(self.lr_scheduler, self.num_update)
+        return float(self.lr)  # type: ignore[arg-type]  # not None without a scheduler
+
+    @learning_rate.setter
+    def learning_rate(self, lr: float) -> None:
+        if self.lr_scheduler is None:
+            self.lr = lr
+            return
+        if inspect.isroutine(self.lr_scheduler):
+            raise ValueError("the lr_scheduler is a function, which sets the learning rate alone: exchange it instead")
+        rate = np.asarray(lr).item() if isinstance(lr, np.generic) else lr
+        if not non_negative.accepts(rate):
+            raise ValueError(f"learning_rate must be {non_negative.requirement}, got {lr!r}")
+        self.lr_scheduler.base_lr = rate
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate where there is no scheduler, as in MXNet.
+
+        Raises:
+            UserWarning: a scheduler sets it; assign ``learning_rate``, which sets its ``base_lr``, instead.
+        """
+        if self.lr_scheduler is not None:
+            raise UserWarning("the scheduler sets the learning rate: assign learning_rate, which sets its base_lr")
+        self.lr = lr
 
 
 class Multiplied(Scheduled):

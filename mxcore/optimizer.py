@@ -28,8 +28,9 @@ from mxcore.multipliers import Multiplied, checked
 from mxcore.step import Counted, Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import fitted, in_lists
 from mxcore.step.protocol import Index as Index
+from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
-from mxcore.step.states import packed
+from mxcore.step.states import Arrays, packed
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
@@ -275,13 +276,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
         raise NotImplementedError(f"{type(self).__name__} does not update all weights at once")
 
     def update_from_worker(
-        self,
-        worker: Worker,
-        indices: list[Index],
-        weights: list[Array],
-        grads: list[Array],
-        states: list[Any],
-        kept: list[dict[Worker, Any]],
+        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
     ) -> None:
         """Update weights from the gradients of one of several workers.
 

@@ -23,7 +23,7 @@ from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
-from mxcore.kernel.rule.operand import weakly
+from mxcore.kernel.rule.program import weakly
 from mxcore.multipliers import Multiplied, checked
 from mxcore.step import Counted, Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import fitted, in_lists

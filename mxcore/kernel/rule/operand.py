@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Callable
@@ -95,15 +94,3 @@ def weak(value: Any) -> Any:
     """A number, one of NumPy's as well, as a :class:`Number`; everything else as it is."""
     value = value.item() if isinstance(value, (np.integer, np.floating)) else value
     return Number(value) if type(value) in (int, float) else value
-
-
-def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule that takes its keywords as :func:`weak` numbers if it is called with arrays of NumPy."""
-
-    @functools.wraps(rule)
-    def applied(*arrays: Any, **others: Any) -> Any:
-        if any(isinstance(one, np.ndarray) for one in (*arrays, *others.values())):
-            others = {name: weak(value) for name, value in others.items()}
-        return rule(*arrays, **others)
-
-    return applied

@@ -11,7 +11,6 @@ import attrs
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.kernel.rule.operand import weak
 from mxcore.kernel.run.layout import Layout, layout_of
 
 Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
@@ -74,6 +73,20 @@ def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
     if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
         raise TypeError(f"rule {rule.__qualname__} must name everything it takes: no *args, no **kwargs")
     return {parameter.name: parameter.default is not parameter.empty for parameter in parameters[2:]}
+
+
+def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that, called with arrays of NumPy, takes its keywords as :func:`~mxcore.kernel.rule.operand.weak` numbers."""
+
+    @functools.wraps(rule)
+    def applied(*arrays: Any, **others: Any) -> Any:
+        if any(isinstance(one, np.ndarray) for one in (*arrays, *others.values())):
+            from mxcore.kernel.rule.operand import weak
+
+            others = {name: weak(value) for name, value in others.items()}
+        return rule(*arrays, **others)
+
+    return applied
 
 
 @attrs.frozen(slots=False)
@@ -152,6 +165,8 @@ class Program:
             numbers: those of :attr:`all_numbers`, by name.
         """
         if xp is np:
+            from mxcore.kernel.rule.operand import weak  # with the tables of the language, for the first update
+
             numbers = {name: weak(value) for name, value in numbers.items()}
         weight, raw_grad = arrays["weight"], arrays["grad"]
         grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad

@@ -76,7 +76,7 @@ def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
 
 
 def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule that, called with arrays of NumPy, takes its keywords as :func:`~mxcore.kernel.rule.operand.weak` numbers."""
+    """A rule that, called with NumPy arrays, takes its keywords as :func:`~mxcore.kernel.rule.operand.weak` numbers."""
 
     @functools.wraps(rule)
     def applied(*arrays: Any, **others: Any) -> Any:

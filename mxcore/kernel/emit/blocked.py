@@ -280,7 +280,7 @@ def _is_zero(node: Node) -> bool:
 
 
 class Follow:
-    """How a master follows its half-precision weight, in calls of NumPy: see :mod:`mxcore.kernel.rule.storage`.
+    """How a master follows its half-precision weight, as :class:`~mxcore.kernel.rule.program.Storage` says, in NumPy.
 
     Args:
         half: the dtype of the weights.

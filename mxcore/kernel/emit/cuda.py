@@ -13,7 +13,7 @@ from typing import Literal
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import LANES
 from mxcore.kernel.rule.operations import OPERATIONS
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_cuda

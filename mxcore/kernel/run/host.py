@@ -12,8 +12,7 @@ from typing import Any
 from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.norm import Norms
-from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit, quietly
 from mxcore.kernel.run.layout import address, unowned

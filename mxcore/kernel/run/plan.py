@@ -19,8 +19,7 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array
 from mxcore.kernel.rule.norm import CHUNK
-from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.layout import address_view, check_written, flat

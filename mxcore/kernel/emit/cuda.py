@@ -96,8 +96,6 @@ class _Emitter:
     def _measuring(self) -> str:
         """A thread has an element; some of them also add up, each for a lane and a norm."""
         count, groups = len(self.stage.norms), threads(self.stage) // LANES
-        adds = [f"if (group == {number % groups}) " for number in range(count)]
-        added = f"for (int g = 0; g < {groups}; ++g)"
         return filled(
             "kernel/emit/measure.cu",
             type=self.type,
@@ -105,13 +103,10 @@ class _Emitter:
             groups=groups,
             lanes=LANES,
             width=len(self.traced.norms),
-            norm=self.stage.norms.start,
-            given=[*self._given(), *(f"double lane{number} = 0;" for number in range(count))],
-            zero=[f"double square{number} = 0;" for number in range(count)],
+            first=self.stage.norms.start,
+            given=self._given(),
+            norm=[{"norm": number, "own_group": number % groups} for number in range(count)],
             single=self._body("a{}[i]"),
-            keep=[f"squares[turn][{number}][group][lane] = square{number};" for number in range(count)],
-            add=[f"{adds[n]}{added} lane{n} += squares[turn][{n}][g][lane];" for n in range(count)],
-            sum=[f"{adds[n]}sums[{n}][lane] = lane{n};" for n in range(count)],
         )
 
     def _reads(self) -> list[int]:

@@ -75,52 +75,31 @@ class _Emitter:
     def module(self) -> str:
         """The whole module."""
         tables = [f"%{name} = word ptr %tables, {place}" for place, name in enumerate(TABLES)]
+        count, shared = len(self.traced.uniforms), self.traced.shared
         functions = filled(
             "kernel/emit/stage.ll",
             tables=tables,
-            room=self._room(),
-            given=self._given(),
+            noise=[self.normal.name] if self.noisy else [],
+            norm=self.stage.norms,
+            shared=range(shared),
+            own=range(shared, count),
+            known=range(len(self.traced.norms)),
+            array=[{"array": column, "stored": self._stored(name)[0]} for column, name in enumerate(self.columns)],
             loop=self._loop(),
             count=len(TABLES),
             type=self.type,
             suffix=self.suffix,
-            varying=len(self.traced.uniforms) - self.traced.shared,
+            varying=count - shared,
             norms=len(self.traced.norms),
             columns=len(self.columns),
+            chunk=CHUNK,
+            lanes=LANES,
+            bytes=8 * LANES,
         )
         name = self.storage.half
         half = filled(f"kernel/emit/{name}.ll") + filled("kernel/emit/half.ll", half=self.half) if name else ""
         noise = philox_llvm.source(self.normal) if self.noisy else ""
         return functions + half + noise + "\n".join(self._scopes())
-
-    def _room(self) -> Iterator[str]:
-        """What a chunk is computed in."""
-        if self.noisy:
-            yield f"%noise = alloca [{CHUNK} x {self.type}], align 64"
-        for number in self.stage.norms:
-            yield f"%lanes{number} = alloca [{LANES} x double], align 64"
-
-    def _given(self) -> Iterator[str]:
-        """The numbers of a chunk, where its arrays begin, and its noise."""
-        for number in range(len(self.traced.uniforms)):
-            shared = number < self.traced.shared
-            place = f"uniforms, i64 {number}" if shared else f"numbers, i64 {number}"
-            yield f"%u{number}_p = getelementptr {self.type}, ptr %{place}"
-            yield f"%u{number} = load {self.type}, ptr %u{number}_p"
-        for number in range(len(self.traced.norms)):
-            yield f"%g{number}_p = getelementptr {self.type}, ptr %known, i64 {number}"
-            yield f"%g{number} = load {self.type}, ptr %g{number}_p"
-        for column, name in enumerate(self.columns):
-            yield f"%a{column}_0 = word ptr %columns, {column}"
-            yield f"%a{column} = getelementptr {self._stored(name)[0]}, ptr %a{column}_0, i64 %from"
-        if self.noisy:
-            yield "%own = getelementptr [2 x i64], ptr %keys, i64 %tensor"
-            yield "%key = word i64 %own, 0"
-            yield "%stream = word i64 %own, 1"
-            drawn = f"i64 %from, i64 %to, i64 %key, i64 %stream, {self.type} 0.0, {self.type} 1.0"
-            yield f"call void @{self.normal.name}(ptr %noise, {drawn})"
-        for number in self.stage.norms:
-            yield f"call void @llvm.memset.p0.i64(ptr %lanes{number}, i8 0, i64 {8 * LANES}, i1 false)"
 
     def _loop(self) -> str:
         values = list(self._values())
@@ -131,24 +110,10 @@ class _Emitter:
             "kernel/emit/measure.ll",
             values=values,
             results=squares,
-            sums=self._sums(),
-            keep=self._keep(),
+            norm=self.stage.norms,
             lanes=LANES,
             norms=len(self.traced.norms),
         )
-
-    def _sums(self) -> Iterator[str]:
-        """The sums of the lanes so far, one of each norm."""
-        for number in self.stage.norms:
-            yield f"%s{number} = phi double [0.0, %stretch_end], [%t{number}, %add_up]"
-        for number in self.stage.norms:
-            yield f"%x{number} = word double %lanes{number}, %l"
-            yield f"%t{number} = fadd double %s{number}, %x{number}"
-
-    def _keep(self) -> Iterator[str]:
-        for number in self.stage.norms:
-            yield f"%kept{number} = getelementptr double, ptr %kept, i64 {number}"
-            yield f"store double %t{number}, ptr %kept{number}"
 
     def _square(self, number: int) -> Iterator[str]:
         """Add the square of what a norm is taken of to its lane."""

@@ -21,11 +21,17 @@ stretch_end:
   br i1 %r_more, label %stretch, label %add_up
 add_up:
   %l = phi i64 [0, %stretch_end], [%l_next, %add_up]
-  $sums
+  for each norm:
+    %s$norm = phi double [0.0, %stretch_end], [%t$norm, %add_up]
+  for each norm:
+    %x$norm = word double %lanes$norm, %l
+    %t$norm = fadd double %s$norm, %x$norm
   %l_next = add i64 %l, 1
   %l_more = icmp slt i64 %l_next, $lanes
   br i1 %l_more, label %add_up, label %keep
 keep:
   %kept = getelementptr [$norms x double], ptr %partials, i64 %c
-  $keep
+  for each norm:
+    %kept$norm = getelementptr double, ptr %kept, i64 $norm
+    store double %t$norm, ptr %kept$norm
   br label %chunk_end

@@ -1,8 +1,8 @@
 """Code in other languages, from files of its own: ``native/driver.ll`` and the like, beside the modules that use them.
 
-A name after ``$`` stands for a value. What is indented below a line such as ``for each norm:`` is repeated for each item
-of a list: a value, which is called ``$norm`` there, or several by name. In files of LLVM's language there is one more
-instruction, for tables of words::
+A name after ``$`` stands for a value. What is indented below a line such as ``for each norm:`` is repeated for each
+item of a list: a value, which is called ``$norm`` there, or several by name. In files of LLVM's language there is one
+more instruction, for tables of words::
 
     %total = word i64 %job, 15
 

@@ -8,7 +8,7 @@ fast-math, and no multiplication is fused with an addition, so that every emitte
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from mxcore.kernel.rule.graph import LOGICAL, Node
@@ -105,27 +105,16 @@ class _Emitter:
         values = list(self._values())
         if not self.stage.norms:
             return filled("kernel/emit/write.ll", values=values, results=self._stores())
-        squares = [line for number in self.stage.norms for line in self._square(number)]
-        return filled(
-            "kernel/emit/measure.ll",
-            values=values,
-            results=squares,
-            norm=self.stage.norms,
-            lanes=LANES,
-            norms=len(self.traced.norms),
-        )
+        squares, norms = list(map(self._square, self.stage.norms)), len(self.traced.norms)
+        names = {"square": squares, "norm": self.stage.norms, "lanes": LANES, "norms": norms}
+        return filled("kernel/emit/measure.ll", values=values, **names)
 
-    def _square(self, number: int) -> Iterator[str]:
-        """Add the square of what a norm is taken of to its lane."""
-        value, access = self._operand(self.traced.norms[number].args[0]), self._access(f"lanes{number}")
-        if self.type == "float":
-            yield f"%d{number} = fpext float {value} to double"
-            value = f"%d{number}"
-        yield f"%q{number} = fmul double {value}, {value}"
-        yield f"%l{number}_p = getelementptr inbounds double, ptr %lanes{number}, i64 %lane"
-        yield f"%l{number}_0 = load double, ptr %l{number}_p, {access}"
-        yield f"%l{number}_1 = fadd double %l{number}_0, %q{number}"
-        yield f"store double %l{number}_1, ptr %l{number}_p, {access}"
+    def _square(self, number: int) -> Mapping[str, str | int]:
+        """What a norm is taken of: its square is added to its lane."""
+        value = self._operand(self.traced.norms[number].args[0])
+        wide = f"%d{number}" if self.type == "float" else value
+        widen = "" if wide == value else f"{wide} = fpext float {value} to double"
+        return {"norm": number, "widen": widen, "value": wide, "access": self._access(f"lanes{number}")}
 
     def _stored(self, name: str) -> tuple[str, int]:
         """The type and size in memory of the elements of an array."""

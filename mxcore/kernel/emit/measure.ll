@@ -11,7 +11,13 @@ element:
   %lane = phi i64 [0, %stretch], [%next, %element]
   %i = add nuw nsw i64 %r, %lane
   $values
-  $results
+  for each square:
+    $widen
+    %q$norm = fmul double $value, $value
+    %l${norm}_p = getelementptr inbounds double, ptr %lanes$norm, i64 %lane
+    %l${norm}_0 = load double, ptr %l${norm}_p, $access
+    %l${norm}_1 = fadd double %l${norm}_0, %q$norm
+    store double %l${norm}_1, ptr %l${norm}_p, $access
   %next = add nuw nsw i64 %lane, 1
   %more = icmp slt i64 %next, %m
   br i1 %more, label %element, label %stretch_end, !llvm.loop !1

@@ -8,13 +8,13 @@ functions work.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 import attrs
 import numpy as np
 
-from mxcore.kernel.rule.callee import called
 from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.rule.norm import norm
 from mxcore.kernel.rule.operand import Operand, plain
@@ -110,13 +110,13 @@ class _Symbol(Operand):
         return repr(self)
 
     def __bool__(self) -> bool:
-        if called() in ALIASES:
+        if _called_function() in ALIASES:
             self._convert()
         self._refuse("branches on {} (if, and, or, not): use np.where, &, | and ~")
 
     def _convert(self, *_: Any) -> NoReturn:
         """Refuse to be converted, for the function that asks for it."""
-        name = called()
+        name = _called_function()
         function = ALIASES.get(name, name)
         advice = f"use np.{function}" if function in OPERATIONS else "without a value yet, it cannot be converted"
         self._refuse(f"calls {name}() with {{}}: {advice}" if name else "turns {} into a Python number")
@@ -145,6 +145,25 @@ class _Symbol(Operand):
         if given:
             self._refuse(f"calls np.{name}{given}: give it arrays and numbers by position alone")
         return self._tracer.apply(name, args)
+
+
+def _called_function() -> str:
+    """The name of the function that the nearest caller outside of this package calls, for messages; empty if none.
+
+    What is written in C, such as ``min`` or ``math.exp``, has no frame. The instructions of the caller tell its name:
+    the last that is loaded where the call begins in the source.
+    """
+    import dis  # for messages alone
+
+    frame: Any = sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith(__package__):
+        frame = frame.f_back
+    *before, call = (one for one in dis.get_instructions(frame.f_code) if one.offset <= frame.f_lasti)
+    begin = call.positions and call.positions[::2]
+    if not call.opname.startswith("CALL") or not begin or begin[1] is None:
+        return ""
+    names = [one.argval for one in before if one.positions and one.positions[::2] == begin]
+    return next((name for name in reversed(names) if isinstance(name, str)), "")
 
 
 def _refusal(what: str) -> Callable[..., NoReturn]:

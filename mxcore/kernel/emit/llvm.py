@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import CHUNK, LANES
@@ -106,7 +106,7 @@ class _Emitter:
         if not self.stage.norms:
             return filled("kernel/emit/write.ll", values=values, results=self._stores())
         squares, norms = list(map(self._square, self.stage.norms)), len(self.traced.norms)
-        names = {"square": squares, "norm": self.stage.norms, "lanes": LANES, "norms": norms}
+        names: dict[str, Any] = {"square": squares, "norm": self.stage.norms, "lanes": LANES, "norms": norms}
         return filled("kernel/emit/measure.ll", values=values, **names)
 
     def _square(self, number: int) -> Mapping[str, str | int]:

@@ -35,7 +35,7 @@ from mxcore.declarations import (
     stabilizing,
     text,
 )
-from mxcore.native.threads import get_num_threads, set_num_threads
+from mxcore.native.emitters import get_num_threads, set_num_threads
 from mxcore.version import __version__
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ class _Manager(pluggy.PluginManager):
 
     def _load(self, record: catalogue.Record) -> None:
         try:
-            _add_loaded(self, catalogue.load("hook", record.qualified_name), record)
+            _add(self, catalogue.load("hook", record.qualified_name), record)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # whatever a stranger's code raises concerns that plugin alone
@@ -92,8 +92,14 @@ class _Manager(pluggy.PluginManager):
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
         try:
-            return super().register(plugin, name)
-        finally:  # a plugin that is refused may have been registered in part
+            registered = super().register(plugin, name)
+            self.check_pending()
+            return registered
+        except pluggy.PluginValidationError as error:
+            if self.is_registered(plugin):  # in part
+                super().unregister(plugin)
+            raise ValueError(str(error)) from error
+        finally:
             self._look()
 
     def unregister(self, plugin: object = None, name: str | None = None) -> Any:
@@ -131,8 +137,8 @@ def manager() -> pluggy.PluginManager:
     return _installed
 
 
-def _add_loaded(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Record) -> None:
-    _add(hooks, plugin() if isinstance(plugin, type) else plugin, record.qualified_name)
+def _add(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Record) -> None:
+    hooks.register(plugin() if isinstance(plugin, type) else plugin, record.qualified_name)
 
 
 def implemented(record: catalogue.Record) -> list[str]:
@@ -156,19 +162,9 @@ def implemented(record: catalogue.Record) -> list[str]:
         ValueError: one of its hooks is unknown or asks for an unknown argument.
     """
     alone = _Manager()
-    _add_loaded(alone, catalogue.load_record(record), record)
+    _add(alone, catalogue.load_record(record), record)
     plugin = alone.get_plugin(record.qualified_name)
     return sorted(caller.name for caller in alone.get_hookcallers(plugin) or ())
-
-
-def _add(hooks: pluggy.PluginManager, plugin: object, name: str | None) -> None:
-    try:
-        hooks.register(plugin, name)
-        hooks.check_pending()
-    except pluggy.PluginValidationError as error:
-        if hooks.is_registered(plugin):
-            hooks.unregister(plugin)
-        raise ValueError(str(error)) from error
 
 
 def register(plugin: object, name: str | None = None) -> None:
@@ -195,7 +191,7 @@ def register(plugin: object, name: str | None = None) -> None:
     Raises:
         ValueError: it is registered already, or one of its hooks is unknown or asks for an unknown argument.
     """
-    _add(manager(), plugin, name)
+    manager().register(plugin, name)
 
 
 def unregister(plugin: object) -> None:

@@ -9,22 +9,19 @@ from typing import Any
 import pluggy
 
 from mxcore.backend import Array
-from mxcore.step.protocol import Run
+from mxcore.step.protocol import Index, Run
+from mxcore.step.states import Arrays
 
 _hookspec = pluggy.HookspecMarker("mxcore")
 
 
 @_hookspec
-def mxcore_before_step(
-    updater: Run, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
-) -> None:
+def mxcore_before_step(updater: Run, indices: Sequence[Index], weights: Arrays, grads: Arrays) -> None:
     """Called when an updater has checked its arguments and before anything changes. Arrays must not be written to."""
 
 
 @_hookspec
-def mxcore_after_step(
-    updater: Run, indices: Sequence[int | str], weights: Sequence[Array], grads: Sequence[Array]
-) -> None:
+def mxcore_after_step(updater: Run, indices: Sequence[Index], weights: Arrays, grads: Arrays) -> None:
     """Called after an updater has updated ``weights``."""
 
 

@@ -353,16 +353,5 @@ def _root_mean_square(array: Array) -> str:
 
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)
-register = registry.register
-alias = registry.alias
-create = registry.create
-
-
-def __getattr__(name: str) -> Any:
-    """The class of that name, registered or installed; imported by its first use."""
-    return registry.attribute(__name__, name)
-
-
-def __dir__() -> list[str]:
-    """The public names, with the class of everything registered or installed; nothing is imported."""
-    return sorted({*__all__, *registry.class_names()})
+register, alias, create = registry.register, registry.alias, registry.create
+__getattr__, __dir__ = registry.lazily(__name__, __all__)

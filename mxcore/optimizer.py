@@ -23,13 +23,14 @@ from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
 from mxcore.kernel import Decay, Slot
-from mxcore.kernel.rule.operand import weakly
+from mxcore.kernel.rule.program import weakly
 from mxcore.multipliers import Multiplied, checked
 from mxcore.step import Counted, Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
+from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
-from mxcore.step.states import packed
+from mxcore.step.states import Arrays, packed
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
@@ -273,13 +274,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
         raise NotImplementedError(f"{type(self).__name__} does not update all weights at once")
 
     def update_from_worker(
-        self,
-        worker: Worker,
-        indices: list[Index],
-        weights: list[Array],
-        grads: list[Array],
-        states: list[Any],
-        kept: list[dict[Worker, Any]],
+        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
     ) -> None:
         """Update weights from the gradients of one of several workers.
 
@@ -345,16 +340,5 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 Optimizer.opt_registry = registry.classes
-register = registry.register
-alias = registry.alias
-create = registry.create
-
-
-def __getattr__(name: str) -> Any:
-    """The class of that name, registered or installed; imported by its first use."""
-    return registry.attribute(__name__, name)
-
-
-def __dir__() -> list[str]:
-    """The public names, with the class of everything registered or installed; nothing is imported."""
-    return sorted({*__all__, *registry.class_names()})
+register, alias, create = registry.register, registry.alias, registry.create
+__getattr__, __dir__ = registry.lazily(__name__, __all__)

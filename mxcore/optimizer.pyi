@@ -12,7 +12,9 @@ from mxcore.kernel import Slot as Slot
 from mxcore.multipliers import Multiplied
 from mxcore.step import Counted, Runner
 from mxcore.step.protocol import Index as Index
+from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
+from mxcore.step.states import Arrays
 from mxcore.updater import Updater as Updater
 from mxcore.updater import get_updater as get_updater
 from mxcore.watched import Watched
@@ -103,13 +105,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
     def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None: ...
     def update_from_worker(
-        self,
-        worker: Worker,
-        indices: list[Index],
-        weights: list[Array],
-        grads: list[Array],
-        states: list[Any],
-        kept: list[dict[Worker, Any]],
+        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
     ) -> None: ...
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None: ...
     @classmethod

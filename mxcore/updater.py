@@ -12,7 +12,7 @@ from mxcore.catalogue.registry import registry_for
 from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
-from mxcore.step.protocol import Index, Updatable, Worker
+from mxcore.step.protocol import Index, Kept, Updatable, Worker
 from mxcore.step.states import split_master
 from mxcore.step.step import Step
 from mxcore.watched import Watched
@@ -67,7 +67,7 @@ class Updater(Generic[OptimizerT]):
         self.tally = adopted(optimizer)
         self.states = {}
         self.states_synced: dict[Index, bool] = {}
-        self.worker_states: dict[Index, dict[Worker, Any]] = {}
+        self.worker_states: dict[Index, Kept] = {}
 
     @property
     def optimizer(self) -> OptimizerT:

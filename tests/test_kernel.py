@@ -21,7 +21,7 @@ from mxcore.kernel.rule.norm import CHUNK
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
 from mxcore.native.driver import driver
-from mxcore.native.threads import get_num_threads, set_num_threads
+from mxcore.native.emitters import get_num_threads, set_num_threads
 
 
 @pytest.fixture(params=["llvm", "numpy"])
@@ -53,7 +53,7 @@ def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list
     weight = laid_out(weight, layouts[0])
     with pytest.MonkeyPatch.context() as patch:
         if way == "rule":
-            patch.setattr("mxcore.step.plans.plan_of", DirectPlan)
+            patch.setattr("mxcore.kernel.run.choose.plan_of", DirectPlan)
         mx.kernel.use(None if way == "rule" else way)
         for number, grad in enumerate(grads):
             update("x_weight", laid_out(grad, layouts[1]), weight)

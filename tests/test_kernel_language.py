@@ -16,8 +16,9 @@ from rule_runs import SPECIAL
 
 import mxcore as mx
 from mxcore.kernel.rule.operand import Number, weak
+from mxcore.kernel.rule.operations import FUNCTIONS
 from mxcore.kernel.rule.source import define
-from mxcore.kernel.rule.trace import FUNCTIONS, LANGUAGE, RuleError
+from mxcore.kernel.rule.trace import LANGUAGE, RuleError
 from mxcore.kernel.run.direct import DirectPlan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,7 +44,7 @@ def run(rule: Rule, way: str, weight: Any, grad: Any, steps: int = 3, **argument
     update, weight = mx.optimizer.get_updater(made(rule)(**{"learning_rate": 0.3, **arguments})), weight.copy()
     with pytest.MonkeyPatch.context() as patch:
         if way == "rule":
-            patch.setattr("mxcore.step.plans.plan_of", DirectPlan)
+            patch.setattr("mxcore.kernel.run.choose.plan_of", DirectPlan)
         else:
             patch.setattr("mxcore.native.emitters._chosen", [way])
         for _ in range(steps):

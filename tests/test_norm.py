@@ -87,7 +87,7 @@ def test_long_arrays_have_the_bits_of_the_rule_on_any_number_of_threads(
         mx.set_num_threads(count)
         results.append(run())
     mx.set_num_threads(threads)
-    monkeypatch.setattr("mxcore.step.plans.plan_of", DirectPlan)
+    monkeypatch.setattr("mxcore.kernel.run.choose.plan_of", DirectPlan)
     assert {run(), *results} == {results[0]}
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
@@ -230,6 +231,13 @@ class Registry(Generic[T]):
         hint = f": did you mean {meant}?" if meant else ""
         hint = f": {catalogue.how_to_install(distribution)}" if distribution else hint
         raise AttributeError(f"module {module!r} has no attribute {class_name!r}{'' if class_name.islower() else hint}")
+
+    def lazily(self, module: str, public: Sequence[str]) -> tuple[Callable[[str], type[T]], Callable[[], list[str]]]:
+        """The ``__getattr__`` and ``__dir__`` of a module that has everything registered or installed as attributes.
+
+        Asking for a class imports it; listing the names, with those that are ``public`` anyway, imports nothing.
+        """
+        return functools.partial(self.attribute, module), lambda: sorted({*public, *self.class_names()})
 
     def class_names(self) -> list[str]:
         """The class names of everything registered or installed; nothing is imported."""

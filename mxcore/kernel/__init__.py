@@ -10,7 +10,7 @@ of NumPy it is emitted as code for this machine (:mod:`~mxcore.kernel.emit.llvm`
 (:mod:`~mxcore.kernel.emit.blocked`), and run by a plan (:mod:`~mxcore.kernel.run.plan`); for arrays of CuPy, as CUDA C
 (:mod:`~mxcore.kernel.emit.cuda`), and run by a plan on their device (:mod:`~mxcore.kernel.run.device`). A rule may use
 the norm of a parameter (:mod:`~mxcore.kernel.rule.norm`), which takes a pass of its own, and noise
-(:mod:`~mxcore.kernel.run.noise`).
+(:class:`~mxcore.kernel.run.plan.Keys`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Code in other languages, from files of its own: ``native/driver.ll`` and the like, beside the modules that use them.
 
-A name after ``$`` stands for a value. In files of LLVM's language there is one more instruction, for tables of words::
+A name after ``$`` stands for a value. What is indented below a line such as ``for each norm:`` is repeated for each
+item of a list: a value, which is called ``$norm`` there, or several by name. In files of LLVM's language there is one
+more instruction, for tables of words::
 
     %total = word i64 %job, 15
 
@@ -11,26 +13,37 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from string import Template
+from typing import Any
 
+_BLOCK = re.compile(r"^( *)for each (\w+):\n((?:\1  .*\n)+)", re.MULTILINE)
 _WORD = re.compile(r"^( *(%\S+)) = word (\w+) (%\w+), (\S+)$", re.MULTILINE)
 
 
-def filled(file: str, **values: str | int | Iterable[str]) -> str:
+def filled(file: str, **values: str | int | Iterable[str | int | Mapping[str, str | int]]) -> str:
     """The text of a file with values in place of names.
 
     Args:
         file: where it is in the package ``mxcore``.
-        values: the value of every name, a string or a number, or lines.
+        values: the value of every name, a string or a number, or lines; or what there is a block for.
     """
-    plain = {name: one if isinstance(one, (str, int)) else "\n    ".join(one) for name, one in values.items()}
-    text = _template(file).substitute(plain)
+
+    def repeated(block: re.Match[str]) -> str:
+        _, name, body = block.groups()
+        items: Any = values[name]
+        return "".join(
+            Template(body).safe_substitute(one if isinstance(one, Mapping) else {name: one}) for one in items
+        )
+
+    text = _BLOCK.sub(repeated, _text(file))
+    plain = {name: one if isinstance(one, (str, int)) else "\n    ".join(map(str, one)) for name, one in values.items()}
+    text = Template(text).substitute(plain)
     return _WORD.sub(r"\1_p = getelementptr i64, ptr \4, i64 \5\n\1 = load \3, ptr \2_p", text)
 
 
 @functools.cache
-def _template(file: str) -> Template:
+def _text(file: str) -> str:
     from importlib import resources  # not for the import of the core; llvmlite has imported it already
 
-    return Template(resources.files("mxcore").joinpath(file).read_text("utf-8"))
+    return resources.files("mxcore").joinpath(file).read_text("utf-8")

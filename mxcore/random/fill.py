@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Host
-from mxcore.native.emitters import in_use
-from mxcore.native.threads import threads_of
+from mxcore.native.emitters import in_use, threads_of
 from mxcore.once import once
 
 if TYPE_CHECKING:

@@ -10,17 +10,11 @@ import numpy as np
 from mxcore.native.files import filled
 from mxcore.random.distributions import Distribution
 from mxcore.random.philox import LANES
-from mxcore.random.terms import Operand, Term, Type, rounded
+from mxcore.random.terms import OPERATIONS, Operand, Term, Type, rounded
 
 TYPES: dict[Type, str] = {
     "u64": "unsigned long long", "u32": "unsigned int", "i32": "int", "f32": "float", "f64": "double", "bool": "bool",
 }  # fmt: skip
-OPERATORS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">",
-    "greater_equal": ">=", "equal": "==", "not_equal": "!=", "logical_and": "&&", "logical_or": "||",
-    "bitwise_and": "&", "bitwise_xor": "^", "left_shift": "<<", "right_shift": ">>",
-}  # fmt: skip
-"""The operators of C that stand between two operands, by NumPy's names."""
 _SUFFIXES: dict[Type, str] = {"u64": "ull", "u32": "u", "f32": "f"}
 _BITS = {
     ("f32", "u32"): "__float_as_uint", ("u32", "f32"): "__uint_as_float",
@@ -53,18 +47,9 @@ def source(distribution: Distribution) -> str:
 
 def _step(term: Term) -> str:
     values = [_operand(operand, term.works_in) for operand in term.operands]
-    match term.operation:
-        case "sqrt":
-            return f"{'sqrtf' if term.type == 'f32' else 'sqrt'}({values[0]})"
-        case "where":
-            return f"{values[0]} ? {values[1]} : {values[2]}"
-        case "negative":
-            return f"-{values[0]}"
-        case "to_float" | "word" | "reinterpret":
-            bits = _BITS.get((term.works_in, term.type)) if term.operation == "reinterpret" else None
-            return f"{bits or f'({TYPES[term.type]})'}({values[0]})"
-        case operation:
-            return f"{values[0]} {OPERATORS[operation]} {values[1]}"
+    kind, suffix = TYPES[term.type], "f" if term.type == "f32" else ""
+    bits = _BITS.get((term.works_in, term.type), f"({kind})")
+    return OPERATIONS[term.operation]["cuda"].format(*values, result=kind, suffix=suffix, bits=bits)
 
 
 def _operand(operand: Operand, type: Type) -> str:

@@ -19,20 +19,10 @@ from mxcore.native.pool import run_shared
 from mxcore.once import once
 from mxcore.random.distributions import Distribution
 from mxcore.random.philox import LANES, halves
-from mxcore.random.terms import DTYPES, Operand, Term, Type, rounded
+from mxcore.random.terms import DTYPES, OPERATIONS, Operand, Term, Type, rounded
 
 _TYPES: dict[Type, str] = {"u64": "i64", "u32": "i32", "i32": "i32", "f32": "float", "f64": "double", "bool": "i1"}
 _C_TYPES = {"f32": ctypes.c_float, "f64": ctypes.c_double}
-FLOAT = {
-    "add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv", "negative": "fneg",
-    "less": "fcmp olt", "less_equal": "fcmp ole", "greater": "fcmp ogt", "greater_equal": "fcmp oge",
-    "equal": "fcmp oeq", "not_equal": "fcmp une",
-}  # fmt: skip
-"""The instructions that operations on floats are, one for each."""
-_INTEGER = {
-    "add": "add", "subtract": "sub", "multiply": "mul", "bitwise_and": "and", "bitwise_xor": "xor",
-    "left_shift": "shl", "right_shift": "lshr",
-}  # fmt: skip
 _CHUNK = 1 << 15
 """Elements that a thread draws at a time."""
 
@@ -85,23 +75,10 @@ def _parameters(distribution: Distribution) -> str:
 
 def _step(term: Term) -> str:
     works_in = term.works_in
-    kind, result = _vector(works_in), _vector(term.type)
     values = [_operand(operand, works_in) for operand in term.operands]
-    floating = works_in.startswith("f")
-    match term.operation:
-        case "sqrt":
-            action = f"call {kind} @llvm.sqrt.v{LANES}{works_in}({kind} {values[0]})"
-        case "where":
-            action = f"select {_vector('bool')} {values[0]}, {kind} {values[1]}, {kind} {values[2]}"
-        case "to_float" | "word" | "reinterpret":
-            to_float = "uitofp" if works_in == "u32" else "sitofp"
-            action = {"to_float": to_float, "word": "trunc", "reinterpret": "bitcast"}[term.operation]
-            action = f"{action} {kind} {values[0]} to {result}"
-        case "less" if not floating:
-            action = f"icmp {'slt' if works_in == 'i32' else 'ult'} {kind} {', '.join(values)}"
-        case operation:
-            action = f"{(FLOAT if floating else _INTEGER)[operation]} {kind} {', '.join(values)}"
-    return f"{_name(term)} = {action}"
+    kinds = {"kind": _vector(works_in), "result": _vector(term.type), "bools": _vector("bool"), "type": works_in}
+    form = OPERATIONS[term.operation]["float" if works_in.startswith("f") else "integer"]
+    return f"{_name(term)} = {form.format(*values, **kinds, lanes=LANES, sign='s' if works_in == 'i32' else 'u')}"
 
 
 def _splat(term: Term) -> list[str]:

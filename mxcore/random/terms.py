@@ -7,7 +7,9 @@ language is exact or correctly rounded: whatever renders it, and wherever that r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -18,6 +20,8 @@ DTYPES: dict[Type, Any] = {
     "u64": np.uint64, "u32": np.uint32, "i32": np.int32, "f32": np.float32, "f64": np.float64, "bool": np.bool_,
 }  # fmt: skip
 """What NumPy calls the types."""
+OPERATIONS: Mapping[str, Mapping[str, str]] = json.loads(Path(__file__).with_name("operations.json").read_text("utf-8"))
+"""What the operations are in LLVM's language, on floats and on integers, and in CUDA C."""
 _BITS_OF: dict[Type, Type] = {"f32": "u32", "f64": "u64"}
 
 

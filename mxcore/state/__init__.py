@@ -28,7 +28,7 @@ from typing import Any
 from mxcore import hooks, random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.state import restore
-from mxcore.state.atomic import open_regular, write_atomically
+from mxcore.state.atomic import AnyPath, open_regular, write_atomically
 from mxcore.state.manifest import FORMAT, describe, is_optimizer, pack_state
 from mxcore.state.packing import Packer, map_arrays
 from mxcore.state.tensorfile import load_arrays, save_arrays, serialize
@@ -38,7 +38,7 @@ from mxcore.step.protocol import Run
 __all__ = ["load_arrays", "load_state", "map_arrays", "save_arrays", "save_state"]
 
 
-def save_state(path: str | os.PathLike[str], updater: Run, params: Mapping[str, Array] | None = None) -> None:
+def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None = None) -> None:
     """Write everything that ``updater`` needs to go on, and ``params`` beside it, to one file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
@@ -66,11 +66,7 @@ def save_state(path: str | os.PathLike[str], updater: Run, params: Mapping[str, 
 
 
 def load_state(
-    path: str | os.PathLike[str],
-    updater: Run,
-    params: Mapping[str, Array] | None = None,
-    *,
-    restore_optimizer: bool = False,
+    path: AnyPath, updater: Run, params: Mapping[str, Array] | None = None, *, restore_optimizer: bool = False
 ) -> dict[str, Host]:
     """Let ``updater`` go on where the one that was saved had stopped.
 

@@ -10,12 +10,15 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 try:
     import fcntl
 except ImportError:  # a system without it does not clear what a killed process left
     fcntl = None  # type: ignore[assignment]
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+"""The path of a file, as users give it."""
 
 
 def write_atomically(path: Path, data: Any) -> None:
@@ -39,7 +42,7 @@ def write_atomically(path: Path, data: Any) -> None:
         raise OSError(code or errno.EIO, why or str(error), str(path)) from error
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: AnyPath) -> BinaryIO:
     """Open a file for reading, if it is one.
 
     Raises:

@@ -15,7 +15,7 @@ from mxcore.state.packing import decode_key, map_arrays, unpack
 from mxcore.state.place import Place
 from mxcore.step import Counts, traits_of
 from mxcore.step.arguments import HALF
-from mxcore.step.protocol import Index, Updatable, Worker
+from mxcore.step.protocol import Index, Kept, Updatable
 from mxcore.step.states import packed
 from mxcore.watched import Watched
 
@@ -36,7 +36,7 @@ class Entry:
     name: str | None
     slots: dict[str, Any] | None
     state: Any
-    workers: dict[Worker, Any] | None
+    workers: Kept | None
 
     @classmethod
     def read(cls, place: Place, arrays: dict[str, Host]) -> Entry:

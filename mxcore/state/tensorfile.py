@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from mxcore.backend import Array, Host
-from mxcore.state.atomic import open_regular, write_atomically
+from mxcore.state.atomic import AnyPath, open_regular, write_atomically
 from mxcore.state.packing import DTYPES, Packer, unpack
 from mxcore.state.place import DEEPEST, Place, is_shallow
 
@@ -50,7 +50,7 @@ def parse(file: BinaryIO | bytes, source: str) -> tuple[dict[str, Host], Place]:
         raise ValueError(f"{source} is not a file of mxcore, or it is damaged ({error})") from error
 
 
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], metadata: Any = None) -> None:
+def save_arrays(path: AnyPath, arrays: Mapping[str, Array], metadata: Any = None) -> None:
     """Write named arrays, and any JSON value beside them, as one safetensors file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
@@ -70,7 +70,7 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Array], metad
     write_atomically(Path(path), serialize(packer.arrays, {"arrays": entries, "metadata": metadata}))
 
 
-def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Host], Any]:
+def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
     """The arrays that :func:`save_arrays` wrote, on the host, and the value beside them.
 
     >>> import numpy as np, mxcore as mx, os, tempfile

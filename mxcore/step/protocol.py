@@ -9,10 +9,13 @@ from mxcore.backend import Array
 from mxcore.kernel import Decay, Slot
 from mxcore.step.counts import Index as Index
 from mxcore.step.counts import Tally
+from mxcore.step.states import Arrays
 from mxcore.watched import Version, Watched
 
 Worker: TypeAlias = int | str
 """What identifies one of several that compute gradients."""
+Kept: TypeAlias = dict[Worker, Any]
+"""What is kept of a parameter for each of them."""
 
 
 class Stepped(Protocol):
@@ -89,13 +92,7 @@ class Updatable(Stepped, Protocol):
         """Update all weights of a call at once."""
 
     def update_from_worker(
-        self,
-        worker: Worker,
-        indices: list[Index],
-        weights: list[Array],
-        grads: list[Array],
-        states: list[Any],
-        kept: list[dict[Worker, Any]],
+        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
     ) -> None:
         """Update weights from the gradients of one of several workers."""
 
@@ -107,7 +104,7 @@ class Run(Protocol):
     tally: Tally
     states: Any
     states_synced: dict[Index, bool]
-    worker_states: dict[Index, dict[Worker, Any]]
+    worker_states: dict[Index, Kept]
 
     @property
     def optimizer(self) -> Updatable:

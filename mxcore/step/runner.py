@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from mxcore.kernel.run.choose import Plans
 from mxcore.step.counts import Tally
-from mxcore.step.plans import Plans
 from mxcore.step.program import Settings
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates

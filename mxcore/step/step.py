@@ -14,13 +14,12 @@ from typing import Any
 from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit
 from mxcore.kernel.rule.program import HIGHEST
-from mxcore.kernel.run.choose import job_of
+from mxcore.kernel.run.choose import Plans, grouped, job_of
 from mxcore.kernel.run.inspector import Inspector
 from mxcore.kernel.run.layout import sharing
 from mxcore.native.words import DONE, MOVED
 from mxcore.step.arguments import check_pair
 from mxcore.step.counts import Counts, Tally
-from mxcore.step.plans import Plans, grouped
 from mxcore.step.program import Settings, traits_of
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates

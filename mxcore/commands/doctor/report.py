@@ -17,7 +17,7 @@ from mxcore.backend import LIBRARIES
 from mxcore.catalogue.hints import closest
 from mxcore.catalogue.record import CORE
 from mxcore.commands.doctor.processes import Answer, Task
-from mxcore.native.threads import threads_of
+from mxcore.native.emitters import threads_of
 
 SWITCHES = ("MXCORE_BLOCK", "MXCORE_KERNEL", "MXCORE_PLUGINS", "MXCORE_PREFER", "MXCORE_STRICT_PLUGINS")
 _LISTS = {"MXCORE_BLOCK", "MXCORE_PLUGINS", "MXCORE_PREFER"}

@@ -125,19 +125,13 @@ class _Writer:
         self.last: dict[int, int] = {}
         for step, node in enumerate(self.steps):
             self.last |= {argument.number: step for argument in node.args}
+        outputs = [*stage.written.values(), *(traced.norms[number].args[0] for number in stage.norms)]
+        self.last |= {node.number: len(self.steps) for node in outputs}  # moved or measured after all steps
         # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
-        computed = {node.number for node in self.steps}
-        self.targets = {node.number: f"{name}_" for name, node in stage.written.items() if node.number in computed}
-        self.outputs = {node.number for node in stage.written.values()}
-        self.outputs |= {traced.norms[number].args[0].number for number in stage.norms}
-        inputs = [node for node in stage.order if node.op == "input"]
-        self.read_until = {
-            f"{node.value}_": len(self.steps) if node.number in self.outputs else self.last.get(node.number, -1)
-            for node in inputs
-        }
-        self.written_at = {
-            self.targets[node.number]: step for step, node in enumerate(self.steps) if node.number in self.targets
-        }
+        self.read_until = {f"{one.value}_": self.last.get(one.number, -1) for one in stage.order if one.op == "input"}
+        steps = {node.number: step for step, node in enumerate(self.steps)}
+        self.targets = {node.number: f"{name}_" for name, node in stage.written.items() if node.number in steps}
+        self.written_at = {target: steps[number] for number, target in self.targets.items()}
         self.free: dict[str, list[str]] = {"s": [], "b": []}
         self.made = {"s": 0, "b": 0}
         self.constants: dict[tuple[str, str], int] = {}
@@ -196,7 +190,7 @@ class _Writer:
         for node in dict.fromkeys(nodes):
             place = self.places.get(node.number, "")
             scratch = place[:1] in self.free and place[1:].isdigit()
-            if scratch and self.last[node.number] == step and node.number not in self.outputs:
+            if scratch and self.last[node.number] == step:
                 self.free[place[0]].append(place)
 
     def _place(self, step: int, node: Node) -> str:
@@ -213,16 +207,10 @@ class _Writer:
 
     def _spent(self, step: int, node: Node) -> str | None:
         """An operand that nobody reads after this step, and which is not written before this result has been used."""
-        if node.number in self.outputs or node.op == "where":
-            return None
-        for argument in node.args:
-            name = f"{argument.value}_"
-            at = self.written_at.get(name, -1) if argument.op == "input" else -1
-            if (
-                node.kind == "array"
-                and self.read_until.get(name, at) <= step
-                and self.last.get(node.number, at + 1) <= at
-            ):
+        inputs = [f"{argument.value}_" for argument in node.args if argument.op == "input"]
+        for name in inputs if node.kind == "array" and node.op != "where" else ():
+            at = self.written_at.get(name, -1)
+            if self.read_until.get(name, at) <= step and self.last.get(node.number, at + 1) <= at:
                 return name
         return None
 
@@ -292,7 +280,7 @@ def _is_zero(node: Node) -> bool:
 
 
 class Follow:
-    """How a master follows its half-precision weight, in calls of NumPy: see :mod:`mxcore.kernel.rule.storage`.
+    """How a master follows its half-precision weight, as :class:`~mxcore.kernel.rule.program.Storage` says, in NumPy.
 
     Args:
         half: the dtype of the weights.

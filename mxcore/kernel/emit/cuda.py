@@ -12,15 +12,14 @@ from typing import Literal
 
 from mxcore.kernel.rule.graph import Node
 from mxcore.kernel.rule.norm import LANES
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.operations import OPERATIONS
+from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_cuda
 from mxcore.random.distributions import DISTRIBUTIONS
 
 _TYPES: dict[str, Literal["f32", "f64"]] = {"float32": "f32", "float64": "f64"}
-_C_NAMES = {"abs": "fabs", "power": "pow", "arctan2": "atan2"}  # where they are others than NumPy's
-_OWN = ("sign", "maximum", "minimum")  # functions of functions.cu
 _THREADS = 256
 _PACK = 16
 """Bytes of an array that a thread loads or stores at once: as many as it can."""
@@ -97,8 +96,6 @@ class _Emitter:
     def _measuring(self) -> str:
         """A thread has an element; some of them also add up, each for a lane and a norm."""
         count, groups = len(self.stage.norms), threads(self.stage) // LANES
-        adds = [f"if (group == {number % groups}) " for number in range(count)]
-        added = f"for (int g = 0; g < {groups}; ++g)"
         return filled(
             "kernel/emit/measure.cu",
             type=self.type,
@@ -106,13 +103,10 @@ class _Emitter:
             groups=groups,
             lanes=LANES,
             width=len(self.traced.norms),
-            norm=self.stage.norms.start,
-            given=[*self._given(), *(f"double lane{number} = 0;" for number in range(count))],
-            zero=[f"double square{number} = 0;" for number in range(count)],
+            first=self.stage.norms.start,
+            given=self._given(),
+            norm=[{"norm": number, "own_group": number % groups} for number in range(count)],
             single=self._body("a{}[i]"),
-            keep=[f"squares[turn][{number}][group][lane] = square{number};" for number in range(count)],
-            add=[f"{adds[n]}{added} lane{n} += squares[turn][{n}][g][lane];" for n in range(count)],
-            sum=[f"{adds[n]}sums[{n}][lane] = lane{n};" for n in range(count)],
         )
 
     def _reads(self) -> list[int]:
@@ -182,11 +176,4 @@ class _Emitter:
 
     def _expression(self, node: Node) -> str:
         args = [self._operand(argument) for argument in node.args]
-        if node.op in philox_cuda.OPERATORS:
-            return f"{args[0]} {philox_cuda.OPERATORS[node.op]} {args[1]}"
-        if node.op == "where":
-            return f"{args[0]} ? {args[1]} : {args[2]}"
-        if node.op in ("negative", "logical_not"):
-            return f"{'-' if node.op == 'negative' else '!'}{args[0]}"
-        function = node.op if node.op in _OWN else f"{_C_NAMES.get(node.op, node.op)}{self.suffix}"
-        return f"{function}({', '.join(args)})"
+        return str(OPERATIONS[node.op]["cuda"].format(*args, suffix=self.suffix))

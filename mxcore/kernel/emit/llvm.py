@@ -8,12 +8,13 @@ fast-math, and no multiplication is fused with an addition, so that every emitte
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from mxcore.kernel.rule.graph import Node
+from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import CHUNK, LANES
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.operations import OPERATIONS
+from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_llvm
@@ -33,13 +34,6 @@ _TYPES: dict[str, tuple[str, int, Literal["f32", "f64"]]] = {
     "float64": ("double", 8, "f64"),
 }
 _HALF = {"float16": "half", "bfloat16": "i16"}
-_OWN = ("sign", "maximum", "minimum", "log1p")  # functions of stage.ll
-_INTRINSICS = {"abs": "fabs", "power": "pow", "arctan2": "atan2"}  # by other names than NumPy's
-# Those of truth values, with one bit in place of each.
-_TRUTHS = {
-    "logical_and": "and i1 {0}, {1}", "logical_or": "or i1 {0}, {1}", "logical_not": "xor i1 {0}, true",
-    "where": "select i1 {0}, {type} {1}, {type} {2}",
-}  # fmt: skip
 
 
 def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
@@ -81,92 +75,46 @@ class _Emitter:
     def module(self) -> str:
         """The whole module."""
         tables = [f"%{name} = word ptr %tables, {place}" for place, name in enumerate(TABLES)]
+        count, shared = len(self.traced.uniforms), self.traced.shared
         functions = filled(
             "kernel/emit/stage.ll",
             tables=tables,
-            room=self._room(),
-            given=self._given(),
+            noise=[self.normal.name] if self.noisy else [],
+            norm=self.stage.norms,
+            shared=range(shared),
+            own=range(shared, count),
+            known=range(len(self.traced.norms)),
+            array=[{"array": column, "stored": self._stored(name)[0]} for column, name in enumerate(self.columns)],
             loop=self._loop(),
             count=len(TABLES),
             type=self.type,
             suffix=self.suffix,
-            varying=len(self.traced.uniforms) - self.traced.shared,
+            varying=count - shared,
             norms=len(self.traced.norms),
             columns=len(self.columns),
+            chunk=CHUNK,
+            lanes=LANES,
+            bytes=8 * LANES,
         )
         name = self.storage.half
         half = filled(f"kernel/emit/{name}.ll") + filled("kernel/emit/half.ll", half=self.half) if name else ""
         noise = philox_llvm.source(self.normal) if self.noisy else ""
         return functions + half + noise + "\n".join(self._scopes())
 
-    def _room(self) -> Iterator[str]:
-        """What a chunk is computed in."""
-        if self.noisy:
-            yield f"%noise = alloca [{CHUNK} x {self.type}], align 64"
-        for number in self.stage.norms:
-            yield f"%lanes{number} = alloca [{LANES} x double], align 64"
-
-    def _given(self) -> Iterator[str]:
-        """The numbers of a chunk, where its arrays begin, and its noise."""
-        for number in range(len(self.traced.uniforms)):
-            shared = number < self.traced.shared
-            place = f"uniforms, i64 {number}" if shared else f"numbers, i64 {number}"
-            yield f"%u{number}_p = getelementptr {self.type}, ptr %{place}"
-            yield f"%u{number} = load {self.type}, ptr %u{number}_p"
-        for number in range(len(self.traced.norms)):
-            yield f"%g{number}_p = getelementptr {self.type}, ptr %known, i64 {number}"
-            yield f"%g{number} = load {self.type}, ptr %g{number}_p"
-        for column, name in enumerate(self.columns):
-            yield f"%a{column}_0 = word ptr %columns, {column}"
-            yield f"%a{column} = getelementptr {self._stored(name)[0]}, ptr %a{column}_0, i64 %from"
-        if self.noisy:
-            yield "%own = getelementptr [2 x i64], ptr %keys, i64 %tensor"
-            yield "%key = word i64 %own, 0"
-            yield "%stream = word i64 %own, 1"
-            drawn = f"i64 %from, i64 %to, i64 %key, i64 %stream, {self.type} 0.0, {self.type} 1.0"
-            yield f"call void @{self.normal.name}(ptr %noise, {drawn})"
-        for number in self.stage.norms:
-            yield f"call void @llvm.memset.p0.i64(ptr %lanes{number}, i8 0, i64 {8 * LANES}, i1 false)"
-
     def _loop(self) -> str:
         values = list(self._values())
         if not self.stage.norms:
             return filled("kernel/emit/write.ll", values=values, results=self._stores())
-        squares = [line for number in self.stage.norms for line in self._square(number)]
-        return filled(
-            "kernel/emit/measure.ll",
-            values=values,
-            results=squares,
-            sums=self._sums(),
-            keep=self._keep(),
-            lanes=LANES,
-            norms=len(self.traced.norms),
-        )
+        squares, norms = list(map(self._square, self.stage.norms)), len(self.traced.norms)
+        names: dict[str, Any] = {"square": squares, "norm": self.stage.norms, "lanes": LANES, "norms": norms}
+        return filled("kernel/emit/measure.ll", values=values, **names)
 
-    def _sums(self) -> Iterator[str]:
-        """The sums of the lanes so far, one of each norm."""
-        for number in self.stage.norms:
-            yield f"%s{number} = phi double [0.0, %stretch_end], [%t{number}, %add_up]"
-        for number in self.stage.norms:
-            yield f"%x{number} = word double %lanes{number}, %l"
-            yield f"%t{number} = fadd double %s{number}, %x{number}"
-
-    def _keep(self) -> Iterator[str]:
-        for number in self.stage.norms:
-            yield f"%kept{number} = getelementptr double, ptr %kept, i64 {number}"
-            yield f"store double %t{number}, ptr %kept{number}"
-
-    def _square(self, number: int) -> Iterator[str]:
-        """Add the square of what a norm is taken of to its lane."""
-        value, access = self._operand(self.traced.norms[number].args[0]), self._access(f"lanes{number}")
-        if self.type == "float":
-            yield f"%d{number} = fpext float {value} to double"
-            value = f"%d{number}"
-        yield f"%q{number} = fmul double {value}, {value}"
-        yield f"%l{number}_p = getelementptr inbounds double, ptr %lanes{number}, i64 %lane"
-        yield f"%l{number}_0 = load double, ptr %l{number}_p, {access}"
-        yield f"%l{number}_1 = fadd double %l{number}_0, %q{number}"
-        yield f"store double %l{number}_1, ptr %l{number}_p, {access}"
+    def _square(self, number: int) -> Mapping[str, str | int]:
+        """What a norm is taken of: its square is added to its lane."""
+        value = self._operand(self.traced.norms[number].args[0])
+        wide = f"%d{number}" if self.type == "float" else value
+        widen = "" if wide == value else f"{wide} = fpext float {value} to double"
+        return {"norm": number, "widen": widen, "value": wide, "access": self._access(f"lanes{number}")}
 
     def _stored(self, name: str) -> tuple[str, int]:
         """The type and size in memory of the elements of an array."""
@@ -201,17 +149,12 @@ class _Emitter:
 
     def _compute(self, node: Node, name: str) -> Iterator[str]:
         args = [self._operand(argument) for argument in node.args]
-        if node.op in _TRUTHS:
+        if node.op in (*LOGICAL, "where"):
             for place, argument in enumerate(node.args[:1] if node.op == "where" else node.args):
                 if argument.kind != "mask":  # a number is true unless it is 0
                     yield f"{name}_{place} = fcmp une {self.type} {args[place]}, 0.0"
                     args[place] = f"{name}_{place}"
-            yield f"{name} = {_TRUTHS[node.op].format(*args, type=self.type)}"
-        elif node.op in philox_llvm.FLOAT:
-            yield f"{name} = {philox_llvm.FLOAT[node.op]} {self.type} {', '.join(args)}"
-        else:
-            function = node.op if node.op in _OWN else f"llvm.{_INTRINSICS.get(node.op, node.op)}.{self.suffix}"
-            yield f"{name} = call {self.type} @{function}({', '.join(f'{self.type} {arg}' for arg in args)})"
+        yield f"{name} = {OPERATIONS[node.op]['llvm'].format(*args, type=self.type, suffix=self.suffix)}"
 
     def _operand(self, node: Node) -> str:
         """What a value is called; a constant is called by its bits."""

@@ -9,22 +9,28 @@ extern "C" __global__ void kernel(const unsigned long long* __restrict__ address
   const long long tensor = chunks[3 * blockIdx.x];
   const long long from = chunks[3 * blockIdx.x + 1], to = chunks[3 * blockIdx.x + 2];
   $given
+  for each norm:
+    double lane$norm = 0;
   int turn = 0;
   for (long long first = from; first < to; first += $groups * $lanes, turn ^= 1) {
     const long long i = first + threadIdx.x;
-    $zero
+    for each norm:
+      double square$norm = 0;
     if (i < to) {
       $single
     }
-    $keep
+    for each norm:
+      squares[turn][$norm][group][lane] = square$norm;
     __syncthreads();
-    $add
+    for each norm:
+      if (group == $own_group) for (int g = 0; g < $groups; ++g) lane$norm += squares[turn][$norm][g][lane];
   }
-  $sum
+  for each norm:
+    if (group == $own_group) sums[$norm][lane] = lane$norm;
   __syncthreads();
   if (threadIdx.x < $count) {
     double sum = 0;
     for (int k = 0; k < $lanes; ++k) sum += sums[threadIdx.x][k];
-    partials[blockIdx.x * $width + $norm + threadIdx.x] = sum;
+    partials[blockIdx.x * $width + $first + threadIdx.x] = sum;
   }
 }

@@ -3,7 +3,10 @@
 define void @run_some(ptr noalias nocapture readonly %tables, i64 %first, i64 %last) {
 entry:
   $tables
-  $room
+  for each noise:
+    %noise = alloca [$chunk x $type], align 64
+  for each norm:
+    %lanes$norm = alloca [$lanes x double], align 64
   %any = icmp slt i64 %first, %last
   br i1 %any, label %chunk, label %done
 
@@ -18,7 +21,25 @@ chunk:
   %numbers = getelementptr [$varying x $type], ptr %uniforms, i64 %row
   %known = getelementptr [$norms x $type], ptr %norms, i64 %tensor
   %columns = getelementptr [$columns x ptr], ptr %addresses, i64 %tensor
-  $given
+  for each shared:
+    %u${shared}_p = getelementptr $type, ptr %uniforms, i64 $shared
+    %u$shared = load $type, ptr %u${shared}_p
+  for each own:
+    %u${own}_p = getelementptr $type, ptr %numbers, i64 $own
+    %u$own = load $type, ptr %u${own}_p
+  for each known:
+    %g${known}_p = getelementptr $type, ptr %known, i64 $known
+    %g$known = load $type, ptr %g${known}_p
+  for each array:
+    %a${array}_0 = word ptr %columns, $array
+    %a$array = getelementptr $stored, ptr %a${array}_0, i64 %from
+  for each noise:
+    %own = getelementptr [2 x i64], ptr %keys, i64 %tensor
+    %key = word i64 %own, 0
+    %stream = word i64 %own, 1
+    call void @$noise(ptr %noise, i64 %from, i64 %to, i64 %key, i64 %stream, $type 0.0, $type 1.0)
+  for each norm:
+    call void @llvm.memset.p0.i64(ptr %lanes$norm, i8 0, i64 $bytes, i1 false)
   %n = sub i64 %to, %from
   br label %loop
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import operator
 from collections.abc import Callable
@@ -10,22 +9,7 @@ from typing import Any
 
 import numpy as np
 
-BINARY = {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "mod": "remainder",
-    "floordiv": "floor_divide", "and": "logical_and", "or": "logical_or",
-}  # fmt: skip
-"""The operators that have a form with swapped operands: Python's names, and NumPy's."""
-OPERATORS = BINARY | {
-    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
-    "neg": "negative", "pos": "positive", "abs": "abs", "invert": "logical_not",
-    "floor": "floor", "ceil": "ceil", "round": "rint",
-}  # fmt: skip
-"""All operators, with what ``math.floor``, ``math.ceil`` and ``round`` call."""
-NAMES = {
-    "absolute": "abs", "fabs": "abs", "true_divide": "divide", "bitwise_and": "logical_and", "bitwise_or": "logical_or",
-    "invert": "logical_not",
-}  # fmt: skip
-"""Functions of NumPy that are others by another name."""
+from mxcore.kernel.rule.operations import ALIASES, OPERATORS
 
 
 class Operand:
@@ -39,7 +23,7 @@ class Operand:
     """Call a function of NumPy, ``_call(function, name, args, keywords)``."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        name = NAMES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")
+        name = ALIASES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")
         return self._call(getattr(ufunc, method), name, inputs, keywords)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -57,8 +41,8 @@ def operated(name: str, *, swapped: bool = False) -> Callable[..., Any]:
 
 for _name in OPERATORS:
     setattr(Operand, f"__{_name}__", operated(_name))
-for _name in BINARY:
-    setattr(Operand, f"__r{_name}__", operated(_name, swapped=True))
+    if hasattr(int, f"__r{_name}__"):
+        setattr(Operand, f"__r{_name}__", operated(_name, swapped=True))
 
 _PYTHON: dict[str, Any] = {"invert": operator.not_, "floor": math.floor, "ceil": math.ceil, "round": round}
 _METHODS = {function: method for method, function in OPERATORS.items() if method not in _PYTHON}
@@ -110,15 +94,3 @@ def weak(value: Any) -> Any:
     """A number, one of NumPy's as well, as a :class:`Number`; everything else as it is."""
     value = value.item() if isinstance(value, (np.integer, np.floating)) else value
     return Number(value) if type(value) in (int, float) else value
-
-
-def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule that takes its keywords as :func:`weak` numbers if it is called with arrays of NumPy."""
-
-    @functools.wraps(rule)
-    def applied(*arrays: Any, **others: Any) -> Any:
-        if any(isinstance(one, np.ndarray) for one in (*arrays, *others.values())):
-            others = {name: weak(value) for name, value in others.items()}
-        return rule(*arrays, **others)
-
-    return applied

@@ -1,17 +1,16 @@
-"""The records that an optimizer hands to a backend: slots, programs and updates."""
+"""The records that an optimizer hands to a backend: slots, programs and parameters, and what these are stored in."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, get_args
 
 import attrs
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.kernel.rule.operand import weak
 from mxcore.kernel.run.layout import Layout, layout_of
 
 Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
@@ -29,6 +28,10 @@ COUNTED = ("lr", "wd", "t", "num_update")
 """The numbers that every row begins with."""
 HIGHEST = COUNTED.index("num_update")
 """The place of the highest count in a row."""
+
+# Of arrays in half precision: the largest number, and those that are no state.
+_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
+_WEIGHTS = ("weight", "half_weight", "grad")
 
 
 @attrs.frozen(slots=False)
@@ -74,6 +77,20 @@ def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
     if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
         raise TypeError(f"rule {rule.__qualname__} must name everything it takes: no *args, no **kwargs")
     return {parameter.name: parameter.default is not parameter.empty for parameter in parameters[2:]}
+
+
+def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that, called with NumPy arrays, takes its keywords as :func:`~mxcore.kernel.rule.operand.weak` numbers."""
+
+    @functools.wraps(rule)
+    def applied(*arrays: Any, **others: Any) -> Any:
+        if any(isinstance(one, np.ndarray) for one in (*arrays, *others.values())):
+            from mxcore.kernel.rule.operand import weak
+
+            others = {name: weak(value) for name, value in others.items()}
+        return rule(*arrays, **others)
+
+    return applied
 
 
 @attrs.frozen(slots=False)
@@ -152,6 +169,8 @@ class Program:
             numbers: those of :attr:`all_numbers`, by name.
         """
         if xp is np:
+            from mxcore.kernel.rule.operand import weak  # with the tables of the language, for the first update
+
             numbers = {name: weak(value) for name, value in numbers.items()}
         weight, raw_grad = arrays["weight"], arrays["grad"]
         grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
@@ -245,3 +264,50 @@ class Member:
     def layouts(self) -> tuple[Layout, ...]:
         """How they lie."""
         return tuple(map(layout_of, self.handed_over))
+
+
+@attrs.frozen(slots=False)
+class Storage:
+    """The dtypes of the arrays of a rule.
+
+    Half precision is computed in float32. Without a master, every array is stored in half precision, and rounded once
+    per step. With one, the gradient is, and ``half_weight``, which is written beside the master ``weight``.
+
+    A master follows what the program writes into its half-precision weight: it counts as long as rounding it gives
+    that weight, and else the weight does.
+
+    Args:
+        dtype: what the rule computes in, ``"float32"`` or ``"float64"``.
+        half: ``"float16"`` or ``"bfloat16"`` for half-precision weights, or None.
+        master: whether these have float32 masters.
+    """
+
+    dtype: str
+    half: str | None = None
+    master: bool = False
+
+    @classmethod
+    def of(cls, member: Member) -> Storage:
+        """The storage of a parameter."""
+        dtype = member.weight.dtype.name
+        return cls("float32", dtype, member.master is not None) if member.weight.dtype.itemsize == 2 else cls(dtype)
+
+    def columns(self, arrays: Iterable[str]) -> tuple[str, ...]:
+        """The arrays of a rule, with the one that is written beside the master."""
+        return (*arrays, *(["half_weight"] if self.master else []))
+
+    def in_half(self, name: str) -> bool:
+        """Whether an array is stored in half precision."""
+        return self.half is not None and name != "noise" and (not self.master or name in ("grad", "half_weight"))
+
+    def bound(self, name: str) -> float | None:
+        """The largest number that state in half precision can hold, to which what exceeds it is cut; else None.
+
+        As infinity it would turn the weight into NaN at the next step, where a rule divides by it.
+        """
+        return _LARGEST[self.half] if self.half and self.in_half(name) and name not in _WEIGHTS else None
+
+    def read(self, arrays: Iterable[str]) -> set[str]:
+        """The arrays that are read where these are asked for: a master is compared with its weight."""
+        read = set(arrays)
+        return {*read, "half_weight"} if self.master and "weight" in read else read

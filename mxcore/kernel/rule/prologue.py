@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.kernel.rule.graph import Node, needed
+from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.source import define
 from mxcore.kernel.run.calls import quietly
 
@@ -17,16 +18,6 @@ Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]
 ``values[at:]``; the new host slots of each, if there are any."""
 Bind = Callable[[Mapping[str, Any]], tuple[tuple[float, ...], Prologue]]
 """From the numbers that all rows share to what follows from them alone, and to the prologue of the rows."""
-
-_PYTHON = {
-    "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
-    "power": "({} ** {})", "negative": "(-{})", "abs": "abs({})",
-    "less": "({} < {})", "less_equal": "({} <= {})", "greater": "({} > {})", "greater_equal": "({} >= {})",
-    "equal": "({} == {})", "not_equal": "({} != {})",
-    "logical_and": "({} and {})", "logical_or": "({} or {})", "logical_not": "(not {})",
-    "remainder": "({} % {})", "floor_divide": "({} // {})", "where": "({1} if {0} else {2})",
-    "maximum": "({0} if {0} >= {1} or {0} != {0} else {1})", "minimum": "({0} if {0} <= {1} or {0} != {0} else {1})",
-}  # fmt: skip
 
 
 def _on_numbers(function: Callable[..., Any]) -> Callable[..., float]:
@@ -67,7 +58,7 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
     namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
-    called = {node.op for node in needed(nodes) if node.args and node.op not in _PYTHON}
+    called = {node.op for node in needed(nodes) if node.args and "python" not in OPERATIONS[node.op]}
     namespace |= {op: _on_numbers(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)
     return bind
@@ -79,4 +70,5 @@ def _line(node: Node, row: Collection[str]) -> str:
     if node.op == "input":
         return f"n{node.number} = " + (f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]")
     names = [f"n{argument.number}" for argument in node.args]
-    return f"n{node.number} = " + _PYTHON.get(node.op, f"{node.op}({', '.join(names)})").format(*names)
+    text = OPERATIONS[node.op].get("python", f"{node.op}({', '.join(names)})")
+    return f"n{node.number} = {text.format(*names)}"

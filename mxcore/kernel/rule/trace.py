@@ -1,33 +1,30 @@
 """Trace a rule: call it with symbols in place of arrays and numbers, and keep what it did as a graph.
 
 The language of rules is NumPy's: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on masks, the functions
-listed in ``FUNCTIONS``, and :func:`mxcore.norm`. No source text is read, so that closures and helper functions work.
+of :mod:`mxcore.kernel.rule.operations`, and :func:`mxcore.norm`. No source text is read, so that closures and helper
+functions work.
 """
 
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, NoReturn
 
 import attrs
 import numpy as np
 
-from mxcore.kernel.rule.callee import called
 from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.rule.norm import norm
-from mxcore.kernel.rule.operand import OPERATORS, Operand, plain
+from mxcore.kernel.rule.operand import Operand, plain
+from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
 from mxcore.kernel.rule.program import Program
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
 
-FUNCTIONS = (
-    "abs", "arctan2", "ceil", "clip", "cos", "exp", "floor", "isfinite", "isinf", "isnan", "log", "log1p", "maximum",
-    "minimum", "rint", "sign", "sin", "sqrt", "square", "tanh", "where",
-)  # fmt: skip
 LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
 """Where the language of rules is described."""
 _ON_NUMBERS = ("remainder", "floor_divide")
-_KNOWN = {*FUNCTIONS, *LOGICAL, *OPERATORS.values()}
 _MADE_OF: dict[str, Callable[..., Node]] = {
     "positive": lambda _, x: x,
     "square": lambda value, x: value("multiply", x, x),
@@ -38,16 +35,6 @@ _MADE_OF: dict[str, Callable[..., Node]] = {
     "isinf": lambda value, x: value("logical_not", value("logical_or", value("isnan", x), value("isfinite", x))),
 }
 """Operations that are made of others."""
-_INSTEAD = {"min": "minimum", "max": "maximum", "fabs": "abs", "atan2": "arctan2", "pow": "power"}
-"""What NumPy calls functions of Python."""
-_REFUSED = {
-    "len": "asks for the len() of {}", "iter": "goes through the elements of {}", "contains": "looks for a value in {}",
-    "getitem": "takes elements of {}", "setitem": "assigns to elements of {}: return new values instead",
-    "delitem": "deletes elements of {}", "trunc": "calls math.trunc with {}: use np.floor",
-    "matmul": "uses @ on {}: matrices belong in update()", "xor": "uses ^ on {}: use != on masks",
-    "lshift": "uses << on {}", "rshift": "uses >> on {}", "divmod": "calls divmod with {}: use // and %",
-}  # fmt: skip
-"""Methods that nothing in the language has."""
 
 
 class RuleError(TypeError):
@@ -123,15 +110,15 @@ class _Symbol(Operand):
         return repr(self)
 
     def __bool__(self) -> bool:
-        if called() in _INSTEAD:
+        if _called_function() in ALIASES:
             self._convert()
         self._refuse("branches on {} (if, and, or, not): use np.where, &, | and ~")
 
     def _convert(self, *_: Any) -> NoReturn:
         """Refuse to be converted, for the function that asks for it."""
-        name = called()
-        function = _INSTEAD.get(name, name)
-        advice = f"use np.{function}" if function in _KNOWN else "without a value yet, it cannot be converted"
+        name = _called_function()
+        function = ALIASES.get(name, name)
+        advice = f"use np.{function}" if function in OPERATIONS else "without a value yet, it cannot be converted"
         self._refuse(f"calls {name}() with {{}}: {advice}" if name else "turns {} into a Python number")
 
     __float__ = __int__ = __index__ = __complex__ = __array__ = _convert
@@ -153,18 +140,37 @@ class _Symbol(Operand):
         if function is np.linalg.norm:
             self._refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
         given = "".join(f", with {key}=" for key in keywords)
-        if name not in _KNOWN:
+        if name not in OPERATIONS:
             self._refuse(f"calls np.{name}{given}, which is not in the language: elements are computed one by one")
         if given:
             self._refuse(f"calls np.{name}{given}: give it arrays and numbers by position alone")
         return self._tracer.apply(name, args)
 
 
+def _called_function() -> str:
+    """The name of the function that the nearest caller outside of this package calls, for messages; empty if none.
+
+    What is written in C, such as ``min`` or ``math.exp``, has no frame. The instructions of the caller tell its name:
+    the last that is loaded where the call begins in the source.
+    """
+    import dis  # for messages alone
+
+    frame: Any = sys._getframe(1)
+    while frame.f_globals.get("__name__", "").startswith(__package__):
+        frame = frame.f_back
+    *before, call = (one for one in dis.get_instructions(frame.f_code) if one.offset <= frame.f_lasti)
+    begin = call.positions and call.positions[::2]
+    if not call.opname.startswith("CALL") or not begin or begin[1] is None:
+        return ""
+    names = [one.argval for one in before if one.positions and one.positions[::2] == begin]
+    return next((name for name in reversed(names) if isinstance(name, str)), "")
+
+
 def _refusal(what: str) -> Callable[..., NoReturn]:
     return lambda self, *_: self._refuse(what)
 
 
-for _name, _what in _REFUSED.items():
+for _name, _what in REFUSED.items():
     setattr(_Symbol, f"__{_name}__", _refusal(_what))
     setattr(_Symbol, f"__r{_name}__", _refusal(_what))
 

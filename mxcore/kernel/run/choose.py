@@ -1,4 +1,4 @@
-"""Which plan runs a rule over some parameters, by their arrays and the emitter in use."""
+"""Which plan runs a rule over some parameters, by their arrays and the emitter; those that lie alike share one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from mxcore.once import building
 if TYPE_CHECKING:
     from mxcore.backend.cupy import CupyBackend
     from mxcore.kernel.run.job import Job
+
+_LIMIT = 256
+"""Plans that are kept."""
 
 
 class Plan(Protocol):
@@ -85,23 +88,50 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
         members: the parameters.
     """
     with building:  # so that each kernel is compiled once
-        return _plan(backend, program, static, members)
+        # Plans are imported with their emitters: for the first update, not for the import of the core.
+        if backend.name == "numpy":
+            from mxcore.kernel.run.host import BlockedPlan, NativePlan
+
+            host: Callable[..., Plan] = NativePlan if in_use() == "llvm" else BlockedPlan
+            return host(program, static, members)
+        if backend.name == "cupy":
+            from mxcore.kernel.run.device import DevicePlan
+
+            return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
+        from mxcore.kernel.run.direct import DirectPlan
+
+        return DirectPlan(backend, program, static, members)
 
 
-def _plan(backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-    # Plans are imported with their emitters: for the first update, not for the import of the core.
-    if backend.name == "numpy":
-        from mxcore.kernel.run.host import BlockedPlan, NativePlan
+class Plans:
+    """Makes plans, and keeps those that do for other parameters too, as long as they are not too many."""
 
-        host: Callable[..., Plan] = NativePlan if in_use() == "llvm" else BlockedPlan
-        return host(program, static, members)
-    if backend.name == "cupy":
-        from mxcore.kernel.run.device import DevicePlan
+    def __init__(self) -> None:
+        self._kept: dict[Any, Plan] = {}
 
-        return DevicePlan(cast("CupyBackend", backend).cuda, program, static, members)
-    from mxcore.kernel.run.direct import DirectPlan
+    def plan(self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
+        """A plan of a rule over these parameters; see :class:`mxcore.kernel.Plan`."""
+        noise = tuple(member.noise_key for member in members) if program.takes("noise") else ()
+        layouts = tuple(member.layouts for member in members)
+        key = (backend.name, in_use(), program, tuple(sorted(static.items())), noise, layouts)
+        plan = self._kept.pop(key, None)
+        if plan is None:
+            plan = plan_of(backend, program, static, members)
+        if plan.shared:
+            self._kept[key] = plan
+            if len(self._kept) > _LIMIT:
+                del self._kept[next(iter(self._kept))]
+        return plan
 
-    return DirectPlan(backend, program, static, members)
+
+def grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
+    """The places of those members that can run in one pass."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for place, member in enumerate(members):
+        static = tuple(sorted(member.static.items()))
+        kind = (backend.device_of(member.weight), member.weight.dtype, member.computed.dtype, static)
+        groups.setdefault(kind, []).append(place)
+    return list(groups.values())
 
 
 def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:

@@ -14,17 +14,15 @@ import numpy as np
 
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.rule.storage import Storage
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import address_view, check_written
-from mxcore.kernel.run.noise import noise_key
+from mxcore.kernel.run.plan import ArrayPlan, noise_key
 from mxcore.random.generators import Generator
 
 if TYPE_CHECKING:
     from mxcore.backend import Backend
 
 
-class DirectPlan:
+class DirectPlan(ArrayPlan):
     """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
     shared = False
@@ -32,28 +30,13 @@ class DirectPlan:
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
     ) -> None:
+        super().__init__(program, members, ("weight", *program.array_slots))
         self.backend, self.program, self.static = backend, program, static
-        self.storage = Storage.of(members[0])
         self.labels = [(member.label, member.noise_key) for member in members]
-        # What is handed over for a parameter; "weight" is what the rule is applied to, the master if there is one.
-        weights = ("weight", "grad") if members[0].master is None else ("half_weight", "grad", "weight")
-        self.given = (*weights, *program.array_slots)
-        for member in members:
-            for name, array in self.written_of(member.handed_over):
-                check_written(f"the {name} of {member.label}", address_view(array))
-        self.host: list[dict[str, float]] = []
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Take the numbers of a step."""
         self.numbers, self.rows, self.row_of = numbers, rows, row_of
-
-    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> None:
-        """A rule that runs directly needs its arrays."""
-
-    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
-        """The arrays of a parameter that a step writes, each with what to call it."""
-        pairs = zip(self.given, handed_over, strict=True)
-        return [(name.removeprefix("half_"), array) for name, array in pairs if name != "grad"]
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
         """Compute a step; the calls that write what has been computed.
@@ -91,7 +74,7 @@ class DirectPlan:
         new_weight, slots = self.program.unpack(self.program.apply(self.backend.xp, arrays, numbers))
         new = {"weight": new_weight, **slots}
         for name in ("weight", *self.program.array_slots):
-            self._check(label, name, new[name], arrays[name])
+            self._check_returned(label, name, new[name], arrays[name])
             if (bound := self.storage.bound(name)) is not None:
                 new[name] = self.backend.xp.clip(new[name], -bound, bound)
             # A rule may pass on what it was given, which writing another result may change.
@@ -106,7 +89,7 @@ class DirectPlan:
         same = (weight == rounded) | ((weight != weight) & (rounded != rounded))
         return self.backend.xp.where(same, master, weight)
 
-    def _check(self, label: str, name: str, new: Any, old: Array) -> None:
+    def _check_returned(self, label: str, name: str, new: Any, old: Array) -> None:
         got = (getattr(new, "dtype", type(new).__name__), getattr(new, "shape", None))
         if got != (old.dtype, old.shape):
             raise TypeError(

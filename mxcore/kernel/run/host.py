@@ -12,15 +12,14 @@ from typing import Any
 from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.norm import Norms
-from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, commit, quietly
 from mxcore.kernel.run.layout import address, unowned
 from mxcore.kernel.run.plan import FusedPlan
 from mxcore.native import compile as machine
 from mxcore.native import pool
-from mxcore.native.threads import get_num_threads
+from mxcore.native.emitters import get_num_threads
 from mxcore.random.fill import normal_calls
 
 PARALLEL_FROM = 200_000
@@ -92,7 +91,7 @@ def _blocked(traced: Traced, dtype: str) -> list[blocked.Blocked]:
 
 
 class BlockedPlan(FusedPlan):
-    """Runs as NumPy calls over chunks, on one thread: see :func:`mxcore.native.threads.threads_of`."""
+    """Runs as NumPy calls over chunks, on one thread: see :func:`mxcore.native.emitters.threads_of`."""
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)

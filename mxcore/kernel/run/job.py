@@ -15,7 +15,7 @@ from mxcore.kernel.run.host import PARALLEL_FROM, NativePlan
 from mxcore.kernel.run.layout import Layout
 from mxcore.native import pool
 from mxcore.native.driver import Driver
-from mxcore.native.threads import get_num_threads
+from mxcore.native.emitters import get_num_threads
 from mxcore.native.words import GROUP, RECORD, WRITTEN, JobField
 
 # Of NumPy's flags of an array.

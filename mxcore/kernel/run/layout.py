@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -93,12 +94,9 @@ def check_written(label: str, array: Host) -> None:
 def _overlaps_itself(array: Host) -> bool:
     """Whether two elements of an array, which is not empty, share memory."""
     steps = sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True) if size > 1)
-    reach = array.itemsize  # how much the axes so far take up
-    for stride, size in steps:
-        if stride < reach:
-            break
-        reach += stride * (size - 1)
-    else:
+    # How much the axes take up before each: one that steps over all of these shares nothing with them.
+    taken = itertools.accumulate((stride * (size - 1) for stride, size in steps), initial=array.itemsize)
+    if all(stride >= reach for (stride, _), reach in zip(steps, taken, strict=False)):
         return False
     # The axes are interlaced, which may be in order: look at every address.
     places = np.zeros(1, np.int64)

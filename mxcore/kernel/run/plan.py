@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mxcore import random
 from mxcore.backend import Array
 from mxcore.kernel.rule.norm import CHUNK
-from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.rule.storage import Storage
+from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call
 from mxcore.kernel.run.layout import address_view, check_written, flat
-from mxcore.kernel.run.noise import Keys
+
+_LOW = (1 << 64) - 1  # the low half of a key
 
 
 @functools.lru_cache(maxsize=256)
@@ -31,7 +32,45 @@ def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
     return trace(program, dict(static))
 
 
-class FusedPlan:
+class ArrayPlan:
+    """What is handed over for a parameter, and what a step writes of it: the same for every plan.
+
+    Args:
+        program: the rule.
+        members: the parameters, all of one dtype, whose arrays show the layout.
+        written: the names of the arrays that a step writes.
+
+    Raises:
+        ValueError: an array cannot be updated in place.
+    """
+
+    shared = True
+
+    def __init__(self, program: Program, members: Sequence[Member], written: Iterable[str]) -> None:
+        self.storage = Storage.of(members[0])
+        self.written = {*written, "half_weight"}
+        # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
+        weights = ("half_weight", "grad", "weight") if self.storage.master else ("weight", "grad")
+        self.given = (*weights, *program.array_slots)
+        self._check(members)
+        self.host: list[dict[str, float]] = []
+
+    def _check(self, members: Sequence[Member]) -> None:
+        for member in members:
+            for name, array in self.written_of(member.handed_over):
+                check_written(f"the {name} of {member.label}", address_view(array))
+
+    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
+        """The arrays of a parameter that a step writes, each with what to call it."""
+        pairs = zip(self.given, handed_over, strict=True)
+        return [(name.removeprefix("half_"), array) for name, array in pairs if name in self.written]
+
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
+        """See :meth:`mxcore.kernel.Plan.repeat`."""
+        return None
+
+
+class FusedPlan(ArrayPlan):
     """One rule over parameters of one dtype, all with the same static numbers.
 
     Args:
@@ -44,19 +83,12 @@ class FusedPlan:
         ValueError: an array cannot be updated in place.
     """
 
-    shared = True
-
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = _traced(program, tuple(sorted(static.items())))
-        self.storage = Storage.of(members[0])
+        super().__init__(program, members, self.traced.written)
         self.dtype = np.dtype(self.storage.dtype)
         self.columns = self.storage.columns(self.traced.arrays)
-        self.written = {*self.traced.written, "half_weight"}
-        # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
-        weights = ("half_weight", "grad", "weight") if self.storage.master else ("weight", "grad")
-        self.given = (*weights, *program.array_slots)
         self.sources = [self.given.index(name) for name in self.columns]
-        self._check(members)
         self.axes = [self._axes_of(member) for member in members]
         self.layouts = [member.layouts for member in members]
         self.staged = any(
@@ -73,22 +105,11 @@ class FusedPlan:
         self._written: Sequence[Row] | None = None
         self.row_of: Sequence[int] | None = None
         self.numbers: Mapping[str, Any] | None = None
-        self.host: list[dict[str, float]] = []
 
     def _axes_of(self, member: Member) -> list[int]:
         """The axes of a parameter's arrays; where a rule doesn't need their order, that in which they lie in memory."""
         axes, strides = list(range(member.weight.ndim)), member.computed.strides
         return axes if self.traced.in_order else sorted(axes, key=lambda axis: -abs(strides[axis]))
-
-    def _check(self, members: Sequence[Member]) -> None:
-        for member in members:
-            for name, array in self.written_of(member.handed_over):
-                check_written(f"the {name} of {member.label}", address_view(array))
-
-    def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
-        """The arrays of a parameter that a step writes, each with what to call it."""
-        pairs = zip(self.given, handed_over, strict=True)
-        return [(name.removeprefix("half_"), array) for name, array in pairs if name in self.written]
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Compute the numbers of a step; nothing is updated yet."""
@@ -106,10 +127,6 @@ class FusedPlan:
         if self._noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
-
-    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
-        """See :meth:`mxcore.kernel.Plan.repeat`."""
-        return None
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
         """The arrays of each parameter as vectors, copies where need be, and the calls that bring results back."""
@@ -180,3 +197,44 @@ class Uniforms:
         values: Any = np.frombuffer(self.memory, self.dtype) if len(self.memory) else ()
         begin = self.shared + number * self.width
         return [values[place, ...] for place in (*range(self.shared), *range(begin, begin + self.width))]
+
+
+def noise_key(parameter: object, count: int) -> int:
+    """The 128 bits of the key of an update's noise, for :func:`mxcore.random.fill.fill_normal`.
+
+    Args:
+        parameter: the parameter's name, or its index where it has none.
+        count: the count of its update.
+    """
+    key = random.generator("noise", parameter).key
+    return key & _LOW | ((key >> 64) + count & _LOW) << 64
+
+
+class Keys:
+    """The keys of the noise that a rule asks for: a function of the seed, of the parameter and of its update's count.
+
+    A parameter has a key of 128 bits. Its low half is the key of the generator, its high half, to which the count is
+    added, the stream: so a step only counts on, and never computes a hash.
+
+    Args:
+        parameters: their names, or indices.
+    """
+
+    def __init__(self, parameters: Sequence[object]) -> None:
+        self.parameters = parameters
+        self.table = np.zeros((len(parameters), 2), np.uint64)
+        self._seed: int | None = None
+
+    def follow(self, counts: Sequence[int]) -> None:
+        """Go on to the noise of these updates, one of each parameter."""
+        if (seed := random.current_seed()) != self._seed:
+            keys = [noise_key(parameter, 0) for parameter in self.parameters]
+            self.table[:] = [(key & _LOW, key >> 64) for key in keys]
+            self._streams = self.table[:, 1].copy()
+            self._seed = seed  # last: an interrupt before it leaves all of this to the next step
+        np.add(self._streams, np.array(counts, np.int64).view(np.uint64), out=self.table[:, 1])
+
+    def key(self, place: int) -> int:
+        """The key of one parameter's noise."""
+        low, high = self.table[place].tolist()
+        return int(low | high << 64)

@@ -10,9 +10,9 @@ import numpy as np
 
 from mxcore import kernel
 from mxcore.backend import get_backend
+from mxcore.kernel.run import choose
 from mxcore.kernel.run.direct import DirectPlan
 from mxcore.native.emitters import available
-from mxcore.step import plans
 from mxcore.testing.check import Array, check, expect
 from mxcore.testing.steps import masters_missing, start, values
 from mxcore.testing.subject import Subject
@@ -72,7 +72,7 @@ def _by(emitter: str) -> Iterator[None]:
 @contextmanager
 def _directly() -> Iterator[None]:
     """Let arrays be updated by the rule as it is written."""
-    module: Any = plans
+    module: Any = choose
     chosen, module.plan_of = module.plan_of, DirectPlan
     try:
         yield

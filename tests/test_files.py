@@ -33,7 +33,7 @@ OPTIMIZERS: dict[str, Callable[[], mx.optimizer.Optimizer]] = {
     "sgd": lambda: mx.optimizer.SGD(momentum=0.9, multi_precision=True),
     "nadam": mx.optimizer.Nadam,
     "dcasgd": mx.optimizer.DCASGD,
-    "lbsgd": mx.optimizer.LBSGD,
+    "lbsgd": lambda: mx.optimizer.LBSGD(momentum=0.9, param_idx2name=NAMES),
 }
 HALF = {"sgd"}
 
@@ -169,8 +169,9 @@ def test_what_is_wrong_in_a_file_is_found_before_anything_changes(
     refused(kind, changed(kind, change), message)
 
 
-def test_states_fit_their_parameters_and_what_is_filled_can_be_written_to(tmp_path: Path) -> None:
-    update = updater("adam")
+@pytest.mark.parametrize("kind", ["adam", "lbsgd"])
+def test_states_fit_their_parameters_and_what_is_filled_can_be_written_to(tmp_path: Path, kind: str) -> None:
+    update = updater(kind)
     train(update)
     path = tmp_path / "x"
     for params, message in (
@@ -178,7 +179,7 @@ def test_states_fit_their_parameters_and_what_is_filled_can_be_written_to(tmp_pa
         ({"free": np.broadcast_to(0.0, (3,))}, "params 'free' are read-only"),
     ):
         mx.save_state(path, update, {"free": np.ones(3), "a_weight": np.ones((2, 3))})
-        again = updater("adam")
+        again = updater(kind)
         before = everything(again)
         with pytest.raises(ValueError, match=message):
             mx.load_state(path, again, params)

@@ -82,7 +82,7 @@ def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str])
 def differences(
     optimizer: Updatable, entries: Mapping[Index, Entry], present: Mapping[Index, Any], params: Mapping[str, Any]
 ) -> list[str]:
-    """Where the state of a rule has other slots, or other shapes or dtypes, than this updater keeps.
+    """Where a state has other slots, or other shapes or dtypes, than this updater keeps.
 
     Args:
         optimizer: with the settings of the file.
@@ -90,13 +90,13 @@ def differences(
         present: the states of this updater.
         params: the parameters that are known, by name.
     """
-    names, runs_rule = slot_names(optimizer), traits_of(type(optimizer)).runs_rule
+    names, traits = slot_names(optimizer), traits_of(type(optimizer))
     if names is None:
         return []
     found = {
         tuple(name for name in entry.slots or () if name != "master")
         for entry in entries.values()
-        if runs_rule or entry.slots is not None
+        if traits.runs_rule or entry.slots is not None
     }
     if found - {tuple(names)}:
         own = ", ".join(names) or "none"
@@ -105,12 +105,12 @@ def differences(
     here = [
         f"parameter {index!r} has a state of {one}, the file {other}" for index, one, other in unlike(present, loaded)
     ]
-    of_rule = entries.values() if runs_rule else ()
-    return here + [problem for entry in of_rule for problem in _unfit(entry, optimizer.multi_precision, params)]
+    like_weights = () if traits.own_states else entries.values()
+    return here + [problem for entry in like_weights for problem in _unfit(entry, optimizer.multi_precision, params)]
 
 
 def _unfit(entry: Entry, has_masters: bool, params: Mapping[str, Any]) -> list[str]:
-    """Where the arrays of a rule's state fit neither each other nor the parameter."""
+    """Where the arrays of a state of slots fit neither each other nor the parameter."""
     arrays = entry.slots or {}
     what = f"the state of {entry.label!r}"
     if odd := [slot for slot, array in arrays.items() if not (hasattr(array, "dtype") and hasattr(array, "ndim"))]:

@@ -36,6 +36,8 @@ class Traits:
         """Whether it counts, or looks up rates or decay, in a way of its own."""
         self.own_decay = own("_get_wd", "_get_wds")
         """Whether it looks up the weight decay in a way of its own."""
+        self.own_states = own("create_state", "create_state_multi_precision")
+        """Whether it creates states in a way of its own, which may then have any shape."""
         self.updates_all = own("update_all")
         """Whether it defines ``update_all``."""
         self.knows_workers = own("update_from_worker")

@@ -157,6 +157,7 @@ def hyperparameter(
     kw_only: bool = False,
     repr: bool = True,
     converter: Callable[[Any], Any] = _plain,
+    first: bool = False,
 ) -> Any:
     """Declare one hyper-parameter of a class decorated with :func:`hyperparameters`.
 
@@ -180,6 +181,7 @@ def hyperparameter(
         kw_only: whether the constructor takes it by keyword alone.
         repr: whether ``repr`` shows it.
         converter: applied before the validators.
+        first: whether it comes before those of subclasses, too.
     """
     if isinstance(default, Validator):
         default, validators = attrs.NOTHING, (default, *validators)
@@ -190,6 +192,7 @@ def hyperparameter(
         metadata={
             "requirement": " and ".join(validator.requirement for validator in applied),
             "converted": converter is not _plain,
+            "first": first,
             "stabilizes": any(validator is stabilizing for validator in applied),
         },
         alias=alias,
@@ -331,9 +334,11 @@ def describe(cls: type) -> list[Described]:
 def _arrange(cls: type, fields: list[Any]) -> list[Any]:
     """Order the constructor as MXNet does: the class's own arguments, then the inherited ones.
 
-    A class with a default learning rate of its own takes ``learning_rate`` first, also by position.
+    A class with a default learning rate of its own takes ``learning_rate`` first, also by position. A wrapper takes
+    what it wraps first, and nothing that belongs to that.
     """
-    fields = sorted(fields, key=lambda field: field.inherited)
+    fields = sorted(fields, key=lambda field: (not field.metadata.get("first"), field.inherited))
+    fields = [field for field in fields if field.name not in getattr(cls, "_delegated", ())]
     if "default_learning_rate" in vars(cls):
         rate = [field for field in fields if field.name == "lr" and field.inherited]
         fields = [field.evolve(kw_only=False) for field in rate] + [field for field in fields if field not in rate]

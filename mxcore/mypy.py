@@ -22,6 +22,7 @@ from mypy.types import AnyType, CallableType, NoneType, TypeOfAny, get_proper_ty
 _DECORATOR = "mxcore.declarations.hyperparameters"
 _FIELD = "mxcore.declarations.hyperparameter"
 _OPTIMIZER = "mxcore.optimizer.Optimizer"
+_WRAPPER = "mxcore.wrapper.Wrapper"
 
 
 class _MxcorePlugin(Plugin):
@@ -46,8 +47,15 @@ def _add_constructor(context: ClassDefContext) -> bool:
     own = {argument.variable.name: argument for argument in _declared(context)}
     if any(argument.type_annotation is None for argument in own.values()):
         return bool(context.api.final_iteration)
-    inherited = {one.variable.name: one for base in reversed(info.mro[1:]) for one in _arguments_of(base)}
+    bases = info.mro[1:]
+    if wrapper := [place for place, base in enumerate(bases) if base.fullname == _WRAPPER]:
+        bases = bases[: wrapper[0] + 1]  # what belongs to the wrapped optimizer is no argument
+    elif info.fullname == _WRAPPER:
+        bases = []
+    inherited = {one.variable.name: one for base in reversed(bases) for one in _arguments_of(base)}
     arguments = {**own, **inherited, **own}  # its own come first, and count
+    if wrapper:
+        arguments = {"optimizer": arguments.pop("optimizer"), **arguments}
     has_rate = "default_learning_rate" in info.names
     if rate := arguments.get("learning_rate"):  # the first by position where the class has a default of its own
         rate.kind = nodes.ARG_OPT if has_rate else nodes.ARG_NAMED_OPT

@@ -118,6 +118,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     """Arguments with which 500 steps go down the test functions of ``mxcore.testing``."""
     trajectory: ClassVar[Sequence[float]] = ()
     """Where a weight of 1 goes, at a rate of 0.1, by the gradients 1, -0.5, 0.25 and 0.001, as found elsewhere."""
+    _inner: ClassVar[Any] = None
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)
     idx2name: Watched[Index, str] = hyperparameter(
@@ -148,13 +149,17 @@ class Optimizer(Counted, Multiplied, Algorithm):
         self._tables_version = Version()
         self.idx2name.version = self._tables_version
         self._counting = Counting(Tally(self.begin_num_update))
-        self._direct = Runner()
-        self._without_masters = Runner(masters=False)
+        self._set_runners()
         self.aggregate_num = 0
         self.set_lr_mult({})
         self.set_wd_mult({})
         super().__attrs_post_init__()
         self._settle_learning_rate()
+
+    def _set_runners(self) -> None:
+        """Prepare for being called without an updater."""
+        self._direct = Runner()
+        self._without_masters = Runner(masters=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything, but of MXNet's ``param_dict`` the multipliers alone: what else it holds is the program's."""
@@ -201,15 +206,19 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     # --- state -------------------------------------------------------------------------------------------------------
 
-    def state_slots(self) -> tuple[Slot, ...]:
+    def own_slots(self) -> tuple[Slot, ...]:
         """The slots of this instance, in the order in which the rule returns them."""
         declared = self.slots() if callable(self.slots) else self.slots
         return tuple(Slot.of(slot) for slot in declared)
 
+    def state_slots(self) -> tuple[Slot, ...]:
+        """The same, and those of an optimizer that it wraps."""
+        return self.own_slots()
+
     def create_state(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update: None, one array, or a tuple of arrays as in ``slots``."""
         copy, full_like = backend_of(weight).copy, backend_of(weight).full_like
-        first = [slot.init for slot in self.state_slots() if not slot.on_host]
+        first = [slot.init for slot in self.own_slots() if not slot.on_host]
         return packed([copy(weight) if init == "weight" else full_like(weight, float(init)) for init in first])
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
@@ -341,4 +350,4 @@ class Optimizer(Counted, Multiplied, Algorithm):
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 Optimizer.opt_registry = registry.classes
 register, alias, create = registry.register, registry.alias, registry.create
-__getattr__, __dir__ = registry.lazily(__name__, __all__)
+__getattr__, __dir__ = registry.lazily(__name__, __all__, Wrapper="mxcore.wrapper")

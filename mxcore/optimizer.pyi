@@ -18,6 +18,7 @@ from mxcore.step.states import Arrays
 from mxcore.updater import Updater as Updater
 from mxcore.updater import get_updater as get_updater
 from mxcore.watched import Watched
+from mxcore.wrapper import Wrapper as Wrapper
 
 __all__ = [
     "DCASGD",
@@ -42,6 +43,7 @@ __all__ = [
     "Signum",
     "Slot",
     "Updater",
+    "Wrapper",
     "alias",
     "create",
     "get_updater",
@@ -57,6 +59,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     moves_at_rate_zero: ClassVar[bool]
     descent: ClassVar[Mapping[str, Any]]
     trajectory: ClassVar[Sequence[float]]
+    _inner: ClassVar[Any]
     rescale_grad: float
     idx2name: Watched[Index, str]
     wd: float
@@ -87,15 +90,17 @@ class Optimizer(Counted, Multiplied, Algorithm):
     _settings_version: Incomplete
     _tables_version: Incomplete
     _counting: Incomplete
-    _direct: Incomplete
-    _without_masters: Incomplete
     aggregate_num: int
     def __attrs_post_init__(self) -> None: ...
+    _direct: Incomplete
+    _without_masters: Incomplete
+    def _set_runners(self) -> None: ...
     def __getstate__(self) -> dict[str, Any]: ...
     def _arguments(self) -> Mapping[str, Any]: ...
     def _assigning(self, name: str, value: Any) -> None: ...
     def _has_counted(self) -> bool: ...
     def _check_state(self, name: str, value: Any) -> None: ...
+    def own_slots(self) -> tuple[Slot, ...]: ...
     def state_slots(self) -> tuple[Slot, ...]: ...
     def create_state(self, index: Index, weight: Array) -> Any: ...
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any: ...

@@ -77,7 +77,7 @@ class Updater(Generic[OptimizerT]):
     @optimizer.setter
     def optimizer(self, optimizer: Any) -> None:
         self._optimizer: OptimizerT = optimizer
-        self._traits = traits_of(type(optimizer))
+        self._traits = traits_of(optimizer)
         self._runner.forget()
 
     @property

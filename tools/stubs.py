@@ -77,6 +77,10 @@ def _stub(kind: str) -> str:
     listed = "".join(f'    "{cls.__name__}",\n' for cls in classes)
     text = re.sub(r"(?<=^__all__ = \[)(.*)(?=\]$)", rf"\1,\n{listed}", text, count=1, flags=re.MULTILINE)
     made = (_CREATE.format(names=", ".join(map(repr, names)), cls=cls.__name__) for cls, names in classes.items())
+    if kind == "optimizer":
+        text = text.replace("__all__ = [", '__all__ = ["Wrapper", ', 1)
+        listed = "from mxcore.wrapper import Wrapper as Wrapper\n"
+        text = listed + text
     creates = "".join(made) + _CREATE_ANY.format(base=base.__name__)
     return _HEAD + _IMPORTS + text + _FUNCTIONS + creates + "".join(map(_class, classes))
 

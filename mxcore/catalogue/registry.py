@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import functools
+import importlib
 import warnings
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from mxcore import catalogue
+from mxcore.catalogue.calls import call as parsed
 from mxcore.catalogue.hints import meant_by, misfit
 
 T = TypeVar("T")
@@ -156,15 +157,19 @@ class Registry(Generic[T]):
         return loaded
 
     def create(self, *args: Any, **kwargs: Any) -> T:
-        """Make an instance from a name, from an instance's ``dumps()`` text, or from a dict; an instance is returned.
+        """Make an instance from a name, from ``name(arguments)``, from the text of ``dumps()``, or from a dict.
 
         >>> import mxcore as mx
         >>> mx.initializer.create("normal", sigma=0.5).dumps()
         '["normal", {"sigma": 0.5}]'
+        >>> mx.initializer.create("normal(sigma=0.5)").sigma
+        0.5
         >>> mx.initializer.create('["normal", {"sigma": 0.5}]').sigma
         0.5
         >>> mx.initializer.create({"initializer": "normal", "sigma": 0.5}).sigma
         0.5
+
+        An instance is returned as it is.
 
         Raises:
             mxcore.catalogue.PluginError: the name is unknown, not installed or cannot be used.
@@ -184,9 +189,12 @@ class Registry(Generic[T]):
             return self.create(**what, **kwargs)
         if isinstance(what, str) and what.lstrip()[:1] in ("[", "{"):
             return self._from_text(what, kwargs)
+        if isinstance(what, str) and (called := parsed(what)):
+            name, own, given = called
+            return self.create(name, *own, *positional, **{**given, **kwargs})
         cls = self.get(what)
         try:
-            return cls(*positional, **kwargs)
+            return getattr(cls, "created", cls)(*positional, **kwargs)
         except TypeError as error:
             call = f"mx.{self.kind}.create({what!r}, " if self.kind in catalogue.GROUPS else f"create({what!r}, "
             if why := misfit(cls, positional, kwargs, f"{self.kind} {what!r}", call):
@@ -232,12 +240,25 @@ class Registry(Generic[T]):
         hint = f": {catalogue.how_to_install(distribution)}" if distribution else hint
         raise AttributeError(f"module {module!r} has no attribute {class_name!r}{'' if class_name.islower() else hint}")
 
-    def lazily(self, module: str, public: Sequence[str]) -> tuple[Callable[[str], type[T]], Callable[[], list[str]]]:
+    def lazily(
+        self, module: str, public: Sequence[str], **elsewhere: str
+    ) -> tuple[Callable[[str], type[T]], Callable[[], list[str]]]:
         """The ``__getattr__`` and ``__dir__`` of a module that has everything registered or installed as attributes.
 
         Asking for a class imports it; listing the names, with those that are ``public`` anyway, imports nothing.
+
+        Args:
+            module: the module.
+            public: its other public names.
+            elsewhere: further names, each with the module that defines it.
         """
-        return functools.partial(self.attribute, module), lambda: sorted({*public, *self.class_names()})
+
+        def attribute(name: str) -> Any:
+            if name in elsewhere:
+                return getattr(importlib.import_module(elsewhere[name]), name)
+            return self.attribute(module, name)
+
+        return attribute, lambda: sorted({*public, *elsewhere, *self.class_names()})
 
     def class_names(self) -> list[str]:
         """The class names of everything registered or installed; nothing is imported."""

@@ -10,7 +10,6 @@ mxcore.commands.choice.ChoiceError: optimizer 'adam' has no argument 'beta3' (di
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 from collections.abc import Mapping
@@ -20,10 +19,13 @@ import attrs
 
 import mxcore as mx
 from mxcore import catalogue
+from mxcore.catalogue.calls import arguments, call
 from mxcore.catalogue.hints import no_such_arguments, required
 
 __all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
 
+WRAPPED = "optimizer"
+"""The argument of a wrapper that is what it wraps."""
 RESERVED = ("lr_scheduler", "sym", "param_idx2name", "param_dict")
 """Arguments of optimizers that no text can give, because whoever runs the optimizer supplies them."""
 
@@ -43,34 +45,26 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
     >>> parse("adam=0.8")
     Traceback (most recent call last):
         ...
-    mxcore.commands.choice.ChoiceError: expected NAME or NAME:ARGUMENT=VALUE,…, such as ..., got 'adam=0.8'
+    mxcore.commands.choice.ChoiceError: expected NAME or NAME:ARGUMENT=VALUE,…, such as ..., got 'adam=0.8': ...
 
-    A value is a Python literal, else text; the name may be a qualified one, ``distribution:name``.
+    A value is a Python literal, else text; the name may be a qualified one, ``distribution:name``, or a call such as
+    ``lookahead(adam, k=5)``.
 
     Raises:
         ChoiceError: it is written in another way, or an argument is given twice.
     """
-    match = re.fullmatch(r"([^=]+?)(?::(\s*[^\W\d]\w*\s*=.*))?", text, re.DOTALL)
-    source = f"_({match[2] or ''})" if match else ""
+    match = re.fullmatch(r"([^=(]+?|[^=(]+\(.*\))(?::(\s*[^\W\d]\w*\s*=.*))?", text, re.DOTALL)
     try:
-        call: Any = ast.parse(source, mode="eval").body
-        found = [(word.arg, _value(word.value, source)) for word in call.keywords]
-        well_formed = not call.args and call.func.id == "_" and None not in dict(found)
-    except (SyntaxError, AttributeError, MemoryError, RecursionError):
-        well_formed = False
-    if not match or not well_formed:
-        raise ChoiceError(f"expected NAME or NAME:ARGUMENT=VALUE,…, such as adam:beta1=0.8,beta2=0.99, got {text!r}")
-    arguments = dict(found)
-    if len(arguments) < len(found):
-        raise ChoiceError(f"an argument is given twice in {text!r}")
-    return match[1].strip(), arguments
-
-
-def _value(node: ast.expr, source: str) -> Any:
-    try:
-        return ast.literal_eval(node)
-    except (ValueError, TypeError):
-        return ast.get_source_segment(source, node)
+        if not match:
+            raise ValueError("it has another form")
+        call(match[1])  # an error where it is none, and looks like one
+        by_position, given = arguments(match[2] or "")
+        if by_position:
+            raise ValueError("an argument has no name")
+    except ValueError as error:
+        form = "NAME or NAME:ARGUMENT=VALUE,…, such as adam:beta1=0.8,beta2=0.99"
+        raise ChoiceError(f"expected {form}, got {text!r}: {error}") from error
+    return match[1].strip(), given
 
 
 @attrs.frozen
@@ -101,7 +95,12 @@ class Choice:
         Raises:
             catalogue.PluginError: if nothing installed has the name.
         """
-        return catalogue.find(self.kind, self.name).name
+        return catalogue.find(self.kind, self._called[0]).name
+
+    @property
+    def _called(self) -> tuple[str, list[Any], dict[str, Any]]:
+        """The name, and the arguments that stand with it."""
+        return call(self.name) or (self.name, [], {})
 
     def load(self) -> Any:
         """The class.
@@ -109,11 +108,15 @@ class Choice:
         Raises:
             catalogue.PluginError: if nothing installed has the name.
         """
-        return catalogue.load(self.kind, self.name)
+        return catalogue.load(self.kind, self._called[0])
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The arguments of the class that can be given, by name."""
-        return {name: one for name, one in inspect.signature(self.load()).parameters.items() if name not in RESERVED}
+        """The arguments that can be given, by name: those of the class, and of the optimizer that it wraps."""
+        _, by_position, given = self._called
+        own = inspect.signature(self.load()).parameters
+        wrapped = next(iter(by_position), {**given, **self.arguments}.get(WRAPPED)) if WRAPPED in own else None
+        inner = Choice(self.kind, wrapped).parameters() if isinstance(wrapped, str) else {}
+        return {name: one for name, one in {**inner, **own}.items() if name not in RESERVED}
 
     def accepts(self, name: str) -> bool:
         """Whether the class takes an argument of this name."""
@@ -122,7 +125,9 @@ class Choice:
 
     def missing(self) -> list[str]:
         """The arguments that the class requires and that were not given."""
-        return [name for name in required(self.parameters()) if name not in self.arguments]
+        _, by_position, given = self._called
+        known = {**given, **self.arguments}
+        return [name for name in required(self.parameters())[len(by_position) :] if name not in known]
 
     def with_defaults(self, **defaults: Any) -> Choice:
         """The choice with further arguments, where none of the name was given."""

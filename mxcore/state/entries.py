@@ -16,7 +16,7 @@ from mxcore.state.place import Place
 from mxcore.step import Counts, traits_of
 from mxcore.step.arguments import HALF
 from mxcore.step.protocol import Index, Kept, Updatable
-from mxcore.step.states import packed
+from mxcore.step.states import packed_by_slot
 from mxcore.watched import Watched
 
 
@@ -39,8 +39,8 @@ class Entry:
     workers: Kept | None
 
     @classmethod
-    def read(cls, place: Place, arrays: dict[str, Host]) -> Entry:
-        """An entry from its JSON and the arrays of the file.
+    def read(cls, place: Place, arrays: dict[str, Host], depth: int) -> Entry:
+        """An entry from its JSON and the arrays of the file, for an optimizer in as many wrappers.
 
         Raises:
             ValueError: it is no entry.
@@ -52,7 +52,7 @@ class Entry:
         if "state" in place:
             return cls(index, name, None, unpack(place["state"], arrays), workers)
         slots = {slot: unpack(content, arrays) for slot, content in place["slots"].items()}
-        inner = packed([value for slot, value in slots.items() if slot != "master"])
+        inner = packed_by_slot({slot: value for slot, value in slots.items() if slot != "master"}, depth)
         return cls(index, name, slots, (slots["master"], inner) if "master" in slots else inner, workers)
 
     @property
@@ -90,7 +90,7 @@ def differences(
         present: the states of this updater.
         params: the parameters that are known, by name.
     """
-    names, traits = slot_names(optimizer), traits_of(type(optimizer))
+    names, traits = slot_names(optimizer), traits_of(optimizer)
     if names is None:
         return []
     found = {
@@ -227,7 +227,7 @@ def _multiplier(place: Place) -> float:
 
 def _unkept(optimizer: Updatable, host: Mapping[Index, Mapping[str, Any]]) -> list[str]:
     """Where host numbers are not those of the rule."""
-    if not traits_of(type(optimizer)).runs_rule:
+    if not traits_of(optimizer).runs_rule:
         return []
     own = {slot.name for slot in optimizer.state_slots() if slot.on_host}
     odd = {tuple(sorted(numbers)) for numbers in host.values() if numbers.keys() != own}

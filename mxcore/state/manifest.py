@@ -13,6 +13,7 @@ from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.packing import Packer, encode_key
 from mxcore.state.settings import plain, settings_of
+from mxcore.step import levels
 from mxcore.step.protocol import Index, Run, Updatable
 from mxcore.step.states import by_slot
 
@@ -28,7 +29,7 @@ def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
     # None where an author's own `create_state` made it without declaring any slots.
-    named = None if names is None else by_slot(updater.states[index], names)
+    named = None if names is None else by_slot(updater.states[index], names, len(levels(updater.optimizer)) - 1)
     if named is None:
         return {**entry, "state": packer.pack(updater.states[index], label)}
     return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}
@@ -43,13 +44,16 @@ def slot_names(optimizer: Updatable) -> list[str] | None:
 
 def describe(optimizer: Updatable) -> dict[str, Any]:
     """An optimizer as JSON: which class it is, its settings, counters and schedule, and those of one that it wraps."""
+    about = {**provenance(optimizer, "optimizer"), "settings": settings_of(optimizer)}
+    wrapped = {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)}
+    if optimizer._inner is not None:  # which has what else there is
+        return {**about, "wrapped": wrapped}
     host_numbers = {
         index: {slot: float(value) for slot, value in numbers.items()}
         for index, numbers in optimizer.host_numbers.items()
     }
     return {
-        **provenance(optimizer, "optimizer"),
-        "settings": settings_of(optimizer),
+        **about,
         "string_indices_decay_by_name": True,  # before, all of them decayed
         "multipliers": [
             _table({key: _number(value, name, key) for key, value in getattr(optimizer, name).items()}, name)
@@ -62,7 +66,7 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
         },
         "host_numbers": _table(host_numbers, "the host numbers"),
         "schedule": describe_schedule(optimizer.lr_scheduler),
-        "wrapped": {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)},
+        "wrapped": wrapped,
     }
 
 

@@ -18,10 +18,12 @@ from mxcore.state.packing import unpack
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, settings_of
 from mxcore.state.tensorfile import parse
-from mxcore.step import Counting, Tally, adopted, count_in
+from mxcore.step import Counting, Tally, adopted, count_in, levels
 from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
 
+WRAPPED = "optimizer"
+"""The attribute of a wrapper that is what it wraps."""
 _OWN = {"_counting", "_settings_version", "_tables_version"}
 """What a copy of an optimizer has for itself, so that to try settings on it leaves no trace."""
 
@@ -49,7 +51,10 @@ def restore(
     described, given = manifest["optimizer"], params or {}
     asked = manifest["restore_optimizer"].flag() if restore_optimizer is None else restore_optimizer
     optimizer = _settled(updater.optimizer, described, asked, problems)
-    entries = [Entry.read(place, arrays) for place in manifest["states"].list()]
+    depth = len(levels(optimizer)) - 1
+    for _ in range(depth):  # the innermost optimizer counts
+        described = described["wrapped"][WRAPPED]
+    entries = [Entry.read(place, arrays, depth) for place in manifest["states"].list()]
     placed = dict(zip(indices(optimizer, entries, problems), entries, strict=True))
     tables = Tables.read(described, {entry.index: index for index, entry in placed.items()}, optimizer, problems)
     present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts afresh
@@ -69,7 +74,7 @@ def restore(
         adopted(optimizer)
         updater.optimizer = optimizer
     count_in(updater.optimizer, updater.tally)
-    tables.set_in(updater.optimizer)
+    tables.set_in(levels(updater.optimizer)[-1])
     updater.states = {index: entry.state for index, entry in placed.items()}
     updater.worker_states = {index: entry.workers for index, entry in placed.items() if entry.workers is not None}
     updater.states_synced = dict.fromkeys(placed, False)
@@ -91,9 +96,7 @@ def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatabl
     """A new optimizer of the class that was saved, for the parameters of the former one."""
     given: dict[str, Any] = {"param_idx2name": former.idx2name, "param_dict": former.param_dict}
     try:
-        if saved["schedule"].value is not None:
-            given["lr_scheduler"] = _created("lr_scheduler", saved["schedule"], {})
-        created = cast("Updatable", _created("optimizer", saved, given))
+        created = _optimizer(saved, given)
     except Exception as error:  # an author's constructor may raise anything
         problems.append(f"its optimizer cannot be made: {error}")
         return former
@@ -101,17 +104,31 @@ def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatabl
     return _with_settings(created, saved, problems)
 
 
-def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
-    """An instance of a class that this program has imported already: a file makes nobody import anything."""
-    cls: Any = registry_for(kind).imported(saved["name"].text())
-    if cls is None:
+def _optimizer(saved: Place, given: dict[str, Any]) -> Updatable:
+    """A new optimizer, around new ones where it wraps any."""
+    if _class("optimizer", saved)._inner is not None:
+        given = {WRAPPED: _optimizer(saved["wrapped"][WRAPPED], given)}
+    elif saved["schedule"].value is not None:
+        given = {**given, "lr_scheduler": _created("lr_scheduler", saved["schedule"], {})}
+    return cast("Updatable", _created("optimizer", saved, given))
+
+
+def _class(kind: str, saved: Place) -> Any:
+    """A class that this program has imported already: a file makes nobody import anything."""
+    if (cls := registry_for(kind).imported(saved["name"].text())) is None:
         raise ValueError(
             f"it was saved with the {kind} {saved['name'].text()!r}, which is not imported: a file does not import it. "
             f"If you trust it, use the class once before you load, as in mx.{kind}.create"
         )
+    return cls
+
+
+def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
+    """An instance of such a class."""
+    cls = _class(kind, saved)
     fields = attrs.fields(cls) if attrs.has(cls) else ()
     # The others are set when the instance is there to say of what kind they are.
-    required = [field for field in fields if field.init and field.default is attrs.NOTHING]
+    required = [field for field in fields if field.init and field.default is attrs.NOTHING and field.alias not in given]
     values = {field: saved["settings"][field.name].value for field in required}
     # A converter of its own may make anything of text, such as a class of its name.
     safe = {field: value for field, value in values.items() if not (is_converted(field) and has_text(value))}
@@ -129,14 +146,15 @@ def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> U
     settled = object.__new__(type(optimizer))
     fresh = {"_counting": Counting(Tally()), "_settings_version": Version(), "_tables_version": Version()}
     vars(settled).update(vars(optimizer), **{name: value for name, value in fresh.items() if name in vars(optimizer)})
-    vars(settled)["lr_scheduler"] = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
-    assign(settled, saved["settings"], problems)
+    if optimizer._inner is None:
+        vars(settled)["lr_scheduler"] = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
     wrapped = {name: inner for name, inner in vars(optimizer).items() if is_optimizer(inner)}
     if (names := {name for name, _ in saved["wrapped"].items()}) != set(wrapped):
         problems.append(f"it wraps optimizers as {sorted(names)}, the updater's has {sorted(wrapped)}")
         return settled
     for name, inner in saved["wrapped"].items():
         vars(settled)[name] = _with_settings(wrapped[name], inner, problems)
+    assign(settled, saved["settings"], problems)
     return settled
 
 
@@ -163,7 +181,9 @@ def _changes(before: Updatable, after: Updatable) -> list[str]:
     if type(before) is not type(after):
         return [f"the optimizer, now {type(after).__name__}"]
     old, new = settings_of(before), settings_of(after)
-    return [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if not _same(new[name], old.get(name))]
+    found = [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if not _same(new[name], old.get(name))]
+    wrapped = (before._inner, after._inner)
+    return found if None in wrapped else found + _changes(*wrapped)  # type: ignore[arg-type]
 
 
 def _same(one: Any, other: Any) -> bool:

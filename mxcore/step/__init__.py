@@ -7,7 +7,10 @@ lie as they did (the kernel looks), and whether anything has been assigned (:cla
 from __future__ import annotations
 
 from mxcore.step.counts import Counted, Counting, Counts, Tally, adopted, count_in, viewed
-from mxcore.step.program import Traits, traits_of
+from mxcore.step.program import Traits, levels, traits_of
 from mxcore.step.runner import Runner
 
-__all__ = ["Counted", "Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "traits_of", "viewed"]
+__all__ = [
+    "Counted", "Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "levels", "traits_of",
+    "viewed",
+]  # fmt: skip

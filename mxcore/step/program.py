@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from mxcore.kernel import Program, Slot
-from mxcore.kernel.rule.program import COUNTED, keywords
+from mxcore.kernel.rule.program import COUNTED, INNER, OF_ALL, keywords
 from mxcore.step.protocol import Stepped
 
 _STATIC = (bool, str, type(None))
@@ -20,10 +20,15 @@ _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr
 
 
 class Traits:
-    """How a class of optimizers does what the base class would do for it."""
+    """How a class of optimizers does what the base class would do for it.
 
-    def __init__(self, cls: Any) -> None:
-        base = next(parent for parent in reversed(cls.__mro__) if "opt_registry" in vars(parent))
+    Args:
+        cls: the class.
+        inner: the traits of the optimizer that an instance of it wraps.
+    """
+
+    def __init__(self, cls: Any, inner: Traits | None = None) -> None:
+        base = next(parent for parent in cls.__mro__ if "opt_registry" in vars(parent))
 
         def own(*names: str) -> bool:
             return any(getattr(cls, name) is not getattr(base, name) for name in names)
@@ -42,46 +47,61 @@ class Traits:
         """Whether it defines ``update_all``."""
         self.knows_workers = own("update_from_worker")
         """Whether it tells workers apart."""
+        if inner is not None:
+            self.runs_rule &= inner.runs_rule
+            self.own_states |= inner.own_states
+            self.own_rates, self.own_decay = inner.own_rates, inner.own_decay
 
 
-_known: weakref.WeakKeyDictionary[type, Traits] = weakref.WeakKeyDictionary()
+_known: weakref.WeakKeyDictionary[type, dict[Traits | None, Traits]] = weakref.WeakKeyDictionary()
 
 
-def traits_of(cls: type) -> Traits:
-    """The traits of a class of optimizers, found once for each class."""
-    if cls not in _known:
-        _known[cls] = Traits(cls)
-    return _known[cls]
+def traits_of(optimizer: Any) -> Traits:
+    """The traits of an optimizer, those of its class and of what it wraps, or of a class; found once for each."""
+    is_class = isinstance(optimizer, type)
+    cls, wrapped = (optimizer, None) if is_class else (type(optimizer), getattr(optimizer, "_inner", None))
+    inner = None if wrapped is None else traits_of(wrapped)
+    known = _known.setdefault(cls, {})
+    if inner not in known:
+        known[inner] = Traits(cls, inner)
+    return known[inner]
 
 
-def program_of(optimizer: Stepped) -> Program:
+def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Program:
     """The rule of an optimizer, with everything about it that is the same for all parameters.
+
+    Args:
+        optimizer: the optimizer.
+        code: what stands for the rule of the innermost one, where that has none.
 
     Raises:
         TypeError: there is none, or it takes something that is neither a slot nor a hyper-parameter.
     """
     cls: Any = type(optimizer)
+    inner = None if optimizer._inner is None else attrs.evolve(program_of(optimizer._inner, code), rescales=False)
+    shared: dict[str, Any] = {"rescales": optimizer.rescale_grad != 1, "inner": inner}
+    if inner is None:
+        shared["clips"] = optimizer.clip_gradient is not None
+        shared["decays"] = bool(optimizer.wd) or traits_of(optimizer).own_decay
+    if inner is None and code is not None:
+        return Program(cls.__name__, code, (), "own", (), **shared)
     if cls.rule is None:
         raise TypeError(f"{cls.__name__} has no rule")
-    slots = optimizer.state_slots()
+    slots = optimizer.own_slots()
     if clash := [slot.name for slot in slots if hasattr(optimizer, slot.name)]:
         raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
-    return Program(
-        owner=cls.__name__,
-        rule=cls.rule,
-        slots=slots,
-        decay=optimizer.decay,
-        numbers=_numbers(optimizer, cls.rule, slots),
-        decays=bool(optimizer.wd) or traits_of(cls).own_decay,
-        clips=optimizer.clip_gradient is not None,
-        rescales=optimizer.rescale_grad != 1,
-    )
+    numbers = _numbers(optimizer, cls.rule, slots)
+    if inner is None:
+        return Program(cls.__name__, cls.rule, slots, optimizer.decay, numbers, **shared)
+    every = (*slots, *(attrs.evolve(slot, name=INNER + slot.name) for slot in inner.slots))
+    return Program(f"{cls.__name__}({inner.owner})", cls.rule, every, inner.decay, numbers, **shared)
 
 
 def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
     """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
     known = {*COUNTED, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
     arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
+    arrays |= {"inner"} if optimizer._inner is not None else set()
     numbers = []
     for name, dispensable in keywords(rule).items():
         if name in known or (name not in arrays and hasattr(optimizer, name)):
@@ -92,6 +112,12 @@ def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]
     return tuple(numbers)
 
 
+def levels(optimizer: Stepped) -> list[Any]:
+    """An optimizer, the one that it wraps, and so on."""
+    inner = optimizer._inner
+    return [optimizer] if inner is None else [optimizer, *levels(inner)]
+
+
 class Settings:
     """The program of an optimizer and its hyper-parameters, as of the last time that one was assigned.
 
@@ -99,24 +125,43 @@ class Settings:
     object as soon as one of them has changed.
     """
 
-    def __init__(self, optimizer: Stepped) -> None:
+    def __init__(self, optimizer: Stepped, code: Callable[..., Any] | None = None) -> None:
+        self.program = program_of(optimizer, code)
+        self.static: dict[str, Any] = {}
+        self.numbers: dict[str, Any] = {}
+        self.declared = True
+        """Whether every assignment leaves a mark; if not, values are compared every time."""
+        self._readers: list[Callable[[Any], Any]] = []
+        program: Program | None = self.program
+        prefix = ""
+        for level in levels(optimizer):
+            assert program is not None
+            self._read(level, program, prefix)
+            program, prefix = program.inner, prefix + INNER
+        self._values = self._values_of(optimizer)
+        self.seen = optimizer._settings_version.number
+
+    def _read(self, optimizer: Stepped, program: Program, prefix: str) -> None:
+        """Take the numbers of one program, from the optimizer that declares them."""
         cls: Any = type(optimizer)
-        self.program = program_of(optimizer)
         declared = attrs.fields_dict(cls) if attrs.has(cls) else {}
         fields = set(declared)
-        own = {name for name in self.program.all_numbers if name in vars(optimizer)}
-        self._values_of = operator.attrgetter(*sorted((fields - _BY_PARAMETER) | own))
-        self._values = self._values_of(optimizer)
-        # An assignment to what is not declared leaves no mark, so that such values are compared every time.
-        self.declared = fields >= own
-        self.seen = optimizer._settings_version.number
-        names = [name for name in self.program.all_numbers if name not in COUNTED and hasattr(optimizer, name)]
-        values = {name: getattr(optimizer, name) for name in names}
-        self.static = {name: value for name, value in values.items() if isinstance(value, _STATIC)}
-        self.numbers = {name: value for name, value in values.items() if name not in self.static}
-        for name in declared.keys() & self.numbers:
-            if declared[name].metadata.get("stabilizes"):
-                self.numbers[name] = max(self.numbers[name], _SMALLEST)
+        own = {name for name in program.all_numbers if name in vars(optimizer)}
+        self._readers.append(operator.attrgetter(*sorted((fields - _BY_PARAMETER) | own)))
+        self.declared &= fields >= own
+        for name in program.all_numbers:
+            if name in COUNTED or name.startswith(INNER) or not hasattr(optimizer, name):
+                continue
+            value, key = getattr(optimizer, name), name if name in OF_ALL else prefix + name
+            if isinstance(value, _STATIC):
+                self.static[key] = value
+            elif name in declared and declared[name].metadata.get("stabilizes"):
+                self.numbers[key] = max(value, _SMALLEST)
+            else:
+                self.numbers[key] = value
+
+    def _values_of(self, optimizer: Stepped) -> list[Any]:
+        return [read(level) for read, level in zip(self._readers, levels(optimizer), strict=True)]
 
     def hold(self, optimizer: Stepped) -> bool:
         """Whether they are those of the optimizer still, after an assignment."""

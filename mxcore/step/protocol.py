@@ -36,11 +36,18 @@ class Stepped(Protocol):
     _tables_version: Version
 
     @property
+    def _inner(self) -> Updatable | None:
+        """The optimizer that it wraps."""
+
+    @property
     def decay(self) -> Decay:
         """Where weight decay enters."""
 
+    def own_slots(self) -> tuple[Slot, ...]:
+        """The slots of the rule, without those of one that it calls."""
+
     def state_slots(self) -> tuple[Slot, ...]:
-        """The slots of the rule."""
+        """All slots."""
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """What the rule is told of a parameter of that name."""
@@ -54,6 +61,8 @@ class Stepped(Protocol):
     def multiplier(self, index: Any, table: Mapping[Any, float], attribute: str) -> float:
         """The multiplier of a parameter."""
 
+    @property
+    def _index_update_count(self) -> MutableMapping[Index, int]: ...
     def _update_count(self, index: Any) -> None: ...
     def _get_lr(self, index: Any) -> float: ...
     def _get_wd(self, index: Any) -> float: ...
@@ -84,6 +93,9 @@ class Updatable(Stepped, Protocol):
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """The state of a parameter before its first update."""
+
+    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight and its state in place."""
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight and its state in place, or lists of them."""

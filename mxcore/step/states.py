@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mxcore.backend import Array
+from mxcore.kernel.rule.program import INNER
 from mxcore.watched import Version
 
 Arrays: TypeAlias = list[Array]
@@ -19,8 +21,16 @@ def split_master(state: Any, has_master: bool) -> tuple[Array | None, Any]:
     return state if has_master else (None, state)
 
 
-def arrays_of(state: Any) -> tuple[Array, ...]:
-    """The arrays of a state without a master: None, one array, or a tuple in the order of the slots."""
+def arrays_of(state: Any, depth: int = 0) -> tuple[Array, ...]:
+    """The arrays of a state without a master: None, one array, or a tuple in the order of the slots.
+
+    Args:
+        state: the state of one parameter.
+        depth: how many wrappers there are. The state of one is ``(its own, that of what it wraps)``.
+    """
+    if depth:
+        own, inner = state
+        return (*arrays_of(own), *arrays_of(inner, depth - 1))
     return () if state is None else state if type(state) is tuple else (state,)
 
 
@@ -29,19 +39,32 @@ def packed(arrays: Sequence[Array]) -> Any:
     return tuple(arrays) if len(arrays) > 1 else arrays[0] if arrays else None
 
 
-def by_slot(state: Any, names: Sequence[str]) -> dict[str, Array] | None:
+def packed_by_slot(slots: Mapping[str, Array], depth: int) -> Any:
+    """A state without a master from its arrays by slot, under as many wrappers."""
+    own = packed([array for name, array in slots.items() if not (depth and name.startswith(INNER))])
+    if not depth:
+        return own
+    inner = {name.removeprefix(INNER): array for name, array in slots.items() if name.startswith(INNER)}
+    return own, packed_by_slot(inner, depth - 1)
+
+
+def by_slot(state: Any, names: Sequence[str], depth: int) -> dict[str, Array] | None:
     """The arrays of a state, keyed by slot name, with that of its ``master`` first; None if they are other ones.
 
     Args:
         state: the state of one parameter.
         names: the slots that are arrays.
+        depth: how many wrappers there are.
     """
-    has_master = isinstance(state, tuple) and len(state) == 2 and (len(names) < 2 or isinstance(state[1], tuple))
-    master, inner = split_master(state, has_master)
-    arrays = arrays_of(inner)
-    if len(arrays) != len(names):
-        return None
-    return {**({"master": master} if has_master else {}), **dict(zip(names, arrays, strict=True))}
+    for has_master in (False, True):
+        try:
+            master, inner = split_master(state, has_master)
+            arrays = arrays_of(inner, depth)
+        except (TypeError, ValueError):
+            continue
+        if len(arrays) == len(names) and not any(isinstance(array, tuple) for array in arrays):
+            return {**({"master": master} if has_master else {}), **dict(zip(names, arrays, strict=True))}
+    return None
 
 
 class StateReader:
@@ -51,13 +74,15 @@ class StateReader:
         indices: the parameters.
         has_master: whether the state of each begins with a master.
         states: their states as they are now.
+        depth: how many wrappers there are.
     """
 
-    __slots__ = ("_seen", "_single", "has_master", "indices", "lengths", "version")
+    __slots__ = ("_arrays_of", "_seen", "_single", "has_master", "indices", "lengths", "version")
 
-    def __init__(self, indices: Sequence[Any], has_master: Sequence[bool], states: States) -> None:
+    def __init__(self, indices: Sequence[Any], has_master: Sequence[bool], states: States, depth: int) -> None:
         self.indices, self.has_master = indices, has_master
-        self._single = len(indices) == 1 and not has_master[0]
+        self._arrays_of = functools.partial(arrays_of, depth=depth) if depth else arrays_of
+        self._single = len(indices) == 1 and not has_master[0] and not depth
         self.version: Version | None = None  # of where the states were found, and after how many changes
         self._seen = -1
         self.lengths = list(map(len, self.read(states)))
@@ -71,9 +96,10 @@ class StateReader:
         if isinstance(states, dict):
             states = [states[index] for index in self.indices]
         if not any(self.has_master):
-            return list(map(arrays_of, states))
+            return list(map(self._arrays_of, states))
         pairs = map(split_master, states, self.has_master)
-        return [arrays_of(inner) if master is None else (master, *arrays_of(inner)) for master, inner in pairs]
+        found = self._arrays_of
+        return [found(inner) if master is None else (master, *found(inner)) for master, inner in pairs]
 
     def by_parameter(self, states: States) -> list[Sequence[Array]] | None:
         """The same; None where a parameter has no state, or one of another number of arrays."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -46,7 +47,7 @@ def start(subject: Subject, **settings: Any) -> Updater[Optimizer]:
     """An updater of named parameters, from a fixed seed, with a rate that is seen within a few steps."""
     mx.random.seed(1)
     given = {"learning_rate": 0.05, **subject.settings, "param_idx2name": dict(NAMES), **settings}
-    return mx.optimizer.get_updater(subject.cls(**given))
+    return mx.optimizer.get_updater(attrs.evolve(subject, settings=given).make())
 
 
 def run(

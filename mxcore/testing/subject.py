@@ -13,8 +13,9 @@ import attrs
 from mxcore.initializer import Initializer
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
+from mxcore.step import levels, traits_of
 
-__all__ = ["Subject", "kind_of", "own_fields", "subjects"]
+__all__ = ["Subject", "kind_of", "own_fields", "required", "subjects"]
 
 PROTOCOLS: dict[str, type[Any]] = {"optimizer": Optimizer, "initializer": Initializer, "lr_scheduler": LRScheduler}
 
@@ -28,7 +29,22 @@ class Subject:
 
     def make(self, **more: Any) -> Any:
         """An instance, with further arguments."""
-        return self.cls(**{**self.settings, **more})
+        return getattr(self.cls, "created", self.cls)(**{**self.settings, **more})
+
+    @property
+    def runs_rule(self) -> bool:
+        """Whether an update of an optimizer is a rule and nothing else, of those that it wraps, too."""
+        return traits_of(self.make()).runs_rule
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether an optimizer, and each that it wraps, is ``elementwise``."""
+        return all(type(level).elementwise for level in levels(self.make()))
+
+    @property
+    def moves_at_rate_zero(self) -> bool:
+        """Whether an optimizer, or one that it wraps, is said to move weights at a learning rate of 0."""
+        return any(type(level).moves_at_rate_zero for level in levels(self.make()))
 
     @property
     def importable(self) -> bool:
@@ -79,12 +95,20 @@ def subjects(cls: type[Any]) -> list[Subject]:
     return [*declared, *_variants(cls)] if kind_of(cls) == "optimizer" else declared
 
 
+def required(cls: type[Any]) -> dict[str, Any]:
+    """The arguments that a class cannot do without, as in its first example."""
+    needed = [field.alias for field in own_fields(cls) if field.init and field.default is attrs.NOTHING]
+    return {name: value for name, value in cls.examples[0].items() if name in needed}
+
+
 def _variants(cls: type[Any]) -> list[Subject]:
-    own = [{field.alias: value} for field in own_fields(cls) for value in _other_values(cls, field)]
+    given = required(cls)
+    own = [{**given, field.alias: value} for field in own_fields(cls) for value in _other_values(cls, field)]
     own = [settings for settings in own if _accepted(cls, settings)]
     together = [dict(ChainMap(*own[::-1]))] if len(own) > 1 else []
     shared: Sequence[Mapping[str, Any]] = ({"wd": 0.1}, {"clip_gradient": 0.75}, {"rescale_grad": 0.5})
-    return [Subject(cls, settings) for settings in (*shared, *own, *together) if _accepted(cls, settings)]
+    variants = [*({**given, **one} for one in shared), *own, *together]
+    return [Subject(cls, settings) for settings in variants if _accepted(cls, settings)]
 
 
 def _other_values(cls: type[Any], field: Any) -> list[Any]:
@@ -107,7 +131,7 @@ def _other_values(cls: type[Any], field: Any) -> list[Any]:
 
 def _accepted(cls: type[Any], settings: Mapping[str, Any]) -> bool:
     try:
-        cls(**settings)
+        Subject(cls, settings).make()
     except (ValueError, TypeError):
         return False
     return True

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from mxcore.backend import Host
 from mxcore.kernel.rule.graph import LOGICAL, Node
 from mxcore.kernel.rule.norm import sum_of_squares
-from mxcore.kernel.rule.source import define
+from mxcore.kernel.rule.source import define, identifier
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.calls import Call
 
@@ -77,7 +77,7 @@ def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
         writer.operation(step, node)
     writer.move()
     writer.measure()
-    arrays = ", ".join(f"{name}_" for name in [*traced.arrays, *(["noise"] if traced.noisy else [])])
+    arrays = ", ".join(_array(name) for name in [*traced.arrays, *(["noise"] if traced.noisy else [])])
     lines = [f"({arrays},) = arrays", *_unpacked("s", writer.made["s"], "scratch")]
     lines += [*_unpacked("b", writer.made["b"], "masks"), *_unpacked("u", len(traced.uniforms), "uniforms")]
     lines += [*_unpacked("g", len(traced.norms), "norms"), *writer.singles, *writer.views.values()]
@@ -119,7 +119,7 @@ class _Writer:
     def __init__(self, traced: Traced, stage: Stage) -> None:
         self.traced, self.stage = traced, stage
         self.steps = [node for node in stage.order if node.op not in ("input", "norm")]
-        self.places = {node.number: f"{node.value}_" for node in stage.order if node.op == "input"}
+        self.places = {node.number: _array(node.value) for node in stage.order if node.op == "input"}
         self.places |= {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
         self.places |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
         self.last: dict[int, int] = {}
@@ -128,9 +128,9 @@ class _Writer:
         outputs = [*stage.written.values(), *(traced.norms[number].args[0] for number in stage.norms)]
         self.last |= {node.number: len(self.steps) for node in outputs}  # moved or measured after all steps
         # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
-        self.read_until = {f"{one.value}_": self.last.get(one.number, -1) for one in stage.order if one.op == "input"}
+        self.read_until = {_array(one.value): self.last.get(one.number, -1) for one in stage.order if one.op == "input"}
         steps = {node.number: step for step, node in enumerate(self.steps)}
-        self.targets = {node.number: f"{name}_" for name, node in stage.written.items() if node.number in steps}
+        self.targets = {node.number: _array(name) for name, node in stage.written.items() if node.number in steps}
         self.written_at = {target: steps[number] for number, target in self.targets.items()}
         self.free: dict[str, list[str]] = {"s": [], "b": []}
         self.made = {"s": 0, "b": 0}
@@ -207,7 +207,7 @@ class _Writer:
 
     def _spent(self, step: int, node: Node) -> str | None:
         """An operand that nobody reads after this step, and which is not written before this result has been used."""
-        inputs = [f"{argument.value}_" for argument in node.args if argument.op == "input"]
+        inputs = [_array(argument.value) for argument in node.args if argument.op == "input"]
         for name in inputs if node.kind == "array" and node.op != "where" else ():
             at = self.written_at.get(name, -1)
             if self.read_until.get(name, at) <= step and self.last.get(node.number, at + 1) <= at:
@@ -216,7 +216,7 @@ class _Writer:
 
     def move(self) -> None:
         """Write what moves results to where they belong: first to where nothing is that has to move itself."""
-        moves = {f"{name}_": self._operand(node, node) for name, node in self.stage.written.items()}
+        moves = {_array(name): self._operand(node, node) for name, node in self.stage.written.items()}
         moves = {name: source for name, source in moves.items() if name != source}
         while moves:
             name = next((name for name in moves if name not in moves.values()), None)
@@ -232,6 +232,11 @@ class _Writer:
         for number in self.stage.norms:
             x = self.traced.norms[number].args[0]
             self.rows.append(f"zip(repeat(measure), partials, repeat({number}), {_each(self._operand(x, x))})")
+
+
+def _array(name: Any) -> str:
+    """What an array is called in emitted code; those of a wrapped rule have names such as ``inner/mean``."""
+    return f"{identifier(name)}_"
 
 
 def _is_constant(name: str) -> bool:

@@ -26,6 +26,10 @@ takes a good part of a microsecond, where a short step takes four.
 """
 COUNTED = ("lr", "wd", "t", "num_update")
 """The numbers that every row begins with."""
+INNER = "inner/"
+"""What the names of slots and numbers begin with that belong to the rule which a wrapper's rule calls."""
+OF_ALL = (*COUNTED, "rescale_grad", "clip_gradient", "raw_grad", "noise")
+"""What a wrapper's rule and the one that it calls are both given under the same name."""
 HIGHEST = COUNTED.index("num_update")
 """The place of the highest count in a row."""
 
@@ -113,6 +117,8 @@ class Program:
         decays: whether there is weight decay at all.
         clips: whether gradients are clipped.
         rescales: whether gradients are rescaled, by another factor than 1.
+        inner: for a wrapper, the program that its rule calls as ``inner``. Its slots are the last ones, and have names
+            that begin with ``inner/``.
     """
 
     owner: str
@@ -123,13 +129,16 @@ class Program:
     decays: bool = False
     clips: bool = False
     rescales: bool = True
+    inner: Program | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.decay not in get_args(Decay):
             raise TypeError(f"{self.owner}.decay must be one of {', '.join(get_args(Decay))}, got {self.decay!r}")
-        if missing := [slot.name for slot in self.slots if slot.name not in keywords(self.rule)]:
+        if missing := [name for name in self._own_slots if name not in keywords(self.rule)]:
             raise TypeError(f"{self.owner}.rule does not take its slot {missing[0]!r}: add it to the parameters")
-        if self.takes("wd") and self.decay != "own":
+        if self.inner and not self.takes("inner"):
+            raise TypeError(f"{self.owner}.rule does not take inner: a wrapper's rule calls inner(weight, grad) once")
+        if self.takes("wd") and self.decay != "own" and not self.inner:
             raise TypeError(
                 f"{self.owner}.rule takes wd, which is applied before it: say decay = 'own', or leave wd out"
             )
@@ -137,6 +146,16 @@ class Program:
     def takes(self, name: str) -> bool:
         """Whether the rule asks for ``name``."""
         return name in keywords(self.rule)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the rule, or one that it calls, asks for ``noise``."""
+        return self.takes("noise") or bool(self.inner and self.inner.noisy)
+
+    @property
+    def _own_slots(self) -> list[str]:
+        """The names of the slots, without those of the rule that it calls."""
+        return [slot.name for slot in self.slots if not slot.name.startswith(INNER)]
 
     @property
     def array_slots(self) -> tuple[str, ...]:
@@ -151,14 +170,15 @@ class Program:
     @property
     def arrays(self) -> tuple[str, ...]:
         """The arrays that the rule is applied to, by name."""
-        return ("weight", "grad", *self.array_slots, *(["noise"] if self.takes("noise") else []))
+        return ("weight", "grad", *self.array_slots, *(["noise"] if self.noisy else []))
 
     @property
     def all_numbers(self) -> tuple[str, ...]:
         """The numbers of a step by name, those that the rule takes, and those that are applied before it."""
         before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
-        return tuple(dict.fromkeys([*self.numbers, *before]))
+        inner = [name if name in OF_ALL else INNER + name for name in self.inner.all_numbers] if self.inner else []
+        return tuple(dict.fromkeys([*self.numbers, *before, *inner]))
 
     def apply(self, xp: Any, arrays: Mapping[str, Any], numbers: Mapping[str, Any]) -> Any:
         """What the rule returns, after what every algorithm shares: rescaling, clipping and weight decay.
@@ -172,19 +192,42 @@ class Program:
             from mxcore.kernel.rule.operand import weak  # with the tables of the language, for the first update
 
             numbers = {name: weak(value) for name, value in numbers.items()}
-        weight, raw_grad = arrays["weight"], arrays["grad"]
+        raw_grad = arrays["grad"]
         grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
+        return self._applied(xp, arrays["weight"], grad, {**arrays, **numbers, "raw_grad": raw_grad})
+
+    def _applied(self, xp: Any, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
+        """What the rule returns for a gradient that has been rescaled."""
+        if self.inner:
+            return self._around(self.inner, xp, weight, grad, given)
         if self.decays and self.decay == "before_clip":
-            grad = grad + numbers["wd"] * weight
+            grad = grad + given["wd"] * weight
         if self.clips:
-            grad = xp.clip(grad, -numbers["clip_gradient"], numbers["clip_gradient"])
+            grad = xp.clip(grad, -given["clip_gradient"], given["clip_gradient"])
         if self.decays and self.decay == "after_clip":
-            grad = grad + numbers["wd"] * weight
+            grad = grad + given["wd"] * weight
         if self.decays and self.decay == "decoupled":
-            weight = weight * (1 - numbers["lr"] * numbers["wd"])
-        given = {**arrays, **numbers, "raw_grad": raw_grad}
-        names = [name for name in keywords(self.rule) if name in given]
-        return self.rule(weight, grad, **{name: given[name] for name in names})
+            weight = weight * (1 - given["lr"] * given["wd"])
+        return self._called(weight, grad, given)
+
+    def _called(self, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
+        return self.rule(weight, grad, **{name: given[name] for name in keywords(self.rule) if name in given})
+
+    def _around(self, program: Program, xp: Any, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
+        """What the rule of a wrapper returns, and then the new slots of the program that it calls."""
+        of_inner = {name.removeprefix(INNER): one for name, one in given.items() if name.startswith(INNER)}
+        of_inner |= {name: one for name, one in given.items() if name in OF_ALL}
+        results: list[tuple[Any, dict[str, Any]]] = []
+
+        def inner(weight: Any, grad: Any) -> Any:
+            results.append(program.unpack(program._applied(xp, weight, grad, of_inner)))
+            return results[-1][0]
+
+        result = self._called(weight, grad, {**given, "inner": inner})
+        if len(results) != 1:
+            raise TypeError(f"{self.owner}.rule must call inner(weight, grad) once, and called it {len(results)} times")
+        new_weight, slots = self._unpacked(result, self._own_slots)
+        return (new_weight, *slots.values(), *results[0][1].values())
 
     def slot_arrays(self, label: str, weight: Array, arrays: Sequence[Array]) -> dict[str, Array]:
         """The arrays of a state, keyed by slot name.
@@ -213,13 +256,16 @@ class Program:
 
     def unpack(self, result: Any) -> tuple[Array, dict[str, Any]]:
         """A rule's return value as the new weight and the new slots by name."""
+        return self._unpacked(result, [slot.name for slot in self.slots])
+
+    def _unpacked(self, result: Any, slots: Sequence[str]) -> tuple[Array, dict[str, Any]]:
         values: Sequence[Any] = result if isinstance(result, tuple) else (result,)
-        if len(values) != 1 + len(self.slots) or result is None or isinstance(result, list):
-            names = ", ".join(["weight", *(slot.name for slot in self.slots)])
+        if len(values) != 1 + len(slots) or result is None or isinstance(result, list):
+            names = ", ".join(["weight", *slots])
             kinds = {list: "a list", type(None): "None: does it end with return?"}
             got = kinds.get(type(result), f"{len(values)} value(s)")
             raise TypeError(f"{self.owner}.rule must return ({names}), got {got}")
-        return values[0], {slot.name: value for slot, value in zip(self.slots, values[1:], strict=True)}
+        return values[0], dict(zip(slots, values[1:], strict=True))
 
 
 @attrs.frozen(eq=False, repr=False, slots=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.operations import OPERATIONS
-from mxcore.kernel.rule.source import define
+from mxcore.kernel.rule.source import define, identifier
 from mxcore.kernel.run.calls import quietly
 
 Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]]]
@@ -53,7 +53,7 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     write = [f"values[at + {place}] = n{node.number}" for place, node in enumerate(values)]
     slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
     keep = [f"slots.append({{{slots}}})"] if host else []
-    loop = [f"    for {''.join(f'row_{name}, ' for name in row)} in rows:"]
+    loop = [f"    for {''.join(f'row_{identifier(name)}, ' for name in row)} in rows:"]
     loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
@@ -68,7 +68,9 @@ def _line(node: Node, row: Collection[str]) -> str:
     if node.op == "constant":
         return f"n{node.number} = {node.value!r}"
     if node.op == "input":
-        return f"n{node.number} = " + (f"row_{node.value}" if node.value in row else f"shared[{node.value!r}]")
+        return f"n{node.number} = " + (
+            f"row_{identifier(node.value)}" if node.value in row else f"shared[{node.value!r}]"
+        )
     names = [f"n{argument.number}" for argument in node.args]
     text = OPERATIONS[node.op].get("python", f"{node.op}({', '.join(names)})")
     return f"n{node.number} = {text.format(*names)}"

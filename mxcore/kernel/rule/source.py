@@ -36,3 +36,12 @@ def define(name: str, source: str, label: str, namespace: dict[str, Any]) -> Any
     linecache.cache[file] = len(source), None, source.splitlines(keepends=True), file
     weakref.finalize(namespace[name], _gone.append, file).atexit = False
     return namespace[name]
+
+
+def identifier(name: Any) -> str:
+    """A name of the kernel in Python: what belongs to a wrapped rule is called ``inner/mean``, or the like.
+
+    >>> identifier("inner/mean")
+    'inner__mean'
+    """
+    return str(name).replace("/", "__")

@@ -111,7 +111,7 @@ class Plans:
 
     def plan(self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
         """A plan of a rule over these parameters; see :class:`mxcore.kernel.Plan`."""
-        noise = tuple(member.noise_key for member in members) if program.takes("noise") else ()
+        noise = tuple(member.noise_key for member in members) if program.noisy else ()
         layouts = tuple(member.layouts for member in members)
         key = (backend.name, in_use(), program, tuple(sorted(static.items())), noise, layouts)
         plan = self._kept.pop(key, None)

@@ -63,7 +63,7 @@ class DirectPlan(ArrayPlan):
         """The new weight and slots of one parameter."""
         weight = given["weight"]
         arrays = {name: array for name, array in given.items() if name != "half_weight"}
-        if self.program.takes("noise"):
+        if self.program.noisy:
             draw = Generator(noise_key(key, numbers["t"])).standard_normal(weight.shape, np.dtype(self.storage.dtype))
             arrays["noise"] = self.backend.from_host(draw, self.backend.device_of(weight))
         if self.storage.master:

@@ -119,7 +119,7 @@ def splitting_makes_no_difference(subject: Subject) -> None:
 
     An optimizer that mixes elements says so: ``elementwise = False``.
     """
-    if not subject.cls.elementwise:
+    if not subject.elementwise:
         return
     whole, parts = weights()[0], np.split(weights()[0], 2)
     one, other = start(subject), start(subject, param_idx2name={0: "fc_weight", 1: "fc_weight"})
@@ -150,7 +150,7 @@ def memory_is_bounded(subject: Subject) -> None:
         after, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    allowed = weight.nbytes // 10 if subject.cls.runs_rule() else 6 * weight.nbytes
+    allowed = weight.nbytes // 10 if subject.runs_rule else 6 * weight.nbytes
     expect(peak - before < allowed, f"a step on {weight.nbytes} bytes allocates {peak - before} more")
     expect(after - before < weight.nbytes // 20, f"two steps on {weight.nbytes} bytes keep {after - before} more")
 
@@ -183,5 +183,5 @@ def a_nan_shows(subject: Subject) -> None:
         with np.errstate(invalid="ignore"):
             updater(0, grad, hurt)
     expect(np.isnan(hurt[0, 0]), f"four updates after a NaN in its gradient the weight is {hurt[0, 0]}")
-    if subject.cls.elementwise:
+    if subject.elementwise:
         same([hurt.ravel()[1:]], [sane.ravel()[1:]], "beside an element with a NaN, the others")

@@ -26,7 +26,7 @@ def kernels_agree_with_the_rule(subject: Subject) -> None:
 
     Where it uses exp, log, tanh or a power of an array, within 4 units in the last place.
     """
-    if not subject.cls.runs_rule():
+    if not subject.runs_rule:
         return
     for dtype in ("float16", "float32", "float64"):
         with _directly():

@@ -10,7 +10,7 @@ import numpy as np
 
 from mxcore.testing.check import Array, check, expect, refuses, same
 from mxcore.testing.steps import gradients, run, start, weights
-from mxcore.testing.subject import Subject, own_fields
+from mxcore.testing.subject import Subject, own_fields, required
 
 CLIP, WD = 0.75, 0.25
 
@@ -65,7 +65,7 @@ def decay_enters_where_it_is_declared(subject: Subject) -> None:
 
 
 def _place(subject: Subject) -> str:
-    return str(subject.cls.decay) if subject.cls.runs_rule() else "own"
+    return str(subject.make().decay) if subject.runs_rule else "own"
 
 
 def _with_decay(where: str, grad: Array, weight: Array) -> Array:
@@ -112,7 +112,7 @@ def a_rate_of_zero_keeps_the_weights(subject: Subject) -> None:
     """
     kept = run(start(subject, learning_rate=0.0), range(1, 4))
     moves = any(new.tobytes() != old.tobytes() for new, old in zip(kept, weights(), strict=True))
-    said = subject.cls.moves_at_rate_zero
+    said = subject.moves_at_rate_zero
     expect(moves == said, f"moves_at_rate_zero is {said}, and the weights {'have' if moves else 'have not'} moved")
 
 
@@ -178,4 +178,6 @@ def bad_arguments_are_refused(subject: Subject) -> None:
     wrong = [(argument, bad) for argument in arguments for bad in (float("nan"), "a lot", object())]
     below: Sequence[tuple[str, Any]] = [("wd", -0.1), ("learning_rate", -0.1), ("clip_gradient", 0.0)]
     for argument, bad in (*wrong, *below):
-        refuses(lambda a=argument, b=bad: subject.cls(**{a: b}), f"{argument}={bad!r}", says=f"{argument} must be")  # type: ignore[misc]
+        given = {**required(subject.cls), argument: bad}
+        make = Subject(subject.cls, given).make if argument in shared else functools.partial(subject.cls, **given)
+        refuses(make, f"{argument}={bad!r}", says=f"{argument} must be")

@@ -1,0 +1,158 @@
+"""Optimizers that wrap another one, and change what it is given or what it does, in the same pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import attrs
+
+from mxcore.backend import Array
+from mxcore.catalogue import PluginError
+from mxcore.catalogue.registry import registry_for
+from mxcore.declarations import hyperparameter, hyperparameters
+from mxcore.kernel import Slot
+from mxcore.kernel.rule.program import INNER
+from mxcore.optimizer import Optimizer
+from mxcore.step import traits_of
+from mxcore.step.around import Around
+from mxcore.step.protocol import Index
+
+__all__ = ["Wrapper"]
+
+
+def _optimizer(given: Any) -> Any:
+    """An optimizer from its name, its text or itself."""
+    try:
+        return registry_for("optimizer").create(given)
+    except (TypeError, PluginError) as error:
+        raise ValueError(f"optimizer must be an optimizer, or the name of one, got {given!r}: {error}") from error
+
+
+@hyperparameters
+class Wrapper(Optimizer):
+    r"""Base class of optimizers that wrap another one.
+
+    The rule of a wrapper is given the rescaled gradient, before it is clipped and before weight decay, and calls
+    ``inner(weight, grad)`` once. That clips, decays and applies the rule of the wrapped optimizer, and returns the new
+    weight. Both rules are traced into one, which runs in one pass.
+
+    >>> import numpy as np, mxcore as mx
+    >>> @mx.hyperparameters
+    ... class Halved(mx.optimizer.Wrapper):
+    ...     @staticmethod
+    ...     def rule(weight, grad, *, inner):
+    ...         return weight + 0.5 * (inner(weight, grad) - weight)
+    >>> update = mx.optimizer.get_updater(Halved("sgd"))
+    >>> update.optimizer.learning_rate = 0.5
+    >>> weight = np.array([1.0])
+    >>> update(0, np.array([1.0]), weight)
+    >>> weight
+    array([0.75])
+
+    The wrapped optimizer has the learning rate, its schedule, the weight decay, rescaling, clipping, names,
+    multipliers and counts. All of these are read from and assigned to the wrapper as if they were its own. A rule may
+    also take ``raw_grad``, ``noise``, ``lr``, ``wd``, ``t`` and ``num_update``.
+
+    Around an optimizer without a rule, a wrapper does the same in array code, one parameter after the other.
+
+    Args:
+        optimizer: the optimizer to wrap, or its name; it cannot be exchanged later.
+
+    Raises:
+        ValueError: ``optimizer`` is no optimizer, or an argument is out of its range.
+        TypeError: the rule does not call ``inner`` once; raised by the first update.
+    """
+
+    opt_registry = Optimizer.opt_registry
+    examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"optimizer": "adam"},)
+    # What belongs to the wrapped optimizer, and is no argument of a wrapper.
+    _delegated: ClassVar[frozenset[str]] = frozenset(Optimizer._declared)
+
+    optimizer: Optimizer = hyperparameter(converter=_optimizer, first=True)
+
+    def __attrs_post_init__(self) -> None:
+        self._set_runners()
+        self._around = Around()
+        if traits_of(self.optimizer).updates_all:
+            owner = type(self.optimizer).__name__
+            raise ValueError(f"{owner} updates all parameters of a call at once, and cannot be wrapped")
+        self.check_together()
+
+    def _assigning(self, name: str, value: Any) -> None:
+        if name == "optimizer":
+            raise ValueError("the optimizer of a wrapper cannot be exchanged: make a new wrapper")
+        super()._assigning(name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    @classmethod
+    def created(cls, *args: Any, **kwargs: Any) -> Any:
+        """A wrapper from arguments of which those that it does not have are for the optimizer that it wraps.
+
+        Args:
+            args: those of the wrapper, by position.
+            kwargs: those of both, by name.
+
+        Raises:
+            ValueError: an optimizer is given that exists already, with arguments for it.
+        """
+        own = {field.alias: kwargs.pop(field.alias) for field in cls._declared.values() if field.alias in kwargs}
+        first = [*args[:1], *([own.pop("optimizer")] if not args and "optimizer" in own else [])]
+        if first and isinstance(first[0], (str, dict, Optimizer)):
+            first, kwargs = [registry_for("optimizer").create(first[0], **kwargs)], {}
+        make: Any = cls  # not to be checked against the arguments of this class, which its subclasses add to
+        return make(*first, *args[1:], **own, **kwargs)
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    @property
+    def _inner(self) -> Optimizer:
+        return self.optimizer
+
+    def state_slots(self) -> tuple[Slot, ...]:
+        """The slots of the wrapper's rule, and those of the wrapped optimizer, as ``inner/mean``."""
+        inner = [attrs.evolve(slot, name=INNER + slot.name) for slot in self.optimizer.state_slots()]
+        return (*self.own_slots(), *inner)
+
+    def create_state(self, index: Index, weight: Array) -> tuple[Any, Any]:
+        """The state of a parameter: the wrapper's own, and that of the wrapped optimizer."""
+        return super().create_state(index, weight), self.optimizer.create_state(index, weight)
+
+    def flags(self, name: str) -> Mapping[str, bool]:
+        """What the wrapped rule is told of a parameter."""
+        return {INNER + flag: value for flag, value in self.optimizer.flags(name).items()}
+
+    # --- updating ----------------------------------------------------------------------------------------------------
+
+    def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight and its state in place; around a rule also lists of all four."""
+        if traits_of(self).runs_rule:
+            super().update(index, weight, grad, state)
+        else:
+            self._around.run(self, index, weight, grad, state)
+
+    def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        """Update a weight, or lists of them, where the state may be ``(master, state)``."""
+        if traits_of(self).runs_rule:
+            self._run_rule(self._direct, index, weight, grad, state)
+        else:
+            super().update_multi_precision(index, weight, grad, state)
+
+
+def _of_inner(name: str) -> Any:
+    """An attribute that is read from the wrapped optimizer and assigned to it."""
+
+    def assign(self: Wrapper, value: Any) -> None:
+        setattr(self.optimizer, name, value)
+
+    return property(lambda self: getattr(self.optimizer, name), assign, doc=f"``{name}`` of the wrapped optimizer.")
+
+
+for _name in (
+    *sorted(Wrapper._delegated), "_counting", "_decided", "_get_lr", "_get_lrs", "_get_wd", "_get_wds",
+    "_settings_version", "_tables_version", "_update_count", "aggregate_num", "decay", "decayed_suffixes",
+    "default_learning_rate", "describe", "learning_rate", "multiplier", "set_lr_mult", "set_wd_mult", "warn_of_names",
+):  # fmt: skip
+    setattr(Wrapper, _name, _of_inner(_name))

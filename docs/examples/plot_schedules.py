@@ -100,6 +100,8 @@ bottom.set(xlabel="epoch", ylabel="loss − its minimum", xlim=(0, epochs), xtic
 top.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1))
 for axes in (top, bottom):
     axes.grid(True)
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "Above, the learning rates of five schedules over 20 epochs. Below, the distance of the loss"
 # sphinx_gallery_alt = "from its minimum: it stays near 0.03 with the constant rate and falls whenever a rate"
 # sphinx_gallery_alt = "decreases, with factor, poly and cosine to below 0.0005."

@@ -139,7 +139,7 @@ def _time(row: Mapping[str, Any]) -> str:
 def draw(file: Path, rows: Sequence[Line], names: Sequence[str]) -> None:
     """Write the chart: the time of a step of each contestant, in milliseconds."""
     with style({"axes.spines.left": False}):
-        figure = new_figure(8.2, 0.42 * len(rows) + 1.1)
+        figure = new_figure(6.4, 0.38 * len(rows) + 1.3)
         axes = figure.subplots()
         for place, row in enumerate(rows):
             times = [one["median_s"] * 1e3 for one in row.best.values()]
@@ -154,7 +154,7 @@ def draw(file: Path, rows: Sequence[Line], names: Sequence[str]) -> None:
         axes.minorticks_off()
         axes.grid(visible=False, axis="y")
         axes.invert_yaxis()
-        figure.legend(loc="outside upper left", ncols=len(names), columnspacing=1.2, handletextpad=0.2)
+        figure.legend(loc="outside upper left", ncols=3, columnspacing=1.2, handletextpad=0.2)
     save(figure, file)
 
 

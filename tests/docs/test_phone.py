@@ -38,7 +38,8 @@ def test_formulas_fit_the_screen_of_a_phone(site: Site, tmp_path: Path) -> None:
     assert len(names) > 30
     pages = [(site.folder / name).resolve().as_uri() for name in names]
     (tmp_path / "look.html").write_text(PAGE.format(width=WIDTH, pages=json.dumps(pages)), "utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files", "--dump-dom"]
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"]
+    options.append("--allow-file-access-from-files")
     done = subprocess.run(
         [browser, *options, "--virtual-time-budget=200000", (tmp_path / "look.html").as_uri()],
         capture_output=True, encoding="utf-8", check=False, timeout=300,

@@ -91,7 +91,8 @@ def test_each_algorithm_has_a_page_with_formula_hyperparameters_code_and_source(
     assert section(page, "In code").find("pre")
     assert record.distribution in section(page, "Where it comes from").get_text()
     (image,) = page.select("img.mxcore-picture")
-    names = {record.name, "sgd", "adam"} if record.kind == "optimizer" else {record.name}
+    called = page_of(record).rpartition("/")[2].removesuffix(".html")
+    names = {called, "sgd", "adam"} if record.kind == "optimizer" else {called}
     assert names <= set(words(image["alt"]))
     assert (site.folder / page_of(record)).parent.joinpath(image["src"]).stat().st_size < 60_000
 

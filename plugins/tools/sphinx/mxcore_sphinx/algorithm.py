@@ -230,7 +230,9 @@ def _is_said(requirement: str, text: str) -> bool:
     """
     if choices := re.findall("'([^']*)'", requirement):
         return all(re.search(rf"\b{re.escape(one)}\b", text) for one in choices)
-    bounds = re.sub(r"^must be (None or )?(an? )?((finite )?number|integer)?( of)? ?|, (?=[a-z]).*", "", requirement)
+    bounds = re.sub(
+        r"^must be (None or )?(a list of )?(an? )?((finite )?number|integer)?( of)? ?|, (?=[a-z]).*", "", requirement
+    )
     return requirement == "must be True or False" or (bool(bounds) and bounds in text)
 
 

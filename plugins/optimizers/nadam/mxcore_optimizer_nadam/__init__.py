@@ -21,7 +21,7 @@ class Nadam(Optimizer):
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
         ahead &= \frac{1 - momentum_t}{1 - product} \cdot G \\
         &\quad {} + \frac{momentum_{t+1} \cdot mean}{1 - product \cdot momentum_{t+1}} \\
-        w &\leftarrow w - lr \cdot ahead / (\sqrt{variance / (1 - \beta_2^t)} + \epsilon)
+        w &\leftarrow w - \frac{lr \cdot ahead}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
 
     with t = 1, 2, … the count of this parameter's updates.
 

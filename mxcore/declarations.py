@@ -2,9 +2,9 @@
 
 >>> import mxcore as mx
 >>> @mx.hyperparameters
-... class Swift(mx.optimizer.Optimizer):
+... class Mine(mx.optimizer.Optimizer):
 ...     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
->>> Swift(beta=1.2)
+>>> Mine(beta=1.2)
 Traceback (most recent call last):
     ...
 ValueError: beta must be in [0, 1), got 1.2
@@ -162,13 +162,13 @@ def hyperparameter(
 
     >>> import mxcore as mx
     >>> @mx.hyperparameters
-    ... class Swift(mx.optimizer.Optimizer):
+    ... class Mine(mx.optimizer.Optimizer):
     ...     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
     ...     nesterov: bool = mx.hyperparameter(False)
-    >>> swift = Swift(beta=0.5)
-    >>> swift.beta, swift.nesterov
+    >>> mine = Mine(beta=0.5)
+    >>> mine.beta, mine.nesterov
     (0.5, False)
-    >>> swift.nesterov = 1
+    >>> mine.nesterov = 1
     Traceback (most recent call last):
         ...
     ValueError: nesterov must be True or False, got 1
@@ -373,12 +373,12 @@ def hyperparameters(cls: type[T]) -> type[T]:
 
     >>> import mxcore as mx
     >>> @mx.hyperparameters
-    ... class Swift(mx.optimizer.Optimizer):
+    ... class Mine(mx.optimizer.Optimizer):
     ...     beta: float = mx.hyperparameter(0.9)
-    >>> swift = Swift(learning_rate=0.1)
-    >>> swift.beta, swift.learning_rate
+    >>> mine = Mine(learning_rate=0.1)
+    >>> mine.beta, mine.learning_rate
     (0.9, 0.1)
-    >>> eval(repr(swift)).learning_rate
+    >>> eval(repr(mine)).learning_rate
     0.1
     """
     defined: Any = attrs.define(slots=False, eq=False, repr=False, field_transformer=_arrange)(cls)

@@ -84,6 +84,15 @@ def test_a_real_process_draws_paths(workplace: Path) -> None:
     assert (workplace / "path.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("record", mx.catalogue.records("initializer"), ids=lambda record: record.name)
+def test_every_installed_initializer_can_be_drawn_by_its_name_alone(
+    record: mx.catalogue.Record, workplace: Path
+) -> None:
+    result = plot(record.name, "--out", "values.svg")
+    assert result.exit_code == 0, result.output
+    assert f">{record.name}<" in texts(workplace / "values.svg")
+
+
 @pytest.mark.parametrize("kind", ["optimizer", "lr_scheduler"])
 def test_everything_installed_can_be_drawn_by_its_name_alone(kind: str, workplace: Path) -> None:
     names = [record.name for record in mx.catalogue.records(kind)]
@@ -95,11 +104,10 @@ def test_everything_installed_can_be_drawn_by_its_name_alone(kind: str, workplac
 REFUSED = [
     (["cosin"], "cannot find lr_scheduler 'cosin': did you mean 'cosine'?"),
     (["adm"], "did you mean 'adam'"),
-    (["xavier"], "'xavier' is an initializer: plot draws optimizers and learning-rate schedulers"),
-    (
-        ["cosine", "adam"],
-        "optimizers or learning-rate schedulers, got 'cosine' (lr_scheduler), 'adam' (optimizer)",
-    ),
+    (["cosine", "adam"], "one picture shows algorithms of one kind, got 'cosine' (lr_scheduler), 'adam' (optimizer)"),
+    (["xavier", "fusedrnn"], "initializers cannot fill a weight of shape (64, 32) or "),
+    (["xavier", "--steps", "5"], "--steps is not for a picture of initializers"),
+    (["xavier", "--updates", "5"], "--updates is not for a picture of initializers"),
     (["adam", "adam"], "'adam' is given twice"),
     (["adam:beta1=1.2"], "optimizer 'adam': beta1 must be in [0, 1), got 1.2"),
     (["cosine:max_updat=5"], "lr_scheduler 'cosine' has no argument 'max_updat' (did you mean 'max_update'?)"),

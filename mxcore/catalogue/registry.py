@@ -286,8 +286,8 @@ def get_registry(base_class: type) -> dict[str, type]:
 
     >>> import mxcore as mx
     >>> @mx.optimizer.register
-    ... class Swift(mx.optimizer.SGD): ...
-    >>> mx.registry.get_registry(mx.optimizer.Optimizer)["swift"] is Swift
+    ... class Mine(mx.optimizer.SGD): ...
+    >>> mx.registry.get_registry(mx.optimizer.Optimizer)["mine"] is Mine
     True
     >>> mx.registry.get_registry(dict)  # nothing was ever registered under it
     {}

@@ -32,7 +32,7 @@ class {{ cookiecutter.class }}(mx.initializer.Initializer):
         gain: the factor on the scale, at least 0.
 
     Raises:
-        ValueError: the gain is out of its range, or the array has fewer than two axes.
+        ValueError: the array has fewer than two axes.
 
     References:
         {{ cookiecutter.paper }}

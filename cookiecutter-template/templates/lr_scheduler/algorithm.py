@@ -31,9 +31,6 @@ class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
         warmup_begin_lr: the rate at the beginning of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
-    Raises:
-        ValueError: an argument is out of its range.
-
     References:
         {{ cookiecutter.paper }}
     """

@@ -33,9 +33,6 @@ class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
 
     State: ``mean``, shaped and typed like the weight.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         {{ cookiecutter.paper }}
     """

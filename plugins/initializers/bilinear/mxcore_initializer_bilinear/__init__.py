@@ -18,8 +18,9 @@ class Bilinear(Initializer):
 
     .. math::
 
-        f = \lceil n / 2 \rceil, \qquad c = \frac{2 f - 1 - f \bmod 2}{2 f}, \qquad
-        triangle(i) = 1 - \left| i / f - c \right|
+        f &= \lceil n / 2 \rceil \\
+        c &= \frac{2 f - 1 - f \bmod 2}{2 f} \\
+        triangle(i) &= 1 - \left| i / f - c \right|
 
     The whole triangle, and with a stride of :math:`f` the interpolation, is there for :math:`n = 2 f - f \bmod 2`.
 

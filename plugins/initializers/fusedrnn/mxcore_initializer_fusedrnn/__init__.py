@@ -54,8 +54,8 @@ class FusedRNN(Initializer):
         forget_bias: the bias of the forget gates of an LSTM; it is in the i2h and in the h2h bias, so it counts twice.
 
     Raises:
-        ValueError: an argument is out of its range, the array is no vector of a size that the formula gives, or
-            ``init`` is None and there is no initializer of the whole model.
+        ValueError: the array is no vector of a size that the formula gives, or ``init`` is None and there is no
+            initializer of the whole model.
 
     References:
         S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997),

@@ -25,7 +25,7 @@ class Load(Initializer):
 
     .. math::
 
-        init(name) = \begin{cases} param[name] & name \in param \\ default\_init(name) & \text{otherwise} \end{cases}
+        init(name) = \begin{cases} param[name] & name \in param \\ default\_init(name) & \text{else} \end{cases}
 
     ``arg:`` and ``aux:`` before a saved name are not part of it. What is loaded goes before any initializer that the
     parameter carries, and values are cast to the dtype of the parameter.

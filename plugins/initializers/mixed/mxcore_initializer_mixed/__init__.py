@@ -41,7 +41,8 @@ class Mixed(Initializer):
 
     .. math::
 
-        init(name) = initializers_k(name), \qquad k = \min \, \{j : patterns_j \text{ matches } name\}
+        init(name) &= initializers_k(name) \\
+        k &= \min \, \{j : patterns_j \text{ matches } name\}
 
     A pattern is a regular expression that is matched at the *start* of the name: ``bias`` does not fit ``fc_bias``,
     ``.*bias`` does. The chosen initializer still follows the name, so that a bias gets 0 from nearly all of them,

@@ -41,8 +41,7 @@ class MSRAPrelu(VarianceScaling):
             the fan of the first axis is divided by their number.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes or cannot be
-            divided into ``groups``.
+        ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on

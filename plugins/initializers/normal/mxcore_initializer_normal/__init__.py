@@ -29,9 +29,6 @@ class Normal(Initializer):
     Args:
         sigma: the standard deviation, at least 0.
 
-    Raises:
-        ValueError: ``sigma`` is negative or no number.
-
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274

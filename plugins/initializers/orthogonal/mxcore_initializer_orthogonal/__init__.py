@@ -46,7 +46,7 @@ class Orthogonal(Initializer):
             :math:`N(0, 1)`.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes.
+        ValueError: the array has fewer than two axes.
 
     References:
         A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep

@@ -29,9 +29,6 @@ class Uniform(Initializer):
     Args:
         scale: the bound of the distribution, at least 0. Its variance is scale² / 3.
 
-    Raises:
-        ValueError: ``scale`` is negative or no number.
-
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274

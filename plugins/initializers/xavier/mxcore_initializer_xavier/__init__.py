@@ -20,8 +20,8 @@ class Xavier(VarianceScaling):
 
     .. math::
 
-        w \sim U(-scale, \; scale) \quad\text{or}\quad w \sim N(0, \; scale^2),
-        \qquad scale = \sqrt{magnitude / factor}
+        scale &= \sqrt{magnitude / factor} \\
+        w &\sim U(-scale, \; scale) \quad\text{or}\quad N(0, \; scale^2)
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((50, 100))
@@ -42,8 +42,7 @@ class Xavier(VarianceScaling):
             the fan of the first axis is divided by their number.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes or cannot be
-            divided into ``groups``.
+        ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",

@@ -16,8 +16,8 @@ class CosineScheduler(LRScheduler):
 
     .. math::
 
-        rate(t) = final\_lr + (base\_lr - final\_lr) \cdot \frac{1 + \cos(\pi p)}{2}, \qquad
-        p = \min\left(\frac{t - warmup\_steps}{max\_update - warmup\_steps}, \; 1\right)
+        p &= \min\left(\frac{t - warmup\_steps}{max\_update - warmup\_steps}, \; 1\right) \\
+        rate(t) &= final\_lr + (base\_lr - final\_lr) \cdot \frac{1 + \cos(\pi p)}{2}
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.CosineScheduler(max_update=100, base_lr=0.4)
@@ -31,9 +31,6 @@ class CosineScheduler(LRScheduler):
         warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following; less than ``max_update``.
         warmup_begin_lr: the rate at the beginning of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,

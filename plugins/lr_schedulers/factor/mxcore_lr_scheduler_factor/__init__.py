@@ -19,7 +19,8 @@ class FactorScheduler(LRScheduler):
 
     .. math::
 
-        rate(t) = \max(base\_lr \cdot factor^{\lfloor (t - 1) / step \rfloor}, \; stop\_factor\_lr)
+        n &= \lfloor (t - 1) / step \rfloor \\
+        rate(t) &= \max(base\_lr \cdot factor^n, \; stop\_factor\_lr)
 
     so that updates 1 … step run at ``base_lr``. Steps are counted through a warm-up.
 
@@ -36,9 +37,6 @@ class FactorScheduler(LRScheduler):
         warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
         warmup_begin_lr: the rate at the beginning of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed

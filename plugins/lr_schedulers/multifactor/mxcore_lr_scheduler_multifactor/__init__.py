@@ -51,9 +51,6 @@ class MultiFactorScheduler(LRScheduler):
         warmup_begin_lr: the rate at the beginning of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
-    Raises:
-        ValueError: an argument is out of its range.
-
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274

@@ -16,8 +16,8 @@ class PolyScheduler(LRScheduler):
 
     .. math::
 
-        rate(t) = final\_lr + (base\_lr - final\_lr) \cdot (1 - p)^{pwr}, \qquad
-        p = \min\left(\frac{t - warmup\_steps}{max\_update - warmup\_steps}, \; 1\right)
+        p &= \min\left(\frac{t - warmup\_steps}{max\_update - warmup\_steps}, \; 1\right) \\
+        rate(t) &= final\_lr + (base\_lr - final\_lr) \cdot (1 - p)^{pwr}
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.PolyScheduler(max_update=100, base_lr=0.4, pwr=2)
@@ -32,9 +32,6 @@ class PolyScheduler(LRScheduler):
         warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following; less than ``max_update``.
         warmup_begin_lr: the rate at the beginning of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         W. Liu, A. Rabinovich and A. C. Berg, "ParseNet: looking wider to see better", 2015,

@@ -16,7 +16,7 @@ class AdaDelta(Optimizer):
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
         mean\_square &\leftarrow \rho \cdot mean\_square + (1 - \rho) \cdot G^2 \\
-        step &= \sqrt{mean\_step + \epsilon} \, / \sqrt{mean\_square + \epsilon} \cdot G \\
+        step &= \frac{\sqrt{mean\_step + \epsilon}}{\sqrt{mean\_square + \epsilon}} \cdot G \\
         mean\_step &\leftarrow \rho \cdot mean\_step + (1 - \rho) \cdot step^2 \\
         w &\leftarrow w - step - wd \cdot w
 
@@ -35,9 +35,6 @@ class AdaDelta(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``mean_square`` and ``mean_step``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         M. D. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, https://arxiv.org/abs/1212.5701

@@ -31,9 +31,6 @@ class AdaGrad(Optimizer):
 
     State: ``history``, shaped and typed like the weight.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
         Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html

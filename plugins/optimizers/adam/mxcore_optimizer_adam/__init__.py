@@ -38,9 +38,6 @@ class Adam(Optimizer):
 
     State: ``mean`` and ``variance``, shaped and typed like the weight.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (the form before section 2.1, with the bias correction in the rate).

@@ -36,9 +36,6 @@ class Adamax(Optimizer):
 
     State: ``mean`` and ``largest`` (the paper's m and u), shaped and typed like the weight.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (algorithm 2).

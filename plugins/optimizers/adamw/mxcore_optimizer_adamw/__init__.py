@@ -17,8 +17,8 @@ class AdamW(Optimizer):
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
         mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        w &\leftarrow (1 - lr \cdot wd) \cdot w - \frac{lr}{1 - \beta_1^t} \cdot
-            \frac{mean}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
+        step &= \frac{mean / (1 - \beta_1^t)}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon} \\
+        w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot step
 
     with t = 1, 2, … the count of this parameter's updates. With ``amsgrad`` the largest variance so far,
     :math:`largest \leftarrow \max(largest, variance)`, stands in the place of the variance.
@@ -39,9 +39,6 @@ class AdamW(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``mean`` and ``variance``, and with ``amsgrad`` also ``largest``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", 2017, https://arxiv.org/abs/1711.05101;

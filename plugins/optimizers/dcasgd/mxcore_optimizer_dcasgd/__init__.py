@@ -18,13 +18,13 @@ class DCASGD(Optimizer):
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
-        compensated &= G + wd \cdot w + lamda \cdot G^2 \cdot (w - backup) \\
-        velocity &\leftarrow momentum \cdot velocity - lr \cdot compensated \\
+        delay &= lamda \cdot G^2 \cdot (w - backup) \\
+        step &= lr \cdot (G + wd \cdot w + delay) \\
+        velocity &\leftarrow momentum \cdot velocity - step \\
         w &\leftarrow w + velocity
 
-    and without momentum :math:`w \leftarrow w - lr \cdot compensated`. If ``adaptive``, lamda is divided by
-    :math:`\sqrt{mean\_square + \epsilon}`, where :math:`mean\_square \leftarrow m \cdot mean\_square + (1 - m) \cdot
-    G^2`.
+    and without momentum :math:`w \leftarrow w - step`. If ``adaptive``, lamda is divided by
+    :math:`\sqrt{s + \epsilon}`, where :math:`s \leftarrow m \cdot s + (1 - m) \cdot G^2` is the slot ``mean_square``.
 
     The backup should be the weight that the gradient was computed at, which is different for each worker. Say whose
     gradient it is, ``updater(index, grad, weight, worker=k)``, and the backup is the weight as it stood after the last
@@ -55,9 +55,6 @@ class DCASGD(Optimizer):
 
     State: ``velocity`` with momentum, ``backup``, and ``mean_square`` if ``adaptive``; and one more backup for each
     worker, in the updater's ``worker_states``; all shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         S. Zheng et al., "Asynchronous Stochastic Gradient Descent with Delay Compensation", 2017,

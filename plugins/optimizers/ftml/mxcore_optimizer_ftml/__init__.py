@@ -16,8 +16,10 @@ class FTML(Optimizer):
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g + wd \cdot w) \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        scale' &= (1 - \beta_1^t) \cdot (\sqrt{variance / (1 - \beta_2^t)} + \epsilon) \, / \, lr \\
-        z &\leftarrow \beta_1 \cdot z + (1 - \beta_1) \cdot G - (scale' - \beta_1 \cdot scale) \cdot w \\
+        root &= \sqrt{variance / (1 - \beta_2^t)} + \epsilon \\
+        scale' &= (1 - \beta_1^t) \cdot root \, / \, lr \\
+        z &\leftarrow \beta_1 \cdot z + (1 - \beta_1) \cdot G \\
+        &\qquad {} - (scale' - \beta_1 \cdot scale) \cdot w \\
         scale &\leftarrow scale' \\
         w &\leftarrow -z / scale
 
@@ -37,9 +39,6 @@ class FTML(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``scale``, ``variance`` and ``z`` (the paper's d, v and z), shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         S. Zheng and J. T. Kwok, "Follow the Moving Leader in Deep Learning", 2017,

@@ -38,9 +38,6 @@ class Ftrl(Optimizer):
 
     State: ``z`` and ``n``, shaped and typed like the weight.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         H. B. McMahan et al., "Ad Click Prediction: a View from the Trenches", 2013,
         https://doi.org/10.1145/2487575.2488200 (algorithm 1).

@@ -37,9 +37,6 @@ class GroupAdaGrad(Optimizer):
 
     State: ``history``, typed like the weight, of shape (rows, 1, …, 1); below two dimensions, of the weight's shape.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range, or ``wd`` is not 0.
-
     References:
         J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
         Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html; by

@@ -51,9 +51,6 @@ class LAMB(Optimizer):
 
     State: ``mean`` and ``variance``, shaped and typed like the weight.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         Y. You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2019,
         https://arxiv.org/abs/1904.00962

@@ -45,9 +45,6 @@ class LARS(Optimizer):
     State: ``velocity``, shaped and typed like the weight, and with ``momentum_correction`` the number ``last_lr`` for
     each parameter; none without momentum.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of Convolutional Networks", 2017,
         https://arxiv.org/abs/1708.03888

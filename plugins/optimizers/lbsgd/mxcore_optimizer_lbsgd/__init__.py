@@ -55,9 +55,6 @@ class LBSGD(Optimizer):
     State: ``velocity`` with momentum, and ``gradient_sum`` unless each gradient makes a step, shaped and typed like the
     weight. n follows from the count of updates.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         P. Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
         https://arxiv.org/abs/1706.02677; "lars": Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of

@@ -15,7 +15,8 @@ class Lion(Optimizer):
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
-        w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot \mathrm{sign}(\beta_1 \cdot mean + (1 - \beta_1) \cdot G) \\
+        direction &= \mathrm{sign}(\beta_1 \cdot mean + (1 - \beta_1) \cdot G) \\
+        w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot direction \\
         mean &\leftarrow \beta_2 \cdot mean + (1 - \beta_2) \cdot G
 
     The sign of 0 is 0. Its authors advise a rate three to ten times smaller than Adam's, and a decay as much larger.
@@ -33,9 +34,6 @@ class Lion(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``mean``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         X. Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, https://arxiv.org/abs/2302.06675

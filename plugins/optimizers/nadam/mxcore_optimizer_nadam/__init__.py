@@ -19,9 +19,9 @@ class Nadam(Optimizer):
         product &\leftarrow product \cdot momentum_t \\
         mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        ahead &= \frac{1 - momentum_t}{1 - product} \cdot G +
-            \frac{momentum_{t+1}}{1 - product \cdot momentum_{t+1}} \cdot mean \\
-        w &\leftarrow w - lr \cdot ahead / (\sqrt{variance / (1 - \beta_2^t)} + \epsilon)
+        ahead &= \frac{1 - momentum_t}{1 - product} \cdot G \\
+        &\quad {} + \frac{momentum_{t+1} \cdot mean}{1 - product \cdot momentum_{t+1}} \\
+        w &\leftarrow w - \frac{lr \cdot ahead}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
 
     with t = 1, 2, … the count of this parameter's updates.
 
@@ -40,9 +40,6 @@ class Nadam(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``mean`` and ``variance``, shaped and typed like the weight, and the number ``product`` for each parameter.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ

@@ -31,9 +31,6 @@ class NAG(Optimizer):
 
     State: ``velocity``, shaped and typed like the weight; none without momentum.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", Soviet
         Mathematics Doklady 27, 1983; in this form: I. Sutskever, J. Martens, G. Dahl and G. Hinton, "On the importance

@@ -23,7 +23,8 @@ class RMSProp(Optimizer):
     .. math::
 
         mean &\leftarrow \gamma_1 \cdot mean + (1 - \gamma_1) \cdot G \\
-        delta &\leftarrow \gamma_2 \cdot delta - lr \cdot G / \sqrt{mean\_square - mean^2 + \epsilon} \\
+        scale &= \sqrt{mean\_square - mean^2 + \epsilon} \\
+        delta &\leftarrow \gamma_2 \cdot delta - lr \cdot G / scale \\
         w &\leftarrow w + delta
 
     With ``clip_weights`` the new weight is limited to [-clip_weights, clip_weights], at a rate of 0 too.
@@ -44,9 +45,6 @@ class RMSProp(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``mean_square``; if ``centered`` also ``mean`` and ``delta``; all shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         T. Tieleman and G. Hinton, "Lecture 6.5 - RMSProp", COURSERA: Neural Networks for Machine Learning, 2012,

@@ -35,9 +35,6 @@ class SGD(Optimizer):
 
     State: ``velocity``, shaped and typed like the weight; none without momentum.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
         Mathematics and Mathematical Physics 4(5), 1964, https://doi.org/10.1016/0041-5553(64)90137-5

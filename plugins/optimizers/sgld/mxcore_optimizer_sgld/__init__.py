@@ -34,9 +34,6 @@ class SGLD(Optimizer):
 
     State: none.
 
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
-
     References:
         M. Welling and Y. W. Teh, "Bayesian Learning via Stochastic Gradient Langevin Dynamics", 2011,
         https://icml.cc/2011/papers/398_icmlpaper.pdf

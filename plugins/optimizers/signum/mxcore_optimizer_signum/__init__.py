@@ -15,11 +15,12 @@ class Signum(Optimizer):
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
-        velocity &\leftarrow momentum \cdot velocity - (1 - momentum) \cdot (G + wd \cdot w) \\
+        velocity &\leftarrow momentum \cdot velocity \\
+        &\qquad {} - (1 - momentum) \cdot (G + wd \cdot w) \\
         w &\leftarrow (1 - lr \cdot wd\_lh) \cdot w + lr \cdot \mathrm{sign}(velocity)
 
-    and without momentum (signSGD) :math:`w \leftarrow (1 - lr \cdot (wd + wd\_lh)) \cdot w - lr \cdot
-    \mathrm{sign}(G)`. The sign of 0 is 0.
+    and without momentum (signSGD) :math:`w \leftarrow (1 - lr \cdot d) \cdot w - lr \cdot \mathrm{sign}(G)` with
+    :math:`d = wd + wd\_lh`. The sign of 0 is 0.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -34,9 +35,6 @@ class Signum(Optimizer):
         kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``velocity``, shaped and typed like the weight; none without momentum.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         J. Bernstein, Y.-X. Wang, K. Azizzadenesheli and A. Anandkumar, "signSGD: Compressed Optimisation for

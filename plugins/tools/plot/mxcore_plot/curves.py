@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.lr_scheduler import LRScheduler, evaluate
-from mxcore_plot.style import new_figure, style, widths
+from mxcore_plot.style import columns, new_figure, style, widths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["schedules"]
+__all__ = ["schedules", "whole"]
 
 Schedule = LRScheduler | Callable[[int], float]
 Rates = npt.NDArray[np.float64]
@@ -23,7 +23,6 @@ Rates = npt.NDArray[np.float64]
 _LONGEST, _USUAL = 2**20, 1000
 _POINTS = 4000
 _SETTLED = 0.002  # of the height of a curve
-_LINE, _SAMPLE = 76, 9  # of a legend: characters that fit beside each other, and the width of a sample of a line
 
 
 def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> Figure:
@@ -51,7 +50,7 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
     with style():
         figure = new_figure(6.6, 3.6)
         axes = figure.subplots()
-        length = updates or _whole(schedules.values())
+        length = updates or whole(schedules.values())
         curves = {name: np.column_stack(_curve(schedule, length)) for name, schedule in schedules.items()}
         highest = max(curve[:, 1].max() for curve in curves.values())
         drawn = widths([*curves.values()], (length, highest or 1.0), 1.9)
@@ -60,13 +59,8 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
         axes.set(xlabel="update", ylabel="learning rate", xlim=(0, length))
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-4, 5), useMathText=True)
-        figure.legend(loc="outside upper left", ncols=_columns(schedules))
+        figure.legend(loc="outside upper left", ncols=columns(schedules, 76))
     return figure
-
-
-def _columns(names: Iterable[str]) -> int:
-    """How many names of this length stand beside each other above the picture."""
-    return max(1, min(4, _LINE // (max(map(len, names)) + _SAMPLE)))
 
 
 def _rates(schedule: Schedule, updates: Rates) -> Rates:
@@ -84,7 +78,7 @@ def _curve(schedule: Schedule, length: int) -> tuple[Rates, Rates]:
     return np.insert(updates.astype(float), jumps, updates[jumps]), np.insert(rates, jumps, rates[jumps - 1])
 
 
-def _whole(schedules: Iterable[Schedule]) -> int:
+def whole(schedules: Iterable[Schedule]) -> int:
     """A round number of updates that shows all of the schedules."""
     ends = [end for end in map(_end, schedules) if end]
     length = max(ends) * 1.08 if ends else _USUAL

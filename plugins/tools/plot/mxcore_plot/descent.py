@@ -18,15 +18,17 @@ from mxcore_plot.style import new_figure, style, widths
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.path import Path as MatplotlibPath
 
-__all__ = ["follow", "paths"]
+__all__ = ["follow", "own_random_numbers", "paths"]
 
 Array = npt.NDArray[Any]
 
 _BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
 _PLATE: Any = {"fontsize": 9, "zorder": 3, "bbox": _BOX}
-_LEVELS = 14
+_LEVELS = 12
 _GRID = 241
+_POINTS = 300  # the size of the plane in the picture, roughly
 
 
 def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", steps: int = 500) -> Figure:
@@ -81,7 +83,7 @@ def follow(optimizer: Optimizer, function: Function, steps: int) -> Array:
     """
     update, place = get_updater(copy.deepcopy(optimizer)), np.array(function.begin)
     places = [place.copy()]
-    with _own_random_numbers(), np.errstate(all="ignore"):
+    with own_random_numbers(), np.errstate(all="ignore"):
         for _ in range(steps):
             update("place_weight", function.gradient(place), place)
             if not np.isfinite(function.value(place)):
@@ -91,7 +93,8 @@ def follow(optimizer: Optimizer, function: Function, steps: int) -> Array:
 
 
 @contextlib.contextmanager
-def _own_random_numbers() -> Iterator[None]:
+def own_random_numbers() -> Iterator[None]:
+    """Whatever is drawn in the block is the same each time, and leaves the program's own random numbers as they are."""
     before = random.get_state()
     random.seed(0)
     try:
@@ -104,11 +107,23 @@ def _contours(axes: Axes, function: Function) -> None:
     left, right, bottom, top = function.window
     x, y = np.meshgrid(np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID))
     values = function.value(np.array([x, y]))
-    levels = np.geomspace(np.quantile(values, 0.002), values.max(), _LEVELS)
-    axes.contourf(x, y, values, [0, *levels], cmap="Greys", norm=_shades(levels), zorder=0)
-    axes.contour(x, y, values, levels, colors="#ffffff", linewidths=0.7, zorder=0.5)
+    levels = np.geomspace(np.quantile(values, 0.01), values.max(), _LEVELS)
+    # In an SVG file the bands are an image: their outlines would be nine tenths of it.
+    axes.contourf(x, y, values, [0, *levels], cmap="Greys", norm=_shades(levels)).set(rasterized=True, zorder=0)
+    lines = axes.contour(x, y, values, levels, colors="#ffffff", linewidths=0.7, zorder=0.5)
+    lines.set_paths([_simpler(path, (right - left, top - bottom)) for path in lines.get_paths()])
     axes.set(xlim=(left, right), ylim=(bottom, top), title=function.name, xlabel="x", ylabel="y")
     axes.grid(visible=False)
+
+
+def _simpler(path: MatplotlibPath, size: tuple[float, float]) -> MatplotlibPath:
+    """An outline without the points that nobody would see the lack of."""
+    from matplotlib.transforms import Affine2D
+
+    to_points = Affine2D().scale(_POINTS / size[0], _POINTS / size[1])
+    drawn = to_points.transform_path(path)
+    drawn.should_simplify, drawn.simplify_threshold = True, 0.4
+    return to_points.inverted().transform_path(drawn.cleaned(simplify=True))
 
 
 def _shades(levels: Array) -> Any:
@@ -139,3 +154,4 @@ def _draw_values(axes: Axes, found: Mapping[str, Array], function: Function, ste
     for (name, curve), width in zip(curves.items(), drawn, strict=True):
         axes.plot(curve, label=name if len(curve) > steps else f"{name} (diverges)", linewidth=width)
     axes.set(yscale="log", title="Value at each step", xlabel="step", xlim=(0, steps), ylim=limits)
+    axes.minorticks_off()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,7 +18,7 @@ from mxcore.state.atomic import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "new_figure", "render", "save", "style", "suffix_of", "widths"]
+__all__ = ["COLOURS", "GREY", "columns", "new_figure", "render", "save", "style", "suffix_of", "widths"]
 
 Line: TypeAlias = npt.NDArray[Any]
 
@@ -25,10 +26,12 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#0
 """Colours that people with any kind of colour vision tell apart, after Okabe and Ito, in the order of their use."""
 GREY = "#555555"
 SEEN = 0.004  # of a picture: what is closer to a line is on it
+_SAMPLE = 9  # of a legend: the width of a sample of a line, in characters
 STEP, WIDEST = 3.0, 12.0  # points: how much wider a line is for each that would hide it, and at most
 _DASHES = ("-", "--", ":", "-.")  # for what comes after the last colour
 _STYLE: Any = {
     "font.size": 10,
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -49,6 +52,8 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "mxcore",
 }
+_DPI = {"png": "figure", "svg": 72}  # of an SVG file, the dpi of what is an image in it
+_SHAPE, _LONG = re.compile(rb'(?<= d=")[^"]*'), re.compile(rb"\d+\.\d{2,}")
 _METADATA: Any = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
@@ -124,6 +129,20 @@ def _hides(over: Line, line: Line) -> bool:
     return True
 
 
+def columns(names: Iterable[str], line: int) -> int:
+    """How many names stand beside each other in a legend above a picture.
+
+    >>> from mxcore_plot.style import columns
+    >>> columns(["adam", "sgd"], 76), columns(["x" * 60, "y"], 76)
+    (4, 1)
+
+    Args:
+        names: the names.
+        line: how many characters fit beside each other.
+    """
+    return max(1, min(4, line // (max(map(len, names)) + _SAMPLE)))
+
+
 def suffix_of(path: str | os.PathLike[str]) -> str:
     """The format that a file's name asks for, ``"png"`` or ``"svg"``.
 
@@ -148,8 +167,15 @@ def render(figure: Figure, format: str) -> bytes:
     """
     buffer = io.BytesIO()
     with style():
-        figure.savefig(buffer, format=format, metadata=_METADATA[format])
-    return buffer.getvalue()
+        figure.savefig(buffer, format=format, metadata=_METADATA[format], dpi=_DPI[format])
+    return buffer.getvalue() if format == "png" else _smaller(buffer.getvalue())
+
+
+def _smaller(svg: bytes) -> bytes:
+    """The same picture: no indentation, and shapes to a tenth of a point, where matplotlib writes a millionth."""
+    return _SHAPE.sub(
+        lambda shape: _LONG.sub(lambda number: b"%.1f" % float(number[0]), shape[0]), re.sub(rb"\n +", b"\n", svg)
+    )
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:

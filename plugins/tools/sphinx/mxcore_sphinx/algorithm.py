@@ -18,8 +18,9 @@ from mxcore import catalogue
 from mxcore.declarations import Described, describe
 from mxcore_sphinx.docstring import Docstring, read
 from mxcore_sphinx.domain import Documented, MxcoreDomain
+from mxcore_sphinx.links import links
 from mxcore_sphinx.nodes import admonition, paragraph, parse, section, table
-from mxcore_sphinx.pictures import path_picture, schedule_picture
+from mxcore_sphinx.pictures import path_picture, schedule_picture, values_picture
 
 __all__ = ["AlgorithmDirective"]
 
@@ -31,6 +32,9 @@ _CODE = {
     "initializer": ("values", "_init_weight"),
     "lr_scheduler": ("rate", "__call__"),
 }
+
+# What the paths of optimizers are compared with.
+_PEERS = ("sgd", "adam")
 
 
 class AlgorithmDirective(SphinxDirective):
@@ -97,7 +101,9 @@ class _Page:
         """All of it."""
         return [
             *self._signature(),
-            *self.docstring.body,
+            *self.docstring.body[:1],
+            links(self.directive, self.record, self.cls),
+            *self.docstring.body[1:],
             *self._picture(),
             *self._hyperparameters(),
             *self._part("State"),
@@ -136,15 +142,16 @@ class _Page:
         return str(signature.replace(parameters=[*own, rest]))
 
     def _picture(self) -> list[nodes.Node]:
-        """Where the algorithm goes on a test function, or its curve."""
+        """Where the algorithm goes on a test function beside well-known ones, or its curve, or the values it draws."""
         examples = [self.cls(**arguments) for arguments in self.cls.examples]
         try:
             if self.record.kind == "optimizer":
-                optimizer = self.cls(**{**self.cls.examples[0], **self.cls.descent})
-                return [path_picture(self.directive, {self.record.name: optimizer})]
+                return [path_picture(self.directive, {self.record.name: _descending(self.cls), **_peers(self.cls)})]
+            named = zip(self.cls.examples, examples, strict=True)
+            called = {_call(self.record.name, how): one for how, one in named}
             if self.record.kind == "lr_scheduler":
-                named = zip(self.cls.examples, examples, strict=True)
-                return [schedule_picture(self.directive, {_call(self.record.name, how): one for how, one in named})]
+                return [schedule_picture(self.directive, called)]
+            return [values_picture(self.directive, called if len(called) > 1 else {self.record.name: examples[0]})]
         except Exception as error:  # whatever the author's code raises
             _logger.info("no picture of %s: %s: %s", self.key, type(error).__name__, error)
         return []
@@ -178,7 +185,7 @@ class _Page:
                 [paragraph(nodes.literal(row.default, row.default))],
                 [
                     *said.arguments.get(row.name, []),
-                    *_requirement(row),
+                    *_requirement(row, said.arguments.get(row.name, [])),
                 ],
             ]
             for row in rows
@@ -212,9 +219,21 @@ class _Page:
                 paragraph(f"{record.distribution} {record.version}: {record.summary}."),
                 paragraph(f"To install it{where}:"),
                 nodes.literal_block(install, install, language="sh"),
-                paragraph("In Python, ", _literal(f'mx.{record.kind}.create("{record.name}")'), "."),
             ],
         )
+
+
+def _is_said(requirement: str, text: str) -> bool:
+    """Whether a text says what a value must be: its bounds, or each of the values to choose from.
+
+    That a switch is True or False is said by its default.
+    """
+    if choices := re.findall("'([^']*)'", requirement):
+        return all(re.search(rf"\b{re.escape(one)}\b", text) for one in choices)
+    bounds = re.sub(
+        r"^must be (None or )?(a list of )?(an? )?((finite )?number|integer)?( of)? ?|, (?=[a-z]).*", "", requirement
+    )
+    return requirement == "must be True or False" or (bool(bounds) and bounds in text)
 
 
 def _literal(text: str) -> nodes.literal:
@@ -225,9 +244,21 @@ def _call(name: str, arguments: Any) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-def _requirement(row: Described) -> list[nodes.Node]:
-    """What a value must be, as a sentence; words in quotes are code."""
-    if not row.requirement:
+def _descending(cls: Any) -> Any:
+    """An optimizer with the arguments that its class declares for test functions."""
+    return cls(**{**cls.examples[0], **cls.descent})
+
+
+def _peers(cls: type) -> dict[str, Any]:
+    """What the picture of an optimizer compares it with, as far as it is installed."""
+    installed = {record.name: record for record in catalogue.records("optimizer") if record.status == "ok"}
+    found = {name: catalogue.load_record(installed[name]) for name in _PEERS if name in installed}
+    return {name: _descending(peer) for name, peer in found.items() if peer is not cls}
+
+
+def _requirement(row: Described, said: Iterable[nodes.Node]) -> list[nodes.Node]:
+    """What a value must be, as a sentence, unless that has been said; words in quotes are code."""
+    if not row.requirement or _is_said(row.requirement, " ".join(one.astext() for one in said)):
         return []
     words = re.split("('[^']*')", f"{row.requirement[:1].upper()}{row.requirement[1:]}.")
     return [paragraph(*(_literal(word) if word.startswith("'") else word for word in words))]

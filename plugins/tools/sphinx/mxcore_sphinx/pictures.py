@@ -19,18 +19,19 @@ from mxcore.catalogue import PluginError
 from mxcore.commands.choice import Choice, ChoiceError, parse
 from mxcore.testing import functions
 from mxcore.testing.functions import FUNCTIONS
+from mxcore_sphinx.alt import of_paths, of_schedules, of_values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PathDirective", "ScheduleDirective", "path_picture", "schedule_picture"]
+__all__ = ["PathDirective", "ScheduleDirective", "path_picture", "schedule_picture", "values_picture"]
 
 
 def schedule_picture(
     directive: SphinxDirective, schedules: Mapping[str, Any], updates: int | None = None, alt: str = ""
 ) -> nodes.image:
     """The curves of schedules, each by what the picture calls it."""
-    alt = alt or f"The learning rate against the number of the update: {', '.join(schedules)}."
+    alt = alt or of_schedules(schedules, updates)
     return _picture(directive, schedules, f"schedule {updates}", lambda: plotting.schedules(schedules, updates), alt)
 
 
@@ -42,11 +43,15 @@ def path_picture(
     alt: str = "",
 ) -> nodes.image:
     """The paths of optimizers on a test function, each by what the picture calls it."""
-    names = ", ".join(optimizers)
-    alt = alt or f"{names}: {steps} steps on the function {FUNCTIONS[function].name}, and its value at each of them."
+    alt = alt or of_paths(optimizers, function, steps)
     return _picture(
         directive, optimizers, f"path {function} {steps}", lambda: plotting.paths(optimizers, function, steps), alt
     )
+
+
+def values_picture(directive: SphinxDirective, initializers: Mapping[str, Any]) -> nodes.image:
+    """What initializers draw, each by what the picture calls it."""
+    return _picture(directive, initializers, "values", lambda: plotting.values(initializers), of_values(initializers))
 
 
 def _picture(

@@ -49,7 +49,11 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "mxcore",
 }
-_METADATA: Any = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_METADATA: Any = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 @contextlib.contextmanager
@@ -125,19 +129,19 @@ def _hides(over: Line, line: Line) -> bool:
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
-    """The format that a file's name asks for, ``"png"`` or ``"svg"``.
+    """The format that a file's name asks for, ``"pdf"``, ``"png"`` or ``"svg"``.
 
     Raises:
         ValueError: it asks for another one.
     """
     suffix = Path(path).suffix[1:].lower()
     if suffix not in _METADATA:
-        raise ValueError(f"{os.fspath(path)!r} must end in .png or .svg")
+        raise ValueError(f"{os.fspath(path)!r} must end in .pdf, .png or .svg")
     return suffix
 
 
 def render(figure: Figure, format: str) -> bytes:
-    r"""A figure as the bytes of a PNG or SVG file: the same ones each time, with no date and no random names.
+    r"""A figure as the bytes of a PDF, PNG or SVG file: the same ones each time, with no date and no random names.
 
     >>> import mxcore as mx
     >>> figure = mx.plot.new_figure(4, 3)
@@ -153,7 +157,7 @@ def render(figure: Figure, format: str) -> bytes:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure, as PNG or SVG by the end of the name; a file there is replaced whole or not at all.
+    """Write a figure, as PDF, PNG or SVG by the end of the name; a file there is replaced whole or not at all.
 
     >>> import pathlib, tempfile
     >>> import mxcore as mx
@@ -161,10 +165,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     ...     mx.plot.save(mx.plot.new_figure(4, 3), pathlib.Path(folder, "empty.svg"))
     ...     [path.name for path in pathlib.Path(folder).iterdir()]
     ['empty.svg']
-    >>> mx.plot.save(mx.plot.new_figure(4, 3), "picture.pdf")
+    >>> mx.plot.save(mx.plot.new_figure(4, 3), "picture.gif")
     Traceback (most recent call last):
         ...
-    ValueError: 'picture.pdf' must end in .png or .svg
+    ValueError: 'picture.gif' must end in .pdf, .png or .svg
 
     Raises:
         ValueError: the name ends in something else; nothing has been written.

@@ -3,7 +3,6 @@
 import importlib.util
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ author = copyright = "The mxcore developers"
 version = release = mxcore.__version__
 
 extensions = [
+    "api_pages",
     "bench_tables",
     "mxcore_sphinx",
     "myst_parser",
@@ -37,9 +37,15 @@ exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "ga
 
 mxcore_pages = "reference"
 
-_setting = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text("utf-8"))["tool"]["mxcore"]
+# The modules with a page in the API reference, beside those that are attributes of mxcore.
+api_modules = [
+    "mxcore.declarations",
+    "mxcore.hookspecs",
+    "mxcore.testing",
+    "mxcore.testing.functions",
+    "mxcore.commands.choice",
+]
 
-html_baseurl = _setting["site"]
 html_theme = "furo"
 html_title = f"mxcore {release}"
 html_baseurl = SETTING["site"]

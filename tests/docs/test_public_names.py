@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 from types import ModuleType
 from typing import Any
 
@@ -27,7 +28,7 @@ def public_modules(reference: dict[str, str]) -> list[ModuleType]:
     """The modules whose names, and not their text alone, stand in the reference."""
     modules = [name for name, kind in reference.items() if kind == "module" and not name.startswith("mxcore.kernel.")]
     holding = {name.rpartition(".")[0] for name, kind in reference.items() if kind in ("class", "function", "data")}
-    return [importlib.import_module(name) for name in modules if name in holding]
+    return [pkgutil.resolve_name(name) for name in modules if name in holding]
 
 
 def full_names(module: ModuleType, name: str) -> set[str]:

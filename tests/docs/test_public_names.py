@@ -35,7 +35,7 @@ def full_names(module: ModuleType, name: str) -> set[str]:
     """What a public name of a module may be called in the reference."""
     thing = getattr(module, name)
     if isinstance(thing, ModuleType):
-        return {thing.__name__}
+        return {thing.__name__, f"{module.__name__}.{name}"}
     defined = f"{getattr(thing, '__module__', module.__name__)}.{getattr(thing, '__qualname__', name)}"
     exported = {f"mxcore.{name}"} if getattr(mx, name, None) is thing else set()
     return {f"{module.__name__}.{name}", defined, *exported}

@@ -17,6 +17,7 @@ author = copyright = "The mxcore developers"
 version = release = mxcore.__version__
 
 extensions = [
+    "api_pages",
     "bench_summary",
     "bench_tables",
     "gallery_pictures",
@@ -43,6 +44,15 @@ mxcore_guides = {
     "lr_scheduler": "guides/schedules",
 }
 mxcore_source = f"{SETTING['repository']}/blob/main"
+
+# The modules with a page in the API reference, beside those that are attributes of mxcore.
+api_modules = [
+    "mxcore.declarations",
+    "mxcore.hookspecs",
+    "mxcore.testing",
+    "mxcore.testing.functions",
+    "mxcore.commands.choice",
+]
 
 html_theme = "furo"
 html_title = f"mxcore {release}"

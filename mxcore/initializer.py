@@ -30,9 +30,7 @@ from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry, from_file
 from mxcore.declarations import Algorithm, boolean, hyperparameter, hyperparameters, integer
 
-__all__ = [
-    "InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register",
-]  # fmt: skip
+__all__ = ["InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register"]
 
 # Whether an initializer is at work that may delegate to others: only the outermost one tells the hooks.
 _at_work: ContextVar[bool] = ContextVar("at_work", default=False)

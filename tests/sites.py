@@ -1,10 +1,15 @@
-"""Sites that tests build, and look at."""
+"""Sites that tests build and look at, and the distributions that these document."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+from commands import invoke
+
+from mxcore.commands import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -48,3 +53,28 @@ def built(source: Path, target: Path, *options: str, path: Path | None = None) -
     status, printed = sphinx(source, target, *options, path=path)
     assert status == 0, printed
     return Site(target, printed)
+
+
+def plugin(folder: Path, distribution: str, name: str, code: str, requires: str = "mxcore") -> None:
+    """A distribution with one optimizer, the last class of its code, installed in a folder."""
+    module = distribution.replace("-", "_")
+    (folder / f"{module}.py").write_text(code, encoding="utf-8")
+    info = folder / f"{module}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\nSummary: of {module}\nRequires-Dist: {requires}\n",
+        encoding="utf-8",
+    )
+    cls = ["Swift", *re.findall(r"^class (\w+)", code, re.MULTILINE)][-1]
+    (info / "entry_points.txt").write_text(f"[mxcore.optimizers]\n{name} = {module}:{cls}\n", encoding="utf-8")
+
+
+def scaffold(folder: Path, kind: str) -> Path:
+    """A new project of that kind."""
+    result = invoke(cli.main, ["new", kind, "swift", "--out", folder])
+    assert result.exit_code == 0, result.output
+    return folder / f"mxcore-{kind.replace('_', '-')}-swift"
+
+
+def install(project: Path, folder: Path) -> None:
+    subprocess.run(["uv", "pip", "install", "-q", "--no-deps", "--target", str(folder), str(project)], check=True)

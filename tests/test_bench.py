@@ -598,7 +598,7 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
         (["--device", "gpu", "--check"], "the targets are about the CPU"),
         (["--workload", "calls", "--dtype", "bfloat16"], "nothing is left to time"),
         (["--json", "no/such/folder.json"], "'no/such/folder.json' is in a folder that is not there"),
-        (["--plot", "speed.pdf"], "'speed.pdf' must end in .png or .svg"),
+        (["--plot", "speed.gif"], "'speed.gif' must end in .pdf, .png or .svg"),
         (["--fast"], "No such option"),
     ],
 )

@@ -15,10 +15,11 @@ import pytest
 from rule_runs import SPECIAL
 
 import mxcore as mx
+from mxcore.kernel import RuleError
 from mxcore.kernel.rule.operand import Number, weak
 from mxcore.kernel.rule.operations import FUNCTIONS
 from mxcore.kernel.rule.source import define
-from mxcore.kernel.rule.trace import LANGUAGE, RuleError
+from mxcore.kernel.rule.trace import LANGUAGE
 from mxcore.kernel.run.direct import DirectPlan
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mxcore as mx
+from mxcore.kernel import RuleError
 from mxcore.kernel.rule.norm import CHUNK, LANES
-from mxcore.kernel.rule.trace import RuleError
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
 

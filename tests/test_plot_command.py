@@ -118,7 +118,7 @@ REFUSED = [
     (["adam", "--steps", "0"], "0 is not in the range x>=1"),
     (["adam", "--function", "ackley"], "'ackley' is not one of 'rosenbrock', 'beale'"),
     ([], "Missing argument"),
-    (["adam", "--out", "a.pdf"], "'a.pdf' must end in .png or .svg"),
+    (["adam", "--out", "a.gif"], "'a.gif' must end in .pdf, .png or .svg"),
     (["adam", "--out", "no/a.png"], "'no/a.png' is in a folder that is not there"),
 ]
 

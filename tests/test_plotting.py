@@ -217,7 +217,7 @@ def test_every_installed_initializer_has_a_picture(record: mx.catalogue.Record) 
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".pdf", ".png", ".svg"])
 @pytest.mark.parametrize(
     "draw",
     [
@@ -266,8 +266,8 @@ def test_what_cannot_be_drawn_is_refused(call: Any, message: str) -> None:
 
 
 def test_another_suffix_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"path\.pdf' must end in \.png or \.svg"):
-        plotting.save(plotting.paths({"adam": adam()}, steps=5), tmp_path / "path.pdf")
+    with pytest.raises(ValueError, match=r"path\.gif' must end in \.pdf, \.png or \.svg"):
+        plotting.save(plotting.paths({"adam": adam()}, steps=5), tmp_path / "path.gif")
     assert not list(tmp_path.iterdir())
 
 

@@ -15,9 +15,11 @@ the norm of a parameter (:mod:`~mxcore.kernel.rule.norm`), which takes a pass of
 
 from __future__ import annotations
 
-from mxcore.kernel.rule.program import Decay, Member, Program, Row, Slot
+from mxcore.kernel.rule.program import Decay, Member, Program, Row, RuleError, Slot
 from mxcore.kernel.run.calls import Call, commit
 from mxcore.kernel.run.choose import Plan, plan_of
 from mxcore.native.emitters import in_use, use
 
-__all__ = ["Call", "Decay", "Member", "Plan", "Program", "Row", "Slot", "commit", "in_use", "plan_of", "use"]
+__all__ = [
+    "Call", "Decay", "Member", "Plan", "Program", "Row", "RuleError", "Slot", "commit", "in_use", "plan_of", "use",
+]  # fmt: skip

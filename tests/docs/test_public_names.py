@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 from types import ModuleType
 from typing import Any
 
@@ -27,14 +28,14 @@ def public_modules(reference: dict[str, str]) -> list[ModuleType]:
     """The modules whose names, and not their text alone, stand in the reference."""
     modules = [name for name, kind in reference.items() if kind == "module" and not name.startswith("mxcore.kernel.")]
     holding = {name.rpartition(".")[0] for name, kind in reference.items() if kind in ("class", "function", "data")}
-    return [importlib.import_module(name) for name in modules if name in holding]
+    return [pkgutil.resolve_name(name) for name in modules if name in holding]
 
 
 def full_names(module: ModuleType, name: str) -> set[str]:
     """What a public name of a module may be called in the reference."""
     thing = getattr(module, name)
     if isinstance(thing, ModuleType):
-        return {thing.__name__}
+        return {thing.__name__, f"{module.__name__}.{name}"}
     defined = f"{getattr(thing, '__module__', module.__name__)}.{getattr(thing, '__qualname__', name)}"
     exported = {f"mxcore.{name}"} if getattr(mx, name, None) is thing else set()
     return {f"{module.__name__}.{name}", defined, *exported}

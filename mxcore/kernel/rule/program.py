@@ -34,6 +34,12 @@ _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 _WEIGHTS = ("weight", "half_weight", "grad")
 
 
+class RuleError(TypeError):
+    """A rule cannot be traced; the message names the rule and what to use instead."""
+
+    __module__ = "mxcore.kernel"
+
+
 @attrs.frozen(slots=False)
 class Slot:
     """One piece of state that a rule keeps per parameter.

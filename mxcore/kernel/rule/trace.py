@@ -19,7 +19,7 @@ from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.rule.norm import norm
 from mxcore.kernel.rule.operand import Operand, plain
 from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
-from mxcore.kernel.rule.program import Program
+from mxcore.kernel.rule.program import Program, RuleError
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
 
 LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
@@ -35,10 +35,6 @@ _MADE_OF: dict[str, Callable[..., Node]] = {
     "isinf": lambda value, x: value("logical_not", value("logical_or", value("isnan", x), value("isfinite", x))),
 }
 """Operations that are made of others."""
-
-
-class RuleError(TypeError):
-    """A rule cannot be traced; the message names the rule and what to use instead."""
 
 
 @attrs.frozen(eq=False)

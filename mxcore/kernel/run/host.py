@@ -81,8 +81,8 @@ class NativePlan(FusedPlan):
             pool.run_shared(functions, at, chunks, count)
             self.finish(stage)
         function, argument, more = pool.shared_call(self.stages[-1], at, chunks, count)
-        kept = (found, addresses, tables, more)  # until they have been used
-        return [(function, argument), *back, (len, kept)]
+        # The last call keeps what the others need until they have been made.
+        return [(function, argument), *back, (len, (found, addresses, tables, more))]
 
 
 @functools.lru_cache(maxsize=128)

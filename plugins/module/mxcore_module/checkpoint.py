@@ -15,19 +15,41 @@ Arrays = dict[str, Array]
 
 
 def params_file(prefix: str, epoch: int) -> str:
-    """Where the parameters after an epoch are."""
+    """Where the parameters after an epoch are.
+
+    >>> import mxcore as mx
+    >>> mx.model.params_file("net", 5)
+    'net-0005.params'
+    """
     return f"{prefix}-{epoch:04d}.params"
 
 
 def states_file(prefix: str, epoch: int) -> str:
-    """Where the state of the optimizer after an epoch is."""
+    """Where the state of the optimizer after an epoch is.
+
+    >>> import mxcore as mx
+    >>> mx.model.states_file("net", 5)
+    'net-0005.states'
+    """
     return f"{prefix}-{epoch:04d}.states"
 
 
 def save_parameters(
     fname: str | os.PathLike[str], arg_params: Mapping[str, Array], aux_params: Mapping[str, Array]
 ) -> None:
-    """Write parameters and auxiliary states to one safetensors file, whole or not at all."""
+    """Write parameters and auxiliary states to one safetensors file, whole or not at all.
+
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mx.model.save_parameters(os.path.join(folder, "net.params"), {"fc_bias": np.zeros(2)}, {})
+    ...     mx.model.load_parameters(os.path.join(folder, "net.params"))
+    ({'fc_bias': array([0., 0.])}, {})
+
+    Args:
+        fname: the file.
+        arg_params: the parameters, by name.
+        aux_params: the auxiliary states, by name.
+    """
     from mxcore.state import save_arrays  # safetensors is imported by the first use
 
     arguments = {f"arg:{name}": array for name, array in arg_params.items()}
@@ -36,6 +58,16 @@ def save_parameters(
 
 def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
     """The parameters and auxiliary states that :func:`save_parameters` wrote, on the host.
+
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mx.model.save_parameters(os.path.join(folder, "net.params"), {}, {"mean": np.ones(1)})
+    ...     arg_params, aux_params = mx.model.load_parameters(os.path.join(folder, "net.params"))
+    >>> arg_params, aux_params
+    ({}, {'mean': array([1.])})
+
+    Args:
+        fname: the file.
 
     Raises:
         ValueError: the file holds something else.

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw_curves(path: Path, history: Sequence[Update], title: str, score_name: str = "accuracy") -> None:
-    """Write a picture of three panels, as PNG or SVG by the end of the name.
+    """Write a picture of three panels, as PDF, PNG or SVG by the end of the name.
 
     Args:
         path: the file.

@@ -98,7 +98,7 @@ _FILE = click.Path(path_type=Path)
     help="Run those whose name contains this text, such as 'llvm 1T' or torch; may be repeated.",
 )
 @click.option("--json", "json_file", type=_FILE, callback=writable, metavar="FILE", help="Write every figure there.")
-@click.option("--plot", type=_FILE, callback=picture, metavar="FILE.png|.svg", help="Draw the ratios there.")
+@click.option("--plot", type=_FILE, callback=picture, metavar="FILE.svg|.png|.pdf", help="Draw the ratios there.")
 @click.option("--check", is_flag=True, help="Say of each target whether this machine meets it; status 1 if one is not.")
 @click.pass_context
 def bench(ctx: click.Context, /, **options: Any) -> None:

@@ -27,7 +27,7 @@ _COLUMNS = 2
 
 
 def draw(path: Path, results: Sequence[Result], machine: Mapping[str, Any]) -> None:
-    """Write a figure, as PNG or SVG by the end of the name.
+    """Write a figure, as PDF, PNG or SVG by the end of the name.
 
     Args:
         path: the file.

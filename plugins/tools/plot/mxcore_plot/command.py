@@ -33,7 +33,7 @@ Examples:
 
 @click.command(epilog=EPILOG)
 @click.argument("texts", nargs=-1, required=True, metavar="NAME[:ARGUMENT=VALUE,...]...")
-@click.option("--out", type=click.Path(path_type=Path), callback=picture, required=True, metavar="FILE.png|.svg")
+@click.option("--out", type=click.Path(path_type=Path), callback=picture, required=True, metavar="FILE.svg|.png|.pdf")
 @click.option(
     "--updates",
     type=click.IntRange(min=1),

@@ -52,9 +52,13 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "mxcore",
 }
-_DPI = {"png": "figure", "svg": 72}  # of an SVG file, the dpi of what is an image in it
+_DPI = {"pdf": "figure", "png": "figure", "svg": 72}  # of an SVG file, the dpi of what is an image in it
 _SHAPE, _LONG = re.compile(rb'(?<= d=")[^"]*'), re.compile(rb"\d+\.\d{2,}")
-_METADATA: Any = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_METADATA: Any = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 @contextlib.contextmanager
@@ -144,19 +148,19 @@ def columns(names: Iterable[str], line: int) -> int:
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:
-    """The format that a file's name asks for, ``"png"`` or ``"svg"``.
+    """The format that a file's name asks for, ``"pdf"``, ``"png"`` or ``"svg"``.
 
     Raises:
         ValueError: it asks for another one.
     """
     suffix = Path(path).suffix[1:].lower()
     if suffix not in _METADATA:
-        raise ValueError(f"{os.fspath(path)!r} must end in .png or .svg")
+        raise ValueError(f"{os.fspath(path)!r} must end in .pdf, .png or .svg")
     return suffix
 
 
 def render(figure: Figure, format: str) -> bytes:
-    r"""A figure as the bytes of a PNG or SVG file: the same ones each time, with no date and no random names.
+    r"""A figure as the bytes of a PDF, PNG or SVG file: the same ones each time, with no date and no random names.
 
     >>> import mxcore as mx
     >>> figure = mx.plot.new_figure(4, 3)
@@ -168,7 +172,7 @@ def render(figure: Figure, format: str) -> bytes:
     buffer = io.BytesIO()
     with style():
         figure.savefig(buffer, format=format, metadata=_METADATA[format], dpi=_DPI[format])
-    return buffer.getvalue() if format == "png" else _smaller(buffer.getvalue())
+    return _smaller(buffer.getvalue()) if format == "svg" else buffer.getvalue()
 
 
 def _smaller(svg: bytes) -> bytes:
@@ -179,7 +183,7 @@ def _smaller(svg: bytes) -> bytes:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure, as PNG or SVG by the end of the name; a file there is replaced whole or not at all.
+    """Write a figure, as PDF, PNG or SVG by the end of the name; a file there is replaced whole or not at all.
 
     >>> import pathlib, tempfile
     >>> import mxcore as mx
@@ -187,10 +191,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     ...     mx.plot.save(mx.plot.new_figure(4, 3), pathlib.Path(folder, "empty.svg"))
     ...     [path.name for path in pathlib.Path(folder).iterdir()]
     ['empty.svg']
-    >>> mx.plot.save(mx.plot.new_figure(4, 3), "picture.pdf")
+    >>> mx.plot.save(mx.plot.new_figure(4, 3), "picture.gif")
     Traceback (most recent call last):
         ...
-    ValueError: 'picture.pdf' must end in .png or .svg
+    ValueError: 'picture.gif' must end in .pdf, .png or .svg
 
     Raises:
         ValueError: the name ends in something else; nothing has been written.

@@ -73,5 +73,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("mxcore-path", PathDirective)
     app.connect("builder-inited", write_pages)
     app.connect("doctree-resolved", fill_listings)
-    app.connect("missing-reference", leave_core_unlinked)
+    app.connect("missing-reference", leave_core_unlinked, priority=900)  # after intersphinx, in any order of extensions
     return {"version": mxcore.__version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

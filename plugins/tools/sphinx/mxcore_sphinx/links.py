@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +11,7 @@ from docutils import nodes
 
 from mxcore import catalogue
 from mxcore_sphinx.nodes import paragraph, parse
+from mxcore_sphinx.place import file_of
 
 if TYPE_CHECKING:
     from sphinx.util.docutils import SphinxDirective
@@ -49,7 +49,8 @@ def source_url(directive: SphinxDirective, record: catalogue.Record, cls: type) 
     Of a class of the project whose documentation this is, its file under ``mxcore_source``; of any other, the
     repository that its distribution names.
     """
-    root, file = Path(directive.env.srcdir).resolve().parent, Path(inspect.getfile(cls)).resolve()
+    root, own = Path(directive.env.srcdir).resolve().parent, file_of(cls)
+    file = Path(own or "/").resolve()
     if directive.config.mxcore_source and file.is_relative_to(root) and not _is_installed(file):
         return f"{directive.config.mxcore_source.rstrip('/')}/{file.relative_to(root).as_posix()}"
     stated = metadata.metadata(record.distribution).get_all("Project-URL") or []

@@ -44,7 +44,7 @@ def plugin(folder: Path, distribution: str, name: str, code: str, requires: str 
 
 
 def scaffold(folder: Path, kind: str) -> Path:
-    """A new project of that kind."""
+    """Return a new project of that kind."""
     result = invoke(cli.main, ["new", kind, "swift", "--out", folder])
     assert result.exit_code == 0, result.output
     return folder / f"mxcore-{kind.replace('_', '-')}-swift"

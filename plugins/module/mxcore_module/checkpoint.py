@@ -15,27 +15,27 @@ Arrays = dict[str, Array]
 
 
 def params_file(prefix: str, epoch: int) -> str:
-    """Where the parameters after an epoch are."""
+    """Return the path of the parameters after an epoch."""
     return f"{prefix}-{epoch:04d}.params"
 
 
 def states_file(prefix: str, epoch: int) -> str:
-    """Where the state of the optimizer after an epoch is."""
+    """Return the path of the optimizer's state after an epoch."""
     return f"{prefix}-{epoch:04d}.states"
 
 
 def save_parameters(
     fname: str | os.PathLike[str], arg_params: Mapping[str, Array], aux_params: Mapping[str, Array]
 ) -> None:
-    """Write parameters and auxiliary states to one safetensors file, whole or not at all."""
-    from mxcore.state import save_arrays  # safetensors is imported by the first use
+    """Write parameters and auxiliary states to a safetensors file, completely or not at all."""
+    from mxcore.state import save_arrays  # imported on first use
 
     arguments = {f"arg:{name}": array for name, array in arg_params.items()}
     save_arrays(fname, {**arguments, **{f"aux:{name}": array for name, array in aux_params.items()}})
 
 
 def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
-    """The parameters and auxiliary states that :func:`save_parameters` wrote, on the host.
+    """Load the parameters and auxiliary states that :func:`save_parameters` wrote, as host arrays.
 
     Raises:
         ValueError: the file holds something else.
@@ -46,7 +46,7 @@ def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
     for key, array in load_arrays(fname)[0].items():
         kind, _, name = key.partition(":")
         if kind not in parts:
-            raise ValueError(f"{os.fspath(fname)} holds {key!r}: names in a file of parameters begin with arg: or aux:")
+            raise ValueError(f"{os.fspath(fname)} holds {key!r}: names in it must start with arg: or aux:")
         parts[kind][name] = array
     return parts["arg"], parts["aux"]
 
@@ -67,7 +67,7 @@ def save_checkpoint(
     Args:
         prefix: where the files go, and how their names begin.
         epoch: the number in the name.
-        symbol: the network; None to write the parameters alone.
+        symbol: the network; None to write only the parameters.
         arg_params: the parameters, by name.
         aux_params: the auxiliary states, by name.
     """
@@ -77,7 +77,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(prefix: str, epoch: int) -> tuple[Symbol, Arrays, Arrays]:
-    """The network, parameters and auxiliary states that :func:`save_checkpoint` wrote.
+    """Load the network, parameters and auxiliary states that :func:`save_checkpoint` wrote.
 
     >>> import numpy as np, mxcore as mx, tempfile, os
     >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2, name="fc")

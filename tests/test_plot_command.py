@@ -1,4 +1,4 @@
-"""The command `mxcore plot`: what it draws, and what it refuses before it writes anything."""
+"""The command `mxcore plot`: what it draws, and what it refuses before writing anything."""
 
 import keyword
 import subprocess
@@ -105,8 +105,8 @@ REFUSED = [
     (["cosine:max_updat=5"], "lr_scheduler 'cosine' has no argument 'max_updat' (did you mean 'max_update'?)"),
     (["adam:beta1=0.1,beta1=0.2"], "an argument is given twice in 'adam:beta1=0.1,beta1=0.2'"),
     (["adam:beta1"], "cannot find optimizer 'adam:beta1'"),
-    (["adam", "--updates", "5"], "--updates is not for a picture of optimizers"),
-    (["cosine", "--steps", "5"], "--steps is not for a picture of lr_schedulers"),
+    (["adam", "--updates", "5"], "--updates does not apply to optimizers"),
+    (["cosine", "--steps", "5"], "--steps does not apply to lr_schedulers"),
     (["adam", "--steps", "0"], "0 is not in the range x>=1"),
     (["adam", "--function", "ackley"], "'ackley' is not one of 'rosenbrock', 'beale'"),
     ([], "Missing argument"),

@@ -1,4 +1,4 @@
-"""Pictures: a schedule's curve, and an optimizer's path on a test function.
+"""Plots: the curves of schedules, and the paths of optimizers on a test function.
 
 >>> import mxcore as mx
 >>> cosine = mx.lr_scheduler.create("cosine", max_update=500, warmup_steps=50)
@@ -6,7 +6,7 @@
 >>> figure = mx.plot.paths({"adam": mx.optimizer.create("adam", learning_rate=0.05)}, "beale", steps=200)
 >>> mx.plot.save(figure, "path.svg")  # doctest: +SKIP
 
-Every picture of this project has the :func:`style` of these; matplotlib is imported by the first.
+All plots of this project share this :func:`style`; matplotlib is imported with the first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``mxcore plot``: pictures of algorithms by their names."""
+"""``mxcore plot``: plots of algorithms, by name."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ Examples:
 @click.option(
     "--updates",
     type=click.IntRange(min=1),
-    help="Of schedules: how many updates to show.  [default: until none of them changes any more]",
+    help="For schedules: how many updates to show.  [default: until none of them changes any more]",
 )
-@click.option("--function", type=click.Choice([*FUNCTIONS]), help="Of optimizers: the function.  [default: rosenbrock]")
-@click.option("--steps", type=click.IntRange(min=1), help=f"Of optimizers: how many steps.  [default: {_STEPS}]")
+@click.option("--function", type=click.Choice([*FUNCTIONS]), help="For optimizers: function.  [default: rosenbrock]")
+@click.option("--steps", type=click.IntRange(min=1), help=f"For optimizers: the number of steps.  [default: {_STEPS}]")
 def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str | None, steps: int | None) -> None:
     """Draw the curves of schedules, or the paths of optimizers on a test function.
 
-    NAME is one that `mxcore list` shows, or a qualified name; arguments may follow it, each a Python literal or text.
-    A schedule that must be told how long the run is is told --updates, or 1000. What is not said of an optimizer is as
-    its class declares it for such functions: `descent`, beside its hyper-parameters.
+    NAME is a name from `mxcore list`, or a qualified name, optionally with arguments, which are Python literals or
+    strings. Schedules that need the length of the run get --updates, or 1000. Optimizers get the arguments that their
+    class declares for such functions, `descent`, unless you pass others.
     """
     try:
         kind, choices = _choices(texts)
@@ -64,10 +64,10 @@ def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str |
 
 
 def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
-    """The kind of what was named, and each choice by what the picture calls it.
+    """Return the kind of these names, and each choice by its label.
 
     Raises:
-        ChoiceError: the names are of kinds that make no picture, or not one picture; or one is given twice.
+        ChoiceError: the kinds of the names cannot be plotted, or not together; or a name is given twice.
         PluginError: nothing installed has a name.
     """
     parsed = {text: parse(text) for text in texts}
@@ -82,7 +82,7 @@ def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
 
 
 def _kind(names: Sequence[str]) -> str:
-    """The one kind that all names can be of."""
+    """Return the kind that all names have in common."""
     kinds = {name: {record.kind for record in catalogue.find_all(name)} for name in names}
     for name, found in kinds.items():
         if not found - {"initializer"}:
@@ -90,15 +90,15 @@ def _kind(names: Sequence[str]) -> str:
     common = set.intersection(*kinds.values()) - {"initializer"}
     if not common:
         said = ", ".join(f"{name!r} ({', '.join(sorted(found))})" for name, found in kinds.items())
-        raise ChoiceError(f"one picture shows either optimizers or learning-rate schedulers, got {said}")
+        raise ChoiceError(f"a plot shows either optimizers or learning-rate schedulers, got {said}")
     if len(common) > 1:
-        raise ChoiceError(f"{names[0]!r} is of two kinds: say optimizer:{names[0]} or lr_scheduler:{names[0]}")
+        raise ChoiceError(f"{names[0]!r} has two kinds: use optimizer:{names[0]} or lr_scheduler:{names[0]}")
     return common.pop()
 
 
 def _refuse(kind: str, options: Mapping[str, object]) -> None:
     if given := [name for name, value in options.items() if value is not None]:
-        raise ChoiceError(f"{given[0]} is not for a picture of {kind}s")
+        raise ChoiceError(f"{given[0]} does not apply to {kind}s")
 
 
 def _schedules(choices: Choices, updates: int | None) -> Figure:

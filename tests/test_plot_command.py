@@ -111,7 +111,7 @@ REFUSED = [
     (["adam", "--function", "ackley"], "'ackley' is not one of 'rosenbrock', 'beale'"),
     ([], "Missing argument"),
     (["adam", "--out", "a.pdf"], "'a.pdf' must end in .png or .svg"),
-    (["adam", "--out", "no/a.png"], "'no/a.png' is in a folder that is not there"),
+    (["adam", "--out", "no/a.png"], "'no/a.png' is in a missing folder"),
 ]
 
 

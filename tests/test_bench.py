@@ -596,7 +596,7 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
         (["--only", "nobody"], "no contestant's name contains 'nobody'"),
         (["--device", "tpu"], "'tpu' is not one of 'cpu', 'gpu'"),
         (["--device", "gpu", "--check"], "the targets are for the CPU"),
-        (["--workload", "calls", "--dtype", "bfloat16"], "nothing is left to time"),
+        (["--workload", "calls", "--dtype", "bfloat16"], "no experiment is left"),
         (["--json", "no/such/folder.json"], "'no/such/folder.json' is in a missing folder"),
         (["--plot", "speed.pdf"], "'speed.pdf' must end in .png or .svg"),
         (["--fast"], "No such option"),

@@ -208,7 +208,7 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
     assert "such as swift or my_adam, got 'Swift!'" in printed
     assert "Its class, as in mxcore.optimizer.Swift [Swift]" in printed
     assert "What it does, in one line [Quasi-hyperbolic momentum]" in printed
-    assert "Where it is tested" not in printed
+    assert "The CI service" not in printed
     files = contents(tmp_path / "mxcore-optimizer-swift")
     assert "Ada Lovelace" in files["LICENSE"]
     assert "https://example.org" in files["README.md"]

@@ -581,7 +581,7 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(machine, "available_memory", lambda: 10**9)
     (experiment,) = suite(["gpt2"], ["adam"], ["float32"])
     result = results.run(experiment, seconds=0.001)
-    assert result.skipped == "needs about 6.0 GB of memory, 1.0 GB are available"
+    assert result.skipped == "needs about 6.0 GB of memory, but 1.0 GB are available"
     assert result.rows == ()
 
 

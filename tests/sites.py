@@ -1,4 +1,4 @@
-"""Sites that tests build and look at, and the distributions that these document."""
+"""Sites that tests build and inspect, and the distributions that these document."""
 
 import os
 import re
@@ -15,14 +15,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Site:
-    """The HTML of a site, and what its build printed."""
+    """The HTML of a site, and the output of its build."""
 
     def __init__(self, folder: Path, printed: str) -> None:
         self.folder, self.printed = folder, printed
         self._pages: dict[str, Any] = {}
 
     def names(self) -> list[str]:
-        """Every page."""
+        """Return every page."""
         return sorted(file.relative_to(self.folder).as_posix() for file in self.folder.rglob("*.html"))
 
     def page(self, name: str) -> Any:
@@ -34,14 +34,14 @@ class Site:
         return self._pages[name]
 
     def text(self, name: str) -> str:
-        """What a page says, without the menus."""
+        """Return the text of a page, without menus."""
         article = self.page(name).find("article")
         assert article is not None
         return " ".join(article.get_text(" ").split())
 
 
 def sphinx(source: Path, target: Path, *options: str, path: Path | None = None) -> tuple[int, str]:
-    """Build a site in a process of its own: the exit status, and what it printed."""
+    """Build a site in another process, and return the exit status and output."""
     environment = {**os.environ, "PYTHONPATH": str(path or "")}
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-n", *options, str(source), str(target)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False, env=environment)
@@ -49,7 +49,7 @@ def sphinx(source: Path, target: Path, *options: str, path: Path | None = None) 
 
 
 def built(source: Path, target: Path, *options: str, path: Path | None = None) -> Site:
-    """A site that was built without a warning."""
+    """Build a site, which must not give a warning."""
     status, printed = sphinx(source, target, *options, path=path)
     assert status == 0, printed
     return Site(target, printed)

@@ -1,4 +1,4 @@
-"""The conformance kit, applied to whatever is installed."""
+"""The conformance kit, applied to everything installed."""
 
 import inspect
 

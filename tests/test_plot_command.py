@@ -1,4 +1,4 @@
-"""The command `mxcore plot`: what it draws, and what it refuses before it writes anything."""
+"""The command `mxcore plot`: what it draws, and what it refuses before writing anything."""
 
 import keyword
 import subprocess
@@ -104,7 +104,7 @@ def test_everything_installed_can_be_drawn_by_its_name_alone(kind: str, workplac
 REFUSED = [
     (["cosin"], "cannot find lr_scheduler 'cosin': did you mean 'cosine'?"),
     (["adm"], "did you mean 'adam'"),
-    (["cosine", "adam"], "one picture shows algorithms of one kind, got 'cosine' (lr_scheduler), 'adam' (optimizer)"),
+    (["cosine", "adam"], "a plot shows algorithms of one kind, got 'cosine' (lr_scheduler), 'adam' (optimizer)"),
     (["xavier", "fusedrnn"], "initializers cannot fill a weight of shape (64, 32) or "),
     (["xavier", "--steps", "5"], "--steps is not for a picture of initializers"),
     (["xavier", "--updates", "5"], "--updates is not for a picture of initializers"),
@@ -113,13 +113,13 @@ REFUSED = [
     (["cosine:max_updat=5"], "lr_scheduler 'cosine' has no argument 'max_updat' (did you mean 'max_update'?)"),
     (["adam:beta1=0.1,beta1=0.2"], "an argument is given twice in 'adam:beta1=0.1,beta1=0.2'"),
     (["adam:beta1"], "cannot find optimizer 'adam:beta1'"),
-    (["adam", "--updates", "5"], "--updates is not for a picture of optimizers"),
-    (["cosine", "--steps", "5"], "--steps is not for a picture of lr_schedulers"),
+    (["adam", "--updates", "5"], "--updates does not apply to optimizers"),
+    (["cosine", "--steps", "5"], "--steps does not apply to lr_schedulers"),
     (["adam", "--steps", "0"], "0 is not in the range x>=1"),
     (["adam", "--function", "ackley"], "'ackley' is not one of 'rosenbrock', 'beale'"),
     ([], "Missing argument"),
     (["adam", "--out", "a.gif"], "'a.gif' must end in .pdf, .png or .svg"),
-    (["adam", "--out", "no/a.png"], "'no/a.png' is in a folder that is not there"),
+    (["adam", "--out", "no/a.png"], "'no/a.png' is in a missing folder"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Pictures: what they show, and that the same picture is the same file."""
+"""Plots: what they show, and that the same plot gives the same file."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -24,7 +24,7 @@ def adam(rate: float = 0.05) -> Any:
 
 
 def lines(figure: Any, panel: int = 0) -> dict[str, Any]:
-    """The coordinates of a panel's named lines."""
+    """Return the coordinates of a panel's named lines."""
     return {line.get_label(): line.get_xydata() for line in figure.axes[panel].lines if line.get_label()[0] != "_"}
 
 

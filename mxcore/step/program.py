@@ -1,4 +1,4 @@
-"""What the class of an optimizer overrides; and its rule, as the record that the kernel is handed, with its numbers."""
+"""What an optimizer class overrides, and its rule with its numbers, as the records that the kernel receives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr
 
 
 class Traits:
-    """How a class of optimizers does what the base class would do for it."""
+    """What a class of optimizers overrides or defines."""
 
     def __init__(self, cls: Any) -> None:
         base = next(parent for parent in reversed(cls.__mro__) if "opt_registry" in vars(parent))
@@ -29,43 +29,43 @@ class Traits:
             return any(getattr(cls, name) is not getattr(base, name) for name in names)
 
         self.runs_rule = cls.rule is not None and not own("update", "update_multi_precision", "update_all")
-        """Whether an update is the rule and nothing else."""
+        """Whether an update is just the rule."""
         self.splits_lists = not own("update_multi_precision")
-        """Whether a list may be given to ``update_multi_precision`` as a whole."""
+        """Whether ``update_multi_precision`` takes a list as a whole."""
         self.own_rates = own(*_RATES)
-        """Whether it counts, or looks up rates or decay, in a way of its own."""
+        """Whether it overrides how to count, or how to look up learning rates or weight decay."""
         self.own_decay = own("_get_wd", "_get_wds")
-        """Whether it looks up the weight decay in a way of its own."""
+        """Whether it overrides how to look up the weight decay."""
         self.own_states = own("create_state", "create_state_multi_precision")
-        """Whether it creates states in a way of its own, which may then have any shape."""
+        """Whether it overrides how states are created, which may then have any shape."""
         self.updates_all = own("update_all")
         """Whether it defines ``update_all``."""
         self.knows_workers = own("update_from_worker")
-        """Whether it tells workers apart."""
+        """Whether it distinguishes workers."""
 
 
 _known: weakref.WeakKeyDictionary[type, Traits] = weakref.WeakKeyDictionary()
 
 
 def traits_of(cls: type) -> Traits:
-    """The traits of a class of optimizers, found once for each class."""
+    """Return the traits of a class of optimizers, cached per class."""
     if cls not in _known:
         _known[cls] = Traits(cls)
     return _known[cls]
 
 
 def program_of(optimizer: Stepped) -> Program:
-    """The rule of an optimizer, with everything about it that is the same for all parameters.
+    """Return the program of an optimizer: its rule, with everything that is the same for all parameters.
 
     Raises:
-        TypeError: there is none, or it takes something that is neither a slot nor a hyper-parameter.
+        TypeError: there is no rule, or it takes something that is neither a slot nor a hyper-parameter.
     """
     cls: Any = type(optimizer)
     if cls.rule is None:
         raise TypeError(f"{cls.__name__} has no rule")
     slots = optimizer.state_slots()
     if clash := [slot.name for slot in slots if hasattr(optimizer, slot.name)]:
-        raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
+        raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the same name as a hyper-parameter or attribute")
     return Program(
         owner=cls.__name__,
         rule=cls.rule,
@@ -79,7 +79,7 @@ def program_of(optimizer: Stepped) -> Program:
 
 
 def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
-    """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
+    """Return the numbers that the rule takes: rates and counts, host slots, flags, and hyper-parameters by name."""
     known = {*COUNTED, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
     arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
     numbers = []
@@ -93,10 +93,10 @@ def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]
 
 
 class Settings:
-    """The program of an optimizer and its hyper-parameters, as of the last time that one was assigned.
+    """The program of an optimizer and its hyper-parameters, as of the last assignment.
 
-    ``static`` are those that decide what the program does, ``numbers`` the others; the mapping of numbers is another
-    object as soon as one of them has changed.
+    ``static`` holds those that decide what the program does, ``numbers`` the others. When a number changes, ``numbers``
+    is replaced by a new mapping.
     """
 
     def __init__(self, optimizer: Stepped) -> None:
@@ -107,7 +107,7 @@ class Settings:
         own = {name for name in self.program.all_numbers if name in vars(optimizer)}
         self._values_of = operator.attrgetter(*sorted((fields - _BY_PARAMETER) | own))
         self._values = self._values_of(optimizer)
-        # An assignment to what is not declared leaves no mark, so that such values are compared every time.
+        # Assignments to undeclared attributes are not tracked, so such values are compared every time.
         self.declared = fields >= own
         self.seen = optimizer._settings_version.number
         names = [name for name in self.program.all_numbers if name not in COUNTED and hasattr(optimizer, name)]
@@ -119,12 +119,12 @@ class Settings:
                 self.numbers[name] = max(self.numbers[name], _SMALLEST)
 
     def hold(self, optimizer: Stepped) -> bool:
-        """Whether they are those of the optimizer still, after an assignment."""
+        """Return whether they still match the optimizer after an assignment."""
         if self._values_of(optimizer) != self._values:
             return False
         self.seen = optimizer._settings_version.number
         return True
 
     def same_program(self, other: Settings) -> bool:
-        """Whether what was planned for these settings does for others too, with their numbers."""
+        """Return whether plans for these settings also work for others, with the numbers of those."""
         return self is other or (self.program == other.program and self.static == other.static)

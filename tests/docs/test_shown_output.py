@@ -30,7 +30,7 @@ def broken_snipe(tmp_path: Path) -> Path:
 
 
 def pattern(line: str) -> str:
-    """What a shown line stands for: `…` for anything, versions and paths for those of this machine."""
+    """Return what a shown line stands for: `…` for anything, versions and paths for those of this machine."""
     parts = re.split(r"(…|/home/ada/\S+|\d+\.\d+\.\d+|\b\d+ threads?\b)", " ".join(line.split()))
     kinds = {"…": ".*?", "/": r"\S+", "t": r"\d+ threads?"}
     made = []
@@ -41,7 +41,7 @@ def pattern(line: str) -> str:
 
 
 def missing(shown: str, printed: str) -> list[str]:
-    """The lines that are shown and not printed, or not in that order."""
+    """Return the lines that are shown and not printed, or not in that order."""
     printed, place, absent = " ".join(printed.split()), 0, []
     for line in filter(str.strip, shown.splitlines()):
         if "cupy" in line and find_spec("cupy"):

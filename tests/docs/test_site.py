@@ -19,7 +19,7 @@ NAMES = [f"{record.kind}:{record.name}" for record in RECORDS]
 
 
 def page_of(record: mx.catalogue.Record) -> str:
-    """The page of an algorithm, which is that of its first name where one class has several."""
+    """Return the page of an algorithm, which is that of its first name where one class has several."""
     same = [one for one in RECORDS if (one.distribution, one.target) == (record.distribution, record.target)]
     return f"reference/{record.kind}s/{same[0].name}.html"
 

@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: `uv run --group docs sphinx-build docs build/docs`."""
+"""Configuration of the documentation: `uv run --group docs sphinx-build docs build/docs`."""
 
 import importlib.metadata
 

@@ -1,4 +1,4 @@
-"""Pictures: a schedule's curve, an optimizer's path on a test function, and the values that an initializer draws.
+"""Plots: the curves of schedules, the paths of optimizers on a test function, and the values that initializers draw.
 
 >>> import mxcore as mx
 >>> cosine = mx.lr_scheduler.create("cosine", max_update=500, warmup_steps=50)
@@ -7,7 +7,7 @@
 >>> figure = mx.plot.values({"xavier": mx.init.create("xavier")})
 >>> mx.plot.save(figure, "values.svg")  # doctest: +SKIP
 
-Every picture of this project has the :func:`style` of these; matplotlib is imported by the first.
+All plots of this project share this :func:`style`; matplotlib is imported with the first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``mxcore plot``: pictures of algorithms by their names."""
+"""``mxcore plot``: plots of algorithms, by name."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ Examples:
 @click.option(
     "--updates",
     type=click.IntRange(min=1),
-    help="Of schedules: how many updates to show.  [default: until none of them changes any more]",
+    help="For schedules: how many updates to show.  [default: until none of them changes any more]",
 )
-@click.option("--function", type=click.Choice([*FUNCTIONS]), help="Of optimizers: the function.  [default: rosenbrock]")
-@click.option("--steps", type=click.IntRange(min=1), help=f"Of optimizers: how many steps.  [default: {_STEPS}]")
+@click.option("--function", type=click.Choice([*FUNCTIONS]), help="For optimizers: function.  [default: rosenbrock]")
+@click.option("--steps", type=click.IntRange(min=1), help=f"For optimizers: the number of steps.  [default: {_STEPS}]")
 def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str | None, steps: int | None) -> None:
     """Draw curves of schedules, paths of optimizers on a test function, or initial values.
 
-    NAME is one that `mxcore list` shows, or a qualified name; arguments may follow it, each a Python literal or text.
-    A schedule that must be told how long the run is is told --updates, or 1000. What is not said of an optimizer is as
-    its class declares it for such functions: `descent`, beside its hyper-parameters. The first initializer's weight is
-    drawn as an image, and the values of all of them as a histogram.
+    NAME is a name from `mxcore list`, or a qualified name, optionally with arguments, which are Python literals or
+    strings. Schedules that need the length of the run get --updates, or 1000. Optimizers get the arguments that their
+    class declares for such functions, `descent`, unless you pass others. The weight of the first initializer is drawn
+    as an image, and the values of all of them as a histogram.
     """
     try:
         kind, choices = _choices(texts)
@@ -71,10 +71,10 @@ def _figure(kind: str, choices: Choices, updates: int | None, function: str | No
 
 
 def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
-    """The kind of what was named, and each choice by what the picture calls it.
+    """Return the kind of these names, and each choice by its label.
 
     Raises:
-        ChoiceError: the names are of several kinds, which make no picture together; or one is given twice.
+        ChoiceError: the names are of several kinds, which cannot be plotted together; or one is given twice.
         PluginError: nothing installed has a name.
     """
     parsed = {text: parse(text) for text in texts}
@@ -89,21 +89,21 @@ def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
 
 
 def _kind(names: Sequence[str]) -> str:
-    """The one kind that all names can be of."""
+    """Return the kind that all names have in common."""
     kinds = {name: {record.kind for record in catalogue.find_all(name)} for name in names}
     common = set.intersection(*kinds.values())
     if not common:
         said = ", ".join(f"{name!r} ({', '.join(sorted(found))})" for name, found in kinds.items())
-        raise ChoiceError(f"one picture shows algorithms of one kind, got {said}")
+        raise ChoiceError(f"a plot shows algorithms of one kind, got {said}")
     if len(common) > 1:
         choices = " or ".join(f"{kind}:{names[0]}" for kind in sorted(common))
-        raise ChoiceError(f"{names[0]!r} is of several kinds: say {choices}")
+        raise ChoiceError(f"{names[0]!r} has several kinds: use {choices}")
     return common.pop()
 
 
 def _refuse(kind: str, options: Mapping[str, object]) -> None:
     if given := [name for name, value in options.items() if value is not None]:
-        raise ChoiceError(f"{given[0]} is not for a picture of {kind}s")
+        raise ChoiceError(f"{given[0]} does not apply to {kind}s")
 
 
 def _schedules(choices: Choices, updates: int | None) -> Figure:

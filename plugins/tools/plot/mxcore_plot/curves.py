@@ -26,7 +26,7 @@ _SETTLED = 0.002  # of the height of a curve
 
 
 def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> Figure:
-    """The rates of one schedule, or of several, against updates.
+    """Plot the learning rates of one or several schedules against updates.
 
     >>> import mxcore as mx
     >>> cosine = mx.lr_scheduler.create("cosine", max_update=500)
@@ -35,13 +35,13 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
     ['cosine', 'root']
 
     Args:
-        schedules: each schedule by what the picture calls it; they are not changed.
-        updates: how many updates are shown. Not given: as many as it takes until none of the schedules changes any
-            more, or 1000 where they never come to rest.
+        schedules: the schedules, by label; they are not modified.
+        updates: how many updates to show; by default, until none of the schedules changes any more, or 1000 if they
+            never settle.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there is no schedule, or no update.
+        ValueError: there are no schedules, or no updates.
     """
     if not schedules:
         raise ValueError("schedules must name at least one schedule, got none")
@@ -64,12 +64,12 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
 
 
 def _rates(schedule: Schedule, updates: Rates) -> Rates:
-    # A copy: a schedule in MXNet's way may keep count of what it was asked.
+    # A copy: a schedule in MXNet's style may count its calls.
     return evaluate(copy.deepcopy(schedule), updates)
 
 
 def _curve(schedule: Schedule, length: int) -> tuple[Rates, Rates]:
-    """The places of a line: a rate that stays, jumps and stays again makes a corner, not a slope."""
+    """Return the points of a line: a rate that jumps between constant parts becomes a step, not a slope."""
     updates = np.unique(np.linspace(1, length, _POINTS).astype(int))
     rates = _rates(schedule, updates)
     change = np.abs(np.diff(rates))
@@ -79,7 +79,7 @@ def _curve(schedule: Schedule, length: int) -> tuple[Rates, Rates]:
 
 
 def whole(schedules: Iterable[Schedule]) -> int:
-    """A round number of updates that shows all of the schedules."""
+    """Return a round number of updates that shows all schedules."""
     ends = [end for end in map(_end, schedules) if end]
     length = max(ends) * 1.08 if ends else _USUAL
     unit = 10 ** max(0, int(np.log10(length)) - 1)
@@ -87,7 +87,7 @@ def whole(schedules: Iterable[Schedule]) -> int:
 
 
 def _end(schedule: Schedule) -> int:
-    """The first update from which on nobody would see the rate change; 0 if it never changes, or always does."""
+    """Return the update after which the rate no longer changes visibly; 0 if it never changes, or always does."""
     updates = np.unique(np.geomspace(1, _LONGEST, _POINTS).astype(int))
     rates = _rates(schedule, updates)
     moving = np.flatnonzero(np.abs(rates - rates[-1]) > _SETTLED * np.ptp(rates))

@@ -32,7 +32,7 @@ _POINTS = 300  # the size of the plane in the picture, roughly
 
 
 def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", steps: int = 500) -> Figure:
-    """The paths of one optimizer, or of several, on the contour lines of a test function, and its value at each step.
+    """Plot the paths of one or several optimizers on the contours of a test function, and its value at each step.
 
     >>> import mxcore as mx
     >>> steady, hasty = mx.optimizer.SGD(learning_rate=0.1), mx.optimizer.SGD(learning_rate=10)
@@ -41,17 +41,17 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
     >>> [line.get_label() for line in values.lines]
     ['steady', 'hasty (diverges)']
 
-    The functions stand in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's
-    class has arguments that suit them.
+    The functions are in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer class has
+    suitable arguments.
 
     Args:
-        optimizers: each optimizer by what the picture calls it; they are not changed.
+        optimizers: the optimizers, by label; they are not modified.
         function: ``"rosenbrock"`` or ``"beale"``.
-        steps: how many steps each of them makes.
+        steps: the number of steps.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there is no optimizer, no step, or no such function.
+        ValueError: there are no optimizers, no steps, or no such function.
     """
     if not optimizers:
         raise ValueError("optimizers must name at least one optimizer, got none")
@@ -76,10 +76,9 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
 
 
 def follow(optimizer: Optimizer, function: Function, steps: int) -> Array:
-    """The places that an optimizer goes through, of shape ``(steps + 1, n)``, the beginning first.
+    """Return the path of an optimizer, of shape ``(steps + 1, n)``, including the starting point.
 
-    A copy of the optimizer makes them, and noise is the same each time. Where the function is no longer finite, the
-    path ends.
+    It uses a copy of the optimizer, with the same noise each time. The path ends where the function is not finite.
     """
     update, place = get_updater(copy.deepcopy(optimizer)), np.array(function.begin)
     places = [place.copy()]
@@ -127,7 +126,7 @@ def _simpler(path: MatplotlibPath, size: tuple[float, float]) -> MatplotlibPath:
 
 
 def _shades(levels: Array) -> Any:
-    """From white, at the lowest, to a grey on which every colour is seen."""
+    """Return colours from white, for the lowest level, to a grey on which every line colour is visible."""
     from matplotlib.colors import LogNorm
 
     return LogNorm(levels[0], levels[-1] * (levels[-1] / levels[0]) ** 2)

@@ -3,7 +3,6 @@
 import importlib.util
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,10 @@ author = copyright = "The mxcore developers"
 version = release = mxcore.__version__
 
 extensions = [
+    "api_pages",
+    "bench_summary",
     "bench_tables",
+    "gallery_pictures",
     "mxcore_sphinx",
     "myst_parser",
     "page_head",
@@ -36,10 +38,22 @@ extensions = [
 exclude_patterns = ["_build", "examples", "gallery/*.ipynb", "gallery/*.py", "gallery/*.md5"]
 
 mxcore_pages = "reference"
+mxcore_guides = {
+    "optimizer": "guides/choosing",
+    "initializer": "guides/initialisation",
+    "lr_scheduler": "guides/schedules",
+}
+mxcore_source = f"{SETTING['repository']}/blob/main"
 
-_setting = tomllib.loads(Path(__file__).parents[1].joinpath("pyproject.toml").read_text("utf-8"))["tool"]["mxcore"]
+# The modules with a page in the API reference, beside those that are attributes of mxcore.
+api_modules = [
+    "mxcore.declarations",
+    "mxcore.hookspecs",
+    "mxcore.testing",
+    "mxcore.testing.functions",
+    "mxcore.commands.choice",
+]
 
-html_baseurl = _setting["site"]
 html_theme = "furo"
 html_title = f"mxcore {release}"
 html_baseurl = SETTING["site"]
@@ -79,6 +93,7 @@ copybutton_prompt_is_regexp = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "gallery",
+    "thumbnail_size": (440, 308),
     "image_scrapers": ("gallery_pictures.described",),
     "reset_modules": ("matplotlib", "gallery_pictures.use_style"),
     "remove_config_comments": True,

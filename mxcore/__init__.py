@@ -10,7 +10,7 @@ array([-0.5, -1. ])
 
 from __future__ import annotations
 
-import numpy as _numpy  # noqa: F401 - first, so that `python -X importtime` charges to NumPy what it imports itself
+import numpy as _numpy  # noqa: F401 - first, so that `python -X importtime` charges NumPy's own imports to NumPy
 
 # isort: split
 import importlib
@@ -33,6 +33,7 @@ from mxcore.declarations import (
     optional,
     positive,
     stabilizing,
+    string,
     text,
 )
 from mxcore.native.emitters import get_num_threads, set_num_threads
@@ -50,10 +51,10 @@ __all__ = [
     "Slot", "Validator", "__version__", "backend", "boolean", "catalogue", "cpu", "get_num_threads", "gpu",
     "hyperparameter", "hyperparameters", "in_range", "init", "initializer", "integer", "kernel", "load_state",
     "lr_scheduler", "non_negative", "norm", "number", "one_of", "optimizer", "optional", "positive", "random",
-    "registry", "save_state", "set_num_threads", "stabilizing", "text",
+    "registry", "save_state", "set_num_threads", "stabilizing", "string", "text",
 ]  # fmt: skip
 
-# Imported by their first use: together they would take as long as the rest of `import mxcore`.
+# Imported on first use: together they would take as long as the rest of `import mxcore`.
 _LAZY = {
     **{module: module for module in ("hooks", "kernel", "optimizer", "state")},
     "Slot": "kernel:Slot",
@@ -64,7 +65,7 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    """A lazily imported part of the core, or a namespace of a plugin, such as ``mx.mod``."""
+    """Import a lazy part of the core, or a namespace of a plugin such as ``mx.mod``."""
     if name in _LAZY:
         module, _, attribute = _LAZY[name].partition(":")
         found = importlib.import_module(f"mxcore.{module}")
@@ -74,10 +75,10 @@ def __getattr__(name: str) -> Any:
     try:
         return catalogue.load("namespace", name)
     except (catalogue.UnknownNameError, catalogue.NotInstalledError) as error:
-        hint = f"{error}; for MXNet's, see 'MXNet names that are missing here' in the documentation"
+        hint = f"{error}; for a name of MXNet, see 'MXNet names that are missing here' in the documentation"
         raise AttributeError(f"module 'mxcore' has no attribute {name!r} ({hint})") from None
 
 
 def __dir__() -> list[str]:
-    """The public names, with the namespaces of installed plugins; nothing is imported."""
+    """List the public names and the namespaces of installed plugins, without importing anything."""
     return sorted({*__all__, *_LAZY, *(record.name for record in catalogue.records("namespace"))})

@@ -1,4 +1,4 @@
-"""``python -m mxcore`` is the command ``mxcore``."""
+"""``python -m mxcore`` runs the command ``mxcore``."""
 
 from mxcore.commands.cli import main
 

@@ -2,9 +2,9 @@
 
 >>> import mxcore as mx
 >>> @mx.hyperparameters
-... class Swift(mx.optimizer.Optimizer):
+... class Mine(mx.optimizer.Optimizer):
 ...     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
->>> Swift(beta=1.2)
+>>> Mine(beta=1.2)
 Traceback (most recent call last):
     ...
 ValueError: beta must be in [0, 1), got 1.2
@@ -27,18 +27,18 @@ from mxcore.watched import Watched
 
 __all__ = [
     "Algorithm", "Validator", "boolean", "hyperparameter", "hyperparameters", "in_range", "integer", "non_negative",
-    "number", "one_of", "optional", "positive", "stabilizing", "text",
+    "number", "one_of", "optional", "positive", "stabilizing", "string", "text",
 ]  # fmt: skip
 
 T = TypeVar("T")
-_DECLARED = type(attrs.field())  # of what a class holds until it is decorated
+_DECLARED = type(attrs.field())  # the type of declarations until the class is decorated
 
 
 @attrs.frozen(slots=False)
 class Validator:
     """A condition on one hyper-parameter; ``requirement`` completes the sentence "beta1 must be …".
 
-    Raises ValueError when a value that is given, or later assigned, does not meet it.
+    Passing or assigning a value that does not meet it raises a ValueError.
 
     >>> import mxcore as mx
     >>> even = mx.Validator("an even number", lambda value: isinstance(value, int) and value % 2 == 0)
@@ -55,7 +55,7 @@ class Validator:
     accepts: Callable[[Any], bool] = attrs.field(repr=False, eq=False)
 
     def __call__(self, instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        """Refuse a value, as a validator of attrs."""
+        """Raise a ValueError unless the value is accepted, as attrs expects of a validator."""
         if not self.accepts(value):
             raise ValueError(f"{attribute.alias} must be {self.requirement}, got {value!r}")
 
@@ -65,7 +65,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    # An integer beyond the range of floats is no number that could be computed with.
+    # Reject integers beyond the range of floats: rules compute with floats.
     return (_is_integer(value) and abs(value) < 2**1023) or (isinstance(value, float) and math.isfinite(value))
 
 
@@ -76,17 +76,19 @@ positive = Validator("a number above 0", lambda value: _is_number(value) and val
 non_negative = Validator("a number of at least 0", lambda value: _is_number(value) and value >= 0)
 """A finite number that is 0 or above."""
 stabilizing = Validator(non_negative.requirement, non_negative.accepts)
-"""A finite number of at least 0 that keeps a denominator from being 0, such as epsilon.
+"""A finite number of at least 0, such as epsilon, that keeps a denominator from being 0.
 
-Rules are given at least 2⁻¹²⁶, float32's smallest normal number, so a gradient of zero is no 0 / 0."""
+Rules receive at least 2⁻¹²⁶, float32's smallest normal number, so that a zero gradient does not give 0 / 0."""
 boolean = Validator("True or False", lambda value: isinstance(value, bool))
-"""A truth value, and not 0 or 1."""
-text = Validator("text", lambda value: isinstance(value, str))
-"""Any text."""
+"""A boolean, but not 0 or 1."""
+string = Validator("a string", lambda value: isinstance(value, str))
+"""Any string."""
+text = string
+"""An older name of :data:`string`."""
 
 
 def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Validator:
-    """A number between ``low`` and ``high``, ends included unless they are said to be open.
+    """Require a number between ``low`` and ``high``, including both ends unless they are open.
 
     >>> in_range(0, 1, right_open=True).requirement
     'in [0, 1)'
@@ -102,7 +104,7 @@ def in_range(low: float, high: float, *, left_open: bool = False, right_open: bo
 
 
 def integer(at_least: int) -> Validator:
-    """A whole number that is not smaller than ``at_least``.
+    """Require an integer of at least ``at_least``.
 
     >>> integer(at_least=1).accepts(2), integer(at_least=1).accepts(2.0)
     (True, False)
@@ -113,7 +115,7 @@ def integer(at_least: int) -> Validator:
 
 
 def one_of(*choices: str) -> Validator:
-    """One of the given words.
+    """Require one of the given strings.
 
     >>> one_of("linear", "constant").requirement
     "one of 'linear', 'constant'"
@@ -123,7 +125,7 @@ def one_of(*choices: str) -> Validator:
 
 
 def optional(validator: Validator) -> Validator:
-    """None, or what ``validator`` asks for.
+    """Accept None, or whatever ``validator`` accepts.
 
     >>> optional(positive).requirement, optional(positive).accepts(None)
     ('None or a number above 0', True)
@@ -132,18 +134,18 @@ def optional(validator: Validator) -> Validator:
 
 
 def _validator_for(default: object) -> list[Validator]:
-    """What a default value says about the values beside it."""
+    """Return the validators that a default value implies."""
     if isinstance(default, bool):
         return [boolean]
     if isinstance(default, (int, float)):
         return [number]
-    return [text] if isinstance(default, str) else []
+    return [string] if isinstance(default, str) else []
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars as Python numbers, and lists and ranges as tuples.
+    """Convert NumPy scalars to Python numbers, and lists and ranges to tuples.
 
-    A ``numpy.float64`` in a rule would turn float32 weights into float64; a list could change behind the checks.
+    A ``numpy.float64`` in a rule would turn float32 weights into float64; a list could be changed without a check.
     """
     if isinstance(value, np.generic):
         return value.item()
@@ -159,29 +161,29 @@ def hyperparameter(
     converter: Callable[[Any], Any] = _plain,
     first: bool = False,
 ) -> Any:
-    """Declare one hyper-parameter of a class decorated with :func:`hyperparameters`.
+    """Declare a hyper-parameter of a class decorated with :func:`hyperparameters`.
 
     >>> import mxcore as mx
     >>> @mx.hyperparameters
-    ... class Swift(mx.optimizer.Optimizer):
+    ... class Mine(mx.optimizer.Optimizer):
     ...     beta: float = mx.hyperparameter(0.9, mx.in_range(0, 1, right_open=True))
     ...     nesterov: bool = mx.hyperparameter(False)
-    >>> swift = Swift(beta=0.5)
-    >>> swift.beta, swift.nesterov
+    >>> mine = Mine(beta=0.5)
+    >>> mine.beta, mine.nesterov
     (0.5, False)
-    >>> swift.nesterov = 1
+    >>> mine.nesterov = 1
     Traceback (most recent call last):
         ...
     ValueError: nesterov must be True or False, got 1
 
     Args:
-        default: its value unless given. Left out, with the validators or nothing in its place, it is required.
-        validators: what a value must meet. None given: a bool, a number or text, whatever the default is.
-        alias: the name in the constructor, where it differs from the attribute's.
-        kw_only: whether the constructor takes it by keyword alone.
+        default: the default value. Leave it out to make the hyper-parameter required.
+        validators: the conditions on a value. If there are none, it must be a bool, number or string like the default.
+        alias: the name in the constructor, if it differs from the attribute's.
+        kw_only: whether the constructor takes it only by keyword.
         repr: whether ``repr`` shows it.
         converter: applied before the validators.
-        first: whether it comes before those of subclasses, too.
+        first: whether it also comes before the hyper-parameters of subclasses.
     """
     if isinstance(default, Validator):
         default, validators = attrs.NOTHING, (default, *validators)
@@ -203,7 +205,7 @@ def hyperparameter(
 
 
 class Algorithm:
-    """What the base classes of optimizers, initializers and schedulers have in common.
+    """The common base class of optimizers, initializers and schedulers.
 
     >>> import mxcore as mx
     >>> [name for name in dir(mx.lr_scheduler.create("cosine", max_update=100)) if name.startswith("warmup")]
@@ -211,17 +213,17 @@ class Algorithm:
     """
 
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
-    """Arguments to try the class with, one dict for each example; a class that requires arguments states its own."""
+    """Arguments to test the class with, one dict per example; a class with required arguments must define them."""
     bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    """Arguments that must be refused with a ValueError."""
+    """Arguments that must raise a ValueError, one dict per example."""
     expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
-    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason; or with a dict of reasons
-    by the argument that it fails with, such as ``"momentum"`` or ``"momentum=0.5"``."""
+    """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason, or with a dict of reasons
+    keyed by the argument that makes it fail, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
     _declared: ClassVar[Mapping[str, attrs.Attribute[Any]]] = {}
 
     def __new__(cls, *_: Any, **__: Any) -> Any:
-        """Make an instance, of a class whose hyper-parameters have become attributes."""
+        """Create an instance, after checking that the class has been decorated."""
         for parent in (one for one in cls.__mro__ if "__attrs_attrs__" not in vars(one)):
             if declared := [name for name, one in vars(parent).items() if isinstance(one, _DECLARED)]:
                 raise TypeError(
@@ -230,20 +232,20 @@ class Algorithm:
         return super().__new__(cls)
 
     def check_together(self) -> None:
-        """Raise a ValueError where values that are each allowed contradict each other; subclasses define this.
+        """Raise a ValueError if values that are valid on their own contradict each other; override this in a subclass.
 
-        Called once all are given, and again, on a copy with the new value, before one is assigned.
+        It is called after construction, and before each assignment on a copy that has the new value.
         """
 
     def __attrs_post_init__(self) -> None:
         self.check_together()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assign an attribute: a declared one after it has been converted and checked.
+        """Assign an attribute; the value of a declared one is converted and checked first.
 
         Raises:
-            ValueError: the value is not allowed, or not together with the others; nothing has changed then.
-            AttributeError: the name is new, close to a declared one, and assigned from outside of the class.
+            ValueError: the value is invalid, or contradicts the other values; nothing is changed.
+            AttributeError: the name is new, similar to a declared one, and assigned from outside the class.
         """
         field = self._declared.get(name)
         if field is not None:
@@ -256,25 +258,25 @@ class Algorithm:
         object.__setattr__(self, name, value)
 
     def _assigning(self, name: str, value: Any) -> None:
-        """Refuse the new value of a declared attribute, or prepare for it."""
+        """Check the new value of a declared attribute, or prepare for it."""
         if type(self).check_together is not Algorithm.check_together:
             self._trial(name, value).check_together()
 
     def _trial(self, name: str, value: Any) -> Any:
-        """A shallow copy with another value, to see what would follow."""
+        """Return a shallow copy with another value, to check what would follow."""
         trial = object.__new__(type(self))
         vars(trial).update(vars(self), **{name: value})
         return trial
 
     def _refuse_misspelt(self, name: str) -> None:
-        """Refuse a name that is close to a declared one, unless a method says ``self.name = …``."""
+        """Raise an AttributeError for a likely misspelling of a declared name, unless a method assigns it."""
         names = {str(alias): field.name for field in self._declared.values() for alias in (field.alias, field.name)}
         close = closest(name, names, 1, cutoff=0.8)
         if close and sys._getframe(2).f_locals.get("self") is not self:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}: did you mean {names[close[0]]!r}?")
 
     def _arguments(self) -> Mapping[str, Any]:
-        """The arguments of the constructor that are known, by name: those declared, and what is kept under its name."""
+        """Return the known constructor arguments: those declared, and those kept in attributes of the same name."""
         names = {field.alias: field.name for field in self._declared.values()}
         own = inspect.signature(type(self)).parameters
         handed_on = names if any(one.kind is one.VAR_KEYWORD for one in own.values()) else ()
@@ -282,22 +284,22 @@ class Algorithm:
         return {argument: vars(self)[name] for argument, name in known.items() if name in vars(self)}
 
     def __repr__(self) -> str:
-        """The call that makes its like; what belongs to the parameters of a model, such as their names, is left out."""
+        """Show the call that creates an equal instance, without what belongs to a model, such as parameter names."""
         hidden = {field.alias for field in self._declared.values() if not field.repr}
         shown = (f"{name}={_literal(value)}" for name, value in self._arguments().items() if name not in hidden)
         return f"{type(self).__qualname__.rpartition('>.')[2]}({', '.join(shown)})"
 
     def __dir__(self) -> list[str]:
-        """What users use: neither what is private nor what a class says of itself to those who try it."""
+        """List the attributes for users: neither private ones nor those that only the conformance kit reads."""
         return [name for name in super().__dir__() if not re.match(r"_[^_]", name) and name not in vars(Algorithm)]
 
 
 def _literal(value: Any) -> str:
-    """A value as Python reads it, as ``repr`` does not write NaN, infinity and arrays; large arrays are abbreviated."""
+    """Format a value as a Python expression, including NaN, infinity and arrays; large arrays are abbreviated."""
     if isinstance(value, float) and not math.isfinite(value):
         return f"float('{value}')"
     if hasattr(value, "tolist"):
-        large = value.size > 1000  # where NumPy abbreviates
+        large = value.size > 1000  # NumPy's own threshold
         return f"<{value.dtype} array of shape {value.shape}>" if large else _literal(_plain(value.tolist()))
     if isinstance(value, Mapping):
         return f"{{{', '.join(f'{key!r}: {_literal(item)}' for key, item in value.items())}}}"
@@ -308,7 +310,7 @@ def _literal(value: Any) -> str:
 
 
 class Described(NamedTuple):
-    """One hyper-parameter, as documentation shows it."""
+    """A hyper-parameter, as shown in documentation."""
 
     name: str
     default: str
@@ -316,7 +318,7 @@ class Described(NamedTuple):
 
 
 def describe(cls: type) -> list[Described]:
-    """The hyper-parameters of a class in the order of its constructor, with their defaults and what they must be."""
+    """Return the hyper-parameters of a class in constructor order, with their defaults and requirements."""
     fields: Any = attrs.fields(cls) if attrs.has(cls) else ()
     requirements = {field.alias: field.metadata.get("requirement", "") for field in fields}
     parameters = inspect.signature(cls).parameters.values()
@@ -332,10 +334,10 @@ def describe(cls: type) -> list[Described]:
 
 
 def _arrange(cls: type, fields: list[Any]) -> list[Any]:
-    """Order the constructor as MXNet does: the class's own arguments, then the inherited ones.
+    """Order the constructor's arguments as MXNet does: the class's own first, then the inherited ones.
 
-    A class with a default learning rate of its own takes ``learning_rate`` first, also by position. A wrapper takes
-    what it wraps first, and nothing that belongs to that.
+    A class with its own default learning rate takes ``learning_rate`` as its first argument, even by position. A
+    wrapper takes the optimizer that it wraps first, and none of the arguments that belong to that optimizer.
     """
     fields = sorted(fields, key=lambda field: (not field.metadata.get("first"), field.inherited))
     fields = [field for field in fields if field.name not in getattr(cls, "_delegated", ())]
@@ -346,7 +348,7 @@ def _arrange(cls: type, fields: list[Any]) -> list[Any]:
 
 
 def _tidy_signature(cls: Any) -> None:
-    """Let the signature show names and defaults alone, and the learning rate that the class falls back on."""
+    """Make the signature show only names and defaults, and the learning rate that the class falls back on."""
     signature = inspect.signature(cls.__init__)
     rates = {"learning_rate": getattr(cls, "default_learning_rate", None)}
     parameters = [
@@ -357,9 +359,9 @@ def _tidy_signature(cls: Any) -> None:
 
 
 def _note(instance: Any, value: Any) -> None:
-    """Note an assignment where the instance has a version: an optimizer has, for what is worked out from its settings.
+    """Record an assignment if the instance has a version, which optimizers have to invalidate what they precompute.
 
-    A table that notes its own changes is one of several that share a version.
+    A table that records its own changes shares the version of the instance.
     """
     if isinstance(value, Watched):
         if (tables := getattr(instance, "_tables_version", None)) is not None:
@@ -372,23 +374,23 @@ def _note(instance: Any, value: Any) -> None:
 def hyperparameters(cls: type[T]) -> type[T]:
     """Give a class a constructor and checks from the hyper-parameters it declares.
 
-    This is ``attrs.define`` without ``__slots__`` and without generated equality, so that instances keep the
-    freedom of plain Python objects. Values are checked when they are given and whenever they are assigned. Their
-    ``repr`` is the call that makes another one.
+    This is ``attrs.define`` without ``__slots__`` and without generated equality, so that instances behave like
+    plain Python objects. Values are checked when they are passed and whenever they are assigned. The ``repr`` is
+    the call that creates an equal instance.
 
     >>> import mxcore as mx
     >>> @mx.hyperparameters
-    ... class Swift(mx.optimizer.Optimizer):
+    ... class Mine(mx.optimizer.Optimizer):
     ...     beta: float = mx.hyperparameter(0.9)
-    >>> swift = Swift(learning_rate=0.1)
-    >>> swift.beta, swift.learning_rate
+    >>> mine = Mine(learning_rate=0.1)
+    >>> mine.beta, mine.learning_rate
     (0.9, 0.1)
-    >>> eval(repr(swift)).learning_rate
+    >>> eval(repr(mine)).learning_rate
     0.1
     """
     defined: Any = attrs.define(slots=False, eq=False, repr=False, field_transformer=_arrange)(cls)
     defined._declared = {field.name: field for field in attrs.fields(defined)}
-    # In its place, that of Algorithm. attrs has to write one, or the constructor would not go around it.
+    # Use Algorithm's __setattr__. attrs must generate one first, or its constructor would not bypass it.
     if "__setattr__" in vars(defined):
         del defined.__setattr__
     _tidy_signature(defined)

@@ -1,7 +1,7 @@
-"""Who else takes part in a run: pluggy hooks.
+"""Pluggy hooks: let other code take part in a run.
 
-A hook plugin is any object or module whose functions are marked with :data:`hookimpl`. It is installed as an entry
-point of the group ``mxcore.hooks``, or registered by hand:
+A hook plugin is any object or module with functions marked by :data:`hookimpl`. Install it through an entry point in
+the group ``mxcore.hooks``, or register it in your program:
 
 >>> import numpy as np, mxcore as mx
 >>> class Watch:
@@ -15,9 +15,8 @@ point of the group ``mxcore.hooks``, or registered by hand:
 updated weight bias
 >>> mx.hooks.unregister(watch)
 
-Installed hook plugins are loaded once, when the first updater is made or the first parameter initialised. Each is
-loaded on its own: one that fails is reported as a warning and leaves the others alone. A hook that nobody implements
-is not called at all.
+Installed hook plugins are loaded once, when the first updater is created or the first parameter initialised. If one
+fails to load, you get a warning and the others still work. A hook that no plugin implements costs nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from typing import Any
 
 import pluggy
 
-# ``from mxcore`` would ask the catalogue for a namespace of that name first.
+# ``from mxcore import hooks`` would ask the catalogue for a namespace of that name first.
 import mxcore.hookspecs as hookspecs
 from mxcore import catalogue
 from mxcore.once import building
@@ -39,9 +38,9 @@ hookimpl = pluggy.HookimplMarker("mxcore")
 
 
 class Caller:
-    """Calls the implementations of a hook.
+    """Call the implementations of a hook.
 
-    Whether there are any is known before anybody asks: every step asks twice, and pluggy copies a list to answer.
+    It caches whether there are any: every step asks twice, and pluggy copies a list to answer.
     """
 
     implemented = False
@@ -50,14 +49,14 @@ class Caller:
         self.hook = hook
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return caller, (self.hook.name,)  # what is copied into another process calls the hooks of that one
+        return caller, (self.hook.name,)  # a copy in another process calls the hooks of that process
 
     def __call__(self, **arguments: Any) -> None:
         self.hook(**arguments)
 
 
 class _Manager(pluggy.PluginManager):
-    """A plugin manager that knows the hooks of mxcore, and of each whether it is implemented."""
+    """A plugin manager that knows the hooks of mxcore, and which of them are implemented."""
 
     def __init__(self) -> None:
         super().__init__("mxcore")
@@ -67,7 +66,7 @@ class _Manager(pluggy.PluginManager):
         self.complete = self._loading = False
 
     def load_installed(self) -> None:
-        """Register every installed and usable hook plugin, unless that is going on already: one may ask for us."""
+        """Register every usable installed hook plugin, unless loading one has led back here."""
         if self.complete or self._loading:
             return
         self._loading = True
@@ -84,10 +83,10 @@ class _Manager(pluggy.PluginManager):
             _add(self, catalogue.load("hook", record.qualified_name), record)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # whatever a stranger's code raises concerns that plugin alone
+        except BaseException as error:  # a plugin may raise anything, and must not affect the others
             if catalogue.strict():
                 raise
-            message = f"hook plugin {record.qualified_name} is left out: {error}"
+            message = f"hook plugin {record.qualified_name} is not used: {error}"
             warnings.warn(message, UserWarning, stacklevel=4)
 
     def register(self, plugin: object, name: str | None = None) -> str | None:
@@ -96,7 +95,7 @@ class _Manager(pluggy.PluginManager):
             self.check_pending()
             return registered
         except pluggy.PluginValidationError as error:
-            if self.is_registered(plugin):  # in part
+            if self.is_registered(plugin):  # partly
                 super().unregister(plugin)
             raise ValueError(str(error)) from error
         finally:
@@ -113,13 +112,13 @@ class _Manager(pluggy.PluginManager):
             caller.implemented = bool(caller.hook.get_hookimpls())
 
 
-_installed = _Manager()  # made by an import, and so once, however many threads ask for it
+_installed = _Manager()  # created on import, and so only once, however many threads use it
 
 
 def manager() -> pluggy.PluginManager:
-    """The plugin manager, with every installed and usable hook plugin registered.
+    """Return the plugin manager, with every usable installed hook plugin registered.
 
-    It is pluggy's, and can be asked who takes part:
+    It is a pluggy ``PluginManager``, which can tell you what is registered:
 
     >>> import mxcore as mx
     >>> class Watch:
@@ -142,7 +141,7 @@ def _add(hooks: pluggy.PluginManager, plugin: Any, record: catalogue.Record) -> 
 
 
 def implemented(record: catalogue.Record) -> list[str]:
-    """The hooks that an installed plugin implements.
+    """Return the names of the hooks that an installed plugin implements.
 
     >>> import sys, types, mxcore as mx
     >>> from unittest import mock
@@ -152,14 +151,14 @@ def implemented(record: catalogue.Record) -> list[str]:
     ...     @mx.hooks.hookimpl
     ...     def mxcore_loaded(self, path, updater): ...
     >>> record = mx.catalogue.Record("hook", "watch", "my_watch:Watch", "my-watch", "1.0", "Says what was written.")
-    >>> installed = types.SimpleNamespace(Watch=Watch)  # stands for the package my_watch
+    >>> installed = types.SimpleNamespace(Watch=Watch)  # stands in for the package my_watch
     >>> with mock.patch.dict(sys.modules, my_watch=installed):
     ...     mx.hooks.implemented(record)
     ['mxcore_loaded', 'mxcore_saved']
 
     Raises:
         mxcore.catalogue.BrokenPluginError: it cannot be imported.
-        ValueError: one of its hooks is unknown or asks for an unknown argument.
+        ValueError: one of its hooks is unknown or takes an unknown argument.
     """
     alone = _Manager()
     _add(alone, catalogue.load_record(record), record)
@@ -168,7 +167,7 @@ def implemented(record: catalogue.Record) -> list[str]:
 
 
 def register(plugin: object, name: str | None = None) -> None:
-    """Let a plugin of this process take part.
+    """Register a plugin of this process.
 
     >>> import numpy as np, mxcore as mx
     >>> class Audit:
@@ -189,13 +188,13 @@ def register(plugin: object, name: str | None = None) -> None:
     ValueError: unknown hook 'mxcore_after_stp' in plugin ...
 
     Raises:
-        ValueError: it is registered already, or one of its hooks is unknown or asks for an unknown argument.
+        ValueError: it is already registered, or one of its hooks is unknown or takes an unknown argument.
     """
     manager().register(plugin, name)
 
 
 def unregister(plugin: object) -> None:
-    """Let a plugin that was registered no longer take part.
+    """Unregister a plugin.
 
     >>> import mxcore as mx
     >>> class Watch:
@@ -211,12 +210,12 @@ def unregister(plugin: object) -> None:
 
 
 def call(hook: str, **arguments: Any) -> None:
-    """Call every implementation of a hook; nothing happens when there is none.
+    """Call every implementation of a hook; if there are none, do nothing.
 
     >>> import mxcore as mx
     >>> class Watch:
     ...     @mx.hooks.hookimpl
-    ...     def mxcore_saved(self, path):  # the arguments that it needs, by name
+    ...     def mxcore_saved(self, path):  # only the arguments that it needs
     ...         print("saved", path)
     >>> watch = Watch()
     >>> mx.hooks.register(watch)
@@ -228,6 +227,6 @@ def call(hook: str, **arguments: Any) -> None:
 
 
 def caller(hook: str) -> Caller:
-    """What calls the implementations of a hook, for places where even looking it up takes too long."""
+    """Return the caller of a hook, for code where even looking it up takes too long."""
     manager()
     return _installed.callers[hook]

@@ -1,4 +1,4 @@
-"""The hooks: what a plugin may take part in, and with which arguments. See :mod:`mxcore.hooks`."""
+"""The hooks that a plugin can implement, and their arguments. See :mod:`mxcore.hooks`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _hookspec = pluggy.HookspecMarker("mxcore")
 
 @_hookspec
 def mxcore_before_step(updater: Run, indices: Sequence[Index], weights: Arrays, grads: Arrays) -> None:
-    """Called when an updater has checked its arguments and before anything changes. Arrays must not be written to."""
+    """Called after an updater has checked its arguments, before anything changes. Do not write to the arrays."""
 
 
 @_hookspec
@@ -27,7 +27,7 @@ def mxcore_after_step(updater: Run, indices: Sequence[Index], weights: Arrays, g
 
 @_hookspec
 def mxcore_initialized(initializer: Callable[[Any, Array], None], desc: str, array: Array) -> None:
-    """Called after an initializer has filled ``array``. ``desc`` is the name, or an ``InitDesc``, which is text too."""
+    """Called after an initializer has filled ``array``. ``desc`` is the name: a str, possibly an ``InitDesc``."""
 
 
 @_hookspec

@@ -1,4 +1,4 @@
-"""Initializers: give a parameter its first values, by its name.
+"""Initializers: set the initial values of a parameter, depending on its name.
 
 >>> import numpy as np, mxcore as mx
 >>> weight = np.empty((4, 3), np.float32)
@@ -10,8 +10,8 @@
 >>> bias
 array([0., 0., 0., 0.], dtype=float32)
 
-The name decides: a name that ends in ``weight`` gets what the class draws, ``bias`` and ``beta`` get 0, ``gamma`` gets
-1. (MXNet's page says that the base class sets a bias to 1. Its code sets 0, and so does this.)
+The end of the name decides: ``weight`` gets the values of the class, ``bias`` and ``beta`` get 0, ``gamma`` gets 1.
+(MXNet's documentation says that the base class sets a bias to 1. Its code sets 0, and so does mxcore.)
 """
 
 from __future__ import annotations
@@ -30,16 +30,14 @@ from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry, from_file
 from mxcore.declarations import Algorithm, boolean, hyperparameter, hyperparameters, integer
 
-__all__ = [
-    "InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register",
-]  # fmt: skip
+__all__ = ["InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register"]
 
-# Whether an initializer is at work that may delegate to others: only the outermost one tells the hooks.
+# Whether an initializer is running. It may delegate to others, but only the outermost one calls the hooks.
 _at_work: ContextVar[bool] = ContextVar("at_work", default=False)
 
 
 class TextOfFile(str):
-    """Text of an initializer that a file holds: what it names may neither read files nor take its time.
+    """An initializer as a string that came from a file: the initializer must not read files or take a long time.
 
     >>> import mxcore as mx
     >>> text = mx.init.TextOfFile('["load", {"param": "/etc/passwd"}]')
@@ -51,9 +49,9 @@ class TextOfFile(str):
 
 
 def is_from_file() -> bool:
-    """Whether an initializer is being made, or run, that a file names.
+    """Return whether the initializer that is being created or run was named by a file.
 
-    A class asks this before it does what a file may not make it do, such as reading another one.
+    Check it in a class before doing what a file must not be able to trigger, such as reading another file.
 
     >>> import numpy as np, mxcore as mx
     >>> @mx.init.register
@@ -69,7 +67,7 @@ def is_from_file() -> bool:
 
 
 class InitDesc(str):
-    """A parameter's name, with what is known about it.
+    """A parameter's name, with its attributes.
 
     >>> import numpy as np, mxcore as mx
     >>> desc = mx.init.InitDesc("fc_bias", {"__init__": mx.init.One().dumps()})
@@ -80,8 +78,8 @@ class InitDesc(str):
 
     Args:
         name: the parameter's name.
-        attrs: its attributes, text by name; ``__init__`` holds the text of an initializer of its own.
-        global_init: the initializer of the whole model, to which others may delegate.
+        attrs: its attributes, strings by name; ``__init__`` holds its own initializer, as the string from ``dumps()``.
+        global_init: the initializer of the whole model, to which its own may delegate.
     """
 
     attrs: dict[str, str]
@@ -90,14 +88,14 @@ class InitDesc(str):
     def __new__(
         cls, name: str, attrs: Mapping[str, str] | None = None, global_init: Initializer | None = None
     ) -> InitDesc:
-        """Make the name, a str with attributes."""
+        """Create the name, a str with attributes."""
         desc = super().__new__(cls, name)
         desc.attrs = dict(attrs or {})
         desc.global_init = global_init
         return desc
 
 
-# What the end of a name means: the first that fits.
+# What the end of a name means: the first match counts.
 _SUFFIXES = {
     "weight": "_init_weight",
     "bias": "_init_bias",
@@ -108,7 +106,7 @@ _SUFFIXES = {
     "weight_quantize": "_init_quantized_weight",
     "bias_quantize": "_init_zero",
 }
-# A plain text name, which can carry no attributes, is also searched for the layers that MXNet knows by name.
+# A plain str cannot carry attributes, so it is also searched for the layer names that MXNet recognises.
 _PLAIN_PREFIXES = {"upsampling": "_init_bilinear", "stn_loc": "_init_loc"}
 _PLAIN_SUFFIXES = {
     **_SUFFIXES,
@@ -125,12 +123,12 @@ class Initializer(Algorithm):
     There are two ways to write one:
 
     * define ``values(desc, shape, rng)``, which returns the values of a weight as a host array. ``rng`` is a
-      :class:`mxcore.random.Generator` that depends on the seed and on the parameter's name alone and draws in the
-      parameter's precision. The values are cast and copied to wherever the parameter lives (what is returned as it
-      was drawn needs no copy there);
+      :class:`mxcore.random.Generator` that depends only on the seed and the parameter's name, and draws in the
+      parameter's precision. The values are cast and copied to the parameter's device (if you return a draw unchanged,
+      no copy is needed);
     * as in MXNet, define ``_init_weight(desc, array)``, which fills the array.
 
-    Override ``_init_bias``, ``_init_gamma``, ``_init_beta`` and the like to change what those names get.
+    Override ``_init_bias``, ``_init_gamma``, ``_init_beta`` and so on to change what those names get.
 
     >>> import mxcore as mx
     >>> @mx.init.register
@@ -141,11 +139,11 @@ class Initializer(Algorithm):
     '["half", {}]'
 
     Args:
-        kwargs: for a class with a constructor of its own, the arguments that ``dumps()`` shall repeat.
+        kwargs: for a class with its own constructor, the arguments that ``dumps()`` should include.
     """
 
     def moments(self, shape: tuple[int, ...]) -> tuple[float, float] | None:
-        """Mean and standard deviation of a weight's values; None for a class that does not state them."""
+        """Mean and standard deviation of a weight's values, or None if the class does not define them."""
         return None
 
     _verbose = False
@@ -158,18 +156,18 @@ class Initializer(Algorithm):
     def __call__(self, desc: str, array: Array) -> None:
         """Fill ``array``, of any shape and floating or complex dtype, in place.
 
-        Random values of a complex array are drawn for both parts, each with half of the variance.
+        For a complex array, both parts are drawn, each with half the variance.
 
         Args:
-            desc: the parameter's name: an :class:`InitDesc`, or plain text.
+            desc: the parameter's name: an :class:`InitDesc` or a plain str.
             array: a NumPy or CuPy array.
 
         Raises:
-            TypeError: ``desc`` is no text, or ``array`` no array, masked, or of integers or booleans.
+            TypeError: ``desc`` is not a str, or ``array`` is not an array, is masked, or holds integers or booleans.
             ValueError: no rule covers the name, or the class cannot initialise an array of this shape.
         """
         if not isinstance(desc, str):
-            raise TypeError(f"the name of a parameter must be text, got {desc!r}")
+            raise TypeError(f"the name of a parameter must be a string, got {desc!r}")
         if not backend_of(array).is_writable(array):
             raise ValueError(f"cannot initialise {str(desc)!r}: the array is read-only")
         if isinstance(desc, InitDesc) and desc.global_init is None:
@@ -181,17 +179,17 @@ class Initializer(Algorithm):
         finally:
             _at_work.reset(token)
         if self._verbose:
-            import logging  # here, not to be felt in `import mxcore`
+            import logging  # here, to keep `import mxcore` fast
 
             name, statistic = registry.name_of(type(self)), (self._print_func or _root_mean_square)(array)
             logging.getLogger(__name__).info("Initialized %s as %s: %s", desc, name, statistic)
         if not _at_work.get():
-            from mxcore import hooks  # pluggy is imported by the first use, not by `import mxcore`
+            from mxcore import hooks  # here, so that `import mxcore` does not import pluggy
 
             hooks.call("mxcore_initialized", initializer=self, desc=desc, array=array)
 
     def _fill(self, desc: str, array: Array) -> None:
-        """Fill ``array`` by the initializer that the parameter carries, if it carries one, or else by its name."""
+        """Fill ``array`` with the parameter's own initializer, if it has one, or else as its name says."""
         own = desc.attrs.get("__init__") if isinstance(desc, InitDesc) else None
         if not own:
             self._dispatch(desc, array)
@@ -203,19 +201,19 @@ class Initializer(Algorithm):
             from_file.reset(token)
 
     def _dispatch(self, desc: str, array: Array) -> None:
-        """Fill ``array`` by the method that the parameter's name asks for; override to choose in another way."""
+        """Fill ``array`` with the method that the parameter's name selects; override to select it differently."""
         _check_dtype(desc, array)
         getattr(self, _method_for(desc))(desc, array)
 
     def values(self, desc: str, shape: tuple[int, ...], rng: random.Generator) -> npt.ArrayLike:
-        """The values of a weight, as something that broadcasts to ``shape``; subclasses define this."""
+        """Return the values of a weight, in a shape that broadcasts to ``shape``; override this in a subclass."""
         raise NotImplementedError(f"{type(self).__name__} must define values(desc, shape, rng) or _init_weight")
 
     def _init_weight(self, desc: str, array: Array) -> None:
         _check_dtype(desc, array)
         rng = random.generator(desc, dtype=array.dtype, out=array)
         values = np.asarray(self.values(desc, array.shape, rng))
-        if values is not array:  # else it was drawn in place
+        if values is not array:  # otherwise it was filled in place
             backend_of(array).fill(array, values)
 
     def _init_zero(self, desc: str, array: Array) -> None:
@@ -241,24 +239,24 @@ class Initializer(Algorithm):
 
     def _init_loc_bias(self, desc: str, array: Array) -> None:
         if array.shape != (6,):
-            raise ValueError(f"{str(desc)!r} must have shape (6,), an affine transform of the plane, got {array.shape}")
+            raise ValueError(f"{str(desc)!r} must have shape (6,), an affine transform in 2-D, got {array.shape}")
         backend_of(array).fill(array, np.array([1, 0, 0, 0, 1, 0]))
 
     def _init_default(self, desc: str, array: Array) -> None:
         raise ValueError(
-            f"no rule says how to initialise {str(desc)!r}: names end in {', '.join(_SUFFIXES)}. "
-            "Rename it, or give it an initializer of its own: Variable(init=…), InitDesc(name, {'__init__': …})"
+            f"cannot tell how to initialise {str(desc)!r}: its name should end in one of {', '.join(_SUFFIXES)}. "
+            "Rename it, or give it its own initializer: Variable(init=…), InitDesc(name, {'__init__': …})"
         )
 
     def set_verbosity(self, verbose: bool = False, print_func: Callable[[Array], str] | None = None) -> Initializer:
-        """Log a line for each parameter initialised; ``print_func`` makes its text, by default norm(x)/√size."""
+        """Log a line for each parameter initialised; ``print_func`` returns its text, by default norm(x)/√size."""
         self._verbose = verbose
         self._print_func = print_func
         return self
 
     def dumps(self) -> str:
-        """The initializer as text, ``["name", {arguments}]``, from which :func:`create` makes an equal one."""
-        import json  # here, not to be felt in `import mxcore`
+        """Return a string, ``["name", {arguments}]``, from which :func:`create` makes an equal initializer."""
+        import json  # here, to keep `import mxcore` fast
 
         return json.dumps([registry.name_of(type(self)), _as_json(self._arguments())])
 
@@ -275,7 +273,7 @@ class Initializer(Algorithm):
 
 @hyperparameters
 class VarianceScaling(Initializer):
-    r"""Base class of initializers whose variance follows from the fans of a layer: the inputs and outputs of a unit.
+    r"""Base class of initializers whose variance depends on the fans: the number of inputs and outputs of a unit.
 
     A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
     :math:`fan_{out} = out \cdot k_1 k_2 \cdots`.
@@ -286,50 +284,48 @@ class VarianceScaling(Initializer):
     [75.0, 200, 137.5]
 
     Args:
-        transposed: whether the weight has the shape (in, out, k1, k2, …): then the two fans change places.
-        groups: the groups of a grouped convolution, whose weight has only the channels of one group on its second axis:
-            the fan of the first axis is divided by their number.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), which swaps the two fans.
+        groups: the number of groups of a grouped convolution, whose weight has only the channels of one group on its
+            second axis: it divides the fan of the first axis.
     """
 
     transposed: bool = hyperparameter(False, boolean, kw_only=True)
     groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
 
-    if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
+    if TYPE_CHECKING:  # the constructor is generated from the hyper-parameters of each class
 
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
     def check_shape(self, desc: str, shape: tuple[int, ...]) -> None:
-        """Raise a ValueError where a weight of this shape has no fans."""
+        """Raise a ValueError if the fans of a weight of this shape are undefined."""
         if len(shape) < 2:
             who = type(self).__name__
             raise ValueError(f"{who} needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
         if shape[0] % self.groups:
             raise ValueError(
-                f"{str(desc)!r} has shape {shape}, whose first axis has no groups={self.groups} equal parts"
+                f"{str(desc)!r} has shape {shape}, whose first axis is not divisible by groups={self.groups}"
             )
 
     def fan(self, kind: str, shape: tuple[int, ...]) -> float:
-        """The fan of a weight of this shape: ``"in"``, ``"out"``, or the mean of the two, ``"avg"``."""
+        """Return the fan of a weight of this shape: ``"in"``, ``"out"``, or their mean, ``"avg"``."""
         kernel = math.prod(shape[2:])
         fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
         fan_in, fan_out = fans[::-1] if self.transposed else fans
         return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[kind]
 
     def _arguments(self) -> Mapping[str, Any]:
-        """Without those that MXNet does not have, where they say nothing."""
+        """Return the arguments without those that MXNet lacks, if they have their default value."""
         silent = {"transposed": False, "groups": 1}
         return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
 
 
 def _check_dtype(desc: str, array: Array) -> None:
     if array.dtype.kind in "biu" and not desc.endswith("quantize"):
-        raise TypeError(
-            f"cannot initialise {str(desc)!r}: it is {array.dtype}, which holds no such values; pass floats"
-        )
+        raise TypeError(f"cannot initialise {str(desc)!r}: its dtype is {array.dtype}; pass an array of floats")
 
 
 def _method_for(desc: str) -> str:
-    """The name of the method that initialises a parameter of this name."""
+    """Return the name of the method that initialises a parameter of this name."""
     prefixes, suffixes = ({}, _SUFFIXES) if isinstance(desc, InitDesc) else (_PLAIN_PREFIXES, _PLAIN_SUFFIXES)
     by_prefix = [method for prefix, method in prefixes.items() if desc.startswith(prefix)]
     by_suffix = [method for suffix, method in suffixes.items() if desc.endswith(suffix)]
@@ -337,7 +333,7 @@ def _method_for(desc: str) -> str:
 
 
 def _as_json(value: Any) -> Any:
-    """Arguments as JSON has them: arrays and tuples as lists, initializers as their text."""
+    """Convert arguments for JSON: arrays and tuples to lists, initializers to their ``dumps()`` string."""
     if isinstance(value, Initializer):
         return value.dumps()
     if isinstance(value, Mapping):

@@ -117,13 +117,13 @@ class Bilinear(Initializer):
     def __init__(self) -> None: ...
 
 class Constant(Initializer):
-    r"""Every weight is ``value``."""
+    r"""Sets every weight to ``value``."""
 
     value: Any
     def __init__(self, value: Any) -> None: ...
 
 class FusedRNN(Initializer):
-    r"""Initialises a recurrent network whose parameters are packed into one vector, each piece by its own name."""
+    r"""Initialises the packed parameter vector of a recurrent network, each piece by its own name."""
 
     init: Initializer | None
     num_hidden: int
@@ -142,7 +142,7 @@ class FusedRNN(Initializer):
     ) -> None: ...
 
 class Load(Initializer):
-    r"""Parameters get the arrays that were saved under their names; the others, what ``default_init`` gives them."""
+    r"""Initialises parameters with the arrays saved under their names, and all others with ``default_init``."""
 
     param: Any
     default_init: Initializer | None
@@ -150,20 +150,20 @@ class Load(Initializer):
     def __init__(self, param: Any, default_init: Any = None, verbose: bool = False) -> None: ...
 
 class LSTMBias(Initializer):
-    r"""A bias of 0 for every gate of an LSTM but the forget gate, whose cells then remember from the start."""
+    r"""Sets the biases of an LSTM to 0, except those of the forget gate, so that cells remember from the start."""
 
     forget_bias: float
     def __init__(self, forget_bias: float = 1.0) -> None: ...
 
 class Mixed(Initializer):
-    r"""Each parameter is initialised by the first initializer whose pattern fits the parameter's name."""
+    r"""Initialises each parameter with the first initializer whose pattern matches the parameter's name."""
 
     patterns: Sequence[str]
     initializers: Sequence[Initializer]
     def __init__(self, patterns: Sequence[str], initializers: Any) -> None: ...
 
 class MSRAPrelu(VarianceScaling):
-    r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) rectified units."""
+    r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) ReLUs."""
 
     factor_type: str
     slope: float
@@ -178,7 +178,7 @@ class Normal(Initializer):
     def __init__(self, sigma: float = 0.01) -> None: ...
 
 class One(Initializer):
-    r"""Every weight is 1; biases are 0 and gammas 1, as everywhere."""
+    r"""Sets every weight to 1. As always, biases are 0 and gammas 1."""
     def __init__(self) -> None: ...
 
 class Orthogonal(Initializer):
@@ -211,5 +211,5 @@ class Xavier(VarianceScaling):
     ) -> None: ...
 
 class Zero(Initializer):
-    r"""Every weight is 0; biases are 0 and gammas 1, as everywhere."""
+    r"""Sets every weight to 0. As always, biases are 0 and gammas 1."""
     def __init__(self) -> None: ...

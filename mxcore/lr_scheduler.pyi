@@ -61,7 +61,7 @@ def create(name: Literal["poly"], *args: Any, **kwargs: Any) -> PolyScheduler: .
 def create(*args: Any, **kwargs: Any) -> LRScheduler: ...
 
 class CosineScheduler(LRScheduler):
-    r"""The rate goes from ``base_lr`` to ``final_lr`` along half a period of a cosine, and stays there."""
+    r"""The learning rate falls from ``base_lr`` to ``final_lr`` along half a period of a cosine, and stays there."""
 
     max_update: int
     final_lr: float
@@ -76,7 +76,7 @@ class CosineScheduler(LRScheduler):
     ) -> None: ...
 
 class FactorScheduler(LRScheduler):
-    r"""The rate is multiplied by ``factor`` every ``step`` updates."""
+    r"""The learning rate is multiplied by ``factor`` every ``step`` updates."""
 
     step: float
     factor: float
@@ -93,7 +93,7 @@ class FactorScheduler(LRScheduler):
     ) -> None: ...
 
 class MultiFactorScheduler(LRScheduler):
-    r"""The rate is multiplied by ``factor`` after each of the updates in ``step``."""
+    r"""The learning rate is multiplied by ``factor`` after each of the updates in ``step``."""
 
     step: Sequence[int]
     factor: float
@@ -108,7 +108,7 @@ class MultiFactorScheduler(LRScheduler):
     ) -> None: ...
 
 class PolyScheduler(LRScheduler):
-    r"""The rate goes from ``base_lr`` to ``final_lr`` along a power of the updates that are left, and stays there."""
+    r"""The learning rate falls from ``base_lr`` to ``final_lr`` as a power of the remaining updates, and stays there."""
 
     max_update: int
     pwr: float

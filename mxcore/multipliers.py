@@ -1,4 +1,4 @@
-"""Which parameters a learning rate and a weight decay reach: what names say, and multipliers by index and name."""
+"""Multipliers of the learning rate and weight decay, by index and name, and the rule that exempts names from decay."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _EXEMPT = re.compile(
 
 
 def _last_part(name: str) -> str:
-    """What stands behind the last dot or slash, without TensorFlow's ``:0`` and torch's ``_hh_l0``."""
+    """Return the part after the last dot or slash, without TensorFlow's ``:0`` and torch's ``_hh_l0``."""
     return re.sub(r":\d+$|(_[ih]h)?_l\d+(_reverse)?$", "", re.split(r"[./]", name)[-1].lower())
 
 
 def is_exempt(name: str) -> bool:
-    """Whether a name is that of a bias or a running statistic, which no weight decay reaches.
+    """Return whether a name belongs to a bias or a running statistic, to which weight decay does not apply.
 
     >>> [is_exempt(name) for name in ("fc_bias", "layer1.b", "bn/moving_mean", "W1", "fc_b_weight")]
     [True, True, True, False, False]
@@ -35,10 +35,10 @@ def is_exempt(name: str) -> bool:
 
 
 def decays(name: str, suffixes: tuple[str, ...]) -> bool | None:
-    """Whether weight decay applies to a parameter of this name; None for a name that says nothing about it.
+    """Return whether weight decay applies to a parameter of this name, or None if the name does not tell.
 
-    A name ends as MXNet wants it, in one of ``suffixes``. Where it contains a dot or a slash, or ends in ``kernel``,
-    ``embedding`` or ``w``, its last part decides.
+    It applies if the name ends in one of ``suffixes``, as in MXNet. If the name contains a dot or a slash, or ends in
+    ``kernel``, ``embedding`` or ``w``, its last part decides.
 
     >>> mxnet = ("_weight", "_gamma")
     >>> [decays(name, mxnet) for name in ("fc_weight", "weight", "layer1.weight", "conv/kernel", "fc_bias", "W1")]
@@ -55,10 +55,10 @@ def decays(name: str, suffixes: tuple[str, ...]) -> bool | None:
 
 
 def checked(kind: str, table: Mapping[Index, Any]) -> dict[Index, float]:
-    """A table of multipliers with Python's numbers.
+    """Return a table of multipliers, converted to Python numbers.
 
     Raises:
-        ValueError: one is no number of at least 0.
+        ValueError: one is not a number of at least 0.
     """
     return {key: _checked(kind, key, value) for key, value in table.items()}
 
@@ -81,31 +81,31 @@ class Multiplied(Scheduled):
     wd: float
     lr_mult: Watched[Index, float]
     wd_mult: Watched[Index, float]
-    # The indices and names whose decay the program has decided; None once the others have been looked at.
+    # The indices and names with an explicit wd_mult; None once the others have been checked.
     _decided: frozenset[Index] | None = None
 
     def set_lr_mult(self, args_lr_mult: Mapping[Index, float]) -> None:
-        """Replace the multipliers of the learning rate, by index or name; those of the symbol stay below them.
+        """Replace the learning-rate multipliers, by index or name; the symbol's apply to parameters without one.
 
-        A name that no parameter has gives a warning, if names are known.
+        If names are known, a name that no parameter has gives a warning.
 
         Raises:
-            ValueError: a multiplier is no number of at least 0.
+            ValueError: a multiplier is not a number of at least 0.
         """
         given = checked("lr_mult", args_lr_mult)
-        self._warn_of_strangers("lr_mult", given)
+        self._warn_of_unknown_names("lr_mult", given)
         self.lr_mult = Watched({**self._symbol_multipliers("lr_mult"), **given})
 
     def set_wd_mult(self, args_wd_mult: Mapping[Index, float]) -> None:
-        """Replace the multipliers of the weight decay, by index or name; warnings and errors as in `set_lr_mult`.
+        """Replace the weight-decay multipliers, by index or name, with warnings and errors as in `set_lr_mult`.
 
-        Below them stand the symbol's, and 0 for each name of ``param_idx2name`` that does not decay: MXNet's rule,
-        which is that a name ends as ``decayed_suffixes`` says. Where it contains ``.`` or ``/``, or ends in
-        ``kernel``, ``embedding`` or ``w``, its last part decides. A string index without a name is its own: it
-        decays unless its last part is that of a bias (``bias``, ``beta``, ``b``) or of a running statistic.
+        Parameters without one use the symbol's, or 0 if their name in ``param_idx2name`` does not decay. As in MXNet,
+        a name decays if it ends in one of ``decayed_suffixes``; if it contains ``.`` or ``/``, or ends in ``kernel``,
+        ``embedding`` or ``w``, its last part decides. A string index without a name serves as its own name: it decays
+        unless its last part denotes a bias (``bias``, ``beta``, ``b``) or a running statistic.
         """
         given = checked("wd_mult", args_wd_mult)
-        self._warn_of_strangers("wd_mult", given)
+        self._warn_of_unknown_names("wd_mult", given)
         given = {**self._symbol_multipliers("wd_mult"), **given}
         names = self.idx2name.values()
         exempt: dict[Index, float] = {name: 0.0 for name in names if not decays(name, self.decayed_suffixes)}
@@ -119,8 +119,8 @@ class Multiplied(Scheduled):
         said = {name: attributes.get(name, {}).get(f"__{kind}__") for name in arguments}
         return checked(kind, {name: float(text) for name, text in said.items() if text is not None})
 
-    def _warn_of_strangers(self, kind: str, given: Iterable[Index]) -> None:
-        """Warn of names that no parameter has."""
+    def _warn_of_unknown_names(self, kind: str, given: Iterable[Index]) -> None:
+        """Warn about names that no parameter has."""
         names = [*self.idx2name.values()]
         for name in given:
             if names and isinstance(name, str) and name not in names and name not in self.idx2name:
@@ -128,26 +128,26 @@ class Multiplied(Scheduled):
                 warnings.warn(f"{kind}: no parameter is called {name!r}: did you mean {close}?", stacklevel=3)
 
     def warn_of_names(self, wd: float | None = None) -> None:
-        """Warn, once, if names leave it open whether weight decay reaches a parameter, or if it reaches none."""
+        """Warn, once, if names do not tell whether weight decay applies to a parameter, or if it applies to none."""
         decided, wd = self._decided, self.wd if wd is None else wd
         if decided is None or not wd:
             return
         self._decided = None
         names = {index: name for index, name in self.idx2name.items() if not {index, name} & decided}
         unknown = [name for name in names.values() if decays(name, self.decayed_suffixes) is None]
-        rule = f"names decay that end in {' or '.join(self.decayed_suffixes)}. To say it, set_wd_mult({{name: 1 or 0}})"
+        rule = f"it applies to names ending in {' or '.join(self.decayed_suffixes)}. Use set_wd_mult({{name: 1 or 0}})"
         if unknown:
-            text = f"wd={wd} does not reach {', '.join(map(repr, unknown))}, of a kind that is not known: {rule}"
+            text = f"wd={wd} is not applied to {', '.join(map(repr, unknown))}, whose names are not recognised: {rule}"
         elif names and not any(self.multiplier(index, self.wd_mult, "wd_mult") for index in self.idx2name):
-            text = f"wd={wd} reaches no parameter of {', '.join(map(repr, names.values()))}: {rule}"
+            text = f"wd={wd} applies to none of the parameters {', '.join(map(repr, names.values()))}: {rule}"
         else:
             return
         warnings.warn(text, stacklevel=6)
 
     def multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
-        """The multiplier of a parameter: of ``param_dict``, or of the table by index or by name, or else 1.
+        """Return the multiplier of a parameter: from ``param_dict``, or from the table by index or name, or else 1.
 
-        For ``"wd_mult"``, it is 0 where a string index without a name is that of a bias.
+        For ``"wd_mult"``, it is 0 if the index is a string without a name and denotes a bias.
         """
         name = self.idx2name.get(index)
         if index in self.param_dict:
@@ -163,7 +163,7 @@ class Multiplied(Scheduled):
         return float(value)
 
     def _get_lrs(self, indices: Sequence[Index]) -> list[float]:
-        """The learning rate of each parameter, after schedule and multipliers."""
+        """Return the learning rate of each parameter, including schedule and multipliers."""
         rate = self.learning_rate
         return [rate * self.multiplier(index, self.lr_mult, "lr_mult") for index in indices]
 
@@ -171,7 +171,7 @@ class Multiplied(Scheduled):
         return self._get_lrs([index])[0]
 
     def _get_wds(self, indices: Sequence[Index]) -> list[float]:
-        """The weight decay of each parameter, after multipliers."""
+        """Return the weight decay of each parameter, including multipliers."""
         return [self.wd * self.multiplier(index, self.wd_mult, "wd_mult") for index in indices]
 
     def _get_wd(self, index: Index) -> float:

@@ -1,13 +1,13 @@
-"""A plugin for mypy: constructors from declarations, and rules without annotations.
+"""A mypy plugin for generated constructors and for rules without annotations.
 
 .. code-block:: toml
 
     [tool.mypy]
     plugins = ["mxcore.mypy"]
 
-With it, mypy knows the arguments of a class that :func:`~mxcore.declarations.hyperparameters` decorates, in their
-order: those that the class declares itself, then the inherited ones. And it takes a static ``rule`` for what it is, a
-function of arrays and numbers, although nobody writes that beside each argument.
+With it, mypy knows the constructor arguments of classes that :func:`~mxcore.declarations.hyperparameters` decorates:
+first the arguments that the class itself declares, then the inherited ones. It also accepts a static ``rule`` without
+annotations as a function of arrays and numbers.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _MxcorePlugin(Plugin):
 
 
 def plugin(_version: str) -> type[Plugin]:
-    """What mypy asks for when it starts."""
+    """Return the plugin class; mypy calls this when it starts."""
     return _MxcorePlugin
 
 
@@ -42,22 +42,22 @@ def plugin(_version: str) -> type[Plugin]:
 
 
 def _add_constructor(context: ClassDefContext) -> bool:
-    """Give a class the constructor that the decorator gives it; False where mypy has to come back later."""
+    """Give a class the constructor that the decorator generates; return False if mypy has to try again later."""
     info = context.cls.info
     own = {argument.variable.name: argument for argument in _declared(context)}
     if any(argument.type_annotation is None for argument in own.values()):
         return bool(context.api.final_iteration)
     bases = info.mro[1:]
     if wrapper := [place for place, base in enumerate(bases) if base.fullname == _WRAPPER]:
-        bases = bases[: wrapper[0] + 1]  # what belongs to the wrapped optimizer is no argument
+        bases = bases[: wrapper[0] + 1]  # the arguments of the wrapped optimizer are not the wrapper's
     elif info.fullname == _WRAPPER:
         bases = []
     inherited = {one.variable.name: one for base in reversed(bases) for one in _arguments_of(base)}
-    arguments = {**own, **inherited, **own}  # its own come first, and count
+    arguments = {**own, **inherited, **own}  # its own come first, and override inherited ones
     if wrapper:
         arguments = {"optimizer": arguments.pop("optimizer"), **arguments}
     has_rate = "default_learning_rate" in info.names
-    if rate := arguments.get("learning_rate"):  # the first by position where the class has a default of its own
+    if rate := arguments.get("learning_rate"):  # comes first if the class has its own default
         rate.kind = nodes.ARG_OPT if has_rate else nodes.ARG_NAMED_OPT
     ordered = sorted(arguments.values(), key=lambda one: (one.kind.is_named(), has_rate and one is not rate))
     add_method_to_class(context.api, context.cls, "__init__", ordered, NoneType())
@@ -65,7 +65,7 @@ def _add_constructor(context: ClassDefContext) -> bool:
 
 
 def _declared(context: ClassDefContext) -> Iterator[nodes.Argument]:
-    """The arguments that a class declares itself, each with the type that stands beside it."""
+    """Return the arguments that a class itself declares, with their annotated types."""
     for statement in context.cls.defs.body:
         if not isinstance(statement, nodes.AssignmentStmt):
             continue
@@ -99,7 +99,7 @@ def _is_validator(expression: nodes.Expression) -> bool:
 
 
 def _arguments_of(base: nodes.TypeInfo) -> Iterator[nodes.Argument]:
-    """The arguments of a base class's own constructor."""
+    """Return the constructor arguments of a base class."""
     found = base.names.get("__init__")
     declared = get_proper_type(found.type) if found else None
     if isinstance(declared, CallableType):
@@ -113,7 +113,7 @@ def _arguments_of(base: nodes.TypeInfo) -> Iterator[nodes.Argument]:
 
 
 def _type_rules(context: ClassDefContext) -> None:
-    """Let the rule of an optimizer be a function from anything to anything, where its author has said nothing."""
+    """Type an optimizer's rule as a function from anything to anything, unless its author has annotated it."""
     if not context.cls.info.has_base(_OPTIMIZER):
         return
     anything = AnyType(TypeOfAny.explicit)

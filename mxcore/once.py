@@ -1,4 +1,4 @@
-"""What is made once however many threads need it, and what a fork waits for."""
+"""Thread-safe caching, and the locks that a fork waits for."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 building = threading.RLock()
-"""Held while code is compiled, and while parts of the core are imported by their first use.
+"""Held while code is compiled, and while parts of the core are imported on first use.
 
-A child of a fork has no other threads, so that what one of them had begun would never end there, and the locks of the
-compiler and of imports would stay locked. So a fork waits for this lock.
+The child of a fork has no other threads, so anything they had started would never finish there, and the locks of the
+compiler and of imports would stay locked. Therefore a fork waits for this lock.
 """
 
 _PATIENCE = 10.0
-"""Seconds that a fork waits at most: what is imported meanwhile may itself wait for the thread that forks."""
+"""The longest time that a fork waits, in seconds: an import may itself be waiting for the thread that forks."""
 
 _awaited = [building]
 _held: list[list[bool]] = []
@@ -27,19 +27,19 @@ _freed: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def await_before_fork(lock: Any) -> None:
-    """Let forks wait for another reentrant lock too."""
+    """Make forks also wait for another reentrant lock."""
     _awaited.append(lock)
 
 
 def new_lock() -> Any:
-    """A reentrant lock that no fork waits for: it is free in the child, unless the thread that forks holds it."""
+    """Create a reentrant lock that no fork waits for; it is free in the child unless the forking thread holds it."""
     lock = threading.RLock()
     _freed.add(lock)
     return lock
 
 
 def once(function: Callable[..., T]) -> Callable[..., T]:
-    """Like :func:`functools.cache`; but threads that ask at the same time get one answer, which is worked out once.
+    """Like :func:`functools.cache`, but threads that call it at the same time share one result, computed once.
 
     >>> from mxcore.once import once
     >>> @once
@@ -54,7 +54,7 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
         with building:
             return answers(*arguments)
 
-    return functools.update_wrapper(functools.cache(waiting), function)  # no lock where there is an answer
+    return functools.update_wrapper(functools.cache(waiting), function)  # takes no lock once there is a result
 
 
 def _before() -> None:

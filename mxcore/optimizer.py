@@ -39,7 +39,7 @@ __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "re
 
 def _name_table(names: Any) -> Watched[Index, str]:
     if names is not None and not isinstance(names, Mapping):
-        raise ValueError(f"param_idx2name must be a dict from the index of a parameter to its name, got {names!r}")
+        raise ValueError(f"param_idx2name must be a dict of parameter names by index, got {names!r}")
     return Watched(names or {})
 
 
@@ -52,10 +52,10 @@ def _multipliers(kind: str) -> Any:
 
 
 def _scheduler(given: Any) -> Any:
-    """A scheduler from its name or its text; anything callable is taken as it is."""
+    """Create a scheduler from its name or its ``dumps()`` string; return any other callable as it is."""
     scheduler = lr_schedulers.create(given) if isinstance(given, (str, dict)) else given
     if scheduler is not None and (not callable(scheduler) or isinstance(scheduler, Optimizer)):
-        raise ValueError(f"lr_scheduler must be a scheduler, or a function of the number of the update, got {given!r}")
+        raise ValueError(f"lr_scheduler must be a scheduler, or a function of the update count, got {given!r}")
     return scheduler
 
 
@@ -63,10 +63,10 @@ def _scheduler(given: Any) -> Any:
 class Optimizer(Counted, Multiplied, Algorithm):
     """Base class of all optimizers. There are two ways to write one.
 
-    *As a rule*: name the state that is kept per parameter in ``slots``, and give one function from the old arrays to
-    the new ones. Everything else, listed below, is done here. ``grad`` arrives rescaled, clipped and, as ``decay``
-    says, with weight decay; ``lr`` and ``t``, the rate and the count of this parameter's update, and the
-    hyper-parameters arrive as the keywords that the rule names.
+    *As a rule*: name the state that is kept per parameter in ``slots``, and define one function from the old arrays to
+    the new ones. The base class does everything else. ``grad`` arrives rescaled, clipped and with weight decay as
+    ``decay`` specifies. The rule takes what it needs as keywords: ``lr`` and ``t``, the learning rate and update count
+    of this parameter, and the hyper-parameters.
 
     >>> import mxcore as mx
     >>> @mx.optimizer.register
@@ -84,40 +84,42 @@ class Optimizer(Counted, Multiplied, Algorithm):
     *As in MXNet*: override ``create_state(index, weight)`` and ``update(index, weight, grad, state)`` with array code
     that works on NumPy and CuPy arrays alike.
 
-    A rule may also take: ``raw_grad``, the gradient as it was given; ``noise``, standard normal numbers in the shape of
-    the weight, reproducible from the seed; ``num_update``; ``wd``, if ``decay`` is ``"own"``; and what ``flags`` says.
+    A rule may also take ``raw_grad``, the gradient before rescaling and clipping; ``noise``, standard normal numbers in
+    the shape of the weight, reproducible from the seed; ``num_update``; ``wd``, if ``decay`` is ``"own"``; and the keys
+    of ``flags``.
 
     Args:
         rescale_grad: the factor on every gradient, such as 1 / batch size.
-        param_idx2name: the names of the parameters by index; they say what decays, see
+        param_idx2name: the names of the parameters by index; weight decay depends on them, see
             :meth:`~mxcore.optimizer.Optimizer.set_wd_mult`.
         wd: the weight decay.
-        clip_gradient: bound on each element of the rescaled gradient; None is off.
-        learning_rate: the learning rate. Not given: the scheduler's ``base_lr``, or without a scheduler the class's
-            ``default_learning_rate``. Given: it becomes the scheduler's ``base_lr``.
-        lr_scheduler: a :class:`~mxcore.lr_scheduler.LRScheduler`, its name or text, or a function of the update.
+        clip_gradient: the bound on each element of the rescaled gradient; None for no clipping.
+        learning_rate: the learning rate. If given, it becomes the scheduler's ``base_lr``. By default, the scheduler's
+            ``base_lr`` is used, or without a scheduler the ``default_learning_rate`` of the class.
+        lr_scheduler: a :class:`~mxcore.lr_scheduler.LRScheduler`, its name or string, or a function of the count.
         sym: a symbol whose arguments carry multipliers as ``__lr_mult__`` and ``__wd_mult__``.
-        begin_num_update: the count that every parameter starts from.
+        begin_num_update: the initial update count of every parameter.
         multi_precision: keep a float32 master copy of each float16 or bfloat16 weight.
-        param_dict: objects with ``lr_mult`` and ``wd_mult``, by index; they come before any other multiplier.
+        param_dict: objects with ``lr_mult`` and ``wd_mult``, by index; they override any other multiplier.
 
     Raises:
-        ValueError: an argument is out of its range.
+        ValueError: an argument is out of range.
     """
 
     default_learning_rate: ClassVar[float] = 0.01
     decay: ClassVar[Decay] = "after_clip"
     slots: ClassVar[Any] = ()
-    """The state of a rule, as a tuple of names and :class:`~mxcore.kernel.Slot`, or a method that returns one."""
+    """The state of a rule: a tuple of names and :class:`~mxcore.kernel.Slot` objects, or a method that returns one."""
     rule: ClassVar[Callable[..., Any] | None] = None
     elementwise: ClassVar[bool] = True
-    """Whether each element of a weight is updated by itself, without norms, matrices or noise by position."""
+    """Whether each element of a weight is updated independently, without norms, matrices or positional noise."""
     moves_at_rate_zero: ClassVar[bool] = False
-    """Whether weights move at a learning rate of 0."""
+    """Whether weights change at a learning rate of 0."""
     descent: ClassVar[Mapping[str, Any]] = {"learning_rate": 0.05}
-    """Arguments with which 500 steps go down the test functions of ``mxcore.testing``."""
+    """Arguments with which 500 steps minimise the test functions of ``mxcore.testing``."""
     trajectory: ClassVar[Sequence[float]] = ()
-    """Where a weight of 1 goes, at a rate of 0.1, by the gradients 1, -0.5, 0.25 and 0.001, as found elsewhere."""
+    """What becomes of a weight of 1, at a learning rate of 0.1, with the gradients 1, -0.5, 0.25 and 0.001, from an
+    independent source."""
     _inner: ClassVar[Any] = None
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)
@@ -135,7 +137,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     lr_mult: Watched[Index, float] = _multipliers("lr_mult")
     wd_mult: Watched[Index, float] = _multipliers("wd_mult")
 
-    if TYPE_CHECKING:  # the constructor is generated, from the hyper-parameters of each class
+    if TYPE_CHECKING:  # the constructor is generated from the hyper-parameters of each class
 
         def __init__(self, *args: Any, **kwargs: Any) -> None: ...
 
@@ -157,19 +159,19 @@ class Optimizer(Counted, Multiplied, Algorithm):
         self._settle_learning_rate()
 
     def _set_runners(self) -> None:
-        """Prepare for being called without an updater."""
+        """Prepare for calls without an updater."""
         self._direct = Runner()
         self._without_masters = Runner(masters=False)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything, but of MXNet's ``param_dict`` the multipliers alone: what else it holds is the program's."""
+        """Pickle everything, but only the multipliers of MXNet's ``param_dict``: the rest belongs to the program."""
         given = {
             index: SimpleNamespace(lr_mult=one.lr_mult, wd_mult=one.wd_mult) for index, one in self.param_dict.items()
         }
         return {**vars(self), "param_dict": given}
 
     def _arguments(self) -> Mapping[str, Any]:
-        given = super()._arguments()  # a scheduler has the rate as its base_lr, which may have been assigned
+        given = super()._arguments()  # a scheduler keeps the rate as its base_lr, which may have been assigned
         return {**given, "learning_rate": None} if given.get("lr_scheduler") else given
 
     def _assigning(self, name: str, value: Any) -> None:
@@ -187,12 +189,12 @@ class Optimizer(Counted, Multiplied, Algorithm):
                 self.warn_of_names(value)
 
     def _has_counted(self) -> bool:
-        """Whether an update has been counted, by the updater that is running or ran last."""
+        """Whether the updater that is running, or ran last, has counted an update."""
         counting = vars(self).get("_counting")
         return counting is not None and any(True for _ in counting.tally.table)
 
     def _check_state(self, name: str, value: Any) -> None:
-        """Refuse what would change which state exists, now that there is one."""
+        """Refuse a change that would alter which state is kept, once state exists."""
         before = after = getattr(self, name)
         if name == "multi_precision":
             after = value
@@ -200,54 +202,54 @@ class Optimizer(Counted, Multiplied, Algorithm):
             before, after = self.state_slots(), self._trial(name, value).state_slots()
         if before is not after and before != after:
             raise ValueError(
-                f"{name} decides which state is kept, and cannot change after the first update: it is "
-                f"{getattr(self, name)!r}, got {value!r}. Make another updater, or load a saved state"
+                f"{name} determines which state is kept, so it cannot change after the first update: it is "
+                f"{getattr(self, name)!r}, got {value!r}. Create a new updater, or load a saved state"
             )
 
     # --- state -------------------------------------------------------------------------------------------------------
 
     def own_slots(self) -> tuple[Slot, ...]:
-        """The slots of this instance, in the order in which the rule returns them."""
+        """Return the slots of this instance, in the order in which the rule returns them."""
         declared = self.slots() if callable(self.slots) else self.slots
         return tuple(Slot.of(slot) for slot in declared)
 
     def state_slots(self) -> tuple[Slot, ...]:
-        """The same, and those of an optimizer that it wraps."""
+        """Return all slots: the instance's own, followed by those of an optimizer that it wraps."""
         return self.own_slots()
 
     def create_state(self, index: Index, weight: Array) -> Any:
-        """The state of a parameter before its first update: None, one array, or a tuple of arrays as in ``slots``."""
+        """Create the initial state of a parameter: None, one array, or a tuple of arrays in the order of ``slots``."""
         copy, full_like = backend_of(weight).copy, backend_of(weight).full_like
         first = [slot.init for slot in self.own_slots() if not slot.on_host]
         return packed([copy(weight) if init == "weight" else full_like(weight, float(init)) for init in first])
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
-        """The state of a parameter; for a half-precision weight with ``multi_precision``, ``(master, state)``."""
+        """Create the state of a parameter: ``(master, state)`` for a half-precision weight with ``multi_precision``."""
         if self.has_master(weight):
             master = backend_of(weight).copy(weight, np.float32)
             return master, self.create_state(index, master)
         if weight.dtype.name in HALF:
             warnings.warn(
-                f"{self.describe(index)} is {weight.dtype}: without multi_precision=True small updates are lost",
+                f"{self.describe(index)} is {weight.dtype}: small updates are lost without multi_precision=True",
                 UserWarning,
                 stacklevel=2,
             )
         return self.create_state(index, weight)
 
     def has_master(self, weight: Array) -> bool:
-        """Whether a weight is updated through a float32 master copy."""
+        """Return whether a weight is updated through a float32 master copy."""
         return bool(self.multi_precision) and weight.dtype.name in HALF
 
     # --- updating ----------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise a TypeError that says how weights are updated."""
+        """Raise a TypeError that says how to update weights."""
         raise TypeError(
-            "call an updater of it: update = mx.optimizer.get_updater(optimizer); update(index, grad, weight)"
+            "an optimizer is not callable: update = mx.optimizer.get_updater(optimizer); update(index, grad, weight)"
         )
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        """Update a weight and its state in place; a rule also takes lists of all four.
+        """Update a weight and its state in place; a class with a rule also accepts lists of all four.
 
         Raises:
             NotImplementedError: the class neither overrides this nor has a rule.
@@ -257,9 +259,9 @@ class Optimizer(Counted, Multiplied, Algorithm):
         self._run_rule(self._without_masters, index, weight, grad, state)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        """Update a weight, or lists of them, where the state may be ``(master, state)``.
+        """Update a weight, or a list of weights, whose state may be ``(master, state)``.
 
-        A rule takes a list as a whole; other classes get one call of ``update`` for each weight.
+        A rule takes a list as a whole; for other classes, ``update`` is called once per weight.
         """
         if type(self).rule is not None and type(self).update is Optimizer.update:
             self._run_rule(self._direct, index, weight, grad, state)
@@ -270,9 +272,8 @@ class Optimizer(Counted, Multiplied, Algorithm):
     def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
         """Update all weights of a call of an updater at once, in place.
 
-        To be overridden by a class that looks at several parameters together. The updater calls it once for each call,
-        after it has counted the update. In place of half-precision weights it hands over their masters, and their
-        gradients as float32.
+        Override it in a class that needs to see several parameters together. The updater calls it once per call, after
+        counting the update. Instead of half-precision weights it passes their masters, and their gradients as float32.
 
         Args:
             indices: the parameters.
@@ -287,17 +288,17 @@ class Optimizer(Counted, Multiplied, Algorithm):
     ) -> None:
         """Update weights from the gradients of one of several workers.
 
-        To be overridden by a class that tells workers apart; without it, the updater refuses ``worker=``.
+        Override it in a class that distinguishes workers; without it, the updater refuses ``worker=``.
 
         Args:
-            worker: whose gradients they are.
+            worker: the worker that computed the gradients.
             indices: the parameters.
             weights: their weights, to be updated in place.
             grads: their gradients.
             states: their states, as for ``update_multi_precision``.
-            kept: for each parameter, what is kept for each worker that has been heard of; to be updated in place.
+            kept: for each parameter, what is kept for each worker so far; to be updated in place.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not tell workers apart")
+        raise NotImplementedError(f"{type(self).__name__} does not distinguish workers")
 
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
         with on_device_of(weight):
@@ -310,7 +311,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     @classmethod
     def runs_rule(cls) -> bool:
-        """Whether an update is the rule and nothing else: no subclass has an ``update`` of its own."""
+        """Whether an update is just the rule, because no subclass overrides ``update``."""
         return traits_of(cls).runs_rule
 
     def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None:
@@ -325,11 +326,11 @@ class Optimizer(Counted, Multiplied, Algorithm):
             runner.run(self, self._counting.tally, indices, weights, grads, states)
 
     def flags(self, name: str) -> Mapping[str, bool]:
-        """Facts that follow from a parameter's name, for rules that treat some parameters differently."""
+        """Return flags that depend on a parameter's name, for rules that treat some parameters differently."""
         return {}
 
     def describe(self, index: Index) -> str:
-        """A parameter, for messages."""
+        """Describe a parameter in messages."""
         return f"parameter {self.idx2name.get(index, index)!r}"
 
     # --- MXNet's other names -----------------------------------------------------------------------------------------
@@ -343,7 +344,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     @staticmethod
     def create_optimizer(name: str, **kwargs: Any) -> Optimizer:
-        """An optimizer by name; see :func:`create`."""
+        """Create an optimizer by name; see :func:`create`."""
         return registry.create(name, **kwargs)
 
 

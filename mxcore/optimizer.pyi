@@ -170,7 +170,7 @@ def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
 def create(*args: Any, **kwargs: Any) -> Optimizer: ...
 
 class AdaDelta(Optimizer):
-    r"""AdaDelta: steps in the units of the weights, from moving means of squared gradients and of squared steps."""
+    r"""AdaDelta: steps in the units of the weights, from moving averages of squared gradients and squared steps."""
 
     rho: float
     epsilon: float
@@ -238,7 +238,7 @@ class Adam(Optimizer):
     ) -> None: ...
 
 class Adamax(Optimizer):
-    r"""Adamax: Adam with a decaying maximum of the gradients in place of the root of their mean square."""
+    r"""Adamax: Adam with a decaying maximum of the gradients instead of their root mean square."""
 
     beta1: float
     beta2: float
@@ -288,7 +288,7 @@ class AdamW(Optimizer):
     ) -> None: ...
 
 class SGD(Optimizer):
-    r"""Stochastic gradient descent, with momentum where it is asked for."""
+    r"""Stochastic gradient descent, with optional momentum."""
 
     momentum: float
     lazy_update: bool
@@ -310,7 +310,7 @@ class SGD(Optimizer):
     ) -> None: ...
 
 class DCASGD(Optimizer):
-    r"""DC-ASGD: gradients that come late are corrected for what the weight has done in the meantime."""
+    r"""DC-ASGD: corrects delayed gradients for how the weight has changed in the meantime."""
 
     momentum: float
     lamda: float
@@ -338,7 +338,7 @@ class DCASGD(Optimizer):
     ) -> None: ...
 
 class FTML(Optimizer):
-    r"""FTML, follow the moving leader: FTRL in which recent gradients count more."""
+    r"""FTML, follow the moving leader: FTRL with more weight on recent gradients."""
 
     beta1: float
     beta2: float
@@ -362,7 +362,7 @@ class FTML(Optimizer):
     ) -> None: ...
 
 class Ftrl(Optimizer):
-    r"""FTRL-Proximal: follow the regularised leader, which keeps unimportant weights at exactly 0."""
+    r"""FTRL-Proximal, follow the regularised leader: keeps unimportant weights at exactly 0."""
 
     lamda1: float
     beta: float
@@ -384,7 +384,7 @@ class Ftrl(Optimizer):
     ) -> None: ...
 
 class GroupAdaGrad(Optimizer):
-    r"""AdaGrad with one history for each row of the weight, such as each word of an embedding."""
+    r"""AdaGrad with one history per row of the weight, for example per word of an embedding."""
 
     eps: float
     def __init__(
@@ -404,7 +404,7 @@ class GroupAdaGrad(Optimizer):
     ) -> None: ...
 
 class LAMB(Optimizer):
-    r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; made for large batches."""
+    r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; for large batches."""
 
     beta1: float
     beta2: float
@@ -434,7 +434,7 @@ class LAMB(Optimizer):
     ) -> None: ...
 
 class LARS(Optimizer):
-    r"""LARS: momentum with a rate of its own for each parameter, from the norms of weight and gradient."""
+    r"""LARS: momentum with a learning rate for each parameter, from the norms of weight and gradient."""
 
     momentum: float
     lazy_update: bool
@@ -462,7 +462,7 @@ class LARS(Optimizer):
     ) -> None: ...
 
 class LBSGD(Optimizer):
-    r"""Large-batch SGD: one step for every ``batch_scale`` gradients, at a rate that warms up to as many times its own."""
+    r"""Large-batch SGD: one step per ``batch_scale`` gradients, with a learning rate that warms up to that multiple."""
 
     momentum: float
     warmup_strategy: str
@@ -494,7 +494,7 @@ class LBSGD(Optimizer):
     ) -> None: ...
 
 class Lion(Optimizer):
-    r"""Lion: a step of the learning rate's size in each element, by the sign of gradient and momentum mixed."""
+    r"""Lion: steps by the sign of a mix of gradient and momentum, each as large as the learning rate."""
 
     beta1: float
     beta2: float
@@ -516,7 +516,7 @@ class Lion(Optimizer):
     ) -> None: ...
 
 class Nadam(Optimizer):
-    r"""Nadam: Adam with Nesterov's momentum, which warms up by a schedule."""
+    r"""Nadam: Adam with Nesterov momentum, which warms up on a schedule."""
 
     beta1: float
     beta2: float
@@ -562,7 +562,7 @@ class NAG(Optimizer):
     ) -> None: ...
 
 class RMSProp(Optimizer):
-    r"""RMSProp: steps scaled by the root of a moving mean of squared gradients, or, centered, of their variance."""
+    r"""RMSProp: steps scaled by the root of a moving average of squared gradients, or of their variance if centered."""
 
     gamma1: float
     gamma2: float
@@ -590,7 +590,7 @@ class RMSProp(Optimizer):
     ) -> None: ...
 
 class SGLD(Optimizer):
-    r"""Stochastic gradient Langevin dynamics: gradient steps with noise, whose weights sample a posterior."""
+    r"""Stochastic gradient Langevin dynamics: noisy gradient steps, so that the weights sample a posterior."""
     def __init__(
         self,
         *,
@@ -607,7 +607,7 @@ class SGLD(Optimizer):
     ) -> None: ...
 
 class Signum(Optimizer):
-    r"""Signum: a step of the learning rate's size in each element, by the sign of the momentum."""
+    r"""Signum: steps by the sign of the momentum, each as large as the learning rate."""
 
     momentum: float
     wd_lh: float

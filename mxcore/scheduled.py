@@ -1,4 +1,4 @@
-"""The learning rate of an optimizer: its own, or its scheduler's."""
+"""The learning rate of an optimizer, its own or its scheduler's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mxcore.step.rates import asked
 
 
 class Scheduled:
-    """A rate that may follow a scheduler."""
+    """A learning rate that may follow a scheduler."""
 
     default_learning_rate: ClassVar[float] = 0.01
     lr: float | None
@@ -20,7 +20,7 @@ class Scheduled:
     num_update: int
 
     def _settle_learning_rate(self) -> None:
-        """Set the scheduler's ``base_lr`` to the rate that was given; a default one never replaces it."""
+        """Set the scheduler's ``base_lr`` to the learning rate that was passed; a default never replaces it."""
         if self.lr_scheduler is None:
             self.lr = self.default_learning_rate if self.lr is None else self.lr
             return
@@ -28,17 +28,17 @@ class Scheduled:
         rate = self.default_learning_rate if self.lr is None and base_lr is None else self.lr
         if rate is not None and rate != getattr(self.lr_scheduler, "base_lr", None):
             if base_lr is not None:
-                import logging  # here, not to be felt in `import mxcore`
+                import logging  # here, to keep `import mxcore` fast
 
                 logger = logging.getLogger("mxcore.optimizer")
-                logger.info("base_lr of the scheduler was %s, it is now learning_rate=%s", base_lr, rate)
+                logger.info("base_lr of the scheduler changed from %s to learning_rate=%s", base_lr, rate)
             self.lr_scheduler.base_lr = rate
 
     @property
     def learning_rate(self) -> float:
-        """The rate at the present number of updates, before multipliers.
+        """The current learning rate, before multipliers.
 
-        It may be assigned; with a scheduler, that sets the scheduler's ``base_lr``.
+        You can assign it; with a scheduler, that sets the scheduler's ``base_lr``.
         """
         if self.lr_scheduler is not None:
             return asked(self.lr_scheduler, self.num_update)
@@ -50,17 +50,17 @@ class Scheduled:
             self.lr = lr
             return
         if inspect.isroutine(self.lr_scheduler):
-            raise ValueError("the lr_scheduler is a function, which sets the learning rate alone: exchange it instead")
+            raise ValueError("the lr_scheduler is a function, which has no base_lr to set: assign another lr_scheduler")
         rate = lr.item() if isinstance(lr, np.generic) else lr
         if not non_negative.accepts(rate):
             raise ValueError(f"learning_rate must be {non_negative.requirement}, got {lr!r}")
         self.lr_scheduler.base_lr = rate
 
     def set_learning_rate(self, lr: float) -> None:
-        """Set the learning rate where there is no scheduler, as in MXNet.
+        """Set the learning rate if there is no scheduler, as in MXNet.
 
         Raises:
-            UserWarning: a scheduler sets it; assign ``learning_rate``, which sets its ``base_lr``, instead.
+            UserWarning: a scheduler sets it; assign ``learning_rate`` instead, which sets its ``base_lr``.
         """
         if self.lr_scheduler is not None:
             raise UserWarning("the scheduler sets the learning rate: assign learning_rate, which sets its base_lr")

@@ -31,18 +31,18 @@ __all__ = ["Updater", "get_updater"]
 
 
 class Updater(Generic[OptimizerT]):
-    """Calls an optimizer, and keeps the state that it needs between calls.
+    """Calls an optimizer, and keeps its state between calls.
 
-    ``updater(index, grad, weight)`` updates ``weight`` in place and counts the update. The index is any integer or
-    text that stays with the parameter. With lists of all three, everything is checked before anything changes, and
-    all parameters are updated in one call of the optimizer.
+    ``updater(index, grad, weight)`` updates ``weight`` in place and counts the update. The index is an integer or
+    string that identifies the parameter in every call. You can also pass lists of all three: everything is checked
+    before anything changes, and all parameters are updated in one call of the optimizer.
 
-    An optimizer may tell apart the workers that compute gradients of one set of weights side by side (DCASGD does):
-    ``updater(index, grad, weight, worker=k)`` says whose gradient it is. What is kept for each of them stands in
+    An optimizer may distinguish workers that compute gradients of the same weights in parallel (DCASGD does): pass
+    ``updater(index, grad, weight, worker=k)`` to say which worker computed the gradient. The state of each worker is in
     ``worker_states``, by index and worker, and is saved with the states.
 
-    Several threads may call one updater: each call waits until the one before has ended. ``with updater.lock:`` keeps
-    the others waiting for longer.
+    Several threads may call the same updater: each call waits for the previous one to finish. Hold ``updater.lock`` to
+    make other threads wait for more than one call.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.Updater(mx.optimizer.SGD(learning_rate=0.5, momentum=0.9))
@@ -54,11 +54,11 @@ class Updater(Generic[OptimizerT]):
     array([-0.5])
 
     Args:
-        optimizer: the optimizer; it can be exchanged for another one later.
+        optimizer: the optimizer; you can replace it later.
     """
 
     def __init__(self, optimizer: OptimizerT) -> None:
-        from mxcore import hooks  # pluggy is imported with the first updater, not by `import mxcore`
+        from mxcore import hooks  # here, so that `import mxcore` does not import pluggy
 
         self._before, self._after = hooks.caller("mxcore_before_step"), hooks.caller("mxcore_after_step")
         self._runner = Runner()
@@ -71,7 +71,7 @@ class Updater(Generic[OptimizerT]):
 
     @property
     def optimizer(self) -> OptimizerT:
-        """The optimizer; it can be exchanged for another one, which goes on with the counts."""
+        """The optimizer. You can replace it; the new one continues with the same counts."""
         return self._optimizer
 
     @optimizer.setter
@@ -95,22 +95,22 @@ class Updater(Generic[OptimizerT]):
 
     @property
     def aggregate_updates(self) -> bool:
-        """Whether the optimizer itself asks for several parameters at a time."""
+        """Whether the optimizer itself wants lists of parameters (``aggregate_num`` in MXNet)."""
         return self.optimizer.aggregate_num > 0
 
     def __call__(self, index: Any, grad: Any, weight: Any, *, worker: Worker | None = None) -> None:
         """Update ``weight`` from ``grad``, or lists of weights from lists of gradients, in place.
 
         Args:
-            index: what identifies the parameter; or a list, a view of a dict or another iterable, as the following.
-            grad: the gradient. It is converted where one of the two is float32 and the other float64.
+            index: what identifies the parameter. This and the next two may be lists, dict views or other iterables.
+            grad: the gradient. It is converted if one of gradient and weight is float32 and the other float64.
             weight: the weight.
-            worker: who computed the gradients, for an optimizer that tells workers apart.
+            worker: the worker that computed the gradients, for an optimizer that distinguishes workers.
 
         Raises:
-            TypeError: an argument is no array, they belong to different libraries, or their dtypes differ.
-            ValueError: shapes differ, a weight is read-only, an index or an array is given twice, or ``worker`` is
-                given and the optimizer has no use for it.
+            TypeError: an argument is not an array, the arrays belong to different libraries, or their dtypes differ.
+            ValueError: shapes differ, a weight is read-only, an index or array is given twice, or ``worker`` is given
+                to an optimizer that does not distinguish workers.
         """
         if isinstance(index, (str, int)):
             indices: list[Any] = [index]
@@ -119,7 +119,7 @@ class Updater(Generic[OptimizerT]):
             indices, grads, weights = in_lists(index, grad, weight)
             if not indices:
                 return
-        with self.lock:  # CPython lets no signal come between taking the lock and the block
+        with self.lock:  # CPython handles no signal between acquiring the lock and entering the block
             optimizer, tally = self._optimizer, self.tally
             count_in(optimizer, tally)
             again = self._traits.runs_rule and worker is None and not self._before.implemented
@@ -129,7 +129,7 @@ class Updater(Generic[OptimizerT]):
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
 
     def _work_out(self, indices: list[Any], weights: list[Array], grads: list[Array], worker: Any) -> list[Index]:
-        """Check a call that is like none before, and make it; the indices as the states have them."""
+        """Check and make a call unlike any earlier one; return the indices as keys of the states."""
         indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
         grads = list(map(fitted, weights, grads))
         check_call(list(map(self._optimizer.describe, indices)), indices, weights, grads)
@@ -155,15 +155,15 @@ class Updater(Generic[OptimizerT]):
     def bind(
         self, weights: Sequence[Array], grads: Sequence[Array], indices: Sequence[Index] | None = None
     ) -> Callable[[], None]:
-        """A function that updates ``weights`` from what ``grads`` then hold, for loops whose arrays stay in place.
+        """Return a function that updates ``weights`` from what ``grads`` then hold, for loops with fixed arrays.
 
-        It does what a call with the same lists does, but looks at nothing again: not at the arrays, nor at
-        ``states``. After loading a state it goes on with what was loaded.
+        It does the same as a call with these lists, but does not check the arrays or ``states`` again. After you load a
+        state, it continues with what was loaded.
 
         Args:
             weights: the weights.
-            grads: their gradients, which are filled anew before each step.
-            indices: what identifies the parameters; 0, 1, … unless given.
+            grads: their gradients, which you fill before each step.
+            indices: what identifies the parameters; by default 0, 1, ….
 
         Raises:
             TypeError, ValueError: as for a call.
@@ -216,13 +216,13 @@ class Updater(Generic[OptimizerT]):
         elif self._traits.splits_lists:
             optimizer.update_multi_precision(indices, weights, grads, states)
         else:
-            # A class with an update_multi_precision of its own was written for MXNet, which calls it one by one.
+            # A class with its own update_multi_precision was written for MXNet, which calls it once per parameter.
             for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
                 with on_device_of(weight):
                     optimizer.update_multi_precision(index, weight, grad, state)
 
     def _update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
-        """Count, and let the optimizer update all weights at once, through their masters where they have some."""
+        """Count, and let the optimizer update all weights at once, through their masters if they have some."""
         optimizer = self._optimizer
         pairs = [split_master(*pair) for pair in zip(states, map(optimizer.has_master, weights), strict=True)]
         computed, full = list(weights), list(grads)
@@ -238,9 +238,9 @@ class Updater(Generic[OptimizerT]):
                 backend_of(weight).fill(weight, master)
 
     def _drop(self, new: list[Index]) -> None:
-        """Let go of the states of parameters whose first update has failed."""
+        """Discard the states of parameters whose first update has failed."""
         table = self.tally.table
-        if any(index in table for index in new):  # the update had been made by then
+        if any(index in table for index in new):  # the update was already complete
             return
         for index in new:
             self._states.pop(index, None)
@@ -261,7 +261,7 @@ class Updater(Generic[OptimizerT]):
         return self.states[index]
 
     def sync_state_context(self, state: Any, weight: Array) -> Any:
-        """A state that was loaded on the host, with its arrays moved to where ``weight`` is."""
+        """Move the arrays of a state that was loaded on the host to the device of ``weight``."""
         from mxcore.state import map_arrays
 
         backend = backend_of(weight)
@@ -270,15 +270,15 @@ class Updater(Generic[OptimizerT]):
     def _check_worker(self, worker: Worker) -> None:
         if not self._traits.knows_workers:
             owner = type(self.optimizer).__name__
-            raise ValueError(f"{owner} does not tell workers apart: leave out worker={worker!r}")
+            raise ValueError(f"{owner} does not distinguish workers: leave out worker={worker!r}")
         if isinstance(worker, bool) or not isinstance(worker, (int, str)):
-            raise TypeError(f"worker must be an integer or text, got {worker!r}")
+            raise TypeError(f"worker must be an integer or a string, got {worker!r}")
 
     def get_states(self, dump_optimizer: bool = False) -> bytes:
-        """Everything needed to go on, as the bytes of one safetensors file; see :func:`mxcore.save_state`.
+        """Return everything needed to resume, as the bytes of a safetensors file; see :func:`mxcore.save_state`.
 
         Args:
-            dump_optimizer: let :meth:`set_states` restore the optimizer, with its hyper-parameters, as well.
+            dump_optimizer: whether :meth:`set_states` restores the optimizer and its hyper-parameters as well.
         """
         from mxcore import state
 
@@ -286,13 +286,13 @@ class Updater(Generic[OptimizerT]):
             return state.dump(self, dump_optimizer=dump_optimizer)
 
     def set_states(self, states: bytes) -> None:
-        """Go back to what :meth:`get_states` returned.
+        """Restore what :meth:`get_states` returned.
 
-        With ``dump_optimizer`` that may be an optimizer of another class, if this process has used that class.
+        With ``dump_optimizer`` the optimizer may have another class, if this process has used that class.
 
         Raises:
-            ValueError: it does not fit this updater, or is damaged; the message lists all that is wrong, and nothing
-                has changed.
+            ValueError: it does not fit this updater, or is damaged; the message lists every problem, and nothing has
+                changed.
         """
         from mxcore.state.restore import restore
 
@@ -303,7 +303,7 @@ class Updater(Generic[OptimizerT]):
 
 
 def get_updater(optimizer: Given) -> Updater[Given]:
-    """An updater for ``optimizer``, with no state yet.
+    """Create an updater for ``optimizer``, without any state yet.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
@@ -313,12 +313,12 @@ def get_updater(optimizer: Given) -> Updater[Given]:
     array([0.5, 1.5])
 
     Raises:
-        TypeError: ``optimizer`` is no optimizer.
+        TypeError: ``optimizer`` is not an optimizer.
     """
     if not isinstance(optimizer, registry_for("optimizer").base):
         given: Any = optimizer
         hint = f": mx.optimizer.create({given!r})" if isinstance(given, str) else ""
         if isinstance(given, type) and issubclass(given, registry_for("optimizer").base):
-            hint = f": an instance of the class, {given.__name__}()"
+            hint = f": pass an instance, {given.__name__}()"
         raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {given!r}{hint}")
     return Updater(optimizer)

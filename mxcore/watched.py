@@ -1,4 +1,4 @@
-"""Dicts that note their changes, so that what was worked out from them is known to hold without another look."""
+"""Dicts that record their changes, so that values computed from them can be known to be still valid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class Version:
-    """A number that goes up with every change of whatever it is the version of."""
+    """A number that increases with every change of the object to which it belongs."""
 
     __slots__ = ("number",)
 
@@ -19,9 +19,9 @@ class Version:
 
 
 class Watched(dict[K, V]):
-    """A dict whose ``version`` goes up with every change; several may share one."""
+    """A dict whose ``version`` increases with every change; several dicts may share one version."""
 
-    # Unpickling sets items before attributes: those changes are noted here, where nobody looks.
+    # Unpickling sets items before attributes: those changes are recorded here and ignored.
     version = Version()
 
     def __init__(self, *arguments: Any) -> None:

@@ -22,7 +22,7 @@ __all__ = ["Wrapper"]
 
 
 def _optimizer(given: Any) -> Any:
-    """An optimizer from its name, its text or itself."""
+    """Return an optimizer from an instance, a name or a string."""
     try:
         return registry_for("optimizer").create(given)
     except (TypeError, PluginError) as error:
@@ -66,7 +66,7 @@ class Wrapper(Optimizer):
 
     opt_registry = Optimizer.opt_registry
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({"optimizer": "adam"},)
-    # What belongs to the wrapped optimizer, and is no argument of a wrapper.
+    # These belong to the wrapped optimizer, and are not arguments of a wrapper.
     _delegated: ClassVar[frozenset[str]] = frozenset(Optimizer._declared)
 
     optimizer: Optimizer = hyperparameter(converter=_optimizer, first=True)
@@ -89,14 +89,14 @@ class Wrapper(Optimizer):
 
     @classmethod
     def created(cls, *args: Any, **kwargs: Any) -> Any:
-        """A wrapper from arguments of which those that it does not have are for the optimizer that it wraps.
+        """Create a wrapper; arguments that it does not have go to the optimizer that it wraps.
 
         Args:
-            args: those of the wrapper, by position.
-            kwargs: those of both, by name.
+            args: positional arguments of the wrapper.
+            kwargs: arguments of the wrapper and of the wrapped optimizer.
 
         Raises:
-            ValueError: an optimizer is given that exists already, with arguments for it.
+            ValueError: there are arguments for an optimizer that is an instance already.
         """
         own = {field.alias: kwargs.pop(field.alias) for field in cls._declared.values() if field.alias in kwargs}
         first = [*args[:1], *([own.pop("optimizer")] if not args and "optimizer" in own else [])]
@@ -112,16 +112,16 @@ class Wrapper(Optimizer):
         return self.optimizer
 
     def state_slots(self) -> tuple[Slot, ...]:
-        """The slots of the wrapper's rule, and those of the wrapped optimizer, as ``inner/mean``."""
+        """Return the slots of the wrapper's rule, and those of the wrapped optimizer, such as ``inner/mean``."""
         inner = [attrs.evolve(slot, name=INNER + slot.name) for slot in self.optimizer.state_slots()]
         return (*self.own_slots(), *inner)
 
     def create_state(self, index: Index, weight: Array) -> tuple[Any, Any]:
-        """The state of a parameter: the wrapper's own, and that of the wrapped optimizer."""
+        """Create the state of a parameter: the wrapper's own, and that of the wrapped optimizer."""
         return super().create_state(index, weight), self.optimizer.create_state(index, weight)
 
     def flags(self, name: str) -> Mapping[str, bool]:
-        """What the wrapped rule is told of a parameter."""
+        """Return the flags of the wrapped optimizer."""
         return {INNER + flag: value for flag, value in self.optimizer.flags(name).items()}
 
     # --- updating ----------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class Wrapper(Optimizer):
 
 
 def _of_inner(name: str) -> Any:
-    """An attribute that is read from the wrapped optimizer and assigned to it."""
+    """Return a property that reads and assigns an attribute of the wrapped optimizer."""
 
     def assign(self: Wrapper, value: Any) -> None:
         setattr(self.optimizer, name, value)

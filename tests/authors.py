@@ -1,4 +1,4 @@
-"""Classes as authors write them: with constructors of their own."""
+"""Classes with their own constructors, as authors write them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import mxcore as mx
 
 
 class Delegating(mx.optimizer.SGD):
-    """One that hands on what it does not know."""
+    """Passes on arguments that it does not know."""
 
     def __init__(self, height: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -14,7 +14,7 @@ class Delegating(mx.optimizer.SGD):
 
 
 class Demanding(mx.lr_scheduler.LRScheduler):
-    """One that hands on nothing, and is not decorated."""
+    """Passes nothing on, and is not decorated."""
 
     def __init__(self, height: int) -> None:
         super().__init__(base_lr=0.5)

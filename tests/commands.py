@@ -1,4 +1,4 @@
-"""Commands, called in this process."""
+"""Run commands in this process."""
 
 import inspect
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ import attrs
 import click
 from click.testing import CliRunner
 
-# Click 8.2 captures the two streams apart without being asked to.
+# Click 8.2 captures the two streams separately by default.
 _APART: Any = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
 
 
 @attrs.frozen
 class Result:
-    """How a command ended, and what it printed."""
+    """The exit status and output of a command."""
 
     exit_code: int
     stdout: str
@@ -28,6 +28,6 @@ class Result:
 
 
 def invoke(command: click.Command, arguments: Sequence[object], **variables: str) -> Result:
-    """Call a command with arguments, and with variables in its environment."""
+    """Call a command with arguments and environment variables."""
     done = CliRunner(**_APART).invoke(command, [str(argument) for argument in arguments], env=variables)
     return Result(done.exit_code, done.stdout, done.stderr, done.exception)

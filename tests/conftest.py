@@ -1,4 +1,4 @@
-"""What the tests of the core share."""
+"""Fixtures of the core's tests."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ import mxcore as mx
 
 try:
     import fcntl
-except ImportError:  # without locks each worker builds wheels of its own
+except ImportError:  # without locks, each worker builds its own wheels
     fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -128,11 +128,11 @@ class Run:
         self.done += 1
 
     def everything(self) -> dict[str, Any]:
-        """A copy of everything that a step changes, for comparison with :meth:`now`."""
+        """Return a copy of everything that a step changes, for comparison with :meth:`now`."""
         return {name: value.copy() if isinstance(value, Bits) else value for name, value in self.now().items()}
 
     def now(self) -> dict[str, Any]:
-        """Everything that a step changes; before its first update, a parameter has its initial state and count 0."""
+        """Return everything that a step changes; before the first update, that is the initial state and count 0."""
         optimizer, found = self.optimizer, dict[str, Any]()
         initial_numbers = {slot.name: slot.init for slot in optimizer.state_slots() if slot.on_host}
         for index, weight in enumerate(self.weights):
@@ -290,7 +290,7 @@ class Signals:
         raise Interrupted
 
     def _swallow(self, raised: sys.UnraisableHookArgs) -> None:
-        """Take note of an exception that struck a finalizer, which none can leave: the garbage collector came by."""
+        """Record an exception that was raised in a finalizer and cannot leave it, because the garbage collector ran."""
         if raised.exc_type is not Interrupted:
             sys.__unraisablehook__(raised)
             return
@@ -352,7 +352,7 @@ class Trial:
         self.duration = (time.perf_counter() - began) / 2
 
     def _undisturbed(self) -> Run:
-        """A run that has updated every parameter."""
+        """Return a run that has updated every parameter."""
         run = Run(self.case)
         for _ in range(self.steps):
             run.step()
@@ -373,7 +373,7 @@ class Trial:
         return Outcome(self.case, hit, sent, wrong)
 
     def _left_behind(self, subject: Run) -> list[str]:
-        """What is wrong after an interrupt, and with the step after it."""
+        """Return what is wrong after an interrupt, and with the step after it."""
         found = subject.everything()
         self._bring_level(subject.done)
         before = self.twin.everything()
@@ -401,7 +401,7 @@ class Trial:
             self.twin.step()
 
     def _written_after_freeing(self) -> list[str]:
-        """What is wrong with new arrays that take the place of those of an interrupted update."""
+        """Return what is wrong with new arrays that take the place of those of an interrupted update."""
         subject = self._undisturbed()
         sizes = [array.size for array in subject.weights]
         wrong = self.signals.strike(subject, self.case.signals, self.duration)
@@ -413,7 +413,7 @@ class Trial:
 
 
 def _parts(found: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Which parts of a state are as before a step, which as after it, and which are neither."""
+    """Return which parts of a state are as before a step, which as after it, and which are neither."""
     kinds: dict[str, list[str]] = {"as before": [], "as after": [], "neither": []}
     for name, value in found.items():
         if before.get(name) != after.get(name):
@@ -423,7 +423,7 @@ def _parts(found: dict[str, Any], before: dict[str, Any], after: dict[str, Any])
 
 
 def cases(emitter: str, every: int) -> Iterator[Case]:
-    """Every ``every``-th case. A prime that divides no table's length goes through all values of each table."""
+    """Yield every ``every``-th case. A prime that divides no table's length goes through all values of each table."""
     whole = itertools.product(PLACES[emitter], OPTIMIZERS, MIXES, SIGNALS, WAYS)
     for place, *others in itertools.islice(whole, 0, None, every):
         yield Case(*place, *others)

@@ -1,4 +1,4 @@
-"""Damaged files: bytes that are flipped, cut and repeated, and JSON with other values in it."""
+"""Damaged files: bytes that are flipped, cut and repeated, and JSON with changed values."""
 
 import copy
 import json
@@ -23,7 +23,7 @@ def nested(levels: int) -> Any:
 
 
 def split(data: bytes) -> tuple[dict[str, Any], bytes]:
-    """The header of a file, with the manifest as JSON too, and the rest."""
+    """Return the header of a file, with the manifest as JSON too, and the rest."""
     end = 8 + struct.unpack("<Q", data[:8])[0]
     header = json.loads(data[8:end])
     header["__metadata__"]["mxcore"] = json.loads(header["__metadata__"]["mxcore"])
@@ -37,7 +37,7 @@ def joined(header: dict[str, Any], rest: bytes) -> bytes:
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every container in a JSON value, and each key in it."""
+    """Yield every container in a JSON value, and each key in it."""
     keys = value if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in list(keys):
         yield value, key
@@ -45,7 +45,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def with_other_json(value: Any, rng: random.Random) -> Any:
-    """A JSON value with one to three places changed."""
+    """Return a JSON value with one to three places changed."""
     value = copy.deepcopy(value)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         container, key = rng.choice(list(places(value)) or [([0], 0)])
@@ -73,7 +73,7 @@ def with_other_json(value: Any, rng: random.Random) -> Any:
 
 
 def with_other_bytes(data: bytes, rng: random.Random) -> bytes:
-    """Bytes that are cut, flipped, left out or repeated somewhere."""
+    """Return bytes that are cut, flipped, left out or repeated somewhere."""
     here, there = sorted(rng.randrange(len(data) + 1) for _ in range(2))
     damaged = bytearray(data)
     how = rng.randrange(6)
@@ -92,7 +92,7 @@ def with_other_bytes(data: bytes, rng: random.Random) -> bytes:
 
 
 def file(data: bytes, rng: random.Random) -> bytes:
-    """A damaged safetensors file."""
+    """Return a damaged safetensors file."""
     if rng.random() < 0.3:
         return with_other_bytes(data, rng)
     header, rest = split(data)
@@ -108,7 +108,7 @@ def file(data: bytes, rng: random.Random) -> bytes:
 
 
 def text(value: str, rng: random.Random) -> str:
-    """A damaged text of JSON."""
+    """Return damaged JSON."""
     if rng.random() < 0.4:
         return with_other_bytes(value.encode(), rng).decode("utf-8", "replace")
     try:
@@ -118,7 +118,7 @@ def text(value: str, rng: random.Random) -> str:
 
 
 def each(count: int, seed: int, damage: Callable[[Any, random.Random], Any], originals: list[Any]) -> Iterator[Any]:
-    """So many damaged copies of some originals."""
+    """Yield a number of damaged copies of some originals."""
     for number in range(count):
         rng = random.Random(seed * 1_000_003 + number)
         yield damage(originals[number % len(originals)], rng)

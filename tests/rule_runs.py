@@ -1,4 +1,4 @@
-"""Every shipped rule, and runs of it whose arrays lie wherever a test wants: what several tests of rules share."""
+"""All shipped rules, and runs with arrays wherever a test wants them; shared by several tests of rules."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ SIZES = (200, 40_000, 1, 0)
 
 
 def _branches(name: str) -> list[Any]:
-    """The arguments with which a rule has other slots or goes through other branches, each kind once."""
+    """Return arguments with which a rule has other slots or takes other branches, each kind once."""
     cls = CLASSES[name]
     found: dict[Any, Subject] = {}
     for subject in subjects(cls):
@@ -41,7 +41,7 @@ def _branches(name: str) -> list[Any]:
 
 @mx.hyperparameters
 class WholeLanguage(mx.optimizer.Optimizer):
-    """A rule of all that rules may use and every way to run them computes to the last bit."""
+    """A rule of everything that rules may use and that is exact to the last bit."""
 
     slots = ("kept",)
 
@@ -62,7 +62,7 @@ class WholeLanguage(mx.optimizer.Optimizer):
 
 @mx.hyperparameters
 class Functions(mx.optimizer.Optimizer):
-    """A rule of the functions that every library rounds in its own way, a slot for each."""
+    """A rule of the functions that libraries round differently, with a slot for each."""
 
     slots = ("exp", "log", "tanh", "power", "root", "base", "sin", "cos", "arctan2", "log1p")
 
@@ -75,7 +75,7 @@ class Functions(mx.optimizer.Optimizer):
 
     @staticmethod
     def wanted(weight: Any, grad: Any) -> list[Any]:
-        """The slots, computed by NumPy in twice the precision or so, and rounded."""
+        """Return the slots, computed by NumPy in about twice the precision, and rounded."""
         wide = np.float64 if grad.dtype == np.float32 else np.longdouble
         with np.errstate(all="ignore"):
             _, *slots = Functions.rule(weight.astype(wide), grad.astype(wide), *[None] * len(Functions.slots))
@@ -92,7 +92,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtyp
 
 
 def values(dtype: Any, sizes: Sequence[int] = SIZES, seed: int = 1) -> list[Any]:
-    """Arrays of normal numbers, with special ones at half of the places of the first: others have norms to compare."""
+    """Return arrays of normal numbers; half of the first one are special numbers, the others have comparable norms."""
     rng = np.random.default_rng(seed)
     first, *others = (rng.normal(size=size) for size in sizes)
     first = np.where(rng.random(first.size) < 0.5, rng.choice(SPECIAL, first.size), first)
@@ -101,14 +101,14 @@ def values(dtype: Any, sizes: Sequence[int] = SIZES, seed: int = 1) -> list[Any]
 
 
 def assert_same_bits(got: Sequence[Any], wanted: Sequence[Any]) -> None:
-    """See that arrays are equal, one not-a-number being like another."""
+    """Assert that arrays are equal, where any NaN equals any NaN."""
     for one, other in zip(got, wanted, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_equal(one.astype(np.float64), other.astype(np.float64))
 
 
 def assert_functions_agree(dtype: Any, place: Place) -> None:
-    """See that what the functions of rules give is within 4 units in the last place of the exact value."""
+    """Assert that the functions of rules are within 4 units in the last place of the exact value."""
     rng = np.random.default_rng(3)
     weights, grads = values(dtype), values(dtype, seed=2)
     grads[1] = (grads[1] * 10 ** rng.uniform(-30, 30, grads[1].size)).astype(dtype)
@@ -122,7 +122,7 @@ def assert_functions_agree(dtype: Any, place: Place) -> None:
 
 
 class Run:
-    """An updater with its arrays: on the host, and where ``place(array, number of the parameter)`` puts them."""
+    """An updater with its arrays, on the host and where ``place(array, parameter number)`` puts them."""
 
     def __init__(self, name: str, arguments: Any, weights: Sequence[Any], place: Place) -> None:
         self.place, self.optimizer = place, CLASSES[name](**arguments)
@@ -158,7 +158,7 @@ class Run:
 
 
 def after_three_steps(name: str, arguments: Any, dtype: Any, place: Place) -> Run:
-    """A run over weights of some sizes, with fresh gradients at each step."""
+    """Return a run over weights of some sizes, with new gradients at each step."""
     run = Run(name, arguments, values(dtype), place)
     for seed in (2, 3, 4):
         run.step(values(dtype, seed=seed))
@@ -166,5 +166,5 @@ def after_three_steps(name: str, arguments: Any, dtype: Any, place: Place) -> Ru
 
 
 def on_host(array: Any, _: int) -> Any:
-    """The place of arrays that stay where they are."""
+    """Return the place of arrays that stay where they are."""
     return array

@@ -1,4 +1,4 @@
-"""What is set during a run: checked like what is given at its start, and never half of it."""
+"""Settings changed during a run are checked like those given at its start, and never applied halfway."""
 
 from typing import Any
 
@@ -133,7 +133,7 @@ def test_what_a_schedule_says_is_never_negative_nor_nan(name: str, value: float)
         for _ in range(2):
             update(0, np.ones(1), weight)
         before = weight.copy()
-        with pytest.raises(ValueError, match=f"the lr_scheduler gives {value} for update 3: .* at least 0"):
+        with pytest.raises(ValueError, match=f"the lr_scheduler returned {value} for update 3: .* at least 0"):
             update(0, np.ones(1), weight)
         assert weight == before
 
@@ -210,7 +210,7 @@ def test_what_decides_which_state_is_kept_cannot_change_during_a_run(
     setattr(optimizer, name, before)
     trained(optimizer)
     setattr(optimizer, name, before)
-    with pytest.raises(ValueError, match=f"{name} decides which state is kept, and cannot change after the first"):
+    with pytest.raises(ValueError, match=f"{name} determines which state is kept, so it cannot change after the first"):
         setattr(optimizer, name, value)
     assert getattr(optimizer, name) == before
 
@@ -269,3 +269,13 @@ def test_an_author_states_conditions_between_arguments() -> None:
     with pytest.raises(ValueError, match=r"low must be at most high=-1, got 0.0"):
         optimizer.high = -1
     assert optimizer.high == 1.0
+
+
+def test_the_check_for_strings_has_an_older_name() -> None:
+    @mx.hyperparameters
+    class Named(mx.lr_scheduler.LRScheduler):
+        label: str = mx.hyperparameter("", mx.string)
+
+    with pytest.raises(ValueError, match="label must be a string, got 3"):
+        Named(label=3)
+    assert mx.text is mx.string

@@ -1,4 +1,4 @@
-"""Which library an array belongs to, without importing any, and what its backend does."""
+"""The library of an array is found without importing any, and backends do what they promise."""
 
 import re
 import sys
@@ -22,14 +22,14 @@ def test_subclasses_of_an_array_are_of_its_library() -> None:
 
 @pytest.mark.parametrize("value", [[1.0], 1.0, np.float32(1), None, "text"])
 def test_what_is_no_array_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"expected an array of NumPy or CuPy, got (builtins|numpy)\."):
+    with pytest.raises(TypeError, match=r"expected a NumPy or CuPy array, got (builtins|numpy)\."):
         backend_of(value)
 
 
 def test_mixing_libraries_is_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "cupy", raising=False)
     ndarray = type("ndarray", (), {"__module__": "cupy"})  # all that detection looks at
-    with pytest.raises(TypeError, match="the gradient is an array of cupy, the weight one of numpy"):
+    with pytest.raises(TypeError, match="the gradient is a cupy array, but the weight is a numpy array"):
         shared_backend([("the weight", np.zeros(2)), ("the gradient", ndarray())])
     assert "cupy" not in sys.modules
 
@@ -49,7 +49,7 @@ def test_contexts_are_values() -> None:
 
 @pytest.fixture
 def no_cupy_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """Let the backend look for CuPy as if for the first time."""
+    """Make the backend look for CuPy as if for the first time."""
     for name in ("xp", "cuda"):
         monkeypatch.delitem(mx.gpu().backend.__dict__, name, raising=False)
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""The benchmark: what it times, how it compares, and what it writes. How fast anything is, no test says."""
+"""The benchmark: what it times, how it compares, and what it writes. No test depends on speed."""
 
 import gc
 import json
@@ -33,7 +33,7 @@ def bench(*arguments: object) -> Any:
 
 @pytest.fixture
 def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment where no peer is installed."""
+    """An environment without peers."""
     imported = [name for name in sys.modules if name.partition(".")[0] in PEERS]
     for name in (*PEERS, *imported):
         monkeypatch.setitem(sys.modules, name, None)
@@ -41,7 +41,7 @@ def _no_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _same_kernel() -> Iterator[None]:
-    """Leave emitter and threads as they were."""
+    """Restore emitter and threads after each test."""
     with ours.restored():
         yield
 
@@ -140,13 +140,13 @@ CASES = {case.name: case for shape in calls.SHAPES for case in shape.cases}
 
 
 def small(case: calls.Case, device: Device = CPU) -> Problem:
-    """As many parameters of 4 numbers as a case is about."""
+    """Return as many parameters of 4 numbers as a case needs."""
     workload = attrs.evolve(WORKLOADS["tiny-4"], shapes=((4,),) * case.parameters)
     return Problem.make(workload, ALGORITHMS["adam"], "float32", device)
 
 
 def given(case: calls.Case, samples: int = 1, **options: Any) -> tuple[Problem, list[list[tuple[Any, Any, Any]]]]:
-    """What a caller is given, sample by sample; the first call is the one that warms up."""
+    """Return the arguments of a caller, sample by sample; the first call is the warm-up."""
     seen: list[list[tuple[Any, Any, Any]]] = []
 
     def prepare(problem: Problem) -> calls.Prepare:
@@ -301,7 +301,7 @@ def test_a_gpu_has_its_own_contestants_and_neither_fills_nor_a_start() -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "tiny-4", "arrays-4", "lists-4"])
 def test_contestants_of_a_gpu_wait_for_it_before_and_after_each_sample(name: str) -> None:
-    """On arrays of the host, as those of a GPU need one."""
+    """Use host arrays, since GPU arrays need a GPU."""
     waited: list[str] = []
 
     @attrs.frozen
@@ -430,7 +430,7 @@ def test_a_process_that_fails_is_left_out_with_its_last_words(monkeypatch: pytes
 
 @pytest.fixture
 def chosen(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What is asked of a kernel layer that has emitters and threads, whether or not the real one does."""
+    """A kernel layer with emitters and threads, whether or not the real one has them."""
     asked: list[Any] = []
     monkeypatch.setattr(kernel, "use", asked.append, raising=False)
     monkeypatch.setattr(kernel, "in_use", lambda: "numpy", raising=False)
@@ -581,7 +581,7 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(machine, "available_memory", lambda: 10**9)
     (experiment,) = suite(["gpt2"], ["adam"], ["float32"])
     result = results.run(experiment, seconds=0.001)
-    assert result.skipped == "needs about 6.0 GB of memory, 1.0 GB are available"
+    assert result.skipped == "needs about 6.0 GB of memory, but 1.0 GB are available"
     assert result.rows == ()
 
 
@@ -595,10 +595,10 @@ def test_a_workload_that_would_not_fit_is_skipped(monkeypatch: pytest.MonkeyPatc
         (["--threads", "none"], "'none' is not a valid integer"),
         (["--only", "nobody"], "no contestant's name contains 'nobody'"),
         (["--device", "tpu"], "'tpu' is not one of 'cpu', 'gpu'"),
-        (["--device", "gpu", "--check"], "the targets are about the CPU"),
-        (["--workload", "calls", "--dtype", "bfloat16"], "nothing is left to time"),
-        (["--json", "no/such/folder.json"], "'no/such/folder.json' is in a folder that is not there"),
-        (["--plot", "speed.pdf"], "'speed.pdf' must end in .png or .svg"),
+        (["--device", "gpu", "--check"], "the targets are for the CPU"),
+        (["--workload", "calls", "--dtype", "bfloat16"], "no experiment is left"),
+        (["--json", "no/such/folder.json"], "'no/such/folder.json' is in a missing folder"),
+        (["--plot", "speed.gif"], "'speed.gif' must end in .pdf, .png or .svg"),
         (["--fast"], "No such option"),
     ],
 )

@@ -25,7 +25,7 @@ every_float = pytest.mark.parametrize("dtype", ["f4", "f8"])
 
 
 def python_called_by(table: Iterable[Any]) -> list[str]:
-    """Run a table; the functions of Python that ran meanwhile."""
+    """Run a table, and return the Python functions that ran meanwhile."""
     called: list[str] = []
 
     def note(frame: Any, event: str, _: object) -> None:
@@ -53,7 +53,7 @@ def traced(optimizer: Any) -> Traced:
 
 
 class Chunk:
-    """Arrays of some size for the last stage of a rule, and for those before it."""
+    """Return arrays of some size for the last stage of a rule, and for those before it."""
 
     def __init__(self, rule: Traced, dtype: str, size: int = 200) -> None:
         rng = np.random.default_rng(1)
@@ -112,7 +112,7 @@ def test_calls_that_are_repeatable_follow_the_numbers(name: str, arguments: Any,
 def test_calls_are_repeatable_unless_numbers_decide_what_they_are() -> None:
     @mx.hyperparameters
     class Halting(mx.optimizer.Optimizer):
-        """Does nothing at a rate of 0."""
+        """Does nothing at a learning rate of 0."""
 
         @staticmethod
         def rule(weight, grad, *, lr):  # type: ignore[no-untyped-def]
@@ -140,7 +140,7 @@ CHOICES: dict[str, Rule] = {
 
 
 def optimizer_of(rule: Rule, names: tuple[str, ...]) -> Any:
-    """An optimizer whose slots have these names, and whose rule is this one."""
+    """Return an optimizer whose slots have these names, and whose rule is this one."""
     arguments = ", ".join(("weight", "grad", *names))
     namespace: dict[str, Any] = {"rule": rule}
     exec(f"def named({arguments}): return rule({arguments})", namespace)

@@ -1,4 +1,4 @@
-"""``mxcore check`` and ``pytest --mxcore-check``, in processes of their own, on a right class and on a wrong one."""
+"""``mxcore check`` and ``pytest --mxcore-check``, in separate processes, on a correct class and a wrong one."""
 
 import json
 import os
@@ -23,7 +23,7 @@ class Swift(mx.optimizer.Optimizer):
 
 @pytest.fixture
 def wrong(tmp_path: Path) -> Path:
-    """A folder with an installed plugin that is wrong."""
+    """A folder with an installed plugin that has a mistake."""
     (tmp_path / "wrong_swift.py").write_text(WRONG, encoding="utf-8")
     info = tmp_path / "wrong_swift-1.0.dist-info"
     info.mkdir()
@@ -69,8 +69,11 @@ def test_what_is_asked_for_wrongly_is_said_in_one_line(wrong: Path) -> None:
     for arguments, message in (
         (["adma"], "cannot find optimizer 'adma': did you mean"),
         (["sgd", "--only", "it_flies"], "there is no check called 'it_flies'"),
-        (["--explain", "it_flies"], "there is no check called 'it_flies': there are a_gradient_of_zero_moves_nothing"),
-        ([], "say what to check, as in: mxcore check adam; or --all"),
+        (
+            ["--explain", "it_flies"],
+            "there is no check called 'it_flies': the checks are a_gradient_of_zero_moves_nothing",
+        ),
+        ([], "name what to check, as in `mxcore check adam`, or use --all"),
     ):
         status, said = run("mxcore", "check", *arguments, path=wrong)
         assert status == 2

@@ -42,7 +42,7 @@ def test_on_a_terminal_each_name_takes_one_line(width: int) -> None:
 
 
 def on_a_terminal(width: int, *arguments: str) -> tuple[int, str]:
-    """The status of a command, and what it printed on a terminal of this width."""
+    """Return the exit status of a command, and its output on a terminal of this width."""
     ours, theirs = pytest.importorskip("pty", reason="there are no pseudo-terminals").openpty()
     termios.tcsetwinsize(theirs, (24, width))
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
@@ -73,7 +73,7 @@ def test_a_kind_is_taken_in_the_singular_and_in_the_plural(kind: str) -> None:
 def test_an_unknown_kind_names_those_there_are() -> None:
     result = run("list", "metrics")
     assert result.exit_code == 2
-    assert "'metrics' is no kind of plugin: choose from optimizer, initializer, lr_scheduler" in result.output
+    assert "'metrics' is not a kind of plugin: choose from optimizer, initializer, lr_scheduler" in result.output
 
 
 def test_show_has_signature_checks_and_documentation() -> None:

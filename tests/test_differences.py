@@ -1,7 +1,7 @@
-"""What differs from MXNet 1.9.1 on purpose, and the page that lists it.
+"""The intentional differences from MXNet 1.9.1, and the page that lists them.
 
-Here is what concerns several classes; what concerns one is tested beside it. `differences.json` names the tests of each
-row of the page.
+Differences of several classes are tested here; those of a single class are tested beside it. `differences.json` lists
+the tests for each row of the page.
 """
 
 import ast
@@ -46,7 +46,7 @@ def leaves(state: Any) -> Iterator[Array]:
 
 
 def with_own(name: str) -> list[Any]:
-    """The optimizers that have a hyper-parameter of this name."""
+    """Return the optimizers that have a hyper-parameter of this name."""
     return [pytest.param(cls, id=key) for key, cls in OPTIMIZERS.items() if hasattr(cls(), name)]
 
 
@@ -295,7 +295,7 @@ def test_messages_are_not_printed(capfd: pytest.CaptureFixture[str], caplog: pyt
     update = mx.optimizer.get_updater(mx.optimizer.SGD())
     with pytest.warns(UserWarning, match="without multi_precision"):
         update(0, np.ones(1, np.float16), np.ones(1, np.float16))
-    assert "base_lr of the scheduler was 0.5" in caplog.text
+    assert "base_lr of the scheduler changed from 0.5" in caplog.text
     assert "Initialized a_weight: loaded" in caplog.text
     assert capfd.readouterr() == ("", "")
 
@@ -308,7 +308,7 @@ LISTED = {test for rows in TESTS.values() for tests in rows.values() for test in
 
 
 def page() -> dict[str, list[list[str]]]:
-    """The cells of every row of the tables of differences, by the heading above them."""
+    """Return the cells of every row of the tables of differences, by the heading above them."""
     found: dict[str, list[list[str]]] = {}
     heading = ""
     for line in (ROOT / "docs/guides/mxnet.md").read_text("utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""`mxcore doctor`, in real environments: each fault is found, concerns one name alone, and comes with what to do."""
+"""`mxcore doctor` in real environments: each fault is found, affects a single name, and comes with a remedy."""
 
 import json
 import os
@@ -20,7 +20,7 @@ FAULTY = ("broken-swift", "wrong-targets", "rival-adam", "deadly-imports", "endl
 
 @pytest.fixture(scope="module")
 def bare(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment in which nothing is wrong."""
+    """An environment without faults."""
     environment = Environment(tmp_path_factory.mktemp("healthy") / "env", wheels)
     environment.install("mxcore", "mxcore-optimizer-sgd")
     return environment
@@ -28,7 +28,7 @@ def bare(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 @pytest.fixture(scope="module")
 def faulty(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with sgd, adam and one plugin for each thing that can go wrong."""
+    """An environment with sgd, adam and a plugin for each kind of fault."""
     environment = Environment(tmp_path_factory.mktemp("faulty") / "env", wheels)
     environment.install("mxcore-optimizer-sgd", "mxcore-optimizer-adam", *FAULTY)
     environment.install("from-the-future")
@@ -37,7 +37,7 @@ def faulty(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environmen
 
 @pytest.fixture(scope="module")
 def report(faulty: Environment) -> Any:
-    """The report on it, as JSON."""
+    """The report on this environment, as JSON."""
     return diagnosed(faulty, "--timeout", "5")
 
 
@@ -65,7 +65,7 @@ def test_in_a_bare_environment_there_is_nothing_to_be_done(bare: Environment) ->
     assert ["numpy", "ok", "numpy"] in [row[:3] for row in rows]
     assert f"No module named 'cupy'): for CUDA 13 {mx.catalogue.how_to_install('mxcore[cupy13]')}" in printed
     assert ["sgd", "optimizer", "mxcore-optimizer-sgd", mx.__version__, "ok"] in rows
-    assert printed.endswith("2 plugins, and nothing to be done.\n")
+    assert printed.endswith("2 plugins, nothing to fix.\n")
 
 
 @pytest.mark.parametrize("tool", ["bench", "new", "plot"])
@@ -79,14 +79,14 @@ def test_the_kernel_in_use_and_why(bare: Environment, wheels: Path, tmp_path: Pa
     kernel = diagnosed(bare)["kernel"]
     assert (kernel["name"], kernel["threads"]) == ("numpy", 1)  # whatever the number of cores
     assert kernel["reason"] == (
-        f"llvmlite is not installed; with it updates are faster: {mx.catalogue.how_to_install('mxcore[jit]')}"
+        f"llvmlite is not installed; it makes updates faster: {mx.catalogue.how_to_install('mxcore[jit]')}"
     )
     assert diagnosed(bare, MXCORE_KERNEL="numpy")["kernel"]["reason"] == "MXCORE_KERNEL=numpy"
     needed = f"needs llvmlite: {mx.catalogue.how_to_install('mxcore[jit]')}"
     for value, cause in (("llvm", needed), ("cuda", "must be 'llvm' or 'numpy'")):
         found = diagnosed(bare, MXCORE_KERNEL=value)
         assert cause in found["kernel"]["reason"]
-        assert "there is no kernel: " in found["problems"][0]
+        assert "no kernel works: " in found["problems"][0]
     compiled = Environment(tmp_path / "env", wheels)
     compiled.install("mxcore[jit]")
     kernel = diagnosed(compiled)["kernel"]
@@ -98,7 +98,7 @@ def test_an_array_library_that_is_there_and_does_not_work(bare: Environment, tmp
     (tmp_path / "cupy.py").write_text("import ctypes\nctypes.string_at(0)\n", encoding="utf-8")
     crashed = diagnosed(bare, PYTHONPATH=str(tmp_path))
     assert crashed["problems"][0].startswith(
-        "cupy is installed but broken: importing it ends the process, by SIGSEGV ("
+        "cupy is installed but broken: importing it kills the process with SIGSEGV ("
     )
     (tmp_path / "cupy.py").write_text("raise OSError('libcuda is for another machine')\n", encoding="utf-8")
     unloadable = diagnosed(bare, PYTHONPATH=str(tmp_path))
@@ -119,9 +119,9 @@ def test_an_array_library_that_is_there_and_does_not_work(bare: Environment, tmp
         ("wrong-targets:absent", "broken", "AttributeError: module 'wrong_targets' has no attribute 'Absent'"),
         ("wrong-targets:number", "broken", "it is not a subclass of mxcore's Optimizer"),
         ("wrong-targets:watch", "broken", "ValueError: unknown hook 'mxcore_after_stop'"),
-        ("endless-swift:endless", "broken", "importing it does not end within 5 s ("),
-        ("deadly-imports:crash", "broken", "importing it ends the process, by SIGSEGV ("),
-        ("deadly-imports:leave", "broken", "importing it ends the process, with the exit status 0"),
+        ("endless-swift:endless", "broken", "importing it takes longer than 5 s ("),
+        ("deadly-imports:crash", "broken", "importing it kills the process with SIGSEGV ("),
+        ("deadly-imports:leave", "broken", "importing it ends the process with exit status 0"),
         ("deadly-imports:interrupt", "broken", "KeyboardInterrupt"),
         ("mxcore-optimizer-adam:adam", "duplicate", "also offered by rival-adam"),
         ("rival-adam:adam", "duplicate", "also offered by mxcore-optimizer-adam"),
@@ -146,11 +146,11 @@ def test_a_crash_and_a_hang_are_told_with_file_and_line(report: Any) -> None:
         "No module named 'a_module_that_is_nowhere'. Install what it needs, module 'a_module_that_is_nowhere', or "
         "set MXCORE_BLOCK=broken-swift",
         "optimizer 'leave' is installed but broken: deadly-imports 1.2.3 (deadly_leave:Leave): importing it ends "
-        "the process, with the exit status 0. Update or uninstall it, or set MXCORE_BLOCK=deadly-imports",
+        "the process with exit status 0. Update or uninstall it, or set MXCORE_BLOCK=deadly-imports",
         "optimizer 'future': from-the-future 1.2.3 requires mxcore>=7, this is mxcore "
         f"{mx.__version__}: pip install --upgrade from-the-future",
-        "optimizer 'adam' is offered by 2 distributions: say which, as in 'mxcore-optimizer-adam:adam' or "
-        "'rival-adam:adam', or prefer one: MXCORE_PREFER=mxcore-optimizer-adam",
+        "optimizer 'adam' is offered by 2 distributions: ask for 'mxcore-optimizer-adam:adam' or "
+        "'rival-adam:adam', or set a preference: MXCORE_PREFER=mxcore-optimizer-adam",
     ],
 )
 def test_each_problem_comes_once_and_with_what_to_do(report: Any, problem: str) -> None:
@@ -167,7 +167,7 @@ def test_text_has_what_json_has(faulty: Environment, report: Any) -> None:
         row = rows[f"{plugin['name']} {plugin['kind']} {plugin['distribution']}"]
         assert f" {plugin['status']} " in row
         assert plugin["reason"] in row
-    assert printed.partition("To be done:\n")[2].splitlines() == [f"* {problem}" for problem in metadata["problems"]]
+    assert printed.partition("To fix:\n")[2].splitlines() == [f"* {problem}" for problem in metadata["problems"]]
     assert {plugin["status"] for plugin in metadata["plugins"]} == {"ok", "duplicate", "incompatible"}
 
 
@@ -208,15 +208,15 @@ def test_strictness_does_not_hide_what_is_wrong(faulty: Environment) -> None:
 
 def test_a_switch_that_is_none_and_a_name_that_is_nowhere_are_said(bare: Environment) -> None:
     found = diagnosed(bare, "--no-import", MXCORE_BLOK="adam", MXCORE_PREFER="adam, mxcore-optimizer-sgd")
-    assert found["problems"] == ["MXCORE_BLOK is no switch of mxcore: did you mean MXCORE_BLOCK?"]
+    assert found["problems"] == ["MXCORE_BLOK is not a variable of mxcore: did you mean MXCORE_BLOCK?"]
     assert [switch["reason"] for switch in found["switches"]] == [
-        "no switch of mxcore",
-        "adam: nothing of this name is installed",
+        "not a variable of mxcore",
+        "adam: not installed",
     ]
 
 
 def test_hooks_are_listed_with_who_takes_part(bare: Environment, tmp_path: Path) -> None:
-    """A plugin made by hand: its metadata, and a module."""
+    """The plugin is written by hand: its metadata, and a module."""
     (tmp_path / "watcher.py").write_text(
         "import mxcore as mx\n\n@mx.hooks.hookimpl\ndef mxcore_saved(path):\n    pass\n\n"
         "@mx.hooks.hookimpl\ndef mxcore_after_step(weights):\n    pass\n",
@@ -247,7 +247,7 @@ def test_a_terminal_shows_how_far_it_is(bare: Environment) -> None:
     os.close(ours)
     assert "Trying" in drawn
     assert "5/5" in drawn
-    assert "nothing to be done" in done.stdout
+    assert "nothing to fix" in done.stdout
     assert "Trying" not in done.stdout
 
 
@@ -273,5 +273,5 @@ def test_a_process_that_ignores_its_time_is_killed(monkeypatch: pytest.MonkeyPat
     stopped = processes.Task("stopped", "signal:raise_signal", int(signal.SIGSTOP))
     start = time.monotonic()
     ((_, answer),) = processes.answers([stopped], timeout=0.5, at_once=1)
-    assert answer.failure == "importing it does not end within 0.5 s"
+    assert answer.failure == "importing it takes longer than 0.5 s"
     assert time.monotonic() - start < 60

@@ -1,4 +1,4 @@
-"""Tests install into environments of their own, whatever the user's variables say."""
+"""Tests install only into their own environments, regardless of the user's variables."""
 
 import re
 import sys
@@ -29,7 +29,7 @@ requires-python = ">=3.11"
 
 @pytest.fixture
 def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's environment, which every variable names that can."""
+    """The user's environment, to which all possible variables refer."""
     folder = tmp_path / "users"
     folder.mkdir()
     for name, value in NOT_OURS.items():

@@ -1,4 +1,4 @@
-"""The recorded runs of MXNet 1.9.1 and of today's implementations: weights, final states, rates and counters."""
+"""Recorded runs of MXNet 1.9.1 and of current implementations: weights, final states, rates and counters."""
 
 import collections
 import functools
@@ -20,7 +20,7 @@ INSTALLED = {name for record in mx.catalogue.records() for name in (record.name,
 
 
 def _names(case: Case) -> set[str]:
-    """The names of the algorithms that a case needs."""
+    """Return the names of the algorithms that a case needs."""
     config = case.get("config") or {"optimizer": case["class"], "optimizer_params": case["kwargs"]}
     scheduler = config["optimizer_params"].get("lr_scheduler", {"class": config["optimizer"]})["class"]
     texts = [text for text in (case.get("attrs") or {}).values() if text.startswith("[")]
@@ -36,7 +36,7 @@ REPLAYED: list[Case] = []
 
 
 def _cases(kind: str) -> list[Any]:
-    """The cases of a kind that have a counterpart: not a Bilinear that takes width for height, nor an absent class."""
+    """Return the cases of a kind that apply here: no Bilinear with different axes, and no class that is missing."""
     found = [
         case
         for case in CASES
@@ -85,7 +85,7 @@ def _optimizer(case: Case) -> mx.optimizer.Optimizer:
     return optimizer
 
 
-@pytest.mark.filterwarnings("ignore:.*without multi_precision:UserWarning", "ignore:wd=0.1 does not reach 'odd'")
+@pytest.mark.filterwarnings("ignore:.*without multi_precision:UserWarning", "ignore:wd=0.1 is not applied to 'odd'")
 @pytest.mark.parametrize("case", _cases("optimizer"))
 def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> None:
     updater = mx.optimizer.get_updater(_optimizer(case))
@@ -107,13 +107,13 @@ def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> Non
     _check_states(case, updater)
 
 
-# MXNet keeps these outside of the state, and puts the master weight last for these.
+# MXNet keeps these outside the state, and puts the master weight last for these.
 OUR_SLOTS = {"LBSGD": "gradient_sum"}
 MASTER_LAST = ("SGD", "ccSGD", "NAG", "LARS")
 
 
 def _check_states(case: Case, updater: mx.optimizer.Updater) -> None:
-    """Compare the leaves of the final states, where they were recorded; those of the textbook's NAG are not MXNet's."""
+    """Compare the leaves of the final states, if recorded; textbook NAG has another state than MXNet's."""
     if any(key.startswith("wdoc") for key in case["keys"]) or not any(key.startswith("s/") for key in case["keys"]):
         return
     for k, index in enumerate(case["indices"]):
@@ -126,7 +126,7 @@ def _check_states(case: Case, updater: mx.optimizer.Updater) -> None:
 
 
 def _leaves(case: Case, updater: mx.optimizer.Updater, index: Any) -> list[Array]:
-    """The arrays of one parameter's state, in MXNet's order."""
+    """Return the arrays of one parameter's state, in MXNet's order."""
     state, optimizer = updater.states[index], updater.optimizer
     master, inner = state if optimizer.multi_precision and case["dtype"] == "float16" else (None, state)
     slots = [slot.name for slot in optimizer.state_slots() if not slot.on_host]
@@ -141,7 +141,7 @@ def test_a_schedule_follows_the_recorded_rates_in_any_order(case: Case) -> None:
     _assert_close(_scheduler(case)(np.arange(2001)), _array(case, "lr"), case)
     schedule = _scheduler(case)
     got, wanted = np.array([schedule(t) for t in case["jumps"]]), _array(case, "lr_jump").copy()
-    # There MXNet's value depends on what was asked before.
+    # There, MXNet's value depends on earlier calls.
     got[case["jump_history_dependent"]] = wanted[case["jump_history_dependent"]] = 0
     _assert_close(got, wanted, case)
 

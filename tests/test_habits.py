@@ -1,4 +1,4 @@
-"""What people's own MXNet classes rely on: each habit as a class that was written that way."""
+"""Habits that people's own MXNet classes rely on, each as a class written that way."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Arrays = Any
 
 
 def step(optimizer: mx.optimizer.Optimizer, times: int = 1, index: Any = 0) -> Arrays:
-    """A weight of three ones after some updates with a gradient of ones."""
+    """Return a weight of three ones after some updates with a gradient of ones."""
     weight, update = np.ones(3), mx.optimizer.get_updater(optimizer)
     for _ in range(times):
         update(index, np.ones(3), weight)
@@ -107,7 +107,7 @@ def test_a_wrapper_that_never_calls_super_delegates_everything() -> None:
     assert step(wrapped)[0] == 0.5
     assert wrapped.learning_rate == 0.25
     assert wrapped._index_update_count == {0: 1}
-    data = mx.optimizer.get_updater(wrapped)  # which counts for itself
+    data = mx.optimizer.get_updater(wrapped)  # which also counts by itself
     for _ in range(2):
         data(0, np.ones(3), np.ones(3))
     again = mx.optimizer.get_updater(Wrapper(mx.optimizer.SGD(learning_rate=0.25, momentum=0.5)))

@@ -1,4 +1,4 @@
-"""What people type who come from another library is answered with what it is called here."""
+"""Names from other libraries are answered with the name that mxcore uses."""
 
 import inspect
 import json
@@ -32,7 +32,7 @@ def refused(kind: str, name: str, **arguments: Any) -> str:
 
 # --- arguments -------------------------------------------------------------------------------------------------------
 
-# kind, name, what torch, optax, Keras or scikit-learn call it, and what it is called here
+# kind, the name in torch, optax, Keras or scikit-learn, and the name here
 WORDS = [
     *(("optimizer", "adam", word, "learning_rate") for word in ("lr", "learning_rate_init", "init_lr", "step_size")),
     *(("optimizer", "adam", word, "beta1") for word in ("beta_1", "b1", "momentum", "Beta1")),
@@ -156,7 +156,7 @@ def test_no_class_is_hinted_at_what_it_does_not_have(kind: str) -> None:
 
 
 class Careless(mx.optimizer.SGD):
-    """One whose constructor fails for a reason of its own."""
+    """Has a constructor that fails for another reason."""
 
     def __init__(self, **kwargs: Any) -> None:
         len(kwargs.pop("size"))

@@ -1,4 +1,4 @@
-"""Hooks: who takes part in a run, when they are called, and that a failing one leaves the others alone."""
+"""Hooks: which plugins take part in a run, when they are called, and that a failing one does not affect others."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ Register = Callable[[object], None]
 
 
 class Recorder:
-    """Writes down what it was told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.seen: list[Any] = []

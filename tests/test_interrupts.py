@@ -1,4 +1,4 @@
-"""An update that the handler of a signal ends is whole or did not happen, and nothing is written after the call."""
+"""An update that a signal handler ends is complete or did not happen, and nothing is written after the call."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ SAMPLE = 43
 
 
 def outcomes(what: str, emitter: str, number: int) -> list[dict[str, Any]]:
-    """Return what interrupts led to, in a process that must neither crash nor hang nor warn."""
+    """Return the outcomes of interrupts, in a process that must not crash, hang or warn."""
     command = [sys.executable, "-X", "faulthandler", "-W", "error", interrupts.__file__, what, emitter, str(number)]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=1800)
     assert done.returncode == 0, f"exit status {done.returncode}, after:\n{done.stderr[-3000:]}"

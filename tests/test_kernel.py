@@ -1,4 +1,4 @@
-"""The kernel layer: every emitter gives the same bits, whatever the arrays; and nothing it holds on to goes stale."""
+"""The kernel layer: every emitter gives the same bits for all arrays, and nothing that it caches becomes stale."""
 
 import ctypes
 import gc
@@ -39,7 +39,7 @@ def threads() -> Iterator[None]:
 
 
 def laid_out(array: Any, layout: str) -> Any:
-    """An array of the same values that lies in memory in another way."""
+    """Return an array of the same values with another memory layout."""
     if layout == "strided":
         wide = np.zeros((*array.shape, 3), array.dtype)
         wide[..., 1] = array
@@ -48,7 +48,7 @@ def laid_out(array: Any, layout: str) -> Any:
 
 
 def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list[str], **arguments: Any) -> list[Any]:
-    """The weight and the state after some steps, run by llvm, by blocked NumPy or by the rule itself."""
+    """Return the weight and the state after some steps, run by llvm, by blocked NumPy or by the rule itself."""
     update = mx.optimizer.get_updater(CLASSES[name](**arguments))
     weight = laid_out(weight, layouts[0])
     with pytest.MonkeyPatch.context() as patch:
@@ -64,7 +64,7 @@ def trajectory(way: str, name: str, weight: Any, grads: list[Any], layouts: list
 
 
 def flattened(state: Any) -> list[Any]:
-    """The arrays of a state, the master first."""
+    """Return the arrays of a state, the master first."""
     if isinstance(state, tuple):
         return [array for one in state for array in flattened(one)]
     return [] if state is None else [state]
@@ -203,9 +203,9 @@ def test_what_is_written_into_an_array_between_steps_is_seen(layouts: tuple[str,
 @pytest.mark.parametrize(
     ("grad", "error", "message"),
     [
-        (np.ones(3, "f4"), ValueError, r"parameter 1: the gradient has shape \(3,\), the weight \(2,\)"),
+        (np.ones(3, "f4"), ValueError, r"parameter 1: the gradient has shape \(3,\), but the weight has shape \(2,\)"),
         (np.ones(2, "f2"), TypeError, "parameter 1: the gradient is float16, the weight float32"),
-        ([1, 1], TypeError, "expected an array of NumPy or CuPy, got builtins.list"),
+        ([1, 1], TypeError, "expected a NumPy or CuPy array, got builtins.list"),
     ],
 )
 def test_a_new_gradient_that_does_not_fit_is_refused(grad: Any, error: Any, message: str, emitter: str) -> None:
@@ -273,9 +273,9 @@ BUFFER = np.ones(6)
     ("weights", "message"),
     [
         ([BUFFER[:4], BUFFER[2:]], "the weight of parameter 1 and the weight of parameter 0 share memory"),
-        ([as_strided(np.ones(1), (3,), (0,))], "the weight of parameter 0 repeats elements"),
-        ([as_strided(np.ones(9), (3, 3), (8, 8))], "the weight of parameter 0 repeats elements"),
-        ([as_strided(np.ones(9), (2, 2, 2), (24, 16, 8))], "the weight of parameter 0 repeats elements"),
+        ([as_strided(np.ones(1), (3,), (0,))], "the weight of parameter 0 has elements that share memory"),
+        ([as_strided(np.ones(9), (3, 3), (8, 8))], "the weight of parameter 0 has elements that share memory"),
+        ([as_strided(np.ones(9), (2, 2, 2), (24, 16, 8))], "the weight of parameter 0 has elements that share memory"),
         ([np.ones(2, ">f8")], "the weight of parameter 0 is byte-swapped or misaligned"),
         ([misaligned()], "the weight of parameter 0 is byte-swapped or misaligned"),
     ],

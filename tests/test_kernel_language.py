@@ -1,4 +1,4 @@
-"""The language of rules: what may be in a rule, what is told of what may not, and that a rule is one graph."""
+"""The language of rules: what is allowed, the errors for what is not, and that a rule becomes one graph."""
 
 import gc
 import inspect
@@ -15,10 +15,11 @@ import pytest
 from rule_runs import SPECIAL
 
 import mxcore as mx
+from mxcore.kernel import RuleError
 from mxcore.kernel.rule.operand import Number, weak
 from mxcore.kernel.rule.operations import FUNCTIONS
 from mxcore.kernel.rule.source import define
-from mxcore.kernel.rule.trace import LANGUAGE, RuleError
+from mxcore.kernel.rule.trace import LANGUAGE
 from mxcore.kernel.run.direct import DirectPlan
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,7 @@ def made(rule: Rule, **members: Any) -> Any:
 
 
 def given(body: Rule) -> Rule:
-    """A rule with the usual arguments."""
+    """Return a rule with the usual arguments."""
 
     def rule(weight, grad, *, lr, t):  # type: ignore[no-untyped-def]
         return body(weight, grad, lr, t)
@@ -40,7 +41,7 @@ def given(body: Rule) -> Rule:
 
 
 def run(rule: Rule, way: str, weight: Any, grad: Any, steps: int = 3, **arguments: Any) -> Any:
-    """The weight after some steps, by an emitter or by the rule as it is written."""
+    """Return the weight after some steps, with an emitter or by calling the rule itself."""
     update, weight = mx.optimizer.get_updater(made(rule)(**{"learning_rate": 0.3, **arguments})), weight.copy()
     with pytest.MonkeyPatch.context() as patch:
         if way == "rule":
@@ -130,7 +131,7 @@ def test_a_rule_keeps_its_signature_and_source() -> None:
 
 
 def test_generated_source_goes_only_when_other_source_is_made() -> None:
-    """The garbage collector may end a function while linecache goes through what it knows."""
+    """The garbage collector may free a function while linecache iterates over its entries."""
     source = "def f():\n    return 1\n"
     file = define("f", source, "a test", {}).__code__.co_filename
     gc.collect()
@@ -210,47 +211,47 @@ REFUSED: list[tuple[Rule, str]] = [
     (lambda w, g, lr, t: w - math.isnan(g), r"calls isnan\(\) with an array: use np\.isnan"),
     (lambda w, g, lr, t: math.floor(w), r"calls floor\(\) with an array: use np\.floor"),
     (lambda w, g, lr, t: round(w), r"calls round\(\) with an array: use np\.rint"),
-    (lambda w, g, lr, t: w * math.trunc(lr), r"calls math\.trunc with a number: use np\.floor"),
-    (lambda w, g, lr, t: w - math.erf(lr) * g, r"calls erf\(\) with a number: without a value yet"),
-    (lambda w, g, lr, t: w - np.float32(lr) * g, r"calls float32\(\) with a number: without a value yet"),
-    (lambda w, g, lr, t: w - np.asarray(g), r"calls asarray\(\) with an array: without a value yet"),
-    (lambda w, g, lr, t: w - float(lr) * g, r"calls float\(\) with a number: without a value yet"),
-    (lambda w, g, lr, t: [w for _ in range(t)], r"calls range\(\) with a number: without a value yet"),
+    (lambda w, g, lr, t: w * math.trunc(lr), r"calls math\.trunc on a number: use np\.floor"),
+    (lambda w, g, lr, t: w - math.erf(lr) * g, r"calls erf\(\) with a number: it has no value yet"),
+    (lambda w, g, lr, t: w - np.float32(lr) * g, r"calls float32\(\) with a number: it has no value yet"),
+    (lambda w, g, lr, t: w - np.asarray(g), r"calls asarray\(\) with an array: it has no value yet"),
+    (lambda w, g, lr, t: w - float(lr) * g, r"calls float\(\) with a number: it has no value yet"),
+    (lambda w, g, lr, t: [w for _ in range(t)], r"calls range\(\) with a number: it has no value yet"),
     (lambda w, g, lr, t: [w, g][t], "turns a number into a Python number"),
     (lambda w, g, lr, t: w if lr else g, r"branches on a number \(if, and, or, not\): use np\.where, &, \| and ~"),
     (lambda w, g, lr, t: np.where(0 < w < g, w, g), "branches on a mask"),
     (lambda w, g, lr, t: w @ g, r"uses @ on an array: matrices belong in update\(\)"),
-    (lambda w, g, lr, t: np.ones((2, 2)) @ g, r"calls np\.matmul, which is not in the language"),
+    (lambda w, g, lr, t: np.ones((2, 2)) @ g, r"calls np\.matmul, which rules do not support"),
     (lambda w, g, lr, t: np.where((w > 0) ^ (g > 0), w, g), r"uses \^ on a mask: use != on masks"),
     (lambda w, g, lr, t: w % lr, r"uses % or // on an array: use np\.floor"),
     (lambda w, g, lr, t: divmod(t, 2), "calls divmod with a number: use // and %"),
-    (lambda w, g, lr, t: w * len(g), r"asks for the len\(\) of an array"),
-    (lambda w, g, lr, t: sum(g), "goes through the elements of an array"),
-    (lambda w, g, lr, t: w if 0 in g else g, "looks for a value in an array"),
-    (lambda w, g, lr, t: g[0], "takes elements of an array"),
+    (lambda w, g, lr, t: w * len(g), r"calls len\(\) on an array"),
+    (lambda w, g, lr, t: sum(g), "iterates over an array"),
+    (lambda w, g, lr, t: w if 0 in g else g, "tests whether a value is in an array"),
+    (lambda w, g, lr, t: g[0], "indexes an array"),
     (assigning, "assigns to elements of an array: return new values instead"),
-    (lambda w, g, lr, t: w - np.sum(g, axis=0), r"calls np\.sum, with axis=, which is not in the language"),
+    (lambda w, g, lr, t: w - np.sum(g, axis=0), r"calls np\.sum, with axis=, which rules do not support"),
     (lambda w, g, lr, t: w - g.mean(), r"uses \.mean of an array"),
-    (lambda w, g, lr, t: np.add.reduce(g), r"calls np\.add\.reduce, which is not"),
-    (lambda w, g, lr, t: np.maximum(w, g, out=w), r"calls np\.maximum, with out=: give it arrays and numbers by"),
-    (lambda w, g, lr, t: np.clip(g, a_min=0, a_max=1), r"calls np\.clip, with a_min=, with a_max=: give it"),
+    (lambda w, g, lr, t: np.add.reduce(g), r"calls np\.add\.reduce, which rules do not"),
+    (lambda w, g, lr, t: np.maximum(w, g, out=w), r"calls np\.maximum, with out=: pass only arrays and numbers, by"),
+    (lambda w, g, lr, t: np.clip(g, a_min=0, a_max=1), r"calls np\.clip, with a_min=, with a_max=: pass only"),
     (lambda w, g, lr, t: np.where(g > 0), r"calls np\.where with 1 argument\(s\)"),
     (lambda w, g, lr, t: w * None, "computes with NoneType None"),
-    (lambda w, g, lr, t: w > 0, "returns a mask as 'weight', which is an array"),
-    (lambda w, g, lr, t: lr, "returns a number as 'weight', which is an array"),
-    (lambda w, g, lr, t: w - (g > 0) * lr, r"takes masks for numbers \(multiply\): use &, \| and ~, and np\.where"),
-    (lambda w, g, lr, t: w * -(g > 0), r"takes masks for numbers \(negative\)"),
-    (lambda w, g, lr, t: w * sum([w > 0, g > 0]), r"takes masks for numbers \(add\)"),
+    (lambda w, g, lr, t: w > 0, "returns a mask for 'weight', which must be an array"),
+    (lambda w, g, lr, t: lr, "returns a number for 'weight', which must be an array"),
+    (lambda w, g, lr, t: w - (g > 0) * lr, r"uses masks as numbers \(multiply\): use &, \| and ~, and np\.where"),
+    (lambda w, g, lr, t: w * -(g > 0), r"uses masks as numbers \(negative\)"),
+    (lambda w, g, lr, t: w * sum([w > 0, g > 0]), r"uses masks as numbers \(add\)"),
     (lambda w, g, lr, t: np.where(~g, w, g), "uses logical_not on an array: compare it first"),
-    (lambda w, g, lr, t: w * np.where(g > 0, w > 0, 0.5), "np.where with two numbers, which makes float64"),
-    (forgetting, r"Made\.rule must return \(weight\), got None: does it end with return\?"),
+    (lambda w, g, lr, t: w * np.where(g > 0, w > 0, 0.5), "np.where with two numbers, which gives float64"),
+    (forgetting, r"Made\.rule must return \(weight\), got None: is its return missing\?"),
     (lambda w, g, lr, t: [w], r"must return \(weight\), got a list"),
     (lambda w, g, lr, t: (w, g), r"must return \(weight\), got 2 value\(s\)"),
-    (remembering, "uses a value of another call, which it has kept"),
-    (lambda w, g, lr, t: w - np.random.rand() * g, "computes something else each time it is called: take rand"),  # noqa: NPY002
-    (lambda w, g, lr, t: w - random.random() * g, "computes something else each time"),
-    (lambda w, g, lr, t: w - next(COUNT) * g, "computes something else each time"),
-    (lambda w, g, lr, t: w if next(COUNT) % 2 else g, "computes something else each time"),
+    (remembering, "uses a value that it kept from another call"),
+    (lambda w, g, lr, t: w - np.random.rand() * g, "computes something different each time it is called: take rand"),  # noqa: NPY002
+    (lambda w, g, lr, t: w - random.random() * g, "computes something different each time"),
+    (lambda w, g, lr, t: w - next(COUNT) * g, "computes something different each time"),
+    (lambda w, g, lr, t: w if next(COUNT) % 2 else g, "computes something different each time"),
 ]  # fmt: skip
 
 

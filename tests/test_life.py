@@ -1,6 +1,6 @@
-"""A project that `mxcore new` makes, through its whole life: made offline from the core's wheel, tested, built, used.
+"""The whole life of a project from `mxcore new`: created offline from the core's wheel, tested, built and used.
 
-A usual run has one project of each kind, among which are every licence and every CI; the nightly run has all.
+A normal run has one project of each kind, covering every licence and CI; the nightly run has all combinations.
 """
 
 import itertools
@@ -20,7 +20,7 @@ EVERY = [*itertools.product(KINDS, LICENSES, CI)]
 
 @pytest.fixture(scope="module")
 def author(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with the core's wheel and what `mxcore new` needs, away from any checkout."""
+    """An environment with the core's wheel and what `mxcore new` needs, outside any checkout."""
     environment = Environment(tmp_path_factory.mktemp("author") / "env", wheels)
     environment.install("mxcore[new]")
     return environment
@@ -34,7 +34,7 @@ def made(author: Environment, folder: Path, kind: str, license: str, ci: str) ->
 
 
 def uv(project: Path, wheels: Path, *arguments: str) -> str:
-    """Run uv as an author would who has made the wheels of mxcore; what it printed."""
+    """Run uv like an author who has built mxcore's wheels, and return the output."""
     return run_uv(*arguments, cwd=project, UV_FIND_LINKS=str(wheels))
 
 

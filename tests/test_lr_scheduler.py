@@ -13,7 +13,7 @@ from mxcore.lr_scheduler import LRScheduler, evaluate
 
 @mx.hyperparameters
 class Falling(LRScheduler):
-    """The base rate over the number of the update."""
+    """The base rate divided by the update count."""
 
     def rate(self, t: Any) -> Any:
         return self.base_lr / t
@@ -89,5 +89,5 @@ def test_a_constructor_of_its_own_has_no_text_that_would_be_true() -> None:
             super().__init__(base_lr=0.1)
             self.period = period
 
-    with pytest.raises(TypeError, match="Mine has a constructor of its own: give it a dumps"):
+    with pytest.raises(TypeError, match="Mine has its own constructor: define dumps"):
         Mine(3).dumps()

@@ -1,7 +1,7 @@
-"""The kit is tested by algorithms that are wrong in one way each, as real ones have been.
+"""The kit is tested with algorithms that each have one mistake, like real ones.
 
-Each mutant differs in one line from an algorithm that passes everything, and must be killed by the check that is about
-that line.
+Each mutant differs in one line from an algorithm that passes everything, and must be killed by the check for that
+line.
 """
 
 import importlib
@@ -45,7 +45,7 @@ References:
 
 
 def verdicts(cls: type[Any], *only: str) -> dict[str, str]:
-    """What came of the checks of a class."""
+    """Return the outcomes of the checks of a class."""
     outcomes = [case.run() for case in cases(cls, only)]
     return {outcome.check.name: f"{outcome.status}: {outcome.seen}" for outcome in outcomes}
 
@@ -54,7 +54,7 @@ def verdicts(cls: type[Any], *only: str) -> dict[str, str]:
 
 
 def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each branch is a mutation
-    """SGD with momentum in array code, as people write it, with one thing wrong."""
+    """SGD with momentum in typical array code, with one mistake."""
     made: list[Any] = []
     kept: dict[Any, Any] = {}
 
@@ -165,7 +165,7 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
         ("keeps its velocity outside of the state", "resuming_is_exact"),
         ("keeps its velocity outside of the state", "resuming_finds_parameters_by_name"),
         ("rounds its master", "half_precision_follows_its_master"),
-        ("accepts workers and ignores them", "workers_are_told_apart_or_refused"),
+        ("accepts workers and ignores them", "workers_are_distinguished_or_refused"),
         ("shares its state between instances", "instances_share_nothing"),
         ("keeps float64 whatever the weight", "dtypes_are_kept"),
         ("climbs", "it_descends"),
@@ -181,7 +181,7 @@ def test_a_wrong_optimizer_is_killed(mutation: str, killer: str) -> None:
 
 
 def expecting(expected: dict[str, Any]) -> type[Optimizer]:
-    """One that ignores the bound of the gradient, and says when it fails."""
+    """Ignores the bound of the gradient, and declares when it fails."""
     cls = heavy_ball("ignores the bound of the gradient")
     cls.expected_failures = expected
     return cls
@@ -192,7 +192,7 @@ def expecting(expected: dict[str, Any]) -> type[Optimizer]:
     [
         ("it does", "expected: it does"),
         ({"wd": "it does"}, "broken: with clip_gradient="),  # it fails with other arguments too
-        ({"": "it does", "momentum=7": "never"}, "broken: nothing wrong, though expected_failures says: never"),
+        ({"": "it does", "momentum=7": "never"}, "broken: it passes, although expected_failures says: never"),
     ],
 )
 def test_an_expected_failure_excuses_what_it_names_and_nothing_else(reasons: Any, said: str) -> None:
@@ -208,7 +208,7 @@ def test_the_right_one_passes() -> None:
 
 
 def adam(mutation: str = "") -> type[Optimizer]:
-    """Adam as a rule, with one thing wrong; the trajectory is torch's (2.13.0, float64)."""
+    """Adam as a rule, with one mistake; the trajectory is torch's (2.13.0, float64)."""
     late = 1 if mutation == "corrects the bias for one step too many" else 0
 
     class Adaptive(Optimizer):
@@ -287,7 +287,7 @@ def test_a_state_that_two_updaters_share_is_killed(monkeypatch: pytest.MonkeyPat
         self.states.update(loaded.setdefault(text, dict(self.states)))
 
     monkeypatch.setattr(mx.optimizer.Updater, "set_states", shared)
-    said = verdicts(heavy_ball(), "loaded_states_are_nobody_elses")["loaded_states_are_nobody_elses"]
+    said = verdicts(heavy_ball(), "loaded_states_share_no_memory")["loaded_states_share_no_memory"]
     assert said.startswith("broken: updater 1 shares memory")
 
 
@@ -308,7 +308,7 @@ def test_a_list_that_is_not_updated_as_its_members_is_killed(monkeypatch: pytest
 
 
 def cosine(mutation: str = "") -> type[LRScheduler]:
-    """Half a cosine, with one thing wrong."""
+    """Half a cosine, with one mistake."""
 
     class Cosine(LRScheduler):
         __doc__ = DOC
@@ -358,9 +358,9 @@ def registered() -> Iterator[None]:
         ("goes on past the end", "the_final_rate_is_held"),
         ("falls below zero", "rates_are_bounded"),
         ("keeps the first base rate", "the_base_rate_can_be_assigned"),
-        ("warms up one step early", "warm_ups_are_the_base_classs"),
+        ("warms up one step early", "warm_ups_follow_the_base_class"),
         ("rounds arrays", "arrays_have_the_bits_of_scalars"),
-        ("forgets its arguments", "text_makes_an_equal_schedule"),
+        ("forgets its arguments", "schedule_dumps_round_trips"),
         ("checks no warm-up", "wrong_warm_ups_are_refused"),
     ],
 )
@@ -376,7 +376,7 @@ def test_the_right_schedule_passes() -> None:
 
 
 def fans(mutation: str = "") -> type[Initializer]:  # noqa: C901 - each branch is a mutation
-    """Weights scaled by their fans, with one thing wrong."""
+    """Weights scaled by their fans, with one mistake."""
     calls: list[str] = []
 
     class Fans(Initializer):
@@ -425,9 +425,9 @@ def fans(mutation: str = "") -> type[Initializer]:  # noqa: C901 - each branch i
         ("draws from NumPy's global generator", "the_seed_and_the_name_decide"),
         ("counts its parameters", "values_depend_on_seed_and_name_alone"),
         ("fills a copy", "arrays_are_filled_in_place"),
-        ("tells of each piece", "hooks_are_told_once"),
+        ("tells of each piece", "hooks_are_called_once"),
         ("gives biases a one", "names_decide"),
-        ("forgets its arguments", "text_makes_an_equal_one"),
+        ("forgets its arguments", "initializer_dumps_round_trips"),
     ],
 )
 def test_a_wrong_initializer_is_killed(mutation: str, killer: str) -> None:
@@ -555,12 +555,12 @@ def test_a_failure_says_what_was_claimed_and_seen_and_how_to_see_it_again() -> N
     assert lines[1].startswith("  claimed   With the arguments in ``descent``")
     assert "a quadratic is at" in lines[2]
     assert lines[3] == "  with      HeavyBall()"
-    assert lines[4] == "  again     mxcore check HeavyBall --only it_descends"
+    assert lines[4] == "  rerun     mxcore check HeavyBall --only it_descends"
     assert "docs/guides/conformance.md" in lines[5]
 
 
 def test_unknown_checks_and_classes_are_refused() -> None:
     with pytest.raises(ValueError, match="there is no check called 'it_flies'"):
         list(cases(mx.optimizer.SGD, ["it_flies"]))
-    with pytest.raises(TypeError, match="is no subclass of Optimizer, Initializer or LRScheduler"):
+    with pytest.raises(TypeError, match="is not a subclass of Optimizer, Initializer or LRScheduler"):
         list(cases(Subject))

@@ -1,4 +1,4 @@
-"""The page about names of MXNet says of every name that is missing here what to use instead, and of no other."""
+"""The page about MXNet names says what to use instead for every name that is missing here, and for no other."""
 
 import json
 import re
@@ -17,7 +17,7 @@ SECTIONS = {"Module": "Methods of Module", "Symbol": "Methods of Symbol"}
 
 
 def place(key: str) -> Any:
-    """What has the names here: a module, a class or an instance, as some attributes of a Module are made with it."""
+    """Return what has the names here: a module, a class, or an instance, since some attributes are set by a Module."""
     if key == "Module":
         module = mx.mod.Module(mx.symbol.SoftmaxOutput(mx.symbol.Variable("data"), name="softmax"))
         module.bind([("data", (1, 2))], [("softmax_label", (1,))])
@@ -26,7 +26,7 @@ def place(key: str) -> Any:
 
 
 def sections() -> dict[str, list[str]]:
-    """The terms of the page by namespace, whatever the subsection; those of "Methods of …" apart."""
+    """Return the terms of the page by namespace, in any subsection, with those of "Methods of …" separate."""
     found: dict[str, list[str]] = {}
     namespace = heading = ""
     lines = PAGE.read_text("utf-8").splitlines()

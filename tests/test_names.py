@@ -1,4 +1,4 @@
-"""Which parameters decay, as their names say; and multipliers."""
+"""Names decide which parameters decay; and multipliers."""
 
 import warnings
 from pathlib import Path
@@ -12,7 +12,7 @@ from mxcore.optimizer import Optimizer
 
 
 def decayed(optimizer: Optimizer, indices: list[Any]) -> list[bool]:
-    """Whether a parameter moves, of weights of 1 and gradients of 0: only by its decay."""
+    """Return whether a parameter moves, of weights of 1 and gradients of 0: only by its decay."""
     weights = [np.ones(1) for _ in indices]
     mx.optimizer.get_updater(optimizer)(indices, [np.zeros(1) for _ in indices], weights)
     return [bool(weight != 1) for weight in weights]
@@ -110,14 +110,16 @@ def test_names_of_no_known_kind_keep_mxnets_answer_and_warn_once() -> None:
     names = {0: "W1", 1: "fc_weight", 2: "layer.scale", 3: "fc_bias"}
     (message,) = messages(sgd(param_idx2name=names), range(4))
     assert message == (
-        "wd=0.5 does not reach 'W1', 'layer.scale', of a kind that is not known: names decay that end in _weight or "
-        "_gamma. To say it, set_wd_mult({name: 1 or 0})"
+        "wd=0.5 is not applied to 'W1', 'layer.scale', whose names are not recognised: it applies to names "
+        "ending in _weight or _gamma. Use set_wd_mult({name: 1 or 0})"
     )
 
 
 def test_a_decay_that_reaches_no_parameter_warns_once() -> None:
     (message,) = messages(sgd(param_idx2name={0: "weight", 1: "bias"}), range(2))
-    assert message.startswith("wd=0.5 reaches no parameter of 'weight', 'bias': names decay that end in")
+    assert message.startswith(
+        "wd=0.5 applies to none of the parameters 'weight', 'bias': it applies to names ending in"
+    )
 
 
 @pytest.mark.parametrize(
@@ -144,7 +146,7 @@ def decided(multipliers: dict[Any, float]) -> Optimizer:
 def test_a_decay_that_is_assigned_during_a_run_warns_too() -> None:
     optimizer = mx.optimizer.SGD(param_idx2name={0: "W1"})
     mx.optimizer.get_updater(optimizer)(0, np.ones(1), np.ones(1))
-    with pytest.warns(UserWarning, match=r"wd=0.5 does not reach 'W1'"):
+    with pytest.warns(UserWarning, match=r"wd=0.5 is not applied to 'W1'"):
         optimizer.wd = 0.5
 
 

@@ -1,4 +1,4 @@
-"""`mxcore new` and plain cookiecutter: what is written, what is asked, and what is refused before anything is."""
+"""`mxcore new` and plain cookiecutter: what they write, ask, and refuse before writing anything."""
 
 import itertools
 import json
@@ -88,7 +88,7 @@ def test_numbered_marks_show_where_to_edit(kind: str, tmp_path: Path) -> None:
     assert sorted(mark[mark.index("Edit") :] for mark in marks) == [f"Edit here ({i} of 7)" for i in range(1, 8)]
 
 
-# What is the example's alone: its hyper-parameters and slots, and the answers that nobody gave.
+# What belongs only to the example: its hyper-parameters and slots, and default answers.
 OF_THE_EXAMPLE = {"optimizer": "beta|nu|mean", "initializer": "gain|draws", "lr_scheduler": "hold"}
 ENDS = {".py": r"\Z", ".md": r"^## |^```sh", ".toml": r"^$"}
 
@@ -129,7 +129,7 @@ def test_the_class_may_have_a_name_of_its_own(tmp_path: Path) -> None:
 def test_a_class_that_is_there_already_is_refused(kind: str, cls: str, where: str, tmp_path: Path) -> None:
     result = call(kind, "swift", "--class", cls, "--out", str(tmp_path))
     assert result.exit_code == 2
-    assert f"the class '{cls}' is there already, in {where}: give another one as --class" in result.stderr
+    assert f"the class '{cls}' already exists, in {where}: choose another one with --class" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -201,14 +201,14 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
     with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, encoding="utf-8") as process:
         os.close(theirs)
         os.write(ours, typed.encode())
-        os.write(ours, b"\x04")  # the end: a question too many fails instead of waiting
+        os.write(ours, b"\x04")  # end of input: an additional question fails instead of waiting
         printed, _ = process.communicate(timeout=60)
     os.close(ours)
     assert process.returncode == 0
     assert "such as swift or my_adam, got 'Swift!'" in printed
     assert "Its class, as in mxcore.optimizer.Swift [Swift]" in printed
     assert "What it does, in one line [Quasi-hyperbolic momentum]" in printed
-    assert "Where it is tested" not in printed
+    assert "The CI service" not in printed
     files = contents(tmp_path / "mxcore-optimizer-swift")
     assert "Ada Lovelace" in files["LICENSE"]
     assert "https://example.org" in files["README.md"]
@@ -218,16 +218,16 @@ def test_on_a_terminal_it_asks_for_what_was_not_given_and_asks_again(tmp_path: P
 
 REFUSED = [
     ("name", "Swift", "lower-case letters"),
-    ("name", "2swift", "a letter first"),
+    ("name", "2swift", "start with a letter"),
     ("name", "my-adam", "such as swift or my_adam, got 'my-adam'"),
     ("name", "my__adam", "single underscores"),
-    ("name", "none", "no word of Python"),
+    ("name", "none", "not be a Python keyword"),
     ("name", "x" * 31, "at most 30"),
     ("name", "../evil", "since it names a module"),
-    ("class", "swift", "a capital first"),
+    ("class", "swift", "start with a capital letter"),
     ("class", "Swift_2", "such as Swift or AdamW, got 'Swift_2'"),
-    ("class", "None", "no word of Python"),
-    ("summary", "ends.", "a capital first and no full stop at the end"),
+    ("class", "None", "not be a Python keyword"),
+    ("summary", "ends.", "not end with a full stop"),
     ("summary", 'Says "hello"', "without quotes"),
     ("summary", "Evil {{ 7 * 7 }}", "braces"),
     ("summary", "Two\nlines", "one line"),
@@ -270,11 +270,11 @@ def test_plain_cookiecutter_refuses_the_same(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["optimizer"], "say what to make and how it is called, such as: mxcore new optimizer swift"),
+        (["optimizer"], "missing KIND or NAME, as in: mxcore new optimizer swift"),
         (["optimiser", "swift"], "'optimiser' is not one of 'optimizer', 'initializer', 'lr_scheduler'"),
         (["optimizer", "swift", "--license", "GPL"], "'GPL' is not one of 'Apache-2.0', 'MIT', 'BSD-3-Clause'"),
-        (["optimizer", "adam"], "the optimizer 'adam' is there already, in mxcore-optimizer-adam: choose another"),
-        (["initializer", "zeros"], "the initializer 'zeros' is there already, in mxcore-initializer-zero"),
+        (["optimizer", "adam"], "the optimizer 'adam' already exists, in mxcore-optimizer-adam: choose another"),
+        (["initializer", "zeros"], "the initializer 'zeros' already exists, in mxcore-initializer-zero"),
     ],
 )
 def test_bad_usage_is_refused(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -288,7 +288,7 @@ def test_a_project_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     before = contents(scaffold(tmp_path, "optimizer"))
     again = call("optimizer", "swift", "--out", str(tmp_path), "--license", "MIT")
     assert again.exit_code == 2
-    assert "mxcore-optimizer-swift' is there already: move it away" in again.stderr
+    assert "mxcore-optimizer-swift' already exists: move it" in again.stderr
     assert contents(tmp_path / "mxcore-optimizer-swift") == before
 
 

@@ -1,4 +1,4 @@
-"""Norms and noise in rules: what they are, that their bits are fixed, and what a rule cannot do with them."""
+"""Norms and noise in rules: their values, their fixed bits, and what a rule cannot do with them."""
 
 import itertools
 import math
@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mxcore as mx
+from mxcore.kernel import RuleError
 from mxcore.kernel.rule.norm import CHUNK, LANES
-from mxcore.kernel.rule.trace import RuleError
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
 
@@ -27,14 +27,14 @@ def emitter(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 def of_rule(rule: Any, **attributes: Any) -> mx.optimizer.Optimizer:
-    """An optimizer that consists of a rule."""
+    """Return an optimizer that consists of a rule."""
     cls = type("Sample", (mx.optimizer.Optimizer,), {"rule": staticmethod(rule), "decay": "own", **attributes})
     optimizer: mx.optimizer.Optimizer = mx.hyperparameters(cls)()
     return optimizer
 
 
 def in_order(terms: Any) -> float:
-    """A sum from the first term to the last."""
+    """Return a sum from the first term to the last."""
     total = 0.0
     for term in terms:
         total += float(term)
@@ -132,7 +132,7 @@ def test_a_norm_may_depend_on_another(emitter: str) -> None:
     ("rule", "message"),
     [
         (lambda weight, grad: weight / np.linalg.norm(grad), r"calls np\.linalg\.norm: use mxcore\.norm"),
-        (lambda weight, grad: mx.norm(weight), "returns a norm as 'weight'"),
+        (lambda weight, grad: mx.norm(weight), "returns a norm for 'weight'"),
         (lambda weight, grad: weight - mx.norm(mx.norm(grad)), "takes the norm of a norm, which is not an array"),
         (lambda weight, grad: weight - mx.norm(grad > 0), "takes the norm of a mask, which is not an array"),
         (lambda weight, grad, lr: weight - mx.norm(lr), "takes the norm of a number, which is not an array"),

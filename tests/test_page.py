@@ -1,4 +1,4 @@
-"""The example of MXNet's page, line for line, on data of its shapes."""
+"""The example from MXNet's documentation, line by line, on data of the same shapes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Element i of a stream depends on the key and on i alone, to the bit, and has the distribution that it claims."""
+"""Element i of a stream depends only on the key and i, to the bit, and has the right distribution."""
 
 import itertools
 from collections.abc import Callable
@@ -201,7 +201,7 @@ def box_muller_64(words: Any) -> list[Any]:
 
 
 def box_muller(u: Any, angle: Any) -> list[Any]:
-    """The two elements, with an angle of 0 to 2³²: two bits that reflect and, in two's complement, -π/4 to π/4."""
+    """Return the two elements for an angle of 0 to 2³²: two bits of reflection and, signed, -π/4 to π/4."""
     pi = np.longdouble("3.14159265358979323846264338327950288")
     mirror, swap, turn = angle >= 2**31, angle % 2**31 >= 2**30, angle % 2**30 / 2**30
     x = np.where(turn < 0.5, turn, turn - 1) * pi / 2
@@ -235,10 +235,10 @@ def test_arrays_that_cannot_be_filled_in_one_pass_are_refused() -> None:
     for array in (np.empty((4, 4))[:, 1], np.empty((3, 2), order="F"), np.broadcast_to(np.empty(1), 3)):
         with pytest.raises(ValueError, match="C-contiguous, aligned and writable"):
             fill.fill_normal(array, 1)
-    with pytest.raises(TypeError, match="only float32 and float64 are drawn directly, got an array of float16"):
+    with pytest.raises(TypeError, match="expected a float32 or float64 array, got float16"):
         fill.fill_normal(np.empty(3, np.float16), 1)
-    with pytest.raises(TypeError, match="words are uint32"):
+    with pytest.raises(TypeError, match="expected a uint32 array"):
         fill.fill_words(np.empty(3), 1)
     for key, offset in ((-1, 0), (2**128, 0), (1, -1), (1, 2**63)):
-        with pytest.raises(ValueError, match="key must be below"):
+        with pytest.raises(ValueError, match="key must be in"):
             fill.fill_normal(np.empty(3), key, offset=offset)

@@ -1,4 +1,4 @@
-"""Pictures: what they show, and that the same picture is the same file."""
+"""Plots: what they show, and that the same plot gives the same file."""
 
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -24,7 +24,7 @@ def adam(rate: float = 0.05) -> Any:
 
 
 def lines(figure: Any, panel: int = 0) -> dict[str, Any]:
-    """The coordinates of a panel's named lines."""
+    """Return the coordinates of a panel's named lines."""
     return {line.get_label(): line.get_xydata() for line in figure.axes[panel].lines if line.get_label()[0] != "_"}
 
 
@@ -191,17 +191,41 @@ def test_every_installed_optimizer_has_a_path(record: mx.catalogue.Record) -> No
         assert function.value(path.T).min() < 0.9 * function.value(path[0])  # the last may be higher
 
 
+# --- values ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_of_an_initializer_has_the_weight_and_the_share_of_each_value() -> None:
+    before = mx.random.get_state()
+    pair = {"half": mx.init.Constant(0.5), "uniform": mx.init.Uniform(1.0)}
+    weight, spread, _ = plotting.values(pair, shape=(8, 4)).axes
+    (image,) = weight.images
+    np.testing.assert_array_equal(image.get_array(), np.full((8, 4), 0.5))
+    shares = {name: patch.get_data() for patch in spread.patches if (name := patch.get_label())}
+    assert {name: round(data.values.sum(), 9) for name, data in shares.items()} == {"half": 1, "uniform": 1}
+    assert np.count_nonzero(shares["half"].values) == 1
+    assert np.count_nonzero(shares["uniform"].values) > 10
+    assert mx.random.get_state() == before
+
+
+@pytest.mark.parametrize("record", mx.catalogue.records("initializer"), ids=lambda record: record.name)
+def test_every_installed_initializer_has_a_picture(record: mx.catalogue.Record) -> None:
+    cls = mx.catalogue.load_record(record)
+    figure = plotting.values({str(how): cls(**how) for how in cls.examples})
+    assert len(plotting.render(figure, "svg")) < 60_000
+
+
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg"])
+@pytest.mark.parametrize("suffix", [".pdf", ".png", ".svg"])
 @pytest.mark.parametrize(
     "draw",
     [
         lambda: plotting.paths({"adam": adam(), "faster": adam(0.1)}, steps=50),
         lambda: plotting.schedules({"poly": mx.lr_scheduler.create("poly", max_update=90)}),
+        lambda: plotting.values({"xavier": mx.init.create("xavier"), "normal": mx.init.create("normal")}),
     ],
-    ids=["paths", "schedules"],
+    ids=["paths", "schedules", "values"],
 )
 def test_the_same_picture_is_the_same_file(draw: Any, suffix: str, tmp_path: Path) -> None:
     for name in ("a", "b"):
@@ -209,6 +233,13 @@ def test_the_same_picture_is_the_same_file(draw: Any, suffix: str, tmp_path: Pat
     first, second = ((tmp_path / f"{name}{suffix}").read_bytes() for name in ("a", "b"))
     assert first == second
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"a{suffix}", f"b{suffix}"]
+
+
+@pytest.mark.parametrize("record", mx.catalogue.records("optimizer"), ids=lambda record: record.name)
+def test_paths_beside_those_of_sgd_and_adam_make_a_small_file(record: mx.catalogue.Record) -> None:
+    classes = {name: mx.catalogue.load("optimizer", name) for name in (record.name, "sgd", "adam")}
+    figure = plotting.paths({name: cls(**{**cls.examples[0], **cls.descent}) for name, cls in classes.items()})
+    assert len(plotting.render(figure, "svg")) < 60_000
 
 
 def test_an_svg_holds_its_text(tmp_path: Path) -> None:
@@ -224,6 +255,8 @@ def test_an_svg_holds_its_text(tmp_path: Path) -> None:
         (lambda: plotting.schedules({"a": lambda update: 0.1}, updates=0), "updates must be at least 1, got 0"),
         (lambda: plotting.paths({}), "at least one optimizer"),
         (lambda: plotting.paths({"adam": adam()}, "ackley"), "one of rosenbrock, beale, got 'ackley'"),
+        (lambda: plotting.values({}), "at least one initializer"),
+        (lambda: plotting.values({"xavier": mx.init.Xavier()}, shape=(3,)), r"of shape \(3,\): .* two axes"),
         (lambda: plotting.paths({"adam": adam()}, steps=0), "steps must be at least 1, got 0"),
     ],
 )
@@ -233,8 +266,8 @@ def test_what_cannot_be_drawn_is_refused(call: Any, message: str) -> None:
 
 
 def test_another_suffix_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"path\.pdf' must end in \.png or \.svg"):
-        plotting.save(plotting.paths({"adam": adam()}, steps=5), tmp_path / "path.pdf")
+    with pytest.raises(ValueError, match=r"path\.gif' must end in \.pdf, \.png or \.svg"):
+        plotting.save(plotting.paths({"adam": adam()}, steps=5), tmp_path / "path.gif")
     assert not list(tmp_path.iterdir())
 
 

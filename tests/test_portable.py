@@ -1,4 +1,4 @@
-"""What exists on one system alone is reached behind a check, and files have the same encoding everywhere."""
+"""System-specific features are used only behind a check, and files have the same encoding everywhere."""
 
 import ast
 import functools
@@ -19,14 +19,14 @@ SOURCES = [
     for file in ([ROOT / folder] if folder.endswith(".py") else sorted((ROOT / folder).rglob("*.py")))
     if not {"_build", "gallery", "device_free", "gpu", "distributions"} & set(file.relative_to(ROOT).parts)
 ]
-# A program for a system that has timers and signals: it says so where it begins.
+# A program for systems with timers and signals, as its beginning says.
 ASKS = re.compile(r"hasattr|sys\.platform|importorskip|ImportError|AttributeError|fcntl")
 ENDS = (ast.Return, ast.Raise, ast.Continue)
 
 
 @functools.cache
 def not_everywhere() -> frozenset[str]:
-    """The attributes and modules of the standard library that one of the three systems lacks, as typeshed has them."""
+    """Return the attributes and modules of the standard library that a system lacks, according to typeshed."""
     found = set()
     for module in MODULES:
         stub = TYPESHED / f"{module}.pyi"
@@ -36,7 +36,7 @@ def not_everywhere() -> frozenset[str]:
 
 
 def _is_alone(stub: Path) -> bool:
-    """Whether all that a module defines is of some systems."""
+    """Return whether everything that a module defines exists only on some systems."""
     body = [
         node for node in ast.parse(stub.read_text("utf-8")).body if not isinstance(node, ast.Import | ast.ImportFrom)
     ]
@@ -44,12 +44,12 @@ def _is_alone(stub: Path) -> bool:
 
 
 def _names(body: list[ast.stmt], conditional: bool) -> set[str]:
-    """What the statements define that not every system has."""
+    """Return the names that the statements define only on some systems."""
     found: set[str] = set()
     for node in body:
         if isinstance(node, ast.If):
             inner = conditional or "sys.platform" in ast.unparse(node.test)
-            found |= _names(node.body, inner) ^ _names(node.orelse, inner)  # what both have is everywhere
+            found |= _names(node.body, inner) ^ _names(node.orelse, inner)  # names in both branches exist everywhere
         elif conditional and isinstance(node, ast.FunctionDef | ast.ClassDef):
             found.add(node.name)
         elif conditional and isinstance(node, ast.AnnAssign | ast.Assign):
@@ -60,7 +60,7 @@ def _names(body: list[ast.stmt], conditional: bool) -> set[str]:
 
 
 def unguarded(tree: ast.Module) -> list[str]:
-    """Where something that is not everywhere is used with nothing around it that asks whether it is there."""
+    """Return where something that is not available everywhere is used without a check."""
     marks = {ast.unparse(one.targets[0]) for one in tree.body if isinstance(one, ast.Assign) and _asks(one.value)}
     if "pytestmark" in marks or any(
         isinstance(one, ast.Expr | ast.Assign) and "importorskip" in ast.unparse(one) for one in tree.body
@@ -91,7 +91,7 @@ def _uses(node: ast.AST, marks: set[str]) -> Iterator[str]:
             if isinstance(child, ast.AST):
                 yield from _uses(child, marks)
             if isinstance(child, ast.If) and _asks(child.test) and _leaves(child.body[-1]):
-                break  # what follows runs where the thing is there
+                break  # the following code runs only where it exists
 
 
 def _leaves(node: ast.stmt) -> bool:
@@ -99,7 +99,7 @@ def _leaves(node: ast.stmt) -> bool:
 
 
 def _is_guarded(node: ast.AST, marks: set[str]) -> bool:
-    """Whether a statement or an expression asks first, or takes the answer no."""
+    """Return whether a statement or expression checks first, or handles the absence."""
     if isinstance(node, ast.If | ast.IfExp | ast.While):
         return _asks(node.test)
     if isinstance(node, ast.BoolOp):
@@ -113,7 +113,7 @@ def _is_guarded(node: ast.AST, marks: set[str]) -> bool:
 
 
 def without_encoding(tree: ast.Module) -> Iterator[str]:
-    """Calls whose text has the encoding of the machine."""
+    """Calls that use the encoding of the machine for text."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
             continue
@@ -125,7 +125,7 @@ def without_encoding(tree: ast.Module) -> Iterator[str]:
 
 
 def _is_text(name: str, node: ast.Call, given: dict[str | None, ast.expr]) -> bool:
-    """Whether a call reads or writes text without a positional encoding."""
+    """Return whether a call reads or writes text without a positional encoding."""
     if name in ("read_text", "write_text"):
         return len(node.args) < {"read_text": 1, "write_text": 2}[name]
     if name in ("open", "fdopen"):

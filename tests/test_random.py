@@ -1,4 +1,4 @@
-"""Random numbers are functions of the seed and of names, or of a position that can be saved."""
+"""Random numbers depend on the seed and names, or on a position that can be saved."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_other_processes_draw_the_same(run_python: object) -> None:
 
 
 def test_the_bits_of_a_seed_are_fixed() -> None:
-    """Whatever makes this fail changes every result that anybody has recorded with a seed."""
+    """A change that makes this fail changes every result that anyone has recorded with a seed."""
     mx.random.seed(1)
     rng = mx.random.generator("fc_weight")
     assert rng.integers(1000, size=5).tolist() == [592, 467, 891, 647, 606]

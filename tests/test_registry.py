@@ -1,4 +1,4 @@
-"""MXNet's registry functions, for bases of one's own and for the three protocols."""
+"""MXNet's registry functions, for custom base classes and for the three protocols."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A release: in which order, what is in its files, and that the workflows ask for no secret."""
+"""A release: its order, the contents of its files, and that the workflows need no secret."""
 
 import importlib
 import re
@@ -39,7 +39,7 @@ def test_each_distribution_comes_after_what_it_requires(release: Any) -> None:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of one distribution, as a release makes them."""
+    """The files of a distribution, as a release builds them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "tools")
         out = tmp_path_factory.mktemp("dist")
@@ -51,9 +51,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("left_out", "said"),
     [
         ("nothing", ""),
-        ("licenses/LICENSE", "does not carry the licence"),
-        ("py.typed", "does not say that it is typed"),
-        ("Project-URL: .*\n", "must name"),
+        ("licenses/LICENSE", "does not contain the licence"),
+        ("py.typed", "is not marked as typed"),
+        ("Project-URL: .*\n", "must have the URLs"),
         ("Description-Content-Type: .*\n", "has no description"),
     ],
 )
@@ -72,9 +72,7 @@ def test_what_a_wheel_lacks_is_named(left_out: str, said: str, release: Any, bui
 
 def test_a_file_too_few_or_too_many_is_named(release: Any, built: Path, tmp_path: Path) -> None:
     name = "mxcore-optimizer-sgd"
-    with pytest.raises(
-        FileNotFoundError, match="must hold one source distribution and one wheel of .*, and holds noth"
-    ):
+    with pytest.raises(FileNotFoundError, match="must contain an sdist and a wheel of .*, but contains noth"):
         release.files_of(name, tmp_path)
     folder = Path(shutil.copytree(built, tmp_path / "dist"))
     shutil.copy(next(folder.glob("*.whl")), folder / "mxcore_optimizer_sgd-0.0.9-py3-none-any.whl")

@@ -1,4 +1,4 @@
-"""What `repr` shows is the call that makes its like."""
+"""`repr` shows the call that creates an equal object."""
 
 import logging
 import math
@@ -19,7 +19,7 @@ EXAMPLES = [(cls, example) for cls in CLASSES.values() for example in cls.exampl
 
 
 def again(made: Any, **scope: Any) -> Any:
-    """What a repr evaluates to, with the classes in scope and nothing else."""
+    """Return what a repr evaluates to, with the classes in scope and nothing else."""
     return eval(repr(made), {**CLASSES, **scope})
 
 

@@ -1,4 +1,4 @@
-"""What `mxcore new` writes passes its own tests, is fused, and its tests see whatever is changed in its algorithm."""
+"""Projects from `mxcore new` pass their own tests, are fused, and their tests detect any change of the algorithm."""
 
 import ast
 import copy
@@ -24,7 +24,7 @@ CHANGED = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.M
 
 
 class Scaffold:
-    """A project, installed into a folder of its own for the sake of its metadata; what runs is the project's code."""
+    """A project, installed into a separate folder for its metadata; the code that runs is the project's."""
 
     def __init__(self, kind: str, folder: Path) -> None:
         result = invoke(cli.main, ["new", kind, "swift", "--out", folder])
@@ -36,7 +36,7 @@ class Scaffold:
         uv("pip", "install", "-q", "--no-deps", "--python", sys.executable, "--target", self.site, self.project)
 
     def run(self, module: str, *arguments: str) -> tuple[int, str]:
-        """Run a module of this environment in the project: the exit status, and what it printed."""
+        """Run a module of this environment in the project, and return the exit status and output."""
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=self.project,
@@ -58,7 +58,7 @@ def test_its_own_tests_pass_and_its_types_hold(scaffold: Scaffold, tmp_path: Pat
     status, printed = scaffold.run("pytest", "-p", "no:xdist", *own)
     assert status == 0, printed
     assert "5 passed" in printed
-    cache = tmp_path.parent / "mypy"  # what is not the project's is read once
+    cache = tmp_path.parent / "mypy"  # other code is read only once
     status, printed = scaffold.run("mypy", "--cache-dir", str(cache), scaffold.package, "tests/test_swift.py")
     assert status == 0, printed
 
@@ -67,7 +67,7 @@ def test_its_own_tests_pass_and_its_types_hold(scaffold: Scaffold, tmp_path: Pat
 
 
 def algorithm(tree: ast.Module) -> list[ast.AST]:
-    """The parts of the algorithm that compute."""
+    """Return the parts of the algorithm that compute."""
     (function,) = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name in ALGORITHMS]
     return [node for node in ast.walk(function) if isinstance(node, ast.BinOp) or is_number(node)]
 
@@ -77,7 +77,7 @@ def is_number(node: ast.AST) -> bool:
 
 
 def mutants(source: str) -> Iterator[str]:
-    """The source with one operator or one number of its algorithm changed, for each of them."""
+    """Yield the source with one operator or one number of its algorithm changed, for each of them."""
     tree = ast.parse(source)
     for place in range(len(algorithm(tree))):
         changed = copy.deepcopy(tree)

@@ -1,4 +1,4 @@
-"""Where the project lives and whether it is on an index stands in one place, and reaches every other from there."""
+"""The project's URLs, and whether it is on an index, are in one place, from which they reach all others."""
 
 import importlib
 import json
@@ -22,11 +22,11 @@ OTHER = {"site": "https://docs.elsewhere.example/", "repository": "https://code.
 
 @pytest.fixture(scope="module")
 def files() -> Iterator[dict[bool, dict[Path, str]]]:
-    """The derived files before it is on an index, and once it is, at other addresses."""
+    """The derived files, before it is on an index and after, at other URLs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "tools")
         sync, setting = importlib.import_module("sync"), importlib.import_module("setting").Setting
-        patch.setattr(sync, "stubs", dict)  # they depend on no setting, and take long
+        patch.setattr(sync, "stubs", dict)  # they do not depend on the setting, and are slow
         yield {ready: sync.wanted(setting(**OTHER, published=ready)) for ready in (False, True)}
 
 
@@ -69,7 +69,7 @@ def test_one_flag_changes_how_to_install_wherever_it_is_said(files: dict[bool, d
 
 @pytest.mark.skipif(mx.catalogue.install_command("mxcore") == "pip install mxcore", reason="it is on an index")
 def test_nothing_written_by_hand_says_that_it_is_on_an_index() -> None:
-    """What tells a user what to type goes through the setting; tests and the tools that write it are left out."""
+    """Installation commands use the setting; tests and the tools that write them are excluded."""
     texts = [file for where in ("", "docs/**/", "plugins/**/") for file in ROOT.glob(f"{where}*.md")]
     texts += [*ROOT.glob("mxcore/**/*.py"), *ROOT.glob("plugins/**/mxcore_*/**/*.py")]
     assert len(texts) > 200

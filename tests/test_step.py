@@ -1,4 +1,4 @@
-"""A run as people write it: in every shape of call, an update has the bits of a plain loop, and is counted once."""
+"""Typical runs: for every form of call, an update has the bits of a plain loop, and is counted once."""
 
 import copy
 import ctypes
@@ -124,7 +124,7 @@ def _compare(name: str, sequence: list[Any], scheduled: bool) -> None:
 
 
 class Run:
-    """An updater and its weights, with a method for each way to go on."""
+    """An updater and its weights, with a method for each way to continue."""
 
     def __init__(self, optimizer: Any) -> None:
         self.update = mx.optimizer.get_updater(optimizer)
@@ -147,7 +147,7 @@ class Run:
         self.steps[key][1]()
 
     def elsewhere(self, chosen: list[int], grads: list[Any]) -> None:
-        """With other arrays in the place of the weights."""
+        """Continue with other arrays in place of the weights."""
         for place in chosen:
             self.weights[place] = self.weights[place].copy()
         self.steps.clear()
@@ -249,7 +249,7 @@ def test_cohorts_are_split_by_calls_and_joined_by_a_call_over_all() -> None:
     assert dict(counts) == {"a": 4, "b": 4, "c": 4}
     (alone,) = counts.cohorts_of(["b"], begin=3)
     assert (alone.count, alone.size, a.size) == (4, 1, 2)
-    assert counts.cohorts_of(["a", "b"], begin=3)[1] is alone  # which was not all of them
+    assert counts.cohorts_of(["a", "b"], begin=3)[1] is alone  # which did not have all parameters
     joined = counts.cohorts_of(["c", "b", "a"], begin=3)
     assert len(set(joined)) == 1
     assert joined[0].size == 3
@@ -291,7 +291,7 @@ def test_other_arrays_in_a_parameters_place_are_checked_again(called: str, emitt
     run(buffer[4:8], buffer[:4])
     before, counts = buffer.copy(), dict(optimizer._index_update_count)
     for one, other in ((buffer[:4], buffer[3:7]), (buffer[:4], buffer[:4]), (buffer[2:6], buffer[:4])):
-        with pytest.raises(ValueError, match="share memory|one weight array"):
+        with pytest.raises(ValueError, match="share memory|same weight array"):
             run(one, other)
         np.testing.assert_array_equal(buffer, before)
         assert dict(optimizer._index_update_count) == counts
@@ -311,9 +311,9 @@ def test_an_array_that_is_changed_in_place_is_noticed(emitter: str) -> None:
         update(0, grad, weight)
     weight.flags.writeable = True
     if emitter == "numpy":
-        return  # there, NumPy does not let an array be resized that a step has seen: it has a weak reference to it
+        return  # there, NumPy refuses to resize an array that a step has seen, because of a weak reference
     weight.resize(4096, refcheck=False)  # other memory, of the same object
-    with pytest.raises(ValueError, match=r"the gradient has shape \(6,\), the weight \(4096,\)"):
+    with pytest.raises(ValueError, match=r"has shape \(6,\), but the weight has shape \(4096,\)"):
         update(0, grad, weight)
     weight[:] = 3
     update(0, np.ones(4096), weight)
@@ -388,7 +388,7 @@ def test_native_code_finds_in_arrays_what_numpy_says_of_them(shape: Any, dtype: 
 
 
 def _job(array: Any) -> Any:
-    """A look at one array, which has been seen at its place before."""
+    """Return the check of an array that has been seen before."""
     layout, place = layout_of(array), ctypes.c_uint64(address(array))
     axes = ctypes.addressof(layout.listed)
     strides = axes + 8 * array.ndim
@@ -426,7 +426,7 @@ def test_optimizers_that_are_dropped_leave_nothing_behind() -> None:
         optimizer.update(0, np.ones(1, "f4"), np.ones(1, "f4"), optimizer.create_state(0, np.ones(1, "f4")))
         refs.append(weakref.ref(optimizer))
         del optimizer
-    assert not any(ref() for ref in refs)  # without a garbage collection: nothing goes round in a circle
+    assert not any(ref() for ref in refs)  # without garbage collection, since there are no reference cycles
 
 
 def test_a_class_that_is_defined_again_shares_or_frees_the_code_of_the_former_one() -> None:
@@ -479,12 +479,12 @@ def test_two_million_steps_do_not_grow() -> None:
 
 @mx.hyperparameters
 class Listed(mx.lr_scheduler.LRScheduler):
-    """A schedule that reads what can be changed in place."""
+    """A schedule that reads an attribute that can be changed in place."""
 
     table: Any = mx.hyperparameter(None)
 
     def rate(self, t: Any) -> Any:
-        """The rate of an update, from the table."""
+        """Return the rate of an update, from the table."""
         return self.base_lr * np.asarray(self.table["rates"])[np.minimum(np.asarray(t, int), 3)]
 
 
@@ -494,7 +494,7 @@ class Shared(mx.lr_scheduler.LRScheduler):
     factor = 0.5
 
     def rate(self, t: Any) -> Any:
-        """The rate of an update."""
+        """Return the rate of an update."""
         return self.base_lr * self.factor**t
 
 
@@ -534,7 +534,7 @@ def test_rates_ahead_of_time_are_those_of_one_call_after_the_other(name: str, or
 
 
 class Parameter:
-    """What a program hands over in ``param_dict``; it cannot be copied."""
+    """An object that a program passes in ``param_dict``; it cannot be copied."""
 
     lr_mult, wd_mult = 0.5, 1.0
 

@@ -1,4 +1,4 @@
-"""First use from many threads, one updater in several threads, and forks while other threads are at work."""
+"""First use from many threads, one updater in several threads, and forks while other threads are running."""
 
 import os
 import sys
@@ -155,7 +155,7 @@ def hasty() -> Iterator[None]:
 
 
 class Plain(mx.optimizer.Optimizer):
-    """Array code, which reads a count that it has itself noted."""
+    """Array code that reads a count that it has recorded itself."""
 
     def create_state(self, index: Any, weight: Any) -> Any:
         return np.zeros_like(weight)
@@ -170,7 +170,7 @@ STEPS = 100
 
 
 def trained(name: str, bound: bool, threads: int) -> list[bytes]:
-    """The bits of two weights after updates by so many threads, 4 * STEPS of them together."""
+    """Return the bits of two weights after 4 * STEPS updates in total, by this many threads."""
     optimizer = Plain(learning_rate=0.1) if name == "plain" else mx.optimizer.create(name, learning_rate=0.1)
     updater = mx.optimizer.get_updater(optimizer)
     weights, grads = [np.ones(7), np.ones((2, 3), np.float32)], [np.full(7, 0.5), np.full((2, 3), 0.25, np.float32)]

@@ -1,4 +1,4 @@
-"""`mxcore train` with every optimizer that is installed, by the line that its README gives."""
+"""`mxcore train` with every installed optimizer, using the command in its README."""
 
 import csv
 import re
@@ -16,7 +16,7 @@ OPTIMIZERS = sorted({record.distribution: record.name for record in mx.catalogue
 
 
 def claim(name: str) -> tuple[list[str], float]:
-    """The arguments of the command in an optimizer's README, and the accuracy that it promises."""
+    """Return the arguments of the command in an optimizer's README, and the accuracy that it claims."""
     readme = (PLUGINS / "optimizers" / name / "README.md").read_text("utf-8")
     line = re.search(rf"^mxcore (train --optimizer {name}\b.*)$", readme, re.MULTILINE)
     percent = re.search(r"to an accuracy above (\d\d) % on held-out rows with seeds 1 to 3", readme)

@@ -1,4 +1,4 @@
-"""The tree keeps its promises: who imports whom, what is imported when, and that no list is kept by hand."""
+"""The tree keeps its promises: who imports what and when, and no list is maintained by hand."""
 
 import ast
 import graphlib
@@ -29,7 +29,7 @@ def project(folder: Path) -> dict[str, Any]:
 
 
 def imports(file: Path) -> Iterator[tuple[str, list[str]]]:
-    """The modules that a file imports, wherever in it, with the names taken from each."""
+    """Yield the modules that a file imports, wherever in it, with the names taken from each."""
     for node in ast.walk(ast.parse(file.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, []) for alias in node.names)
@@ -44,7 +44,7 @@ def test_the_core_imports_no_plugin() -> None:
 
 
 def modules() -> dict[str, Path]:
-    """Every module of the core and of the plugins, by name."""
+    """Return every module of the core and of the plugins, by name."""
     packages = [ROOT / "mxcore", *ROOT.glob("plugins/**/mxcore_*")]
     found = [(package, file) for package in packages for file in package.rglob("*.py")]
     names = [".".join(file.relative_to(package.parent).with_suffix("").parts) for package, file in found]
@@ -55,7 +55,7 @@ def test_no_two_files_import_each_other_not_even_in_a_circle_or_for_typing() -> 
     known = modules()
     graph: dict[str, set[str]] = {}
     for name, file in known.items():
-        # What is taken from a package is a module of it, or else in the package's own file.
+        # A name imported from a package is one of its modules, or else in the package's own file.
         names = [(module, one) for module, taken in imports(file) for one in taken or [""]]
         found = {f"{module}.{one}" if f"{module}.{one}" in known else module for module, one in names}
         graph[name] = (found & known.keys()) - {name}
@@ -77,7 +77,7 @@ def test_files_and_functions_are_short() -> None:
 
 
 def lines_of_code(text: str) -> int:
-    """How many lines hold code: neither a comment alone, nor part of a docstring, nor nothing."""
+    """Return the number of lines of code, without comments, docstrings and blank lines."""
     tree = ast.parse(text)
     strings = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
     documentation = {line for node in strings for line in range(node.lineno, (node.end_lineno or 0) + 1)}
@@ -129,7 +129,7 @@ def test_every_derived_list_is_up_to_date() -> None:
 
 @pytest.fixture
 def boilerplate(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[str, str]]:
-    """The files of a plugin's folder that the template says, by name."""
+    """Return the files of a plugin's folder that come from the template, by name."""
     monkeypatch.syspath_prepend(ROOT / "tools")
     made = importlib.import_module("boilerplate").boilerplate
     setting = importlib.import_module("setting").Setting.read()
@@ -137,7 +137,7 @@ def boilerplate(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[str, s
 
 
 def changed_adam(parent: Path, file: str, before: str, after: str) -> Path:
-    """A copy of Adam's folder with one change."""
+    """Return a copy of Adam's folder with one change."""
     folder = Path(shutil.copytree(ROOT / "plugins/optimizers/adam", parent / "optimizers/adam"))
     (found,) = folder.rglob(file)
     found.write_text(found.read_text("utf-8").replace(before, after, 1), "utf-8")
@@ -222,7 +222,7 @@ def test_updating_bare_arrays_imports_one_plugin(run_python: Any) -> None:
 
 
 def make_plugins(folder: Path, count: int) -> None:
-    """Installed distributions, as far as metadata goes, of modules that must not be imported."""
+    """Installed distributions, with metadata only, of modules that must not be imported."""
     for number in range(count):
         name = f"many_{number}"
         (folder / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')", encoding="utf-8")

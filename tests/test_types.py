@@ -1,4 +1,4 @@
-"""What mypy sees of a user's program: right use passes, and a misspelt name is found before the program runs."""
+"""mypy on a user's program: correct use passes, and a misspelt name is found before the program runs."""
 
 import subprocess
 import sys
@@ -70,7 +70,7 @@ WRONG = {
 
 
 def checked(folder: Path, program: str) -> tuple[int, list[str]]:
-    """The exit status of ``mypy --strict`` with the documented line, and what it printed."""
+    """Return the exit status of ``mypy --strict`` with the documented configuration, and its output."""
     (folder / "pyproject.toml").write_text('[tool.mypy]\nplugins = ["mxcore.mypy"]\n', encoding="utf-8")
     (folder / "fit.py").write_text(program, encoding="utf-8")
     cache = folder.parent / "mypy"  # NumPy is read once

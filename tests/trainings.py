@@ -1,4 +1,4 @@
-"""`mxcore train` as tests call it, and what is in the folder of a run."""
+"""`mxcore train` as tests call it, and the contents of a run's folder."""
 
 import csv
 import json

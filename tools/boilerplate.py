@@ -1,7 +1,7 @@
-"""What a plugin of this tree has in common with every project that ``mxcore new`` makes: both come from one template.
+"""The files that plugins in this tree share with projects from ``mxcore new``: both come from the same template.
 
-What is particular to a plugin is read from where it is written by hand: its kind and name are its folder's; summary,
-entry points and dependencies stand in its ``pyproject.toml``; and its README begins to be its own with its example.
+What is specific to a plugin is read from where it is maintained: kind and name from its folder; summary, entry points
+and dependencies from its ``pyproject.toml``; and its README from the example on.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from setting import ROOT, Setting, project
 __all__ = ["boilerplate"]
 
 TEMPLATE = ROOT / "cookiecutter-template"
-# The files that are the template's, and where the part begins that is not: the settings of a project's tools are the
-# workspace's here, and an example is written by hand.
+# The files from the template, and where the part that is not from it starts: here, tools are configured in the
+# workspace, and examples are written by hand.
 OWN_PART = {"LICENSE": None, "README.md": "\n```python\n", "pyproject.toml": "\n[dependency-groups]\n"}
 
 
 def boilerplate(plugin: Path, version: str, setting: Setting) -> dict[Path, str]:
-    """Every file of an algorithm's folder that the template says, as it should be.
+    """Return the files of an algorithm's folder that come from the template, as they should be.
 
     Args:
         plugin: the folder, such as ``plugins/optimizers/adam``.
         version: the version number.
-        setting: where the project lives, and how it is installed.
+        setting: the project's location, and how it is installed.
     """
     answers = _answers(plugin, version, setting)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +61,7 @@ def _answers(plugin: Path, version: str, setting: Setting) -> dict[str, Any]:
 
 
 def _joined(rendered: str, file: Path, begin: str | None) -> str:
-    """The template's part of a file, without marks, and behind it the part that is the file's own."""
+    """Combine the template's part of a file, without marks, with the file's own part."""
     rendered = re.sub(r".*Edit here \(.*\n+", "", rendered)
     if begin is None:
         return rendered

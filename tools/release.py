@@ -1,11 +1,11 @@
-"""Everything a release does, short of publishing: ``python tools/release.py [--out FOLDER] [--only NAME ...]``.
+"""Do everything for a release except publishing: ``python tools/release.py [--out FOLDER] [--only NAME ...]``.
 
-It builds a source distribution and a wheel of every distribution and checks what is in them. Then, in the order of
-publishing, it installs each wheel in a bare environment, where it finds only those published before it, imports the
-package, runs its commands and checks its algorithms with the conformance kit.
+It builds a source distribution and a wheel of every distribution and checks their contents. Then, in publishing order,
+it installs each wheel in a bare environment, with access only to those published before it, imports the package, runs
+its commands and checks its algorithms with the conformance kit.
 
-``--publish`` hands the files in FOLDER to the index in that order and does nothing else. It needs no secret, since the
-index trusts the workflow ``release.yml``.
+``--publish`` only uploads the files in FOLDER to the index, in that order. It needs no secret, since the index trusts
+the workflow ``release.yml``.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ print(*(point.name for point in importlib.metadata.distribution(name).entry_poin
 
 
 def projects() -> dict[str, Path]:
-    """The folder of every distribution, by name."""
+    """Return the folder of every distribution, by name."""
     files = [ROOT / "pyproject.toml", *sorted(ROOT.glob("plugins/**/pyproject.toml"))]
     return {project(file.parent)["name"]: file.parent for file in files}
 
 
 def order(folders: Mapping[str, Path]) -> list[str]:
-    """The names in an order in which each comes after those that it requires.
+    """Sort the names so that each comes after those that it requires.
 
     Raises:
         graphlib.CycleError: some require each other.
@@ -59,28 +59,28 @@ def _required(project: Any) -> set[str]:
 
 
 def build(folders: Mapping[str, Path], out: Path) -> None:
-    """Make the files of every distribution, each wheel from the source distribution, which proves that one whole."""
+    """Build every distribution, each wheel from the source distribution, which proves that this is complete."""
     for name, folder in folders.items():
         print(f"building {name}", flush=True)
         _uv("build", "--quiet", "--out-dir", out, folder)
 
 
 def files_of(name: str, out: Path) -> list[Path]:
-    """The source distribution and the wheel of a distribution.
+    """Return the source distribution and the wheel of a distribution.
 
     Raises:
-        FileNotFoundError: there is not one of each; the message says what there is.
+        FileNotFoundError: there is not exactly one of each; the message says what there is.
     """
     stem = name.replace("-", "_")
     found = [*out.glob(f"{stem}-*.tar.gz"), *out.glob(f"{stem}-*-py3-none-any.whl")]
     if [file.suffix for file in found] != [".gz", ".whl"]:
         there = [file.name for file in found] or "nothing"
-        raise FileNotFoundError(f"{out} must hold one source distribution and one wheel of {name}, and holds {there}")
+        raise FileNotFoundError(f"{out} must contain an sdist and a wheel of {name}, but contains {there}")
     return found
 
 
 def problems(name: str, folder: Path, out: Path) -> Iterator[str]:
-    """What is wrong with the files of a distribution."""
+    """Yield what is wrong with the files of a distribution."""
     source, wheel = files_of(name, out)
     licence = (ROOT / "LICENSE").read_bytes()
     with zipfile.ZipFile(wheel) as archive:
@@ -88,32 +88,32 @@ def problems(name: str, folder: Path, out: Path) -> Iterator[str]:
         (info,) = {one.partition("/")[0] for one in names if ".dist-info/" in one}
         metadata = email.message_from_bytes(archive.read(f"{info}/METADATA"))
         if f"{info}/licenses/LICENSE" not in names or archive.read(f"{info}/licenses/LICENSE") != licence:
-            yield f"{wheel.name} does not carry the licence"
+            yield f"{wheel.name} does not contain the licence"
     with tarfile.open(source) as archive_of_source:
         if "LICENSE" not in {one.partition("/")[2] for one in archive_of_source.getnames()}:
-            yield f"{source.name} does not carry the licence"
+            yield f"{source.name} does not contain the licence"
     package = name.replace("-", "_")
     if (folder / package).is_dir() and f"{package}/py.typed" not in names:
-        yield f"{wheel.name} does not say that it is typed: {package}/py.typed is missing"
+        yield f"{wheel.name} is not marked as typed: {package}/py.typed is missing"
     urls = {f"{label}, {address}" for label, address in Setting.read().urls.items()}
     if set(metadata.get_all("Project-URL", [])) != urls:
-        yield f"{wheel.name} must name {sorted(urls)}, and names {metadata.get_all('Project-URL')}"
+        yield f"{wheel.name} must have the URLs {sorted(urls)}, but has {metadata.get_all('Project-URL')}"
     if not str(metadata.get_payload()).strip() or metadata["Description-Content-Type"] != "text/markdown":
         yield f"{wheel.name} has no description for the index"
 
 
 def bare_check(name: str, folder: Path, out: Path, published: Path, trial: Path) -> None:
-    """Install a wheel where nothing else is, beside what was published before it, and use it.
+    """Install a wheel in a bare environment, together with what was published before it, and use it.
 
     Args:
         name: the distribution.
         folder: its project.
-        out: where its files are.
-        published: where the wheels are that come before it; its own joins them.
-        trial: where the environment is made.
+        out: the folder with its files.
+        published: the folder with the wheels that come before it, to which its own is added.
+        trial: the folder for the environment.
 
     Raises:
-        subprocess.CalledProcessError: something does not work; what it printed is on the error stream.
+        subprocess.CalledProcessError: something does not work; its output is on stderr.
     """
     shutil.copy(files_of(name, out)[1], published)
     environment = trial / name
@@ -132,7 +132,7 @@ def bare_check(name: str, folder: Path, out: Path, published: Path, trial: Path)
 
 
 def publish(names: list[str], out: Path) -> None:
-    """Hand the files to the index, each distribution after those that it requires."""
+    """Upload the files to the index, each distribution after those that it requires."""
     for name in names:
         print(f"publishing {name}", flush=True)
         _uv("publish", "--trusted-publishing", "always", *files_of(name, out))
@@ -143,7 +143,7 @@ def _uv(*arguments: str | Path) -> None:
 
 
 def _run(*command: str | Path) -> str:
-    """What a command printed; it sees none of this process's own environment."""
+    """Return the output of a command that runs without this process's own environment."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MXCORE", "VIRTUAL_ENV"))}
     done = subprocess.run(
         list(map(str, command)), stdout=subprocess.PIPE, encoding="utf-8", errors="replace", env=inherited, check=False
@@ -155,12 +155,12 @@ def _run(*command: str | Path) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Do what the arguments say; the exit status says whether everything is in order."""
+    """Run the command; the exit status tells whether everything is in order."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[2])
-    parser.add_argument("--out", type=Path, help="keep the files here; a temporary folder otherwise")
+    parser.add_argument("--out", type=Path, help="keep the files here; by default, in a temporary folder")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these, and what they require")
-    parser.add_argument("--tag", help="the tag of the release, which must be the version with a v in front")
-    parser.add_argument("--publish", action="store_true", help="hand what is in --out to the index")
+    parser.add_argument("--tag", help="the tag of the release, which must be v and the version")
+    parser.add_argument("--publish", action="store_true", help="upload the files in --out to the index")
     options = parser.parse_args(arguments)
     folders = projects()
     names = order(_with_required(options.only or list(folders), folders))
@@ -168,7 +168,7 @@ def main(arguments: list[str]) -> int:
         parser.error(f"the tag is {options.tag!r}, but the version is {version()!r}: tag it v{version()}")
     if options.publish:
         if options.out is None:
-            parser.error("--publish needs --out, the folder of the files that were built and checked")
+            parser.error("--publish needs --out, the folder with the built and checked files")
         publish(names, options.out)
         return 0
     with tempfile.TemporaryDirectory() as folder:
@@ -180,7 +180,7 @@ def _with_required(names: list[str], folders: Mapping[str, Path]) -> dict[str, P
     while names:
         name = names.pop()
         if name not in folders:
-            raise SystemExit(f"there is no distribution {name!r}: choose among {', '.join(folders)}")
+            raise SystemExit(f"there is no distribution {name!r}: choose from {', '.join(folders)}")
         if name not in found:
             found[name] = folders[name]
             names += _required(project(folders[name])) & folders.keys()

@@ -1,7 +1,7 @@
-"""Where the project lives, and whether it is on an index: ``[tool.mxcore]`` of the root ``pyproject.toml``.
+"""The project's location, and whether it is on an index: ``[tool.mxcore]`` of the root ``pyproject.toml``.
 
-Everything that depends on either is written by ``sync.py`` from here: the addresses in the metadata of every
-distribution, the way to install one in README files, on the site and in error messages, and what ``mxcore new`` writes.
+From this, ``sync.py`` writes everything that depends on it: the URLs in the metadata of every distribution, the
+installation commands in README files, on the site and in error messages, and what ``mxcore new`` writes.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ uv build --all-packages --wheel --out-dir ~/wheels
 export UV_FIND_LINKS=~/wheels
 ```
 
-The workflow `ci.yml` takes the address of the wheels from the repository's variable `UV_FIND_LINKS`.
+The workflow `ci.yml` takes the location of the wheels from the repository variable `UV_FIND_LINKS`.
 """
 
 
 def version() -> str:
-    """The version number of the core."""
+    """Return the version of the core."""
     found = re.search(r'^__version__ = "(.+)"$', (ROOT / "mxcore/version.py").read_text("utf-8"), re.MULTILINE)
-    assert found, "mxcore/version.py states no version"
+    assert found, "mxcore/version.py has no version"
     return found[1]
 
 
 def project(folder: Path) -> Any:
-    """The table ``[project]`` of a distribution."""
+    """Return the table ``[project]`` of a distribution."""
     return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """The project's addresses, and whether ``pip install mxcore`` works.
+    """The project's URLs, and whether ``pip install mxcore`` works.
 
     Args:
-        site: the address of the documentation, with a slash at its end.
-        repository: the address of the source.
+        site: the URL of the documentation, with a trailing slash.
+        repository: the URL of the source.
         published: whether the distributions are on a public index.
     """
 
@@ -60,12 +60,12 @@ class Setting:
 
     @classmethod
     def read(cls) -> Setting:
-        """The setting of this tree."""
+        """Read the setting of this tree."""
         return cls(**tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["mxcore"])
 
     @property
     def urls(self) -> dict[str, str]:
-        """What ``[project.urls]`` says in every distribution."""
+        """The ``[project.urls]`` of every distribution."""
         return {
             "Homepage": self.site,
             "Documentation": self.site,
@@ -75,18 +75,18 @@ class Setting:
         }
 
     def with_urls(self, text: str) -> str:
-        """A ``pyproject.toml`` with the addresses, in front of the first table after ``[project]``."""
+        """Return a ``pyproject.toml`` with the URLs, before the first table after ``[project]``."""
         lines = "".join(f'{name} = "{address}"\n' for name, address in self.urls.items())
         without = re.sub(r"\n\[project\.urls\]\n(?:[^\[\n].*\n)*", "", text, count=1)
         first = re.compile(r"\n(?=(?:#.*\n)*\[(?!build-system\]|project\]))")
         return first.sub(f"\n[project.urls]\n{lines}\n", without, count=1)
 
     def command(self, distribution: str, folder: str) -> str:
-        """What to type to install a distribution, which may have an extra, in quotes then."""
+        """Return the command that installs a distribution, which is in quotes if it has an extra."""
         return f"pip install {distribution}" if self.published else f"uv pip install {folder}"
 
     def blocks(self, distribution: str, folder: str) -> dict[str, str]:
-        """What stands between marks in a page or in the ``README.md`` of a distribution, by the name of the mark."""
+        """Return the text between marks in a page or a ``README.md``, by the name of the mark."""
         note = "" if self.published else "\nRun this in a checkout: it is not on a public index yet.\n"
         commands = {self.command(*places): what for what, places in _COMMANDS.items()}
         width = max(map(len, commands))

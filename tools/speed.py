@@ -1,4 +1,4 @@
-"""The four rows about speed in ``README.md`` and on the first page of the site, from ``docs/benchmarks.json``."""
+"""The four rows about speed in ``README.md`` and on the site's start page, from ``docs/benchmarks.json``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MODELS = {
     "gpt2": "GPT-2 small, 148 arrays",
 }
 PEERS = {"best torch": "torch, fused", "NumPy out=": "NumPy, `out=`"}
-TIE = 1.1  # what is this close is no difference on a machine that others use as well
+TIE = 1.1  # smaller ratios are within the noise of a shared machine
 
 
 def speed() -> str:
-    """One step of Adam in float32: the time of mxcore, and how many times as long the others take."""
+    """Return the table for a step of Adam in float32: the time of mxcore, and the ratios of the others."""
     measured = json.loads((ROOT / "docs/benchmarks.json").read_text("utf-8"))["experiments"]
     lines = [f"| one step of Adam | mxcore | {' | '.join(PEERS.values())} |", "|---|--:|--:|--:|"]
     for workload, title in MODELS.items():
@@ -34,7 +34,7 @@ def speed() -> str:
 
 
 def _fastest(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """The row of mxcore called with lists, with as many threads as are fastest."""
+    """Return the row of mxcore called with lists, with the fastest number of threads."""
     rows = [row for row in results if row["contestant"] in ("mxcore llvm 1T", "mxcore llvm 2T")]
     return min(rows, key=lambda row: float(row["median_s"]))
 

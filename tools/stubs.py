@@ -1,7 +1,7 @@
-"""The stubs of the three protocols: what is written in their modules, and the built-in classes with their arguments.
+"""The stubs of the three protocols: the content of their modules, and the built-in classes with their arguments.
 
-A type checker cannot see classes that are imported by their first use. The part that is written by hand comes from
-mypy's stubgen, the classes from the classes.
+A type checker cannot see classes that are imported on first use. The content of the modules comes from mypy's stubgen,
+the classes from introspection.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _GENERATED = re.compile(
     + re.escape("def __init__(self, *args: Any, **kwargs: Any) -> None: ..."),
     re.MULTILINE | re.DOTALL,
 )
-"""A class whose constructor follows from its hyper-parameters, as stubgen writes it."""
+"""A class whose constructor is generated from its hyper-parameters, as stubgen writes it."""
 _HEAD = "# Written by tools/sync.py: do not edit.\n"
 _IMPORTS = """
 from collections.abc import Callable, Sequence
@@ -59,7 +59,7 @@ def create(*args: Any, **kwargs: Any) -> {base}: ...
 
 
 def stubs() -> dict[Path, str]:
-    """The stub of each protocol's module."""
+    """Return the stub of each protocol's module."""
     written = {ROOT / f"mxcore/{kind}.pyi": _stub(kind) for kind in catalogue.ALGORITHMS}
     return dict(zip(written, _formatted([*written.values()]), strict=True))
 
@@ -86,7 +86,7 @@ def _stub(kind: str) -> str:
 
 
 def _by_hand(kind: str) -> str:
-    """What stubgen makes of the module."""
+    """Return stubgen's output for the module."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         stubgen(["--quiet", "--include-private", "--output", folder, str(ROOT / f"mxcore/{kind}.py")])
         (file,) = Path(folder).rglob("*.pyi")
@@ -94,7 +94,7 @@ def _by_hand(kind: str) -> str:
 
 
 def _class(cls: type) -> str:
-    """A built-in class: what it is in one line, its hyper-parameters, and its constructor."""
+    """Return the stub of a built-in class: its summary, hyper-parameters and constructor."""
     doc = (inspect.getdoc(cls) or "").partition("\n")[0]
     base = next(parent for parent in cls.__mro__[1:] if parent.__module__.startswith("mxcore."))
     lines = [f"class {cls.__name__}({base.__name__}):", f'    r"""{doc}"""']
@@ -127,7 +127,7 @@ def _default(value: object) -> str:
 
 
 def _annotation(kind: Any) -> str:
-    """A type as a stub says it, without the modules of its names; those of a plugin's own are unknown there."""
+    """Format a type for a stub, without module names; types defined in a plugin are unknown there."""
     if kind is None:
         return "Any"
     text = re.sub(r"[\w.]+\.(?=\w)", "", kind if isinstance(kind, str) else inspect.formatannotation(kind))
@@ -135,7 +135,7 @@ def _annotation(kind: Any) -> str:
 
 
 def _formatted(texts: list[str]) -> list[str]:
-    """The texts, checked and formatted as every other file."""
+    """Return the texts, checked and formatted like every other file."""
     found = []
     for text in texts:
         for command in (["check", "--quiet", "--fix", "--select", "F401,I,RUF022"], ["format", "--quiet"]):

@@ -1,16 +1,16 @@
-"""Write every list of the plugins that the tree already contains, or check it: ``python tools/sync.py [--check]``.
+"""Write, or check, all lists that can be derived from the tree: ``python tools/sync.py [--check]``.
 
 From the folders below ``plugins`` it derives
 
-* ``mxcore/builtins.json``: which distribution offers which name, and its folder, so that an error says what to install;
+* ``mxcore/builtins.json``: the distribution of each name, and its folder, so that errors can say what to install;
 * ``plugins/all/pyproject.toml``: the requirements of the metapackage;
 * the members of the workspace in the root ``pyproject.toml``;
 * the tables of speed and of algorithms in ``README.md``, and of checks in ``docs/guides/conformance.md``;
-* the version number of every plugin and of ``CITATION.cff``, which is the core's;
-* where the project lives and how its distributions are installed, in their metadata, the README files, the pages of the
-  site, error messages and the template, from the setting in the root ``pyproject.toml`` (see ``setting.py``);
+* the version of every plugin and of ``CITATION.cff``, which is the core's;
+* the project's URLs and installation commands, in metadata, README files, the pages of the site, error messages and
+  the template, from the setting in the root ``pyproject.toml`` (see ``setting.py``);
 * the stubs of the three protocols, with every built-in class (see ``stubs.py``);
-* what a plugin has in common with every scaffolded project, from the template (see ``boilerplate.py``).
+* the files that plugins share with scaffolded projects, from the template (see ``boilerplate.py``).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ KINDS = {
 
 
 def plugins() -> dict[str, Path]:
-    """Every distribution below ``plugins`` but the metapackage, by name, with its pyproject.toml."""
+    """Return every distribution below ``plugins`` except the metapackage, by name, with its pyproject.toml."""
     files = sorted(ROOT.glob("plugins/**/pyproject.toml"))
     named = {project(file.parent)["name"]: file for file in files}
     return {name: file for name, file in sorted(named.items()) if name != "mxcore-all"}
 
 
 def builtins(published: bool) -> str:
-    """The content of ``mxcore/builtins.json``."""
+    """Return the content of ``mxcore/builtins.json``."""
     files = {**plugins(), "mxcore-all": ROOT / "plugins/all/pyproject.toml"}
     known: dict[str, Any] = {
         name: {
@@ -58,25 +58,25 @@ def builtins(published: bool) -> str:
 
 
 def root(text: str) -> str:
-    """The root ``pyproject.toml``, with every plugin in the workspace."""
+    """Return the root ``pyproject.toml`` with every plugin in the workspace."""
     sources = "".join(f"{name} = {{ workspace = true }}\n" for name in ["mxcore", "mxcore-all", *plugins()])
     return re.sub(r"(?<=\[tool\.uv\.sources\]\n).*?(?=\n\[)", sources, text, count=1, flags=re.DOTALL)
 
 
 def requirements(text: str) -> str:
-    """The metapackage's ``pyproject.toml`` with every plugin required, but for those that call themselves large."""
+    """Return the metapackage's ``pyproject.toml``, which requires every plugin that is not declared large."""
     small = [name for name, file in plugins().items() if not _settings(file).get("large")]
     lines = "".join(f'  "{name}=={version()}",\n' for name in ["mxcore[jit]", *small])
     return re.sub(r"(?<=^dependencies = \[\n).*?(?=^\])", lines, text, count=1, flags=re.DOTALL | re.MULTILINE)
 
 
 def _settings(file: Path) -> Any:
-    """What a plugin's ``pyproject.toml`` says for this program alone."""
+    """Return the settings for this program in a plugin's ``pyproject.toml``."""
     return tomllib.loads(file.read_text("utf-8")).get("tool", {}).get("mxcore", {})
 
 
 def tables(text: str) -> str:
-    """The ``README.md`` with the speed of a step, and with every algorithm under its kind, by name and aliases."""
+    """Return the ``README.md`` with the speed of a step, and every algorithm by kind, name and aliases."""
     rows: dict[str, list[str]] = {kind: [] for kind in KINDS}
     for file in plugins().values():
         own = project(file.parent)
@@ -89,7 +89,7 @@ def tables(text: str) -> str:
 
 
 def checks(text: str) -> str:
-    """The ``docs/guides/conformance.md`` with every check under its kind."""
+    """Return ``docs/guides/conformance.md`` with every check by kind."""
     kinds = {
         "optimizer": "Optimizers",
         "initializer": "Initializers",
@@ -105,13 +105,13 @@ def checks(text: str) -> str:
 
 
 def between_marks(text: str, made: str, mark: str = "") -> str:
-    """The text with what is derived in its place."""
+    """Return the text with the derived part inserted."""
     begin, end = f"<!-- {mark}written by tools/sync.py -->\n", "<!-- until here -->"
     return re.sub(f"(?<={begin}).*?(?={end})", lambda _: made, text, count=1, flags=re.DOTALL)
 
 
 def installing(setting: Setting) -> dict[Path, str]:
-    """The pages that say how to install, and the ``README.md`` of each plugin that is no algorithm."""
+    """Return the pages with installation commands, and the ``README.md`` of each plugin that is not an algorithm."""
     pages = [file for file in [*ROOT.glob("docs/*/*.md"), *ROOT.glob("docs/*.md")] if file.is_file()]
     files = {file: setting.blocks("mxcore", ".") for file in [ROOT / "README.md", *pages]}
     for name, known in json.loads(builtins(setting.published))["distributions"].items():
@@ -127,18 +127,18 @@ def installing(setting: Setting) -> dict[Path, str]:
 
 
 def template(text: str, setting: Setting) -> str:
-    """The ``cookiecutter.json``, with what a project must know of this one."""
+    """Return ``cookiecutter.json`` with what a project must know about this one."""
     flag = json.dumps(setting.published)
     return re.sub(r'(?<="_published": )\w+', flag, text, count=1)
 
 
 def numbered(text: str) -> str:
-    """A ``pyproject.toml`` or ``CITATION.cff`` with the version number of the core."""
+    """Return a ``pyproject.toml`` or ``CITATION.cff`` with the version of the core."""
     return re.sub(r'^version( = |: )".*"$', rf'version\1"{version()}"', text, count=1, flags=re.MULTILINE)
 
 
 def wanted(setting: Setting) -> dict[Path, str]:
-    """Every derived file, as it should be."""
+    """Return every derived file, as it should be."""
     algorithms = [file.parent for file in plugins().values() if f"mxcore.{file.parent.parent.name}" in KINDS]
     everything, workspace = ROOT / "plugins/all/pyproject.toml", ROOT / "pyproject.toml"
     others = [file for file in [everything, *plugins().values()] if file.parent not in algorithms]
@@ -164,7 +164,7 @@ def wanted(setting: Setting) -> dict[Path, str]:
 
 
 def main(check: bool) -> int:
-    """Write what differs, or with ``check`` only name it; the exit status says whether anything did."""
+    """Write files that differ, or with ``check`` only list them; the exit status tells whether any did."""
     files = wanted(Setting.read())
     differing = [file for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]
     for file in differing:

@@ -1,4 +1,4 @@
-"""Take away what was not asked for."""
+"""Remove files that were not requested."""
 
 import shutil
 

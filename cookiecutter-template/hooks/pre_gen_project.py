@@ -1,4 +1,4 @@
-"""Refuse what would not work, before a file is written."""
+"""Refuse invalid answers before any file is written."""
 
 import re
 import sys
@@ -6,7 +6,7 @@ import sys
 rules = {{ cookiecutter._rules | jsonify }}
 answers = [{% for name in cookiecutter._rules | sort %}{{ cookiecutter[name] | jsonify }}, {% endfor %}]
 
-# In reverse: the name before the class, which may follow from it.
+# In reverse, to check the name before the class, which may be derived from it.
 for answer, (name, (pattern, requirement, example)) in reversed([*zip(answers, rules.items(), strict=True)]):
     if not re.fullmatch(pattern, answer):
         sys.exit(f"{name} {requirement}: such as {example}, got {answer!r}")

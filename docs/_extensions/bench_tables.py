@@ -1,24 +1,29 @@
-"""The directive ``bench-results``: the figures of a file that ``mxcore bench --json`` wrote, as tables."""
+"""The directive ``bench-results``: the figures of a file that ``mxcore bench --json`` wrote, as tables to unfold."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from docutils import nodes
-from mxcore_bench.experiment import Experiment, Reference
-from mxcore_bench.plot import draw
-from mxcore_bench.results import Result, Row
 from mxcore_bench.table import duration
 from mxcore_sphinx.nodes import paragraph, section, table
 from sphinx.util.docutils import SphinxDirective
 
+GROUPS = {
+    "steps": "Steps",
+    "overhead": "Steps over tiny arrays",
+    "calls": "Ways to call, time per parameter",
+    "fills": "Initializers",
+    "start": "Import and first step",
+}
+
 
 class BenchResults(SphinxDirective):
-    """The machine, and a section with a table for each experiment."""
+    """The machine, and for each group of experiments a section with a folded table for each of them."""
 
     required_arguments: ClassVar[int] = 1
 
@@ -27,15 +32,9 @@ class BenchResults(SphinxDirective):
         relative, file = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(relative)
         measured = json.loads(Path(file).read_text("utf-8"))
-        experiments = measured["experiments"]
-        return [*_machine(measured), self._picture(measured), *(_experiment(one) for one in experiments)]
-
-    def _picture(self, measured: dict[str, Any]) -> nodes.Node:
-        file = Path(self.env.doctreedir) / f"{Path(self.arguments[0]).stem}.svg"
-        draw(file, [_result(one) for one in measured["experiments"]], measured["machine"])
-        uri = os.path.relpath(file, Path(self.env.doc2path(self.env.docname)).parent)
-        alt = "For each experiment, the time of a step of each contestant against that of the last reference."
-        return nodes.image(uri=Path(uri).as_posix(), alt=alt, classes=["mxcore-picture"])
+        groups = itertools.groupby(measured["experiments"], lambda one: str(one["group"]))
+        sections = [section(f"bench-{group}", GROUPS[group], map(_experiment, same)) for group, same in groups]
+        return [*_machine(measured), *sections]
 
 
 def _machine(measured: dict[str, Any]) -> Iterator[nodes.Node]:
@@ -48,30 +47,18 @@ def _machine(measured: dict[str, Any]) -> Iterator[nodes.Node]:
     )
 
 
-def _result(one: dict[str, Any]) -> Result:
-    """What was measured, as far as it is drawn."""
-    stated = ("workload", "title", "group", "optimizer", "dtype", "tensors", "parameters", "bytes_per_parameter")
-    references = dict.fromkeys(name for row in one["results"] for name in row["ratios"])
-    experiment = Experiment(
-        prepare=lambda: None,
-        entrants=(),
-        references=tuple(Reference(name, name) for name in references),
-        **{name: one[name] for name in stated},
-    )
-    return Result(experiment, one["rounds"], tuple(Row(**row) for row in one["results"]))
-
-
 def _experiment(one: dict[str, Any]) -> nodes.Node:
     title = ", ".join(filter(None, (one["title"], one["optimizer"], one["dtype"])))
     references = list(dict.fromkeys(name for row in one["results"] for name in row["ratios"]))
     heads = ["Contestant", "Median", "ns / parameter", "GB/s", *(f"× {name}" for name in references)]
     rows = [[[paragraph(cell)] for cell in _cells(row, references)] for row in one["results"]]
-    said: list[nodes.Node] = [paragraph(f"{one['tensors']} tensors, {one['parameters']:,} parameters.")]
+    box = nodes.admonition("", nodes.title("", title), classes=["bench-figures"], collapsible=True, open=False)
+    box += paragraph(f"{one['tensors']} tensors, {one['parameters']:,} parameters.")
     if one["skipped"]:
-        said.append(paragraph(f"Skipped: {one['skipped']}."))
+        box += paragraph(f"Skipped: {one['skipped']}.")
     if rows:
-        said.append(table(heads, rows, classes=["bench"]))
-    return section(nodes.make_id(f"bench-{title}"), title, said)
+        box += table(heads, rows, classes=["bench"])
+    return box
 
 
 def _cells(row: dict[str, Any], references: list[str]) -> list[str]:

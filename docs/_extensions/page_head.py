@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import api_pages
 from docutils import nodes
+from sphinx import addnodes
 
 import mxcore
 
@@ -25,7 +27,7 @@ def describe(doctree: nodes.document) -> str:
     for paragraph in doctree.findall(nodes.paragraph):
         text = " ".join(paragraph.astext().split())
         parent = paragraph.parent
-        while parent is not None and not isinstance(parent, outside):
+        while parent is not None and (isinstance(parent, addnodes.desc) or not isinstance(parent, outside)):
             parent = parent.parent
         if parent is None and len(text) > 40:
             return text if len(text) <= LENGTH else text[: LENGTH - 1].rsplit(" ", 1)[0].rstrip(" ,;:–") + "…"
@@ -39,6 +41,11 @@ def edited(docname: str) -> str | None:
         return f"docs/examples/{example[1]}.py"
     if docname == "gallery/index":
         return "docs/examples/GALLERY_HEADER.rst"
+    if docname == "reference/api/index":
+        return "docs/_extensions/api_pages.py"
+    if docname.startswith("reference/api/"):
+        file = api_pages.source_of(docname.rpartition("/")[2])
+        return file.relative_to(ROOT).as_posix() if file.is_relative_to(ROOT) else None
     algorithm = re.fullmatch(r"reference/(\w+)s/([\w.-]+)", docname)
     if algorithm:
         return _source(*algorithm.groups())

@@ -149,6 +149,8 @@ axes = grid[1, 2]
 axes.plot(qualities)
 axes.set(xlabel="step", ylabel="dB")
 axes.grid(True)
+# sphinx_gallery_panel = 4
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "Six panels: the photograph of a flower; blurred; divided by the blur, which leaves noise;"
 # sphinx_gallery_alt = "restored by the best linear filter; restored with total variation, which is sharper and less"
 # sphinx_gallery_alt = "noisy; and the peak signal-to-noise ratio, which rises from 24.3 to 26.8 dB in about 30 steps."

@@ -135,6 +135,8 @@ bound = abs(weights[0]).max()
 for axes, unit in zip(right.subplots(4, 6).flat, weights[0], strict=False):
     axes.imshow(unit.reshape(8, 8), cmap="RdBu_r", vmin=-bound, vmax=bound)
     axes.set_axis_off()
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "On the left, training and test loss fall over 20 epochs and the training loss ends lower. On"
 # sphinx_gallery_alt = "the right, the weights of 24 hidden units as 8 × 8 images in red and blue."
 plt.show()

@@ -171,6 +171,8 @@ for sensor in range(len(sensors)):
 right.set(xlabel="time", ylabel="temperature (points: measured)", ylim=(0, 1))
 for axes in (left, right):
     axes.grid(True)
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "On the left, the conductivity of the wall against depth: after 800 steps the estimate has found"
 # sphinx_gallery_alt = "both layers; only the far side of the insulation is a ramp. On the right, the temperatures"
 # sphinx_gallery_alt = "measured by seven thermometers over time, as points, and the fitted curves through them."

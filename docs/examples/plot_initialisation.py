@@ -78,6 +78,8 @@ for axes, label in zip(grid[:, 0], ("size of the signal", "size of the gradient"
 for axes in grid.flat:
     axes.grid(True)
 figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "Four panels: the size of signals and gradients over 30 layers, with ReLU and with tanh, for six"
 # sphinx_gallery_alt = "initializers. With ReLU, msraprelu and orthogonal stay level; with tanh, xavier and orthogonal"
 # sphinx_gallery_alt = "of scale 1 change least. Normal values with 0.01 vanish, and those with 0.2 explode."

@@ -114,6 +114,8 @@ w = runs["nag"][0]
 order = np.argsort(abs(w))[-12:]
 right.barh(table.feature_names[order], w[order])
 right.set(xlabel="weight (below 0: malignant)")
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "On the left, the distance to the optimum over 2000 steps: SGD with momentum, Nesterov's method"
 # sphinx_gallery_alt = "and Adam at 0.1 reach 1e-13 within 300 steps; SGD and Adam at 0.01 are far slower. On the"
 # sphinx_gallery_alt = "right, bars for the twelve largest weights, all negative; the largest is that of the worst"

@@ -111,6 +111,8 @@ for decay, row in errors.items():
 axes.set(xlabel="rank", ylabel="error of hidden pixels", ylim=(0, None))
 axes.grid(True)
 axes.legend(frameon=False)
+# sphinx_gallery_panel = 1
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "Four panels: a third of the pixels of a photograph of a temple; the image filled in from them,"
 # sphinx_gallery_alt = "in which the temple is recognisable; the photograph; and the error of the hidden pixels against"
 # sphinx_gallery_alt = "the rank, which rises beyond rank 4 without weight decay and stays low with it."

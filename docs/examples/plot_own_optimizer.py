@@ -122,6 +122,8 @@ left.set(xlabel="x", ylabel="y", xlim=(-2, 2), ylim=(-0.8, 3))
 right.set(xlabel="step", ylabel="value")
 right.grid(True)
 right.legend(frameon=False)
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "On the left, the paths of three optimizers in Rosenbrock's valley. On the right, the function"
 # sphinx_gallery_alt = "value over 800 steps: Adam and AdaBelief are nearly equal and fall slowly to about 0.2, SGD"
 # sphinx_gallery_alt = "with momentum to 0.0001."

@@ -155,6 +155,8 @@ for axes in (left, right):
     axes.axvline(300, color="grey", lw=0.8)
     axes.set(xlabel="update", xlim=(0, 600))
     axes.grid(True)
+# sphinx_gallery_panel = 0
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "On the left, the loss over 600 updates: the run resumed from the state at update 300 coincides"
 # sphinx_gallery_alt = "with the uninterrupted one, that from the weights only differs. On the right, the distance from"
 # sphinx_gallery_alt = "the uninterrupted run: 0 from the state, and rising to 0.38 from the weights only."

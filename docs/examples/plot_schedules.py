@@ -88,7 +88,7 @@ for name, gaps in runs.items():
 #
 # The decreasing schedules differ less from each other than from the constant rate. The shaded bands show the best and
 # the worst of five orders of the data. With a single run of each schedule, you would compare luck.
-figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 6.4), layout="constrained", sharex=True, height_ratios=(2, 3))
+figure, (top, bottom) = plt.subplots(2, 1, figsize=(6.4, 6), layout="constrained", sharex=True, height_ratios=(2, 3))
 updates = np.arange(1, total + 1)
 epoch = np.arange(1, epochs + 1)
 for name, gaps in runs.items():
@@ -100,6 +100,8 @@ bottom.set(xlabel="epoch", ylabel="loss − its minimum", xlim=(0, epochs), xtic
 top.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.5, 1))
 for axes in (top, bottom):
     axes.grid(True)
+# sphinx_gallery_panel = 1
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "Above, the learning rates of five schedules over 20 epochs. Below, the distance of the loss"
 # sphinx_gallery_alt = "from its minimum: it stays near 0.03 with the constant rate and falls whenever a rate"
 # sphinx_gallery_alt = "decreases, with factor, poly and cosine to below 0.0005."

@@ -107,6 +107,8 @@ right.legend(frameon=False)
 for axes in (left, right):
     axes.set(xlabel="weight of s1", ylabel="weight of s2")
     axes.grid(True)
+# sphinx_gallery_panel = 1
+# sphinx_gallery_thumbnail_number = 2
 # sphinx_gallery_alt = "On the left, nine chains start far apart and move to a long, thin region around the posterior"
 # sphinx_gallery_alt = "mean of two weights. On the right, the samples of all chains, which fill the ellipses that"
 # sphinx_gallery_alt = "contain 50, 90 and 99 % of the exact posterior."

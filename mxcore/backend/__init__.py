@@ -1,6 +1,6 @@
 """Array libraries behind one small interface, and the devices that they live on.
 
-The library of an array is found from its type, so that nothing is imported which the caller has not imported.
+The library is found from the array's type, so nothing is imported that the caller has not imported already.
 
 >>> import numpy as np, mxcore as mx
 >>> mx.backend.backend_of(np.zeros(3)).name
@@ -29,13 +29,13 @@ __all__ = [
 ]  # fmt: skip
 
 Array: TypeAlias = Any
-"""A NumPy or CuPy array. Both are duck-typed alike, and neither is imported to say so."""
+"""A NumPy or CuPy array. Both are used through the same methods, so neither is imported for the type."""
 
 Host: TypeAlias = npt.NDArray[Any]
-"""An array of NumPy, where no other can come."""
+"""A NumPy array, where no other kind can occur."""
 
 LIBRARIES = {"numpy": "NumpyBackend", "cupy": "CupyBackend"}
-"""The array libraries that the core knows, and the class of the backend of each, in a module named like the library."""
+"""The array libraries that the core supports, with the backend class of each, in a module named after the library."""
 
 
 class BackendError(RuntimeError):
@@ -58,39 +58,39 @@ class Backend(Protocol):
         """The library's array functions, a module such as ``numpy``."""
 
     def device_of(self, array: Array) -> int:
-        """The number of the device that holds ``array``."""
+        """Return the number of the device that holds ``array``."""
 
     def on(self, device: int) -> AbstractContextManager[Any]:
         """Make ``device`` the current one for a block."""
 
     def from_host(self, array: npt.ArrayLike, device: int = 0) -> Array:
-        """A new array on ``device`` with the values, dtype and memory order of a host array."""
+        """Return a new array on ``device`` with the values, dtype and memory order of a host array."""
 
     def to_host(self, array: Array) -> Host:
-        """The values of ``array`` as a NumPy array (the same one where that is possible)."""
+        """Return the values of ``array`` as a NumPy array, without a copy if possible."""
 
     def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
-        """A new array of the shape, memory order, device and (unless given) dtype of ``array``."""
+        """Return a new array with the shape, memory order, device and (unless given) dtype of ``array``."""
 
     def copy(self, array: Array, dtype: Any = None) -> Array:
-        """A copy of ``array`` in the same memory order, in another dtype if one is given."""
+        """Return a copy of ``array`` in the same memory order, in another dtype if one is given."""
 
     def fill(self, array: Array, values: Any) -> None:
         """Write values (a number, or an array of the host or of this library) into ``array``, cast to its dtype."""
 
     def assignment(self, array: Array, values: Array) -> list[tuple[Any, ...]]:
-        """The same for values of this library, as calls that are yet to be made.
+        """Return the calls that do what :meth:`fill` does, for values of this library, without making them.
 
-        Each is a function that is C all the way down, and its arguments. They may leave another device the current one.
+        Each call is a function implemented entirely in C and its arguments. They may change the current device.
         """
 
     def is_writable(self, array: Array) -> bool:
-        """Whether ``array`` may be updated in place."""
+        """Return whether ``array`` may be updated in place."""
 
 
 @once
 def get_backend(name: str) -> Backend:
-    """The backend of an array library, by the library's import name.
+    """Return the backend of an array library, by the library's import name.
 
     >>> import mxcore as mx
     >>> mx.backend.get_backend("numpy").xp.__name__
@@ -108,7 +108,7 @@ def get_backend(name: str) -> Backend:
 
 
 def backend_of(array: Array) -> Backend:
-    """The backend that owns ``array``.
+    """Return the backend that owns ``array``.
 
     >>> import numpy as np, mxcore as mx
     >>> mx.backend.backend_of(np.zeros(3)).name
@@ -116,17 +116,17 @@ def backend_of(array: Array) -> Backend:
     >>> mx.backend.backend_of([0.0, 0.0])
     Traceback (most recent call last):
         ...
-    TypeError: expected an array of NumPy or CuPy, got builtins.list
+    TypeError: expected a NumPy or CuPy array, got builtins.list
 
     Raises:
-        TypeError: ``array`` is not an array of NumPy, CuPy or a library with an installed backend; or it is masked.
+        TypeError: ``array`` is masked, or is not an array of NumPy, CuPy or another library with an installed backend.
     """
     kind: Any = type(array)
     return _backend_of_type(kind)
 
 
 def on_device_of(array: Array) -> AbstractContextManager[Any]:
-    """Make the device that holds ``array`` the current one for a block, as CuPy wants it for array expressions.
+    """Make the device that holds ``array`` the current one for a block, as CuPy requires for array expressions.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.ones(2)
@@ -144,7 +144,7 @@ def _backend_of_type(kind: type) -> Backend:
     for parent in kind.__mro__:
         library = parent.__module__.partition(".")[0]
         if library == "numpy" and parent.__name__ == "MaskedArray":
-            raise TypeError("expected an array without a mask, got a MaskedArray: pass its filled(…), or its data")
+            raise TypeError("expected an array without a mask, got a MaskedArray: pass array.filled(…) or array.data")
         if parent.__name__ == "ndarray" and library in LIBRARIES:
             return get_backend(library)
     from mxcore import catalogue
@@ -152,11 +152,11 @@ def _backend_of_type(kind: type) -> Backend:
     library = kind.__module__.partition(".")[0]
     if any(record.name == library for record in catalogue.records("backend")):
         return get_backend(library)
-    raise TypeError(f"expected an array of NumPy or CuPy, got {kind.__module__}.{kind.__qualname__}")
+    raise TypeError(f"expected a NumPy or CuPy array, got {kind.__module__}.{kind.__qualname__}")
 
 
 def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
-    """The one backend of all named arrays.
+    """Return the backend that all of these named arrays share.
 
     >>> import numpy as np, mxcore as mx
     >>> mx.backend.shared_backend([("the weight", np.ones(2)), ("the gradient", np.ones(2))]).name
@@ -164,10 +164,10 @@ def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
     >>> mx.backend.shared_backend([("the weight", np.ones(2)), ("the gradient", 1.0)])
     Traceback (most recent call last):
         ...
-    TypeError: the gradient: expected an array of NumPy or CuPy, got builtins.float
+    TypeError: the gradient: expected a NumPy or CuPy array, got builtins.float
 
     Raises:
-        TypeError: one is no array, or they belong to different libraries; the message names both.
+        TypeError: one is not an array, or two belong to different libraries; the message names them.
     """
     first: tuple[str, Backend] | None = None
     for label, array in arrays:
@@ -178,8 +178,8 @@ def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
         first = first or (label, backend)
         if backend is not first[1]:
             raise TypeError(
-                f"{label} is an array of {backend.name}, {first[0]} one of {first[1].name}: "
-                "keep the weights, gradients and states of an optimizer in one library"
+                f"{label} is a {backend.name} array, but {first[0]} is a {first[1].name} array: "
+                "keep the weights, gradients and states of an optimizer in the same library"
             )
     if first is None:
         raise ValueError("no arrays given")
@@ -188,7 +188,7 @@ def shared_backend(arrays: Iterable[tuple[str, Array]]) -> Backend:
 
 @attrs.frozen(repr=False, slots=False)
 class Context:
-    """A device, as MXNet names it: ``cpu(0)``, ``gpu(1)``.
+    """A device, named as in MXNet: ``cpu(0)``, ``gpu(1)``.
 
     >>> import mxcore as mx
     >>> device = mx.cpu()
@@ -208,12 +208,12 @@ class Context:
         return get_backend("cupy" if self.device_type == "gpu" else "numpy")
 
     def array(self, values: npt.ArrayLike) -> Array:
-        """A new array on this device, with the values of a host array."""
+        """Return a new array on this device with the values of a host array."""
         return self.backend.from_host(np.asarray(values), self.device_id)
 
 
 def cpu(device_id: int = 0) -> Context:
-    """The host: NumPy arrays. The number is accepted for MXNet's sake and has no effect.
+    """Return the host, whose arrays are NumPy's. The number is accepted for compatibility with MXNet and has no effect.
 
     >>> import mxcore as mx
     >>> mx.cpu()
@@ -223,7 +223,7 @@ def cpu(device_id: int = 0) -> Context:
 
 
 def gpu(device_id: int = 0) -> Context:
-    """The CUDA device of that number: CuPy arrays. Nothing is imported or asked for until it is used.
+    """Return the CUDA device of that number, whose arrays are CuPy's. Nothing is imported or checked until it is used.
 
     >>> import mxcore as mx
     >>> mx.gpu(1)

@@ -1,6 +1,6 @@
-"""What is asked of CUDA itself: devices, the current stream, copies from the host, and kernels.
+"""Everything that needs CUDA itself: devices, the current stream, copies from the host, and kernels.
 
-It is all that a machine without a device lacks. Tests put something else in its place, and prove the rest.
+On a machine without a device only this is missing, so tests can replace it and exercise everything else.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Any
 from mxcore.backend import Array, BackendError, Host
 
 Kernel = Callable[[int, int, Sequence[Any]], tuple[Any, ...]]
-"""``kernel(blocks, threads, arguments)``: the call, C all the way down, that launches it into the current stream.
+"""``kernel(blocks, threads, arguments)``: the call, entirely in C, that launches it in the current stream.
 
-Arrays among the arguments stand for their addresses."""
+Arrays among the arguments are passed as addresses."""
 
 _NO_DEVICE = 100  # cudaErrorNoDevice
 OPTIONS = ("--fmad=false", "--ftz=false")
-"""Each operation is rounded by itself, and small numbers stay what they are: so every emitter gives the same bits."""
+"""Round each operation separately and keep subnormal numbers, so that every emitter gives the same bits."""
 
 
 class Cuda:
-    """CUDA by way of CuPy.
+    """CUDA through CuPy.
 
     Args:
         xp: the module ``cupy``.
@@ -33,10 +33,10 @@ class Cuda:
         self._modules: dict[tuple[int, str], Any] = {}
 
     def check(self, device: int) -> None:
-        """See that there is a device of that number.
+        """Check that a device of that number exists.
 
         Raises:
-            BackendError: there is none, or no driver; the message says which.
+            BackendError: there is no such device, or no driver; the message says which.
         """
         count = self._count()
         if not count:
@@ -63,11 +63,11 @@ class Cuda:
         return context
 
     def use(self, device: int) -> tuple[Any, ...]:
-        """The call, C all the way down, that makes a device the current one from then on."""
+        """Return the call, entirely in C, that makes a device the current one from then on."""
         return (self.xp.cuda.Device(device).use,)
 
     def stream(self) -> int:
-        """The stream that is current on the current device."""
+        """Return the current stream of the current device."""
         return int(self.xp.cuda.get_current_stream().ptr)
 
     def upload(self, values: Host, array: Array) -> None:
@@ -75,7 +75,7 @@ class Cuda:
         array.set(values, stream=self.xp.cuda.get_current_stream())
 
     def kernel(self, source: str, name: str) -> Kernel:
-        """A kernel of some CUDA C, compiled for the current device."""
+        """Compile a kernel from CUDA C for the current device."""
         key = int(self.xp.cuda.runtime.getDevice()), source
         if key not in self._modules:
             self._modules[key] = self.xp.cuda.Module()
@@ -88,9 +88,9 @@ class Cuda:
         return launch
 
     def binary(self, source: str) -> bytes:
-        """The code of some CUDA C for the current device.
+        """Compile CUDA C to machine code for the current device.
 
-        A ``RawKernel`` would not do: CuPy compiles those with ``-ftz=true``, which makes small numbers 0.
+        A ``RawKernel`` would not do: CuPy compiles those with ``-ftz=true``, which flushes subnormal numbers to 0.
         """
         code: bytes = self.xp.cuda.compiler.compile_using_nvrtc(source, OPTIONS)[0]
         return code

@@ -1,7 +1,7 @@
 """The CuPy backend: arrays in the memory of CUDA devices.
 
-CuPy is imported when the first of its arrays, or ``mx.gpu()``, is used. Work goes to the device that holds the arrays,
-into the stream that is current there; memory comes from CuPy's pool.
+CuPy is imported when the first CuPy array, or ``mx.gpu()``, is used. Work runs on the device that holds the arrays,
+in its current stream; memory comes from CuPy's pool.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CupyBackend:
 
     @functools.cached_property
     def cuda(self) -> Cuda:
-        """What is asked of CUDA itself."""
+        """Everything that needs CUDA itself."""
         return Cuda(self.xp)
 
     def device_of(self, array: Array) -> int:

@@ -16,10 +16,10 @@ _LINE = 64
 
 
 def _on_a_line(array: Host, dtype: Any = None) -> Host:
-    """An array like this one, without its values, that begins where a cache line does.
+    """Return an uninitialised array like this one that starts on a cache-line boundary.
 
-    NumPy begins an array at any multiple of 16 bytes. Every vector of 64 then lies across two lines, which costs an
-    update up to a fifth of its time as long as its arrays fit into the cache.
+    NumPy aligns arrays to 16 bytes only. Every 64-byte vector then straddles two cache lines, which costs up to a fifth
+    of the time of an update whose arrays fit into the cache.
     """
     like = np.empty_like(array, dtype=dtype, subok=False)
     memory = np.empty(like.nbytes + _LINE, np.uint8)

@@ -1,16 +1,16 @@
-"""What is installed: the algorithms, backends, commands and hooks that distributions offer through entry points.
+"""The catalogue of installed plugins: algorithms, backends, commands and hooks that entry points offer.
 
-Listing reads metadata and imports nothing; asking for one name imports that one. A plugin that cannot be used breaks
-only its own name.
+Listing reads metadata and imports nothing; asking for a name imports only that plugin. A broken plugin affects only
+its own name.
 
 Environment variables, each a comma-separated list of distribution names:
 
-* ``MXCORE_PLUGINS``: only these are used; empty, none are.
-* ``MXCORE_BLOCK``: these are not used.
-* ``MXCORE_PREFER``: where several distributions offer one name, the first of these that does is used.
+* ``MXCORE_PLUGINS``: use only these; if empty, use none.
+* ``MXCORE_BLOCK``: do not use these.
+* ``MXCORE_PREFER``: if several distributions offer the same name, use the first one listed here.
 
-``MXCORE_STRICT_PLUGINS=1`` turns what is otherwise met only when a name is asked for (a duplicate, a plugin for
-another version of the core), and what is otherwise a warning (a hook that cannot be loaded), into an error at once.
+``MXCORE_STRICT_PLUGINS=1`` raises at once what is otherwise an error only when you ask for the name (a duplicate, a
+plugin for another version of the core) or only a warning (a hook that cannot be loaded).
 """
 
 from __future__ import annotations
@@ -42,6 +42,6 @@ __all__ = [
     "prefer", "records", "refresh", "strict", "survey", "unreadable",
 ]  # fmt: skip
 
-# Messages and documentation name them by where users find them.
+# So that messages and documentation show the names that users import.
 for _public in filter(inspect.isclass, map(globals().get, __all__)):
     _public.__module__ = __name__

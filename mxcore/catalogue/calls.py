@@ -1,4 +1,4 @@
-"""Algorithms as text that reads like a call, such as ``cautious(lookahead(adam, k=5))``."""
+"""Strings that look like calls, such as ``cautious(lookahead(adam, k=5))``."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ __all__ = ["arguments", "call"]
 
 
 def call(text: str) -> tuple[str, list[Any], dict[str, Any]] | None:
-    """The name and the arguments of a call; None where the text has another form.
+    """Return the name and the arguments of a call; None if the string is not a call.
 
     >>> from mxcore.catalogue.calls import call
     >>> call("lookahead(adam, k=5)")
     ('lookahead', ['adam'], {'k': 5})
 
     Raises:
-        ValueError: it has the form ``name(…)``, and what stands in between are no arguments.
+        ValueError: it has the form ``name(…)``, but the part in brackets is not a list of arguments.
     """
     match = re.fullmatch(r"\s*([^\s()=,]+)\s*\((.*)\)\s*", text, re.DOTALL)
     return match and (match[1], *arguments(match[2]))
 
 
 def arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
-    """Arguments by position and by name. A value is a Python literal, or else a string.
+    """Return positional and keyword arguments. A value is a Python literal, or else a string.
 
     >>> from mxcore.catalogue.calls import arguments
     >>> arguments("lookahead(adam), step=[200, 400], mode=constant")
     (['lookahead(adam)'], {'step': [200, 400], 'mode': 'constant'})
 
     Raises:
-        ValueError: they are written in another way, or one is given twice.
+        ValueError: the string is not a list of arguments, or gives one twice.
     """
     import ast  # here, not to be felt in `import mxcore`
 

@@ -1,4 +1,4 @@
-"""What is wrong with an installed plugin, and what to do about it."""
+"""Errors for installed plugins that cannot be used: what is wrong, and how to fix it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from mxcore.catalogue.record import (
 
 
 def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
-    """The error for a plugin that is installed and cannot be used: why, in words or as what its import raised.
+    """Return the error for an installed plugin that cannot be used; ``why`` is a reason or what its import raised.
 
     >>> import mxcore as mx
-    >>> error = mx.catalogue.broken(mx.catalogue.find("command", "train"), "it is no click command")
+    >>> error = mx.catalogue.broken(mx.catalogue.find("command", "train"), "it is not a click command")
     >>> print(error)
-    command 'train' is installed but broken: mxcore-module ...: it is no click command. Update or uninstall it, ...
+    command 'train' is installed but broken: mxcore-module ...: it is not a click command. Update or uninstall it, ...
     """
     cause = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
     own_package = record.target.replace(":", ".").partition(".")[0]
@@ -39,7 +39,7 @@ def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
 
 
 def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
-    """The error of asking for a record by its name, which says what to do; None where nothing is wrong with that.
+    """Return the error for asking for this record by name, or None if the record can be used.
 
     >>> import attrs, mxcore as mx
     >>> adam = mx.catalogue.find("optimizer", "adam")
@@ -51,7 +51,7 @@ def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
 
     Args:
         record: the record.
-        rivals: records among which are all of the same kind and name.
+        rivals: records that include all of the same kind and name.
     """
     who = f"{record.kind} {record.name!r}"
     if record.status == "incompatible":
@@ -67,7 +67,7 @@ def fault(record: Record, rivals: Iterable[Record]) -> PluginError | None:
         offered = [other for other in same if other.status == "duplicate"]
         names = " or ".join(repr(other.qualified_name) for other in offered)
         return DuplicateNameError(
-            f"{who} is offered by {len(offered)} distributions: say which, as in {names}, "
-            f"or prefer one: MXCORE_PREFER={offered[0].distribution}"
+            f"{who} is offered by {len(offered)} distributions: ask for {names}, "
+            f"or set a preference: MXCORE_PREFER={offered[0].distribution}"
         )
     return None

@@ -1,4 +1,4 @@
-"""Find the record of a name, and import what it stands for."""
+"""Find the record of a name, and import its target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mxcore.catalogue.record import ALGORITHMS, NotInstalledError, PluginError, 
 
 
 def find(kind: str, name: str) -> Record:
-    """The usable record of a name, an alias, a class name or a qualified name; case does not matter.
+    """Return the usable record of a name, alias, class name or qualified name, ignoring case.
 
     >>> import mxcore as mx
     >>> mx.catalogue.find("lr_scheduler", "CosineScheduler").name
@@ -28,12 +28,12 @@ def find(kind: str, name: str) -> Record:
     mxcore.catalogue.UnknownNameError: cannot find initializer 'xavir': did you mean 'xavier'...?
 
     Raises:
-        PluginError: the name is unknown, not installed, blocked, offered twice or for another version of the core.
+        PluginError: the name is unknown, not installed, blocked, ambiguous, or for another version of the core.
     """
     distribution, _, wanted = name.lower().rpartition(":")
     known = [record for record in records(kind) if not distribution or record.distribution == canonical(distribution)]
     found = [record for record in known if record.name == wanted] or _of_class(known, wanted)
-    accepted = ("ok", "duplicate") if distribution else ("ok",)  # a qualified name says which of the rivals
+    accepted = ("ok", "duplicate") if distribution else ("ok",)  # a qualified name picks one of the rivals
     if usable := [record for record in found if record.status in accepted]:
         return usable[0]
     raise (fault(found[0], found) if found else None) or _missing(kind, name)
@@ -45,7 +45,7 @@ def _of_class(known: list[Record], wanted: str) -> list[Record]:
 
 
 def find_all(name: str) -> list[Record]:
-    """The usable algorithms of a name, which may be one of each kind; ``kind:name`` is the one of that kind.
+    """Return the usable algorithms of a name, at most one of each kind; ``kind:name`` asks for a single kind.
 
     >>> import mxcore as mx
     >>> [record.kind for record in mx.catalogue.find_all("lr_scheduler:cosine")]
@@ -54,7 +54,7 @@ def find_all(name: str) -> list[Record]:
     True
 
     Raises:
-        PluginError: see :func:`find`; no kind has such a name.
+        PluginError: no kind has a usable algorithm of this name; see :func:`find`.
     """
     kind, _, rest = name.partition(":")
     if kind in ALGORITHMS:
@@ -65,13 +65,13 @@ def find_all(name: str) -> list[Record]:
             found.append(find(kind, name))
         except PluginError as error:
             errors.append(error)
-    if not found:  # of three answers, one that knows the name
+    if not found:  # of the three errors, prefer one from a kind that has the name
         raise next((error for error in errors if not isinstance(error, UnknownNameError)), _unknown(name, ALGORITHMS))
     return found
 
 
 def algorithms() -> list[Record]:
-    """Every record of an optimizer, an initializer or a scheduler, usable or not.
+    """Return the records of all optimizers, initializers and schedulers, usable or not.
 
     >>> import mxcore as mx
     >>> sorted({record.kind for record in mx.catalogue.algorithms()})
@@ -81,14 +81,14 @@ def algorithms() -> list[Record]:
 
 
 def load(kind: str, name: str) -> Any:
-    """Import and return what a name stands for.
+    """Import and return the target of a name.
 
     >>> import mxcore as mx
     >>> mx.catalogue.load("optimizer", "adam") is mx.optimizer.Adam
     True
 
     Raises:
-        PluginError: see :func:`find`; or the import fails, and the message says how and what to do.
+        PluginError: the name cannot be used, see :func:`find`; or its import fails, and the message says why.
     """
     return load_record(find(kind, name))
 
@@ -111,13 +111,13 @@ def load_record(record: Record) -> Any:
             loaded = getattr(loaded, part)
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin may leave the process, or be skipped by a test runner
+    except BaseException as error:  # a plugin may call sys.exit, or pytest.skip
         raise broken(record, error) from error
     return loaded
 
 
 def is_imported(record: Record) -> bool:
-    """Whether this process has imported the target of a record already.
+    """Return whether this process has already imported the target of a record.
 
     >>> import mxcore as mx
     >>> poly = mx.lr_scheduler.PolyScheduler
@@ -132,7 +132,7 @@ def is_imported(record: Record) -> bool:
 
 
 def _missing(kind: str, name: str) -> PluginError:
-    """The error for a name that nothing installed offers."""
+    """Return the error for a name that no installed distribution offers."""
     known = known_names(kind)
     if name.lower() in known:
         distribution = known[name.lower()]
@@ -141,7 +141,7 @@ def _missing(kind: str, name: str) -> PluginError:
 
 
 def _unknown(name: str, kinds: Sequence[str]) -> UnknownNameError:
-    """The error for a name that none of these kinds has: what comes close, or what else is called so."""
+    """Return the error for a name that none of these kinds has, with similar names or other kinds of this name."""
     known = {kind: {*known_names(kind), *(record.name for record in records(kind))} for kind in kinds}
     close = closest(name.lower(), sorted(set().union(*known.values())))
     others = [record for record in survey() if record.name == name.lower() and record.kind not in kinds]

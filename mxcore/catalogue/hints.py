@@ -1,7 +1,7 @@
-"""What was meant by a name or an argument that does not exist: the words of other libraries, as ours, and misspellings.
+"""Suggestions for names and arguments that do not exist: terms of other libraries, and misspellings.
 
-The words are in ``hints.json``: regular expressions for what people type, in lower case and without punctuation. For an
-argument, each hint names the arguments that a class must have for it to apply, and may go on with a statement.
+The terms are in ``hints.json``: regular expressions for what people type, in lower case and without punctuation. For
+an argument, each hint names the arguments that a class must have for it to apply, optionally followed by a statement.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["closest", "explain_misfits", "meant_by", "misfit", "no_such_argument
 
 @functools.cache
 def _tables() -> Mapping[str, Mapping[str, list[str]]]:
-    import json  # for errors alone
+    import json  # only needed for errors
     from pathlib import Path
 
     tables: Mapping[str, Mapping[str, list[str]]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
@@ -25,19 +25,19 @@ def _tables() -> Mapping[str, Mapping[str, list[str]]]:
 
 
 def closest(word: str, known: Iterable[str], count: int = 3, cutoff: float = 0.6) -> list[str]:
-    """Those of the known words that are spelt most alike.
+    """Return the known words that are spelt most similarly.
 
     >>> from mxcore.catalogue.hints import closest
     >>> closest("adma", ["adam", "adagrad", "sgd"], count=1)
     ['adam']
     """
-    import difflib  # for errors alone
+    import difflib  # only needed for errors
 
-    return difflib.get_close_matches(word[:100], known, count, cutoff)  # what is longer is no name
+    return difflib.get_close_matches(word[:100], known, count, cutoff)  # nothing longer is a name
 
 
 def meant_by(table: str, word: str) -> list[str]:
-    """What a word may mean: the hints of a table, which is ``"arguments"`` or a kind of algorithms.
+    """Return the hints for a word from a table: ``"arguments"``, or a kind of algorithms.
 
     >>> from mxcore.catalogue.hints import meant_by
     >>> meant_by("initializer", "He")
@@ -48,7 +48,7 @@ def meant_by(table: str, word: str) -> list[str]:
 
 
 def _hint(word: str, parameters: Mapping[str, Any]) -> str:
-    """In brackets: which of the parameters was meant, or how to get what was meant; empty if nobody knows."""
+    """Return a suggestion in parentheses: the intended parameter, or how to get the same effect; empty if unknown."""
     for option in meant_by("arguments", word):
         needed, _, statement = option.partition(": ")
         if all(name in parameters for name in needed.split("+") if name):
@@ -58,7 +58,7 @@ def _hint(word: str, parameters: Mapping[str, Any]) -> str:
 
 
 def no_such_arguments(what: object, words: Sequence[str], parameters: Mapping[str, Any]) -> str:
-    """Say that something has no such arguments, what was meant by each, and which it has.
+    """Return the message for arguments that do not exist: a suggestion for each, and the arguments that do.
 
     >>> from mxcore.catalogue.hints import no_such_arguments
     >>> no_such_arguments("Adam", ["betas"], {"beta1": 0.9, "beta2": 0.999})
@@ -69,14 +69,14 @@ def no_such_arguments(what: object, words: Sequence[str], parameters: Mapping[st
 
 
 def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str, call: str) -> TypeError | None:
-    """Why a class cannot be called with these arguments: some do not exist, or are missing; None if neither is so.
+    """Return the error if a call has unknown arguments or lacks required ones, else None.
 
     Args:
         cls: the class.
-        args: its arguments by position.
-        kwargs: its arguments by name.
-        what: what the message calls it.
-        call: how people call it, up to the first argument.
+        args: the positional arguments.
+        kwargs: the keyword arguments.
+        what: what the message calls the class.
+        call: how users write the call, up to the first argument.
     """
     signature = inspect.signature(cls)
     try:
@@ -93,13 +93,13 @@ def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str,
 
 
 def required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
-    """The names of those that have no default."""
+    """Return the names of the parameters that have no default."""
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     return [name for name, one in parameters.items() if one.default is one.empty and one.kind not in variadic]
 
 
 def explain_misfits(cls: Any) -> None:
-    """Let a constructor say what was meant by arguments that it does not have, and how to give those that it needs."""
+    """Make a constructor suggest what was meant by unknown arguments, and show how to pass those it requires."""
     constructor = cls.__init__
 
     @functools.wraps(constructor)

@@ -1,4 +1,4 @@
-"""The plugins of this project, installed or not: which distribution offers which name, and how to install it."""
+"""This project's own plugins, installed or not: which distribution offers which name, and how to install it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mxcore.catalogue.record import GROUPS
 
 @functools.cache
 def known_names(kind: str) -> Mapping[str, str]:
-    """The names, aliases and class names of this project's own plugins, and the distribution of each.
+    """Return the names, aliases and class names of this project's own plugins, with the distribution of each.
 
     >>> import mxcore as mx
     >>> mx.catalogue.known_names("lr_scheduler")["factor"]
@@ -25,7 +25,7 @@ def known_names(kind: str) -> Mapping[str, str]:
 
 
 def how_to_install(distribution: str, option: str = "") -> str:
-    """What to type to install a distribution: :func:`install_command`, and where to type it.
+    """Return the :func:`install_command` of a distribution, and where to run it.
 
     >>> import mxcore as mx
     >>> print(mx.catalogue.how_to_install("mxcore-optimizer-adam"))
@@ -37,7 +37,7 @@ def how_to_install(distribution: str, option: str = "") -> str:
 
 
 def install_command(distribution: str, option: str = "") -> str:
-    """The command that installs a distribution of this project, or of someone else, or the core with an extra.
+    """Return the command that installs a distribution, of this project or any other, or the core with an extra.
 
     >>> import mxcore as mx
     >>> print(mx.catalogue.install_command("mxcore[jit]", "--upgrade"))
@@ -54,7 +54,7 @@ def install_command(distribution: str, option: str = "") -> str:
 
 @functools.cache
 def _ours() -> Any:
-    import json  # for errors alone
+    import json  # only needed for errors
     from pathlib import Path
 
     return json.loads(Path(__file__).parent.with_name("builtins.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Read what is installed, once, from metadata; nothing is imported."""
+"""Read the metadata of everything installed, once and without importing any of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _preferred: list[str] = []
 
 
 def records(kind: str | None = None) -> tuple[Record, ...]:
-    """What is installed of one kind, or of all, sorted by kind and name; nothing is imported.
+    """Return the installed records of one kind or of all, sorted by kind and name, without importing anything.
 
     >>> import mxcore as mx
     >>> names = [record.name for record in mx.catalogue.records("lr_scheduler")]
@@ -50,9 +50,9 @@ def records(kind: str | None = None) -> tuple[Record, ...]:
 
 
 def survey() -> tuple[Record, ...]:
-    """What is installed, sorted by kind and name, whatever ``MXCORE_STRICT_PLUGINS`` says; nothing is imported.
+    """Return all installed records, sorted by kind and name, regardless of ``MXCORE_STRICT_PLUGINS``.
 
-    What is switched off is among it, and its record says by what:
+    Plugins that are switched off are included, and their record says why:
 
     >>> import os, mxcore as mx
     >>> from unittest import mock
@@ -66,13 +66,13 @@ def survey() -> tuple[Record, ...]:
 
 
 def refresh() -> None:
-    """Forget what was read, so that distributions installed since then are seen.
+    """Discard the cached metadata, so that newly installed distributions are found.
 
     >>> import mxcore as mx
     >>> before = mx.catalogue.survey()
-    >>> mx.catalogue.survey() is before  # the metadata are read once
+    >>> mx.catalogue.survey() is before  # metadata is read once
     True
-    >>> mx.catalogue.refresh()  # such as after a `%pip install` in a notebook
+    >>> mx.catalogue.refresh()  # for example after `%pip install` in a notebook
     >>> mx.catalogue.survey() is before
     False
     """
@@ -82,19 +82,19 @@ def refresh() -> None:
 
 
 def prefer(*distributions: str) -> None:
-    """Use these distributions, the first one first, wherever several offer one name; replaces earlier preferences.
+    """Prefer these distributions, in this order, if several offer the same name; replaces earlier preferences.
 
     >>> import mxcore as mx
     >>> mx.catalogue.prefer("mxcore-optimizer-adam")
     >>> mx.catalogue.find("optimizer", "adam").distribution  # even if others offer the name
     'mxcore-optimizer-adam'
-    >>> mx.catalogue.prefer()  # nothing is preferred any more
+    >>> mx.catalogue.prefer()  # clear the preferences
     """
     _preferred[:] = [canonical(name) for name in distributions]
 
 
 def strict() -> bool:
-    """Whether ``MXCORE_STRICT_PLUGINS`` is set.
+    """Return whether ``MXCORE_STRICT_PLUGINS`` is set.
 
     >>> import os, mxcore as mx
     >>> from unittest import mock
@@ -110,10 +110,10 @@ def strict() -> bool:
 
 @functools.cache
 def _installed() -> tuple[Record, ...]:
-    """Every record as the metadata states it, whatever the switches say."""
+    """Return every record as given by the metadata, regardless of the switches."""
     found: list[Record] = []
     for distribution in _distributions():
-        with contextlib.suppress(Exception):  # whatever is wrong with a file, see unreadable(), concerns no other
+        with contextlib.suppress(Exception):  # one damaged file must not affect the others, see unreadable()
             if points := [point for point in distribution.entry_points if point.group in _KINDS]:
                 facts = _facts(distribution)
                 found += [_record(point, facts) for point in points]
@@ -121,7 +121,7 @@ def _installed() -> tuple[Record, ...]:
 
 
 def _distributions() -> list[Distribution]:
-    """The distributions on the path. One that is found twice is one: the first."""
+    """Return the distributions on the path; if one is found twice, only the first counts."""
     from importlib.metadata import distributions
 
     first: dict[str, Distribution] = {}
@@ -131,20 +131,20 @@ def _distributions() -> list[Distribution]:
 
 
 def _key(distribution: Distribution) -> str:
-    """A distribution's name by its folder: what is inside may be damaged, and takes longer to read."""
+    """Return a distribution's name from its folder: the files inside may be damaged, and take longer to read."""
     name = _folder(distribution).stem.partition("-")[0]
     return canonical(name) if name else repr(distribution)
 
 
 def _folder(distribution: Distribution) -> PurePath:
-    from pathlib import PurePath  # here, not to be felt in `import mxcore`
+    from pathlib import PurePath  # here, to keep `import mxcore` fast
 
-    # Nothing public says it; what another finder found may have none.
+    # No public API gives the path, and distributions of other finders may have none.
     return PurePath(str(getattr(distribution, "_path", "")))
 
 
 def unreadable() -> list[str]:
-    """The files of metadata that cannot be read, of whatever distribution, and why; all of them are tried.
+    """Return the metadata files that cannot be read, and why; this tries those of every distribution.
 
     >>> import mxcore as mx
     >>> mx.catalogue.unreadable()
@@ -156,7 +156,7 @@ def unreadable() -> list[str]:
         for file, attribute in (("entry_points.txt", "entry_points"), (own, "metadata")):
             try:
                 getattr(distribution, attribute)
-            except FileNotFoundError:  # newer versions of Python say so where others find nothing
+            except FileNotFoundError:  # raised by newer versions of Python; older ones return None
                 continue
             except Exception as error:
                 path = _folder(distribution) / file
@@ -166,23 +166,23 @@ def unreadable() -> list[str]:
 
 def _record(point: EntryPoint, facts: Mapping[str, Any]) -> Record:
     try:
-        target = ":".join(filter(None, (point.module, point.attr)))  # without extras, which concern installers
+        target = ":".join(filter(None, (point.module, point.attr)))  # without extras, which are for installers
     except Exception:
-        facts = {**facts, "status": "broken", "reason": f"its entry point is no module:Class, but {point.value!r}"}
+        facts = {**facts, "status": "broken", "reason": f"its entry point must be module:Class, got {point.value!r}"}
         target = point.value
     return Record(_KINDS[point.group], point.name.lower(), target, **facts)
 
 
 def _facts(distribution: Distribution) -> dict[str, Any]:
-    """What the records of a distribution have in common."""
-    # Also of a folder that an uninstallation left behind, with nothing but its entry points.
+    """Return the fields that all records of a distribution share."""
+    # The folder may be what an uninstall left behind, with nothing but its entry points.
     damaged = {"distribution": _key(distribution), "version": "unknown", "summary": "", "status": "broken"}
     try:
         metadata = distribution.metadata
         fields = ("Name", "Version", "Summary")
         name, version, summary = (metadata[key] if key in metadata else "" for key in fields)  # noqa: SIM401 - no get()
         if not name or not version:
-            return damaged | {"reason": f"its metadata say neither name nor version ({_folder(distribution)})"}
+            return damaged | {"reason": f"its metadata has no name or version ({_folder(distribution)})"}
         reason = _incompatibility(distribution.requires or ())
     except Exception as error:
         return damaged | {"reason": f"its metadata cannot be read ({_folder(distribution)}): {error}"}
@@ -192,14 +192,14 @@ def _facts(distribution: Distribution) -> dict[str, Any]:
 
 
 def _incompatibility(requirements: Iterable[str]) -> str:
-    """What a distribution's requirements say against this version of the core; empty if nothing."""
+    """Return why a distribution's requirements exclude this version of the core; empty if they don't."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     for text in requirements:
         try:
             requirement = Requirement(text)
         except InvalidRequirement:
-            continue  # it is the installer that this concerns; the other plugins it does not
+            continue  # invalid requirements are a problem for installers, not for this plugin
         wanted = requirement.specifier
         if canonical(requirement.name) == CORE and not requirement.marker and not wanted.contains(__version__, True):
             return f"requires mxcore{wanted}, this is mxcore {__version__}"
@@ -208,7 +208,7 @@ def _incompatibility(requirements: Iterable[str]) -> str:
 
 @functools.cache
 def _judged(switches: tuple[str | None, ...], preferred: tuple[str, ...]) -> tuple[Record, ...]:
-    """The installed records, with what the switches and the other records say about each."""
+    """Return the installed records, each with the status that the switches and other records give it."""
     allowed, blocked, in_environment = (None if value is None else _names(value) for value in switches)
     order = [*preferred, *(in_environment or ())]
     found = [_switched(record, allowed, blocked or []) for record in _installed()]
@@ -225,7 +225,7 @@ def _names(value: str) -> list[str]:
 
 
 def _switched(record: Record, allowed: list[str] | None, blocked: list[str]) -> Record:
-    if record.distribution == CORE:  # its commands are there to say, among other things, what is switched off
+    if record.distribution == CORE:  # its commands must work to report, among other things, what is switched off
         return record
     if record.distribution in blocked:
         return attrs.evolve(record, status="blocked", reason="named in MXCORE_BLOCK")

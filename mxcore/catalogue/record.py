@@ -1,4 +1,4 @@
-"""A record: one name that one installed distribution offers; the kinds of names; and what can be wrong with one."""
+"""The record of a name that an installed distribution offers, the kinds of plugins, and the errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import attrs
 
 CORE = "mxcore"
-"""The distribution of the core, which offers commands."""
+"""The distribution of the core, which offers commands of its own."""
 
 ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
 """The kinds that are algorithms."""
@@ -26,11 +26,11 @@ class PluginError(Exception):
 
 
 class UnknownNameError(PluginError, ValueError):
-    """No distribution, installed or known, offers the name."""
+    """No installed or known distribution offers the name."""
 
 
 class NotInstalledError(PluginError, ValueError):
-    """A known distribution offers the name, and is not installed."""
+    """A known distribution offers the name, but is not installed."""
 
 
 class BlockedPluginError(PluginError, ValueError):
@@ -38,22 +38,22 @@ class BlockedPluginError(PluginError, ValueError):
 
 
 class DuplicateNameError(PluginError, ValueError):
-    """Several distributions offer the name, and none of them is preferred."""
+    """Several distributions offer the name, and none is preferred."""
 
 
 class IncompatiblePluginError(PluginError, ImportError):
-    """The plugin asks for another version of the core."""
+    """The plugin requires another version of the core."""
 
 
 class BrokenPluginError(PluginError, ImportError):
-    """The plugin cannot be imported, or is not what its entry point says; ``cause`` is why, within the message."""
+    """The plugin cannot be imported, or is not what its entry point promises; ``cause`` is the reason."""
 
     cause: str
 
 
 @attrs.frozen(slots=False)
 class Record:
-    """One name that one installed distribution offers.
+    """A name that an installed distribution offers.
 
     >>> import mxcore as mx
     >>> xavier = mx.catalogue.find("initializer", "xavier")
@@ -66,7 +66,7 @@ class Record:
     kind: str
     name: str
     target: str
-    """Where it is, as ``package:Class`` or ``package.module``."""
+    """The import path, as ``package:Class`` or ``package.module``."""
     distribution: str
     version: str
     summary: str
@@ -86,7 +86,7 @@ class Record:
 
 
 def canonical(distribution: str) -> str:
-    """A distribution's name as comparisons need it: in lower case, with one hyphen between its words.
+    """Return the normalised name of a distribution: in lower case, with a single hyphen between words.
 
     >>> import mxcore as mx
     >>> mx.catalogue.canonical("Mxcore_Optimizer.Adam")

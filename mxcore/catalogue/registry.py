@@ -1,4 +1,4 @@
-"""Names to classes: those of this process, and those of the catalogue. One mechanism for the three protocols."""
+"""Map names to classes, registered in this process or installed. All protocols share this mechanism."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ C = TypeVar("C", bound=type)
 
 _registries: dict[type, Registry[Any]] = {}
 from_file: ContextVar[bool] = ContextVar("from_file", default=False)
-"""Whether a file names what is being made: it may make nobody import a plugin that isn't this project's own."""
+"""Whether the current name comes from a file: a file may only cause imports of this project's own plugins."""
 
 
 class Registry(Generic[T]):
-    """The algorithms of one kind: registered in this process, or found among what is installed.
+    """The algorithms of one kind, registered in this process or installed.
 
     >>> import attrs, mxcore as mx
     >>> class Loss: ...
@@ -40,9 +40,9 @@ class Registry(Generic[T]):
     mxcore.catalogue.UnknownNameError: cannot find loss 'hinge': known are absolute, l1
 
     Args:
-        kind: ``"optimizer"``, ``"initializer"`` or ``"lr_scheduler"``; or the nickname of a kind of one's own, of which
+        kind: ``"optimizer"``, ``"initializer"`` or ``"lr_scheduler"``; or the nickname of your own kind, for which
             nothing can be installed.
-        base: the protocol's class.
+        base: the base class that all members must have.
     """
 
     def __init__(self, kind: str, base: type[T]) -> None:
@@ -52,9 +52,9 @@ class Registry(Generic[T]):
         _registries[base] = self
 
     def register(self, cls: C, name: str | None = None) -> C:
-        """Make a class of this process available by name, its lower-cased class name unless given; a decorator.
+        """Make a class available by name, by default its lower-cased class name. Can be used as a decorator.
 
-        The newest registration wins, over an installed plugin too, and a warning names both.
+        The newest registration wins, even over an installed plugin, and a warning names both.
 
         >>> import mxcore as mx
         >>> @mx.init.register
@@ -81,7 +81,7 @@ class Registry(Generic[T]):
         return cls
 
     def alias(self, *names: str) -> Callable[[C], C]:
-        """A class decorator that registers further names.
+        """Return a class decorator that registers additional names.
 
         >>> import mxcore as mx
         >>> @mx.init.alias("half", "fifty")
@@ -100,7 +100,7 @@ class Registry(Generic[T]):
         return decorate
 
     def _holder(self, key: str, cls: type) -> str:
-        """Who has the name already; empty if nobody but ``cls`` itself."""
+        """Describe what already has the name; empty if nothing but ``cls`` itself."""
         if key in self.classes:
             holder = self.classes[key]
             return "" if holder is cls else f"{holder.__module__}.{holder.__qualname__}"
@@ -111,10 +111,10 @@ class Registry(Generic[T]):
         )
 
     def get(self, name: str) -> type[T]:
-        """The class of a name.
+        """Return the class of a name.
 
         Raises:
-            mxcore.catalogue.PluginError: it is unknown, not installed or cannot be used.
+            mxcore.catalogue.PluginError: the name is unknown, not installed or cannot be used.
         """
         if not isinstance(name, str):
             raise TypeError(f"{self.kind} must be a name or an instance of {self.base.__name__}, got {name!r}")
@@ -131,7 +131,7 @@ class Registry(Generic[T]):
         return self.load(record)
 
     def imported(self, name: str) -> type[T] | None:
-        """The class of a name, if it is registered or has been imported already; nothing is imported.
+        """Return the class of a name if it is registered or already imported; nothing is imported.
 
         Raises:
             mxcore.catalogue.PluginError: as for :meth:`get`.
@@ -142,14 +142,14 @@ class Registry(Generic[T]):
         return self.load(record) if catalogue.is_imported(record) else None
 
     def _installed(self) -> tuple[catalogue.Record, ...]:
-        """What is installed of this kind; nothing of a kind that an author has made up."""
+        """Return the installed records of this kind; none for a kind that a user has made up."""
         return catalogue.records(self.kind) if self.kind in catalogue.GROUPS else ()
 
     def load(self, record: catalogue.Record) -> type[T]:
-        """The class of an installed record.
+        """Return the class of an installed record.
 
         Raises:
-            mxcore.catalogue.BrokenPluginError: it cannot be imported, or is no class of this kind.
+            mxcore.catalogue.BrokenPluginError: it cannot be imported, or is not a class of this kind.
         """
         loaded = catalogue.load_record(record)
         if not (isinstance(loaded, type) and issubclass(loaded, self.base)):
@@ -157,7 +157,7 @@ class Registry(Generic[T]):
         return loaded
 
     def create(self, *args: Any, **kwargs: Any) -> T:
-        """Make an instance from a name, from ``name(arguments)``, from the text of ``dumps()``, or from a dict.
+        """Create an instance from a name, from ``name(arguments)``, from a ``dumps()`` string, or from a dict.
 
         >>> import mxcore as mx
         >>> mx.initializer.create("normal", sigma=0.5).dumps()
@@ -169,12 +169,12 @@ class Registry(Generic[T]):
         >>> mx.initializer.create({"initializer": "normal", "sigma": 0.5}).sigma
         0.5
 
-        An instance is returned as it is.
+        An existing instance is returned as it is.
 
         Raises:
             mxcore.catalogue.PluginError: the name is unknown, not installed or cannot be used.
             ValueError: the class refuses the arguments.
-            TypeError: it has no such arguments, or needs others; the message says what was meant, and what to type.
+            TypeError: arguments are unknown or missing; the message suggests what to write.
         """
         if not args:
             if self.kind not in kwargs:
@@ -183,7 +183,7 @@ class Registry(Generic[T]):
         what, *positional = args
         if isinstance(what, self.base):
             if positional or kwargs:
-                raise ValueError(f"{what!r} is an instance already: it takes no further arguments")
+                raise ValueError(f"{what!r} is already an instance: it takes no further arguments")
             return what
         if isinstance(what, dict):
             return self.create(**what, **kwargs)
@@ -202,7 +202,7 @@ class Registry(Generic[T]):
             raise
 
     def _from_text(self, text: str, kwargs: dict[str, Any]) -> T:
-        import json  # here, not to be felt in `import mxcore`
+        import json  # here, to keep `import mxcore` fast
 
         try:
             spec = json.loads(text)
@@ -211,20 +211,20 @@ class Registry(Generic[T]):
                 raise TypeError("the name must be a string, and the arguments a dict")
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             form = f'["name", {{…}}] or {{"{self.kind}": "name", …}}'
-            raise ValueError(f"expected text such as {form}, got {text!r:.200} ({error!s:.200})") from error
+            raise ValueError(f"expected a string such as {form}, got {text!r:.200} ({error!s:.200})") from error
         try:
             return self.create(name, **{**values, **kwargs})
         except (catalogue.PluginError, ValueError, OSError):
             raise
-        except Exception as error:  # a class may do anything with arguments that it was not written for
-            raise ValueError(f"{self.kind} {name!r} cannot be made from {text!r:.200}: {error!s:.200}") from error
+        except Exception as error:  # the class may raise anything when given arguments that it does not expect
+            raise ValueError(f"{self.kind} {name!r} cannot be created from {text!r:.200}: {error!s:.200}") from error
 
     def attribute(self, module: str, class_name: str) -> type[T]:
-        """The class of that name, for the module's lazy attributes.
+        """Return the class of that name, for the lazy attributes of a module.
 
         Raises:
-            AttributeError: nothing registered or installed has the name; the message says what to install.
-            mxcore.catalogue.PluginError: it is installed and cannot be used.
+            AttributeError: no registered or installed class has the name; the message says what to install.
+            mxcore.catalogue.PluginError: it is installed but cannot be used.
         """
         if class_name.startswith("_"):  # `from module import name` asks for __path__
             raise AttributeError(f"module {module!r} has no attribute {class_name!r}")
@@ -243,14 +243,14 @@ class Registry(Generic[T]):
     def lazily(
         self, module: str, public: Sequence[str], **elsewhere: str
     ) -> tuple[Callable[[str], type[T]], Callable[[], list[str]]]:
-        """The ``__getattr__`` and ``__dir__`` of a module that has everything registered or installed as attributes.
+        """Return ``__getattr__`` and ``__dir__`` of a module whose attributes are the registered and installed classes.
 
-        Asking for a class imports it; listing the names, with those that are ``public`` anyway, imports nothing.
+        Getting a class imports it. Listing the names, including the ``public`` names of the module, imports nothing.
 
         Args:
             module: the module.
             public: its other public names.
-            elsewhere: further names, each with the module that defines it.
+            elsewhere: additional names, each with the module that defines it.
         """
 
         def attribute(name: str) -> Any:
@@ -261,12 +261,12 @@ class Registry(Generic[T]):
         return attribute, lambda: sorted({*public, *elsewhere, *self.class_names()})
 
     def class_names(self) -> list[str]:
-        """The class names of everything registered or installed; nothing is imported."""
+        """Return the class names of everything registered or installed, without importing anything."""
         installed = {record.class_name for record in self._installed()}
         return sorted(installed | {cls.__name__ for cls in self.classes.values()})
 
     def name_of(self, cls: type) -> str:
-        """The name by which :meth:`create` finds a class: registered, installed, or its lower-cased class name."""
+        """Return the name by which :meth:`create` finds a class: registered, installed, or its lower-cased name."""
         for name, registered in self.classes.items():
             if registered is cls:
                 return name
@@ -277,47 +277,47 @@ class Registry(Generic[T]):
 
 
 def registry_for(kind: str) -> Registry[Any]:
-    """The registry of a kind, such as ``"initializer"``, whose module has been imported.
+    """Return the registry of a kind, such as ``"initializer"``, whose module has been imported.
 
     >>> import mxcore as mx
     >>> mx.registry.registry_for("initializer").base
     <class 'mxcore.initializer.Initializer'>
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is no registry of this kind.
     """
     for registry in _registries.values():
         if registry.kind == kind:
             return registry
     known = ", ".join(registry.kind for registry in _registries.values())
-    raise ValueError(f"there is no registry of the kind {kind!r}: there are those of {known}")
+    raise ValueError(f"there is no registry for {kind!r}: there are registries for {known}")
 
 
 def _is_target(record: catalogue.Record, cls: type) -> bool:
-    """Whether a class is what a record points at; it may be defined in a submodule of the package named there."""
+    """Return whether a class is the target of a record, even if a submodule of the package defines it."""
     package = record.target.partition(":")[0]
     return record.class_name == cls.__name__ and f"{cls.__module__}.".startswith(f"{package}.")
 
 
-# --- MXNet's functions, for bases of one's own -----------------------------------------------------------------------
+# --- MXNet's functions, for your own base classes ---------------------------------------------------------------------
 
 
 def get_registry(base_class: type) -> dict[str, type]:
-    """A copy of the classes that were registered under a base class, by name.
+    """Return a copy of the classes registered under a base class, by name.
 
     >>> import mxcore as mx
     >>> @mx.optimizer.register
-    ... class Swift(mx.optimizer.SGD): ...
-    >>> mx.registry.get_registry(mx.optimizer.Optimizer)["swift"] is Swift
+    ... class Mine(mx.optimizer.SGD): ...
+    >>> mx.registry.get_registry(mx.optimizer.Optimizer)["mine"] is Mine
     True
-    >>> mx.registry.get_registry(dict)  # nothing was ever registered under it
+    >>> mx.registry.get_registry(dict)  # nothing was registered under it
     {}
     """
     return dict(_registries[base_class].classes) if base_class in _registries else {}
 
 
 def get_register_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """The :meth:`Registry.register` of a base class; ``nickname`` is what its subclasses are called in messages.
+    """Return :meth:`Registry.register` for a base class; messages call its subclasses ``nickname``.
 
     >>> import mxcore as mx
     >>> class Loss: ...
@@ -335,7 +335,7 @@ def get_register_func(base_class: type, nickname: str) -> Callable[..., Any]:
 
 
 def get_alias_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """The :meth:`Registry.alias` of a base class.
+    """Return :meth:`Registry.alias` for a base class.
 
     >>> import mxcore as mx
     >>> class Loss: ...
@@ -348,7 +348,7 @@ def get_alias_func(base_class: type, nickname: str) -> Callable[..., Any]:
 
 
 def get_create_func(base_class: type, nickname: str) -> Callable[..., Any]:
-    """The :meth:`Registry.create` of a base class.
+    """Return :meth:`Registry.create` for a base class.
 
     >>> import attrs, mxcore as mx
     >>> class Loss: ...

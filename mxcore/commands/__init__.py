@@ -1,1 +1,1 @@
-"""`mxcore` itself: list, show, doctor; names and arguments as people type them."""
+"""The command line `mxcore` (list, show, doctor), with names and arguments as users type them."""

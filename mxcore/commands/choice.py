@@ -1,4 +1,4 @@
-"""An algorithm as people write it on a command line: a name, and arguments that are checked against its class.
+"""An algorithm as written on a command line: a name, and arguments that are checked against its class.
 
 >>> parse("cosine:max_update=500,warmup_mode=constant")
 ('cosine', {'max_update': 500, 'warmup_mode': 'constant'})
@@ -25,17 +25,17 @@ from mxcore.catalogue.hints import no_such_arguments, required
 __all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
 
 WRAPPED = "optimizer"
-"""The argument of a wrapper that is what it wraps."""
+"""The argument of a wrapper that names the optimizer to wrap."""
 RESERVED = ("lr_scheduler", "sym", "param_idx2name", "param_dict")
-"""Arguments of optimizers that no text can give, because whoever runs the optimizer supplies them."""
+"""Optimizer arguments that cannot be given as a string, because the program that runs the optimizer supplies them."""
 
 
 class ChoiceError(ValueError):
-    """An algorithm cannot be made as it was asked for; the message says why and what to do."""
+    """An algorithm cannot be created as requested; the message says why and what to do."""
 
 
 def parse(text: str) -> tuple[str, dict[str, Any]]:
-    """The name and the arguments of ``NAME`` or ``NAME:ARGUMENT=VALUE,…``.
+    """Split ``NAME`` or ``NAME:ARGUMENT=VALUE,…`` into the name and the arguments.
 
     >>> from mxcore.commands.choice import parse
     >>> parse("multifactor:step=[200,400],factor=0.3")
@@ -47,11 +47,11 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
         ...
     mxcore.commands.choice.ChoiceError: expected NAME or NAME:ARGUMENT=VALUE,…, such as ..., got 'adam=0.8': ...
 
-    A value is a Python literal, else text; the name may be a qualified one, ``distribution:name``, or a call such as
+    A value is a Python literal, or else a string. The name may be qualified, ``distribution:name``, or a call such as
     ``lookahead(adam, k=5)``.
 
     Raises:
-        ChoiceError: it is written in another way, or an argument is given twice.
+        ChoiceError: the text has another form, or gives an argument twice.
     """
     match = re.fullmatch(r"([^=(]+?|[^=(]+\(.*\))(?::(\s*[^\W\d]\w*\s*=.*))?", text, re.DOTALL)
     try:
@@ -69,7 +69,7 @@ def parse(text: str) -> tuple[str, dict[str, Any]]:
 
 @attrs.frozen
 class Choice:
-    """An algorithm by name, with the arguments that were given for it.
+    """An algorithm by name, with the arguments given for it.
 
     >>> from mxcore.commands.choice import Choice
     >>> choice = Choice("lr_scheduler", "CosineScheduler", {"base_lr": 0.5})
@@ -85,12 +85,12 @@ class Choice:
     arguments: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __str__(self) -> str:
-        """Such as ``optimizer 'sgd'``."""
+        """Return the kind and name, such as ``optimizer 'sgd'``."""
         return f"{self.kind} {self.name!r}"
 
     @property
     def canonical_name(self) -> str:
-        """The name of its entry point, whichever of its names was used.
+        """The name of its entry point, regardless of which of its names was given.
 
         Raises:
             catalogue.PluginError: if nothing installed has the name.
@@ -111,7 +111,7 @@ class Choice:
         return catalogue.load(self.kind, self._called[0])
 
     def parameters(self) -> Mapping[str, inspect.Parameter]:
-        """The arguments that can be given, by name: those of the class, and of the optimizer that it wraps."""
+        """The arguments of the class and of the optimizer that it wraps, without those that no command can give."""
         _, by_position, given = self._called
         own = inspect.signature(self.load()).parameters
         wrapped = next(iter(by_position), {**given, **self.arguments}.get(WRAPPED)) if WRAPPED in own else None
@@ -119,25 +119,25 @@ class Choice:
         return {name: one for name, one in {**inner, **own}.items() if name not in RESERVED}
 
     def accepts(self, name: str) -> bool:
-        """Whether the class takes an argument of this name."""
+        """Return whether the class takes an argument of this name."""
         parameters = self.parameters()
         return name in parameters or any(one.kind is one.VAR_KEYWORD for one in parameters.values())
 
     def missing(self) -> list[str]:
-        """The arguments that the class requires and that were not given."""
+        """Return the required arguments that were not given."""
         _, by_position, given = self._called
         known = {**given, **self.arguments}
         return [name for name in required(self.parameters())[len(by_position) :] if name not in known]
 
     def with_defaults(self, **defaults: Any) -> Choice:
-        """The choice with further arguments, where none of the name was given."""
+        """Return a copy with default values for arguments that were not given."""
         return attrs.evolve(self, arguments={**defaults, **self.arguments})
 
     def create(self, **supplied: Any) -> Any:
-        """An instance, from the arguments and what whoever runs it supplies.
+        """Create an instance from the given arguments and those that the program supplies.
 
         Raises:
-            ChoiceError: if an argument is unknown, missing or out of its range.
+            ChoiceError: if an argument is unknown, missing or out of range.
             catalogue.PluginError: if nothing installed has the name.
         """
         if wrong := [name for name in self.arguments if name in RESERVED or not self.accepts(name)]:

@@ -1,4 +1,4 @@
-"""The command line: commands of the core and of plugins, found alike, and imported when they are typed."""
+"""The command line: commands of the core and of plugins, found in the same way and imported when used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mxcore.version import __version__
 
 
 class _Commands(OneLine, click.Group):
-    """The commands that installed distributions offer."""
+    """A group of the commands that installed distributions offer."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_offered())
@@ -29,12 +29,12 @@ class _Commands(OneLine, click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Describe each command by its source, so that asking for help imports no plugin."""
+        """Describe each command from its source, so that showing help imports no plugin."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(record)) for name, record in sorted(_offered().items())])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Say what is wrong in one line, with the exit status of bad usage, or that of an interrupt."""
+        """Report errors in one line, with the exit status of bad usage or of an interrupt."""
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
@@ -47,7 +47,7 @@ class _Commands(OneLine, click.Group):
 
 
 def _offered() -> dict[str, catalogue.Record]:
-    """The record of each command. Nobody can take the name of one of the core's: some say what is wrong with others."""
+    """Return the record of each command. No plugin can replace one of the core's, which diagnose broken plugins."""
     records = [record for record in catalogue.survey() if record.kind == "command"]
     return {record.name: record for record in sorted(records, key=lambda record: record.distribution == CORE)}
 

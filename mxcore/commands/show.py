@@ -13,9 +13,9 @@ from mxcore.declarations import describe
 @click.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Show the signature, the hyper-parameters and the documentation of NAME.
+    """Show the signature, hyper-parameters and documentation of NAME.
 
-    NAME is what `mxcore list` shows, or a qualified name such as optimizer:adam or mxcore-optimizer-adam:adam.
+    NAME is a name from `mxcore list`, or a qualified name such as optimizer:adam or mxcore-optimizer-adam:adam.
     """
     click.echo("\n\n".join(_page(record) for record in catalogue.find_all(name)))
 

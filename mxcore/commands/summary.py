@@ -1,4 +1,4 @@
-"""What something installed is, in a sentence; of a command, from its source. Nothing is imported."""
+"""One-sentence summaries of installed plugins; those of commands come from their source. Nothing is imported."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ WIDTH = 80
 
 
 def summary(record: Record) -> str:
-    """The first sentence of the help of a command; of everything else, what its distribution says of itself.
+    """Return the first sentence of a command's help, or for other records the summary of their distribution.
 
-    So it is for a command whose source does not tell.
+    A command whose source has no help also gets the summary of its distribution.
     """
     of_distribution = record.summary.removesuffix(", for mxcore")
     if record.kind != "command":
@@ -26,14 +26,14 @@ def summary(record: Record) -> str:
     module, _, attribute = record.target.partition(":")
     try:
         said = next(filter(None, _helps(ast.parse(_source(module)), attribute)), "")
-    except (Exception, SystemExit):  # whatever is wrong with it concerns that command, and shows when it is typed
+    except (Exception, SystemExit):  # a broken command must not break the list; its error shows when it is run
         said = ""
     brief = click.Command(None, help=said).get_short_help_str(WIDTH)
     return brief or f"{of_distribution} ({record.distribution})"
 
 
 def _source(module: str) -> bytes:
-    """The text of a module, whose packages need not be imported to find it."""
+    """Return the source of a module, found without importing its packages."""
     package, *rest = module.split(".")
     name, spec = package, find_spec(package)
     for part in rest:
@@ -45,7 +45,7 @@ def _source(module: str) -> bytes:
 
 
 def _helps(tree: ast.Module, name: str) -> Iterator[str]:
-    """What a module says of one of its commands: in the decorator, in the function, or where it is made by hand."""
+    """Return a command's help from its module: from the decorator, the docstring, or an explicit ``click.Command``."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name == name:
             makers = [one for one in node.decorator_list if "command" in ast.unparse(getattr(one, "func", one))]

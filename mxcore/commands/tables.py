@@ -16,7 +16,7 @@ Long: TypeAlias = Literal["wrap", "cut", "break"]
 
 
 def console(width: int | None = None) -> Console:
-    """The terminal; a pipe has no width, so that every line is as long as it is and can be searched."""
+    """Return the console; lines for a pipe are never wrapped, so that they can be searched."""
     return Console(width=width if sys.stdout.isatty() else ENDLESS, highlight=False)
 
 
@@ -26,10 +26,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], long: Lon
     Args:
         columns: the names.
         rows: the cells.
-        long: what becomes of lines that are longer than the terminal: their last column is wrapped or cut, or the
-            terminal breaks them.
+        long: how to treat lines that are longer than the terminal: wrap or cut their last column, or leave it to the
+            terminal to break them.
     """
-    lines = [[*map(Text, row)] for row in rows]  # brackets are brackets
+    lines = [[*map(Text, row)] for row in rows]  # plain text, without rich's [markup]
     out = console(ENDLESS if long == "break" else None)
     if long == "cut":
         widths = (max([len(name), *(line[i].cell_len for line in lines)]) for i, name in enumerate(columns[:-1]))

@@ -9,32 +9,32 @@ from mxcore.once import await_before_fork, building, once
 
 
 class Code:
-    """Compiled functions, which are freed with the last one that is in use.
+    """Compiled functions. Their code is freed when none of them is used any more.
 
     Args:
-        engine: what holds their memory.
+        engine: the engine that owns their memory.
     """
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
 
     def function(self, prototype: Any, name: str) -> Any:
-        """A function of the module, called as the prototype of ctypes says."""
+        """Return a function of the module, with a ctypes prototype."""
         function = prototype(self._engine.get_function_address(name))
-        function.code = self  # as long as it can be called, its code is there
+        function.code = self  # keeps the code alive as long as the function
         return function
 
 
 def compile_ir(source: str, *, optimize: bool = True) -> Code:
-    """Compile a module of IR.
+    """Compile an IR module.
 
     Args:
-        source: the module.
-        optimize: whether loops are worth the time that their optimization takes, three quarters of all.
+        source: the IR.
+        optimize: whether to optimize loops, which takes three quarters of the compile time.
 
     Raises:
         ImportError: llvmlite is not installed.
-        RuntimeError: the IR is wrong.
+        RuntimeError: the IR is invalid.
     """
     with building:
         import llvmlite.binding as llvm
@@ -48,7 +48,7 @@ def compile_ir(source: str, *, optimize: bool = True) -> Code:
 
 @once
 def _await_llvm() -> None:
-    """Let forks wait for LLVM, which threads are in when they free code as well; nothing public of llvmlite does."""
+    """Make forks wait for LLVM, which threads also enter to free code. llvmlite has no public API for this."""
     from llvmlite.binding import ffi
 
     with contextlib.suppress(AttributeError):
@@ -56,7 +56,7 @@ def _await_llvm() -> None:
 
 
 def _machine() -> Any:
-    """This processor. MCJIT takes a machine for itself, so that every engine needs one of its own."""
+    """Return a target machine for this processor. MCJIT takes ownership of it, so every engine needs its own."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()

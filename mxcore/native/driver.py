@@ -1,10 +1,10 @@
-"""The native side of a step: look at its arrays, run its kernels, alone or with other threads, and count.
+"""The native side of a step: check its arrays, run its kernels on one or more threads, and count.
 
-All of it is one foreign call, so that no signal handler of Python's runs between the first and the last write.
+All of this is one foreign call, so no Python signal handler can run between the first write and the last.
 
-``look`` reads the head of array objects (data, axes, lengths, strides, dtype, flags): their layout is part of NumPy's
-binary interface, since extensions are compiled against it. It reads lists through ``PyList_GetItem``. A probe makes
-sure that the head is where it is expected before anything relies on it.
+``look`` reads the header of array objects (data, ndim, shape, strides, dtype, flags), whose layout is part of NumPy's
+ABI, since extensions are compiled against it. It reads lists through ``PyList_GetItem``. A probe verifies the layout
+before anything relies on it.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from mxcore.native.files import filled
 from mxcore.native.words import DONE, RECORD, JobField, names
 from mxcore.once import once
 
-# Bytes of a line of the cache, how many lines are asked for ahead, and from how many arrays on none is.
+# Bytes of a cache line, how many lines to prefetch, and the number of arrays from which on nothing is prefetched.
 _LINE, _AHEAD, _FEW = 64, 12, 5
 
 
 class Driver:
-    """The functions, each of which takes the address of a job or, ``help``, of a pool."""
+    """The functions. Each takes the address of a job, except ``help``, which takes that of a pool."""
 
     def __init__(self, code: Code) -> None:
         held, freed = ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p), ctypes.CFUNCTYPE(None, ctypes.c_void_p)
         self.look = code.function(held, "look")
-        """See that arrays are as expected, and keep their addresses."""
+        """Check that arrays are as expected, and store their addresses."""
         self.drive = code.function(held, "drive")
-        """Look and run, unless an array is not as expected or has moved."""
+        """Check and run, unless an array is not as expected or has moved."""
         self.go = code.function(ctypes.PYFUNCTYPE(None, ctypes.c_void_p), "go")
         """Run the kernels over all chunks, and count."""
         self.go_free = code.function(freed, "go")
-        """The same, with other threads of Python's running."""
+        """The same, releasing the GIL."""
         self.share = code.function(freed, "share")
-        """The same, with the threads of the pool too."""
+        """The same, with the help of the pool's threads."""
         self.help = code.function(freed, "help")
-        """Take part in what the pool is at work on."""
+        """Help with the current job of the pool."""
 
     @functools.cached_property
     def reads_arrays(self) -> bool:
-        """Whether ``look`` finds in an array what NumPy says of it; if not, it must not be used."""
+        """Whether ``look`` reads array headers correctly; if not, the driver must not be used."""
         probe = [np.arange(12, dtype=np.float32).reshape(3, 4)[:, ::2]]
         lengths, strides = (np.array(pair, np.int64) for pair in (probe[0].shape, probe[0].strides))
         kept = ctypes.c_uint64()
@@ -55,13 +55,13 @@ class Driver:
 
 
 def source() -> str:
-    """The IR of the driver."""
+    """Return the IR of the driver."""
     item = ctypes.cast(ctypes.pythonapi.PyList_GetItem, ctypes.c_void_p).value or 0
     return filled("native/driver.ll", **names(), PYLIST_GETITEM=item, LINE=_LINE, AHEAD=_AHEAD, FEW=_FEW)
 
 
 @once
 def driver() -> Driver:
-    """The driver, compiled by its first use."""
-    # Not optimized: its loops are short, and everybody's first step waits for it.
+    """Return the driver, compiled on first use."""
+    # Not optimized: its loops are short, and the first step of every process waits for it.
     return Driver(compile_ir(source(), optimize=False))

@@ -1,7 +1,7 @@
-"""What rules and fills run on: which emitter compiles them, and how many threads run what it compiles.
+"""The choice of emitter that compiles rules and random fills, and of the number of threads.
 
-The emitter is LLVM where there is llvmlite, else NumPy, or the one that was chosen. :mod:`mxcore.native.pool` has the
-threads.
+The emitter is the chosen one, or else LLVM if llvmlite is installed, or else NumPy. The threads are in
+:mod:`mxcore.native.pool`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
 
 
 def use(emitter: str | None) -> None:
-    """Choose the emitter, ``"llvm"`` or ``"numpy"``, of plans that are made from now on; None: the default one.
+    """Choose the emitter for plans created from now on: ``"llvm"``, ``"numpy"``, or None for the default.
 
     >>> import mxcore as mx
     >>> mx.kernel.use("numpy")
@@ -37,14 +37,14 @@ def use(emitter: str | None) -> None:
 
 
 def in_use() -> str:
-    """The emitter of plans that are made now: the chosen one, ``MXCORE_KERNEL``, or llvm where there is llvmlite.
+    """Return the emitter for new plans: the chosen one, ``MXCORE_KERNEL``, or else llvm if llvmlite is installed.
 
     >>> import mxcore as mx
     >>> mx.kernel.in_use() in ("llvm", "numpy")
     True
 
     Raises:
-        ValueError, ImportError: ``MXCORE_KERNEL`` names no emitter, or llvm without llvmlite.
+        ValueError, ImportError: ``MXCORE_KERNEL`` is not an emitter, or is llvm without llvmlite.
     """
     if not _chosen and os.environ.get("MXCORE_KERNEL"):
         use(os.environ["MXCORE_KERNEL"])
@@ -52,7 +52,7 @@ def in_use() -> str:
 
 
 def available() -> tuple[str, ...]:
-    """The emitters that can be chosen here, the fastest first."""
+    """Return the emitters that can be chosen here, fastest first."""
     return ("llvm", "numpy") if _has_llvm() else ("numpy",)
 
 
@@ -66,9 +66,9 @@ def _has_llvm() -> bool:
 
 
 def set_num_threads(count: int) -> None:
-    """Let updates of many elements run on ``count`` threads; at first, on as many as this process has cores.
+    """Run updates of many elements on ``count`` threads. The default is the number of cores of this process.
 
-    Results do not depend on it. The kernel ``numpy`` runs on one thread, whatever ``count`` is.
+    The results do not depend on it. The kernel ``numpy`` always runs on one thread.
 
     >>> import mxcore as mx
     >>> before = mx.get_num_threads()
@@ -87,7 +87,7 @@ def set_num_threads(count: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads that updates of many elements run on.
+    """Return the number of threads that updates of many elements run on.
 
     >>> import mxcore as mx
     >>> mx.get_num_threads() >= 1
@@ -97,9 +97,9 @@ def get_num_threads() -> int:
 
 
 def threads_of(emitter: str) -> int:
-    """The number of threads that updates and fills of an emitter run on.
+    """Return the number of threads that updates and fills of an emitter run on.
 
-    A call of NumPy over a chunk is so short that threads which hand the interpreter's lock to each other between two
-    calls may take longer than one alone.
+    A NumPy call over a chunk is so short that threads which pass the GIL to each other between calls may take longer
+    than one thread alone.
     """
     return get_num_threads() if emitter == "llvm" else 1

@@ -1,12 +1,12 @@
-"""Code in other languages, from files of its own: ``native/driver.ll`` and the like, beside the modules that use them.
+"""Code templates in other languages, such as ``native/driver.ll``, next to the modules that use them.
 
-A name after ``$`` stands for a value. What is indented below a line such as ``for each norm:`` is repeated for each
-item of a list: a value, which is called ``$norm`` there, or several by name. In files of LLVM's language there is one
-more instruction, for tables of words::
+A name after ``$`` is replaced by a value. A block indented below a line such as ``for each norm:`` is repeated for each
+item of a list: either a value, ``$norm`` in the block, or several named values. LLVM files have one more
+instruction, for tables of words::
 
     %total = word i64 %job, 15
 
-loads what the word of that number holds, as the type that is given.
+loads the word of that number as the given type.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _WORD = re.compile(r"^( *(%\S+)) = word (\w+) (%\w+), (\S+)$", re.MULTILINE)
 
 
 def filled(file: str, **values: str | int | Iterable[str | int | Mapping[str, str | int]]) -> str:
-    """The text of a file with values in place of names.
+    """Return the text of a template, with names replaced by values.
 
     Args:
-        file: where it is in the package ``mxcore``.
-        values: the value of every name, a string or a number, or lines; or what there is a block for.
+        file: the path in the package ``mxcore``.
+        values: the value of every name: a string, a number, or lines; or the items of a block.
     """
 
     def repeated(block: re.Match[str]) -> str:
@@ -44,6 +44,6 @@ def filled(file: str, **values: str | int | Iterable[str | int | Mapping[str, st
 
 @functools.cache
 def _text(file: str) -> str:
-    from importlib import resources  # not for the import of the core; llvmlite has imported it already
+    from importlib import resources  # here, since llvmlite has already imported it
 
     return resources.files("mxcore").joinpath(file).read_text("utf-8")

@@ -1,7 +1,7 @@
-"""A pool of threads for compiled code, which runs without the interpreter's lock.
+"""A pool of threads for compiled code, which runs without the GIL.
 
-The threads wait in Python and work in native code, see :mod:`mxcore.native.driver`. A job begins and ends within one
-foreign call of the thread that needs it, so an exception never escapes while another thread still writes.
+The threads wait in Python and work in native code, see :mod:`mxcore.native.driver`. A job starts and ends within one
+foreign call of the thread that needs it, so that no exception can leave it while another thread still writes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mxcore.native.words import JobField, PoolField
 
 
 class _Pool:
-    """Threads that help with one job at a time; a second job that comes meanwhile runs without them."""
+    """Threads that help with one job at a time; a second job that arrives meanwhile runs without them."""
 
     def __init__(self) -> None:
         self.memory = (ctypes.c_uint64 * PoolField.WORDS)()
@@ -29,7 +29,7 @@ class _Pool:
         self.lock = threading.Lock()
 
     def call(self, helpers: int) -> None:
-        """Wake so many threads, which see whether there is something to do."""
+        """Wake this many threads, which check whether there is work."""
         with self.lock:
             while self.started < helpers:
                 threading.Thread(target=self._help, daemon=True, name="mxcore").start()
@@ -45,12 +45,12 @@ class _Pool:
 
 
 def wake(memory: Any, job: int, threads: int) -> None:
-    """Let threads look for a job that is about to be shared by the driver.
+    """Make threads look for a job that the driver is about to share.
 
     Args:
         memory: words of memory.
-        job: where in them the job begins, see :class:`mxcore.native.driver.JobField`.
-        threads: how many are to do it, this one included.
+        job: the position of the job in the memory, see :class:`mxcore.native.driver.JobField`.
+        threads: the number of threads that run it, including this one.
     """
     chunks, pool = memory[job + JobField.CHUNKS], _pool
     memory[job + JobField.POOL], memory[job + JobField.GRAIN] = pool.address, max(1, chunks // (8 * threads))
@@ -58,11 +58,11 @@ def wake(memory: Any, job: int, threads: int) -> None:
 
 
 def run_shared(functions: tuple[Any, Any], tables: int, chunks: int, threads: int) -> None:
-    """Run a compiled function over all its chunks, on several threads if there are as many chunks.
+    """Run a compiled function over all its chunks, on several threads if there are enough chunks.
 
     Args:
-        functions: that for all chunks, ``run_all(tables)``, and that for some, ``run_some(tables, first, last)``.
-        tables: the address of what both read.
+        functions: ``run_all(tables)`` for all chunks, and ``run_some(tables, first, last)`` for some.
+        tables: the address of the tables that both read.
         chunks: how many chunks there are.
         threads: how many threads may share them.
     """
@@ -71,7 +71,7 @@ def run_shared(functions: tuple[Any, Any], tables: int, chunks: int, threads: in
 
 
 def shared_call(functions: tuple[Any, Any], tables: int, chunks: int, threads: int) -> tuple[Any, int, Any]:
-    """The same as a call that is yet to be made: a function, its argument, and what must be kept until then."""
+    """Return the same as a call to make later: a function, its argument, and what must stay alive until then."""
     if min(threads, chunks) < 2:
         return functions[0], tables, None
     addresses = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
@@ -83,7 +83,7 @@ def shared_call(functions: tuple[Any, Any], tables: int, chunks: int, threads: i
 
 
 def _yield_address() -> int:
-    """The system's function that lets another thread run."""
+    """Return the address of the system function that yields to another thread."""
     library: Any = ctypes.CDLL("kernel32") if sys.platform == "win32" else ctypes.CDLL(None)
     function = library.SwitchToThread if sys.platform == "win32" else library.sched_yield
     return ctypes.cast(function, ctypes.c_void_p).value or 0
@@ -93,7 +93,7 @@ _pool = _Pool()
 
 
 def _after_fork() -> None:
-    """Threads do not survive a fork: begin anew in the child."""
+    """Start over in the child of a fork, which threads do not survive."""
     global _pool
     _pool = _Pool()
 

@@ -1,9 +1,9 @@
-"""The project's random numbers: drawn on the host, and a function of a seed and of names.
+"""Reproducible random numbers, drawn on the host as a function of a seed and of names.
 
-A draw depends on the seed and on a *key*, such as the name of a parameter, and on nothing else: not on the order of
-the draws, on the other parameters, on the number of threads or on the device. What has no name of its own (a dropout
-mask, a shuffle, :func:`uniform` called by hand) is keyed by its *position*, a counter that is saved with the state of
-a run. NumPy's global generator is never touched.
+A draw depends only on the seed and a *key*, such as the name of a parameter: not on the order of the draws, the other
+parameters, the number of threads or the device. Draws without a name (a dropout mask, a shuffle, a direct call of
+:func:`uniform`) are keyed by their *position*, a counter that is saved with the state of a run. NumPy's global
+generator is never touched.
 
 >>> import mxcore as mx
 >>> mx.random.seed(7)
@@ -34,16 +34,16 @@ __all__ = [
 ]  # fmt: skip
 
 
-Generator.__module__ = __name__  # where users find it
+Generator.__module__ = __name__  # from where users import it
 
 
 def _fresh_seed() -> int:
-    """63 random bits of the operating system."""
+    """Return 63 random bits from the operating system."""
     return int.from_bytes(os.urandom(8), "little") >> 1
 
 
-_stream = {"seed": _fresh_seed(), "position": 0}  # where the random numbers of this process stand
-# Inside a scope (one parameter being initialised) positions count from the scope's key, not from the process's start.
+_stream = {"seed": _fresh_seed(), "position": 0}  # the state of this process's random numbers
+# Inside a scope (one parameter being initialised), positions are counted per scope, not per process.
 _scope: ContextVar[tuple[tuple[object, ...], list[int]] | None] = ContextVar("scope", default=None)
 
 
@@ -67,7 +67,7 @@ def seed(value: int | None = None) -> int:
 
 
 def current_seed() -> int:
-    """The seed in use: the one that was set, or the fresh one drawn when the process started.
+    """Return the current seed: the one that was set, or a fresh one drawn when the process started.
 
     >>> import mxcore as mx
     >>> mx.random.seed(7) == mx.random.current_seed()
@@ -77,7 +77,7 @@ def current_seed() -> int:
 
 
 def get_state() -> dict[str, int]:
-    """The seed and the position, as saved by :func:`mxcore.save_state`.
+    """Return the seed and the position, which :func:`mxcore.save_state` saves.
 
     >>> import mxcore as mx
     >>> _ = mx.random.seed(7)
@@ -107,7 +107,7 @@ def set_state(state: Mapping[str, int]) -> None:
 
 
 def faults(state: Mapping[str, Any]) -> list[str]:
-    """What is wrong with what should be a seed and a position."""
+    """Return what is wrong with a seed and a position."""
     return [
         f"{name} must be an integer of at least 0, got {value!r:.60}"
         for name in ("seed", "position")
@@ -120,7 +120,7 @@ def _is_count(value: object) -> bool:
 
 
 def generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:
-    """A generator that is a pure function of the seed and of ``key`` (text and integers).
+    """Return a generator that is a pure function of the seed and of ``key`` (strings and integers).
 
     >>> import mxcore as mx
     >>> a, b, c = (mx.random.generator(name).uniform() for name in ("fc_weight", "fc_weight", "out_weight"))
@@ -132,14 +132,14 @@ def generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None
         dtype: see :class:`Generator`.
         out: see :class:`Generator`.
     """
-    import hashlib  # it loads OpenSSL: for the first draw, not for the import
+    import hashlib  # here, since it loads OpenSSL
 
     digest = hashlib.blake2b(repr((_stream["seed"], *map(_plain, key))).encode(), digest_size=16).digest()
     return Generator(int.from_bytes(digest, "little"), dtype, out)
 
 
 def next_generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array = None) -> Generator:
-    """A generator for the next draw without a name: keyed by the position too, which it advances.
+    """Return a generator for the next unnamed draw: it is also keyed by the position, which it advances.
 
     >>> import mxcore as mx
     >>> a, b = mx.random.next_generator().uniform(), mx.random.next_generator().uniform()
@@ -157,7 +157,7 @@ def next_generator(*key: object, dtype: npt.DTypeLike = np.float64, out: Array =
 
 @contextlib.contextmanager
 def scope(*key: object) -> Iterator[None]:
-    """Key every draw of the block by ``key``, so that code which just draws is still reproducible by name.
+    """Key every draw in the block by ``key``, so that code with unnamed draws is still reproducible by name.
 
     >>> import mxcore as mx
     >>> def draw(name):
@@ -176,7 +176,7 @@ def scope(*key: object) -> Iterator[None]:
 def uniform(
     low: float = 0.0, high: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
 ) -> Array:
-    """Draw from U[low, high): a new host array of ``shape`` and ``dtype``, or in place into ``out``.
+    """Draw from U[low, high) into ``out``, or into a new host array of ``shape`` and ``dtype``.
 
     >>> import mxcore as mx
     >>> drawn = mx.random.uniform(-1, 1, shape=(2, 3))
@@ -189,7 +189,7 @@ def uniform(
 def normal(
     loc: float = 0.0, scale: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
 ) -> Array:
-    """Draw from N(loc, scale²): a new host array of ``shape`` and ``dtype``, or in place into ``out``.
+    """Draw from N(loc, scale²) into ``out``, or into a new host array of ``shape`` and ``dtype``.
 
     >>> import numpy as np, mxcore as mx
     >>> drawn = mx.random.normal(5, 0.1, shape=1000, dtype=np.float64)
@@ -211,5 +211,5 @@ def _deliver(
 
 
 def _plain(part: object) -> object:
-    """A key's part without its Python type: a parameter's name is the same name as str, InitDesc or numpy.str_."""
+    """Return part of a key without its Python type, so that a name is the same as str, InitDesc or numpy.str_."""
     return str(part) if isinstance(part, str) else int(part) if isinstance(part, np.integer) else part

@@ -1,15 +1,15 @@
-r"""What is made of random words: uniform and normal floats, and the words themselves. The mathematics, written once.
+r"""The distributions (uniform, normal, and plain random words) as mathematics that all emitters share.
 
-Everything is + − × ÷ √, comparisons and operations on bits, which are exact or correctly rounded everywhere; no
-library's logarithm, sine or cosine takes part.
+They use only + − × ÷ √, comparisons and bit operations, which are exact or correctly rounded everywhere, and no
+library's logarithm, sine or cosine.
 
 **Uniform.** :math:`u = \lfloor w / 2^8 \rfloor 2^{-24}` (float32), or 53 bits of two words (float64), and
 :math:`low + (high - low) u`, kept below *high* where rounding would reach it.
 
-**Normal.** The transform of Box and Muller: :math:`r = \sqrt{-2 \ln u}` and an angle :math:`\theta` give the two
+**Normal.** The Box-Muller transform: :math:`r = \sqrt{-2 \ln u}` and an angle :math:`\theta` give the two
 elements :math:`r \cos \theta` and :math:`r \sin \theta`. Here :math:`u = (\lfloor w / 2 \rfloor + ½) 2^{-31}`, or the
-like of 53 bits, so that it is never 0: no element lies farther out than 6.67 (float32) or 8.66 (float64) standard
-deviations. The error is below 5 units in the last place of the exact transform.
+same with 53 bits, so it is never 0: no element is farther than 6.67 (float32) or 8.66 (float64) standard deviations
+from the mean. The error is below 5 units in the last place of the exact transform.
 
 References:
     G. E. P. Box and M. E. Muller, "A note on the generation of random normal deviates", Annals of Mathematical
@@ -35,13 +35,14 @@ _ONES = 0xFFFFFFFF
 class _Precision:
     """The constants of a floating type.
 
-    The series hold for angles within ±π/4 and for logarithms between √½ and √2. Those of float64 are of FreeBSD's msun
-    (``k_sin.c``, ``k_cos.c``, ``e_log.c``), those of float32 of Cephes (``sinf.c``) and msun (``e_logf.c``).
+    The series are valid for angles within ±π/4 and for logarithms between √½ and √2. Those for float64 are from
+    FreeBSD's msun (``k_sin.c``, ``k_cos.c``, ``e_log.c``), those for float32 from Cephes (``sinf.c``) and msun
+    (``e_logf.c``).
 
     Args:
         type: the type.
         log: coefficients of z, z², … in (ln(1 + f) - 2s) / s + f, where s = f / (2 + f) and z = s².
-        ln2: ln 2 as a short number, whose products with exponents are exact, and what is left.
+        ln2: ln 2 as a short number, whose products with exponents are exact, and the remainder.
         sin: coefficients of x³, x⁵, ….
         cos: coefficients of x⁴, x⁶, ….
     """
@@ -106,19 +107,19 @@ def _below(value: Term, top: Term) -> Term:
 
 
 def _53_bits(high: Term, rest: Term) -> Term:
-    """A whole number below 2⁵³: 27 bits of one word and 26 of another."""
+    """Return an integer below 2⁵³: 27 bits of one word and 26 of another."""
     return to_float(high >> 5, "f64") * 2.0**26 + to_float(rest >> 6, "f64")
 
 
 def _box_muller(p: _Precision, u: Term, complement: Term, turn: Term, sides: Term) -> list[Term]:
-    """Two independent elements of N(0, 1).
+    """Return two independent elements of N(0, 1).
 
     Args:
         p: the precision to work in.
         u: a number in (0, 1), perhaps rounded to 1.
-        complement: 1 - u, not rounded to 0.
+        complement: 1 - u, which does not round to 0.
         turn: an angle within a quarter of a circle, -2³¹ to 2³¹ for -π/4 to π/4.
-        sides: a word whose two highest bits take the angle to the other three quarters, by reflection.
+        sides: a word whose two highest bits reflect the angle into the other three quarters.
     """
     radius = sqrt(_log(p, u, complement) * -2.0)
     cos, sin = _cos_sin(p, turn * (math.pi * 2.0**-33))
@@ -128,14 +129,14 @@ def _box_muller(p: _Precision, u: Term, complement: Term, turn: Term, sides: Ter
 
 
 def _log(p: _Precision, u: Term, complement: Term) -> Term:
-    """The natural logarithm of u = 2ᵏ (1 + f), where 1 + f lies between √½ and √2; see :func:`_box_muller`."""
+    """Return the natural logarithm of u = 2ᵏ (1 + f), with 1 + f between √½ and √2; see :func:`_box_muller`."""
     root_half = rounded(0.5**0.5, p.type)
     layout = np.finfo(root_half.dtype)
     mantissa, bias = int(layout.nmant), int(layout.maxexp) - 1
     pattern, one = bits(u), bias << mantissa
     exponent = (pattern + (one - int(root_half.view(f"u{root_half.itemsize}")))) >> mantissa  # k + bias
     scaled = from_bits(pattern - (exponent << mantissa) + one, p.type)
-    # Close to 1, u has been rounded too much for its logarithm, which is that of 1 - complement.
+    # Close to 1, u is rounded too coarsely for its logarithm, so take that of 1 - complement.
     f = where(u < float(root_half), scaled - 1.0, -complement)
     k = to_float(word(exponent), p.type) - float(bias)
     s = f / (f + 2.0)
@@ -145,17 +146,17 @@ def _log(p: _Precision, u: Term, complement: Term) -> Term:
 
 
 def _cos_sin(p: _Precision, x: Term) -> tuple[Term, Term]:
-    """Cosine and sine of an angle within ±π/4."""
+    """Return the cosine and sine of an angle within ±π/4."""
     square = x * x
     half_square = square * 0.5
-    # 1 - x²/2 is rounded; what that lost is added back together with the small terms.
+    # 1 - x²/2 is rounded; the rounding error is added back together with the small terms.
     near = 1.0 - half_square
     cos = near + (((1.0 - near) - half_square) + square * _series(p.cos, square))
     return cos, x + x * _series(p.sin, square)
 
 
 def _series(coefficients: Sequence[float], x: Term) -> Term:
-    """c₁ x + c₂ x² + …, by Horner's rule."""
+    """Return c₁ x + c₂ x² + …, by Horner's rule."""
     value = x * coefficients[-1]
     for coefficient in reversed(coefficients[:-1]):
         value = x * (value + coefficient)
@@ -167,10 +168,10 @@ class Distribution:
     """One way to fill an array.
 
     Args:
-        name: what emitted functions are called after.
+        name: the prefix of the names of emitted functions.
         type: the type of the elements.
-        parameters: the names of the numbers that it takes, each of that type.
-        elements: makes the elements of a block of its words and those numbers.
+        parameters: the names of its parameters, each of that type.
+        elements: computes the elements of a block from the block's words and the parameters.
     """
 
     name: str
@@ -180,16 +181,16 @@ class Distribution:
 
     @property
     def per_block(self) -> int:
-        """How many elements a block makes."""
+        """How many elements a block gives."""
         return 2 if self.type == "f64" else 4
 
     @property
     def group(self) -> int:
-        """How many elements a group makes."""
+        """How many elements a group gives."""
         return LANES * self.per_block
 
     def record(self) -> tuple[Recorder, list[Term]]:
-        """What is computed for one block, from inputs ``block``, ``key``, ``stream`` and the parameters."""
+        """Record what is computed for a block, from the inputs ``block``, ``key``, ``stream`` and the parameters."""
         recorder = Recorder()
         counter: Any = recorder.input("block", "u64")
         halves = [recorder.input(name, "u64", uniform=True) for name in ("key", "stream")]
@@ -204,4 +205,4 @@ DISTRIBUTIONS = {
     "normal_f32": Distribution("mx_normal_f32", "f32", ("loc", "scale"), _normal_32),
     "normal_f64": Distribution("mx_normal_f64", "f64", ("loc", "scale"), _normal_64),
 }
-"""What arrays can be filled with."""
+"""The distributions with which arrays can be filled."""

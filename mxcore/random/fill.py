@@ -1,4 +1,4 @@
-"""Fill host arrays with random numbers: which emitter, and on how many threads. Neither changes a bit."""
+"""Fill host arrays with random numbers, choosing emitter and threads. Neither choice changes a bit of the result."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from mxcore.kernel.run.calls import Call
 
 _TYPES = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64"}
-_PER_THREAD = 1 << 17  # fewer elements are written faster than a thread is started
+_PER_THREAD = 1 << 17  # writing fewer elements is faster than starting a thread
 
 
 def fill_uniform(array: Host, key: int, low: float = 0.0, high: float = 1.0, offset: int = 0) -> None:
-    """Draw an array from U[low, high): elements ``offset``, ``offset + 1``, … of the stream of ``key``.
+    """Fill an array from U[low, high) with elements ``offset``, ``offset + 1``, … of the stream of ``key``.
 
-    No element reaches ``high``, except where ``low`` and ``high`` round to one number of the array's type.
+    No element reaches ``high``, unless ``low`` and ``high`` round to the same number in the array's dtype.
 
     Args:
         array: a contiguous array of float32 or float64, taken in C order.
         key: 128 bits, 0 to 2¹²⁸ - 1.
-        low: the lower bound, which can be drawn.
+        low: the lower bound, which is included.
         high: the upper bound, at least ``low``.
         offset: the place of the array's first element in the stream.
 
@@ -45,7 +45,7 @@ def fill_uniform(array: Host, key: int, low: float = 0.0, high: float = 1.0, off
 
 
 def fill_normal(array: Host, key: int, loc: float = 0.0, scale: float = 1.0, offset: int = 0) -> None:
-    """Draw an array from N(loc, scale²): elements ``offset``, ``offset + 1``, … of the stream of ``key``.
+    """Fill an array from N(loc, scale²) with elements ``offset``, ``offset + 1``, … of the stream of ``key``.
 
     Args:
         array: a contiguous array of float32 or float64, taken in C order.
@@ -67,10 +67,10 @@ def fill_normal(array: Host, key: int, loc: float = 0.0, scale: float = 1.0, off
 
 
 def normal_calls(array: Host, key: int, offset: int) -> list[Call]:
-    """The calls that draw an array from N(0, 1), in NumPy, for a step that is made of such calls.
+    """Return the NumPy calls that fill an array from N(0, 1), for a step that consists of such calls.
 
     Args:
-        array: as for :func:`fill_normal`, like the following.
+        array: as for :func:`fill_normal`, like the other arguments.
         key: 128 bits.
         offset: the place of the array's first element in the stream.
     """
@@ -83,15 +83,15 @@ def normal_calls(array: Host, key: int, offset: int) -> list[Call]:
 
 
 def fill_words(array: npt.NDArray[np.uint32], key: int, offset: int = 0) -> None:
-    """Fill an array of uint32 with random bits, as :func:`fill_uniform` does with floats."""
+    """Fill a uint32 array with random bits, in the same way as :func:`fill_uniform`."""
     if array.dtype != np.uint32:
-        raise TypeError(f"words are uint32, got an array of {array.dtype}")
+        raise TypeError(f"expected a uint32 array, got {array.dtype}")
     _fill("words", array, key, offset, ())
 
 
 def _type_of(array: Host) -> str:
     if array.dtype not in _TYPES:
-        raise TypeError(f"only float32 and float64 are drawn directly, got an array of {array.dtype}: convert it")
+        raise TypeError(f"expected a float32 or float64 array, got {array.dtype}: fill one of those and convert it")
     return _TYPES[array.dtype]
 
 
@@ -99,7 +99,7 @@ def _fill(name: str, array: Host, key: int, offset: int, parameters: tuple[Any, 
     if not (array.flags.c_contiguous and array.flags.writeable and array.flags.aligned):
         raise ValueError("the array to fill must be C-contiguous, aligned and writable")
     if not 0 <= key < 1 << 128 or not 0 <= offset < (1 << 63) - array.size:
-        raise ValueError(f"key must be below 2**128 and offset below 2**63, neither negative: got {key} and {offset}")
+        raise ValueError(f"key must be in [0, 2**128) and offset in [0, 2**63), got {key} and {offset}")
     emitter = in_use()
     threads = max(1, min(threads_of(emitter), array.size // _PER_THREAD))
     _writer(emitter, name)(array.reshape(-1), offset, key, parameters, threads)
@@ -107,8 +107,8 @@ def _fill(name: str, array: Host, key: int, offset: int, parameters: tuple[Any, 
 
 @once
 def _writer(emitter: str, name: str) -> Callable[..., None]:
-    """What writes a stretch of a stream: ``write(out, start, key, parameters, threads)``."""
-    # Imported here: most processes that import the core draw nothing.
+    """Return the function that writes a part of a stream: ``write(out, start, key, parameters, threads)``."""
+    # Imported here, since most processes that import the core draw nothing.
     from mxcore.random import philox_llvm, philox_numpy
     from mxcore.random.distributions import DISTRIBUTIONS
 

@@ -1,4 +1,4 @@
-"""A generator of random numbers: draws one after the other from the stream of a key."""
+"""A random number generator: successive draws from the stream of a key."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Size: TypeAlias = Shape | None
 Type: TypeAlias = npt.DTypeLike | None
 Array: TypeAlias = npt.NDArray[Any]
 
-_GROUP_BYTES = 128  # of a stream: 32 elements of float32, 16 of float64; each draw begins with a whole group
+_GROUP_BYTES = 128  # 32 elements of float32, 16 of float64; each draw starts with a new group
 
 
 class Generator:
-    """Draws that are a function of a key and of what was drawn before: with fixed bits, on every machine.
+    """A generator whose draws depend only on a key and on earlier draws, with the same bits on every machine.
 
-    The methods are named like those of :class:`numpy.random.Generator`. A draw without a size is a Python number.
+    The methods have the names of :class:`numpy.random.Generator`. A draw without a size is a Python number.
 
     Floats drawn for a complex array are complex: both parts are drawn one after the other, around the same mean and
-    with the same variance in all as for a real array.
+    with the same total variance as for a real array.
 
     >>> import numpy as np, mxcore as mx
     >>> rng = mx.random.Generator(7)
@@ -38,9 +38,9 @@ class Generator:
 
     Args:
         key: 128 bits, 0 to 2¹²⁸ - 1.
-        dtype: what the values are for; they are of its precision unless a draw says otherwise.
-        out: an array that the values are for. The first draw of its shape is made in it, if it can be, and returned
-            as this array, so that large arrays are written once.
+        dtype: the dtype of the array that the values are for; draws have its precision unless they specify another.
+        out: the array that the values are for. If possible, the first draw of its shape is written into it and returns
+            it, so that large arrays are written only once.
     """
 
     def __init__(self, key: int, dtype: npt.DTypeLike = np.float64, out: Any = None) -> None:
@@ -57,10 +57,10 @@ class Generator:
         """Draw from U[low, high).
 
         Args:
-            low: the lower bound, which can be drawn.
+            low: the lower bound, which is included.
             high: the upper bound, which float32 and float64 never reach; float16 and bfloat16 can be rounded to it.
             size: the shape; None for one Python number.
-            dtype: the type of the array, the generator's unless given.
+            dtype: the dtype of the array, by default the generator's.
 
         Raises:
             ValueError: the bounds are out of order, or too far apart.
@@ -92,12 +92,12 @@ class Generator:
     @overload
     def integers(self, low: int, high: int | None = ..., size: Shape = ...) -> Array: ...
     def integers(self, low: int, high: int | None = None, size: Size = None) -> Any:
-        """Draw whole numbers from low to high - 1, or from 0 to low - 1, each with the same probability.
+        """Draw integers from low to high - 1, or from 0 to low - 1, each with the same probability.
 
-        They are remainders of 64 random bits: no probability is off by more than 2⁻⁶⁴.
+        They are remainders of 64 random bits, so no probability is off by more than 2⁻⁶⁴.
 
         Raises:
-            ValueError: there is no such number, or one does not fit into int64.
+            ValueError: the range is empty, or exceeds int64.
         """
         if high is None:
             low, high = 0, low
@@ -109,17 +109,17 @@ class Generator:
         return int(values) if size is None else values
 
     def permutation(self, rows: int | npt.ArrayLike) -> Array:
-        """The numbers below ``rows`` in random order; or the rows of an array, copied in random order."""
+        """Return the integers below ``rows`` in random order, or a copy of an array with its rows in random order."""
         count = int(rows) if isinstance(rows, (int, np.integer)) else len(np.asarray(rows))
         order = np.argsort(self._words(count), kind="stable")
         return order if isinstance(rows, (int, np.integer)) else np.asarray(rows)[order]
 
     def shuffle(self, array: Array) -> None:
-        """Bring the rows of an array into random order, in place."""
+        """Shuffle the rows of an array in place."""
         array[...] = self.permutation(array)
 
     def numpy(self) -> np.random.Generator:
-        """NumPy's generator with this key, for what is not here; its bits are NumPy's to change."""
+        """A NumPy generator with this key, for other distributions; NumPy may change its bits between versions."""
         return np.random.Generator(np.random.Philox(key=self.key))
 
     def _floats(self, fill: Callable[..., None], parameters: tuple[float, float], size: Size, dtype: Type) -> Any:
@@ -133,7 +133,7 @@ class Generator:
     def _complex(
         self, fill: Callable[..., None], parameters: tuple[float, float], shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> Array:
-        """Both parts, each with half of the variance that the parameters ask for."""
+        """Draw both parts, each with half the variance that the parameters specify."""
         first, second = parameters
         if fill is fill_uniform:
             middle, half = (first + second) / 2, (second - first) / 8**0.5
@@ -145,7 +145,7 @@ class Generator:
         return values
 
     def _place(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-        """Where to draw: the array that the values are for, once, or a new one."""
+        """Return the array to draw into: once, the array that the values are for; otherwise a new one."""
         if self._out is None or (self._out.shape, self._out.dtype) != (shape, dtype):
             return np.empty(shape, dtype)
         out, self._out = self._out, None
@@ -158,7 +158,7 @@ class Generator:
         return joined
 
     def _advance(self, values: Array) -> int:
-        """Take as many groups as the values need; return the place of the first element."""
+        """Reserve as many groups as the values need, and return the position of the first element."""
         start = self.position * _GROUP_BYTES // values.itemsize
         self.position += -(-values.nbytes // _GROUP_BYTES)
         return start
@@ -169,14 +169,14 @@ def _shape(size: Size) -> tuple[int, ...]:
 
 
 def _precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type to draw in: float32 for itself and for shorter floats (those of ml_dtypes are of kind V)."""
+    """Return the dtype to draw in: float32 for itself and for shorter floats (those of ml_dtypes have kind V)."""
     if dtype.kind == "c":
         return np.dtype(np.complex64 if dtype.itemsize <= 8 else np.complex128)
     return np.dtype(np.float32 if dtype.kind in "fV" and dtype.itemsize <= 4 else np.float64)
 
 
 def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type of the parts of a complex number; any other type as it is."""
+    """Return the dtype of the parts of a complex number; return any other dtype as it is."""
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
 
 

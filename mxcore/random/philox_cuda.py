@@ -1,4 +1,4 @@
-"""Random fills as CUDA C: the same steps on scalars, one block of the stream to a thread.
+"""Random fills as CUDA C: the same steps on scalars, one block of the stream per thread.
 
 Compile with ``--fmad=false``: a fused multiply-add rounds once where the other emitters round twice.
 """
@@ -23,7 +23,7 @@ _BITS = {
 
 
 def source(distribution: Distribution) -> str:
-    """Three functions of CUDA C, each with the distribution's parameters at its end.
+    """Emit three CUDA C functions, each with the distribution's parameters at the end.
 
     ``<name>_block`` gives the elements of a block, ``<name>(i, key, stream, …)`` one element, and the kernel
     ``<name>_fill(out, start, stop, key, stream, …)`` fills an array.
@@ -61,7 +61,7 @@ def _name(term: Term) -> str:
 
 
 def constant(number: float, type: Type) -> str:
-    """A number as C: floats, after rounding, in enough decimals to give back their bits, if they are finite."""
+    """Format a number for C; finite floats, after rounding, with enough decimals to restore their bits."""
     value = rounded(number, type)
     if not type.startswith("f"):
         return f"{value}{_SUFFIXES.get(type, '')}"

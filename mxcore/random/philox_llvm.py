@@ -1,7 +1,7 @@
-"""Random fills as LLVM IR, compiled by llvmlite for the processor at hand.
+"""Random fills as LLVM IR, compiled by llvmlite for this processor.
 
-The eight blocks of a group are the lanes of a vector. What is the same for all elements, such as the keys of the ten
-rounds, is computed before the loop. There is no fast-math and no fused multiply-add: bits would change.
+The eight blocks of a group are the lanes of a vector. Values that are the same for all elements, such as the keys of
+the ten rounds, are computed before the loop. There is no fast-math and no fused multiply-add, which would change bits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CHUNK = 1 << 15
 
 
 def source(distribution: Distribution) -> str:
-    """The IR of ``void <name>(ptr out, i64 start, i64 stop, i64 key, i64 stream, <parameters>)``."""
+    """Emit ``void <name>(ptr out, i64 start, i64 stop, i64 key, i64 stream, <parameters>)``."""
     recorder, elements = distribution.record()
     uniform: list[str] = []
     body: list[str] = []
@@ -56,7 +56,7 @@ def source(distribution: Distribution) -> str:
 
 
 def module(distribution: Distribution) -> str:
-    """The IR of a fill as the driver runs it, in chunks: see :mod:`mxcore.native.driver`."""
+    """Emit a fill in chunks, which the driver runs: see :mod:`mxcore.native.driver`."""
     kind = _TYPES[distribution.type]
     loads = [f"%{name} = word {kind} %tables, {place}" for place, name in enumerate(distribution.parameters, 6)]
     return source(distribution) + filled(
@@ -82,7 +82,7 @@ def _step(term: Term) -> str:
 
 
 def _splat(term: Term) -> list[str]:
-    """A number that is the same for all elements, in every lane."""
+    """Emit the broadcast of a number to every lane."""
     vector, name = _vector(term.type), _name(term)
     return [
         f"{name}.0 = insertelement {vector} zeroinitializer, {_TYPES[term.type]} %{term.operation}, i64 0",
@@ -101,7 +101,7 @@ def _name(term: Term) -> str:
 
 
 def constant(number: float, type: Type) -> str:
-    """A number as IR: floats, after rounding, by the bits that they have as float64."""
+    """Format a number for IR; floats, after rounding, as the bits that they have in float64."""
     if not type.startswith("f"):
         return str(int(number))
     return f"0x{np.float64(rounded(number, type)).view(np.uint64):016X}"
@@ -117,9 +117,9 @@ def fill(
     """See :func:`mxcore.random.philox_numpy.fill`.
 
     Args:
-        distribution: as there, like the following.
+        distribution: as there, like the other arguments.
         out: the vector.
-        start: the place of its first element in the stream.
+        start: the position of its first element in the stream.
         key: 128 bits.
         parameters: the distribution's parameters.
         threads: how many threads may share the work.
@@ -134,7 +134,7 @@ def fill(
 
 @once
 def compiled(distribution: Distribution) -> tuple[Any, Any]:
-    """The functions over all chunks and over some, compiled by their first use; other Python threads may run.
+    """Return the functions over all chunks and over some, compiled on first use; they release the GIL.
 
     Raises:
         ImportError: llvmlite is not installed.

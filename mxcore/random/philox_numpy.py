@@ -1,8 +1,8 @@
-"""Random fills with NumPy: always there, and the reference for the other emitters.
+"""Random fills with NumPy: always available, and the reference for the other emitters.
 
 A stream is written through scratch arrays that stay in the processor's cache: a list of calls such as
-``np.multiply(a, b, out)``, bound to them once, is run for each stretch of the stream. Each thread has its own scratch,
-shared by all that it draws.
+``np.multiply(a, b, out)``, bound to them once, is run for each part of the stream. Each thread has its own scratch,
+which all its draws share.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mxcore.random.terms import DTYPES, Operand, Term, Type
 
 _GROUPS = 1024  # of 8 blocks: a scratch array has 64 KiB
 _SIZE = _GROUPS * LANES
-# What is the same for all elements is arithmetic on Python integers: none of it exceeds 64 bits.
+# Values that are the same for all elements are computed with Python integers, which never exceed 64 bits here.
 _ON_INTEGERS: dict[str, Callable[..., int]] = {
     "add": operator.add,
     "multiply": operator.mul,
@@ -43,26 +43,26 @@ def fill(
     Args:
         distribution: what to fill it with.
         out: a contiguous vector of the distribution's type.
-        start: the place of its first element in the stream.
+        start: the position of its first element in the stream.
         key: 128 bits.
         parameters: the distribution's parameters.
     """
-    # In a list first, as a generator is Python. The other emitters say nothing of overflows either.
+    # Listed first, since a generator runs Python code. Overflows are silent, as in the other emitters.
     commit(quietly(list, calls(distribution, out, start, key, parameters)))
 
 
 def calls(
     distribution: Distribution, out: Host, start: int, key: int, parameters: Sequence[float] = ()
 ) -> Iterator[Call]:
-    """The calls that :func:`fill` makes, with the same arguments: each is C all the way, see :func:`commit`.
+    """Return the calls that :func:`fill` makes, for the same arguments; each is entirely in C, see :func:`commit`.
 
-    They may be kept, and run several times, in any order with other calls; but only in the thread that asked for them.
+    You can keep and repeat them, and mix them with other calls in any order, but only in the thread that called this.
     """
     if not out.size:
         return
     group, stop = distribution.group, start + out.size
     first_group, end_group = start // group, -(-stop // group)
-    # Stretches of one length: the last runs past the end, by little.
+    # Parts of equal length; the last one runs slightly past the end.
     stretch = _length(_divided_up(end_group - first_group, _divided_up(end_group - first_group, _GROUPS)))
     bound = _thread.bound(distribution, stretch * LANES)
     inputs = dict(zip(("key", "stream", *distribution.parameters), (*halves(key), *parameters), strict=True))
@@ -80,19 +80,19 @@ def _divided_up(number: int, divisor: int) -> int:
 
 
 def _length(groups: int) -> int:
-    """A little more, so that calls are bound for few lengths: eight between a power of two and the next."""
+    """Round up, so that calls are bound for few lengths: eight between one power of two and the next."""
     step = 1 << max(0, groups.bit_length() - 4)
     return _divided_up(groups, step) * step
 
 
 class _Thread(threading.local):
-    """What one thread computes in: two threads may draw at the same time."""
+    """The scratch of one thread, since several threads may draw at the same time."""
 
     def __init__(self) -> None:
         self.bound = functools.lru_cache(maxsize=128)(self._bound)
         self.places = np.arange(_SIZE, dtype=np.uint64)
         self.registers: list[npt.NDArray[np.uint64]] = []
-        self.elements = np.empty(2 * _SIZE, np.uint64)  # a block makes 16 bytes
+        self.elements = np.empty(2 * _SIZE, np.uint64)  # a block gives 16 bytes
 
     def _bound(self, distribution: Distribution, size: int) -> _Bound:
         plan = _plan(distribution)
@@ -101,9 +101,9 @@ class _Thread(threading.local):
 
 
 class _Bound:
-    """The calls that compute a distribution for some number of blocks, bound to scratch arrays.
+    """Return the calls that compute a distribution for a number of blocks, bound to scratch arrays.
 
-    They start at the block ``numbers["block"]``, with what is the same for all elements beside it.
+    They start at the block ``numbers["block"]``; the other uniform values are in ``numbers``, too.
     """
 
     def __init__(self, plan: _Plan, distribution: Distribution, size: int, scratch: _Thread) -> None:
@@ -112,7 +112,7 @@ class _Bound:
         for kind, place, type in plan.cells:
             if kind == "register":
                 cells.append(scratch.registers[place].view(DTYPES[type])[:size])
-            else:  # an array without axes: NumPy takes it faster than a scalar
+            else:  # a 0-d array, which NumPy handles faster than a scalar
                 cells.append(self.numbers[f"{place} {type}"] if kind == "uniform" else np.array(place, DTYPES[type]))
         self.calls: list[Call] = [(np.add, scratch.places[:size], self.numbers["block"], cells[plan.block])]
         for operation, pick in plan.calls:
@@ -124,13 +124,13 @@ class _Bound:
 
 
 def _listed(operation: str, *cells: Any) -> list[Call]:
-    """The calls of an operation, the last of whose cells is its result."""
+    """Return the calls of an operation, whose last cell is its result."""
     *operands, out = cells
     if operation in ("word", "to_float"):
         return [(operator.setitem, out, ..., *operands)]
     if operation != "where":
         return [(getattr(np, operation), *operands, out)]
-    # By bits, b ^ ((a ^ b) * mask): a copy under a mask would branch for each element, half of the time in vain.
+    # With bits, b ^ ((a ^ b) * mask): a masked copy would branch, and mispredict half of the elements.
     condition, *others = operands
     a, b, out = (array.view(f"u{array.itemsize}") for array in (*others, out))
     return [(np.bitwise_xor, a, b, out), (np.multiply, out, condition, out), (np.bitwise_xor, out, b, out)]
@@ -143,10 +143,10 @@ class _Plan:
     Args:
         uniform: the terms that are the same for all elements.
         registers: how many scratch arrays there are.
-        cells: everything that the calls take, each a kind, a place and a type: a ``"register"`` and its number, a
+        cells: the operands of the calls, each a kind, a value and a type: a ``"register"`` and its number, a
             ``"uniform"`` term and its number, or a ``"constant"`` and its value.
-        calls: operations, and what picks the operands and the result of each from the cells.
-        block: the cell of the blocks' numbers.
+        calls: the operations, each with a function that picks its operands and result from the cells.
+        block: the cell of the block numbers.
         elements: the cells of the elements of a block.
     """
 
@@ -163,12 +163,12 @@ class _Plan:
 
     @functools.cached_property
     def numbers(self) -> np.dtype[Any]:
-        """The dtype of a record of a block's number and of the uniform cells."""
+        """The dtype of a record of the block number and the uniform cells."""
         fields = [(f"{place} {type}", DTYPES[type]) for place, type in self._uniform_cells]
         return np.dtype([("block", np.uint64), *fields], align=True)
 
     def values(self, inputs: dict[str, Any]) -> list[Any]:
-        """What the uniform cells hold, in order, for these values of the uniform inputs, by name."""
+        """Return the values of the uniform cells, in order, given the uniform inputs by name."""
         found: dict[int, Any] = {}
         for term in self.uniform:
             operands = [found[x.number] if isinstance(x, Term) else x for x in term.operands]
@@ -203,7 +203,7 @@ def _plan(distribution: Distribution) -> _Plan:
 
 
 def _registers(terms: Sequence[Term], elements: Sequence[Term]) -> dict[int, int]:
-    """The scratch array of each term that varies, by its number: one that is free by then, in a linear scan."""
+    """Assign a scratch array to each varying term, by linear scan: one that is free by then."""
     varying = [term for term in terms if not term.uniform]
     last = {_owner(x): term.number for term in varying for x in term.operands if _varies(x)}
     last |= {_owner(element): len(terms) for element in elements}
@@ -212,7 +212,7 @@ def _registers(terms: Sequence[Term], elements: Sequence[Term]) -> dict[int, int
     for term in varying:
         owner = _owner(term)
         if owner == term.number:
-            # Taken before those of the operands are given back: NumPy copies what it would read and write as two types.
+            # Taken before those of the operands are freed: NumPy copies memory that it reads and writes as two dtypes.
             register_of[owner] = free.pop() if free else len(set(register_of.values()))
         register_of[term.number] = register_of[owner]
         ended = {_owner(x) for x in term.operands if _varies(x)}
@@ -221,7 +221,7 @@ def _registers(terms: Sequence[Term], elements: Sequence[Term]) -> dict[int, int
 
 
 def _owner(term: Term) -> int:
-    """The term whose memory this one is kept in: itself, or what it is a view of."""
+    """Return the term whose memory holds this one: itself, or the term of which it is a view."""
     operand = term.operands[0] if term.operation == "reinterpret" else None
     return _owner(operand) if isinstance(operand, Term) else term.number
 

@@ -1,8 +1,8 @@
-"""Save a run and go on with it, to the same bits as if it had not stopped.
+"""Save a run and resume it, with the same bits as if it had not stopped.
 
 The state of an updater is what its optimizer keeps for each parameter, the counters, the position of the schedule and
-of the random numbers, and the hyper-parameters; and, so that a reader knows what wrote it, the plugin and its version.
-It is one safetensors file: arrays that any tool can read, and a JSON manifest as its metadata. There is no pickle.
+of the random numbers, the hyper-parameters, and the plugin and version that wrote it. It is saved as one safetensors
+file: arrays that any tool can read, with a JSON manifest as metadata. Nothing is pickled.
 
 >>> import numpy as np, mxcore as mx, tempfile, os
 >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
@@ -39,7 +39,7 @@ __all__ = ["load_arrays", "load_state", "map_arrays", "save_arrays", "save_state
 
 
 def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None = None) -> None:
-    """Write everything that ``updater`` needs to go on, and ``params`` beside it, to one file.
+    """Write everything that ``updater`` needs to resume, together with ``params``, to one file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
@@ -50,14 +50,14 @@ def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None =
     ['run.safetensors']
 
     Args:
-        path: the file; it is written under another name first, then renamed. One that is replaced hands down its mode
-            and owner, and a symbolic link is followed.
-        updater: the updater; what it keeps may be nested tuples, lists, dicts, numbers, text, None and arrays.
-        params: arrays to keep with it, such as the weights, by name.
+        path: the file. It is written under another name and then renamed. It takes over the mode and owner of a file
+            that it replaces, and symbolic links are followed.
+        updater: the updater; its states may be nested tuples, lists, dicts, numbers, strings, None and arrays.
+        params: further arrays to save, such as the weights, by name.
 
     Raises:
         TypeError: something cannot be saved; the message names it, and nothing has been written.
-        OSError: the file cannot be written, or is a device or a pipe; the message names ``path``.
+        OSError: the file cannot be written, or is a device or pipe; the message names ``path``.
     """
     _check("save_state", path, updater, params)
     with updater.lock:
@@ -68,11 +68,10 @@ def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None =
 def load_state(
     path: AnyPath, updater: Run, params: Mapping[str, Array] | None = None, *, restore_optimizer: bool = False
 ) -> dict[str, Host]:
-    """Let ``updater`` go on where the one that was saved had stopped.
+    """Make ``updater`` resume where the saved one stopped.
 
-    Parameters are recognised by name, where both updaters have ``param_idx2name``, else by index; a name that several
-    parameters share does not count. Hyper-parameters are those of the file; where the updater had others, a warning
-    lists them.
+    Parameters are matched by name if both updaters have ``param_idx2name``, or else by index, as are parameters that
+    share a name. The hyper-parameters of the file are used; if they differ from the updater's, a warning lists them.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")
@@ -85,19 +84,19 @@ def load_state(
     1
 
     Args:
-        path: a file of :func:`save_state`.
+        path: a file written by :func:`save_state`.
         updater: an updater with an optimizer of the same class.
-        params: arrays to be filled in place from those that were saved under the same names.
-        restore_optimizer: let the updater have an optimizer of the class that was saved, if it had one of another. The
-            class must have been used in this process before: a file imports nothing.
+        params: arrays to fill in place with those saved under the same names.
+        restore_optimizer: if the saved optimizer has another class, give the updater a new optimizer of that class. It
+            must have been used in this process before, because a file imports nothing.
 
     Returns:
-        The saved ``params`` by name, on the host.
+        The saved ``params`` by name, as host arrays.
 
     Raises:
-        ValueError: the file does not fit, is damaged, or is none; the message says all that is wrong, or where it is,
-            and nothing has changed.
-        OSError: it cannot be opened.
+        ValueError: the file does not fit, is damaged, or is not a saved state; the message lists every problem, and
+            nothing has changed.
+        OSError: the file cannot be opened.
     """
     _check("load_state", path, updater, params)
     with updater.lock, open_regular(path) as file:
@@ -107,14 +106,14 @@ def load_state(
 
 
 def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
-    """The bytes of the file that :func:`save_state` writes."""
+    """Return the bytes of the file that :func:`save_state` writes."""
     file = io.BytesIO()
-    file.writelines(_parts(updater, None, dump_optimizer))  # part by part: a join would hold all of them at a time
+    file.writelines(_parts(updater, None, dump_optimizer))  # part by part: a join would hold all of them in memory
     return file.getvalue()
 
 
 def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:
-    """The file in parts, each made when it is asked for; all that cannot be saved is found before the first."""
+    """Yield the file in parts, created on demand; whatever cannot be saved raises an error before the first part."""
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):
         described = describe(updater.optimizer)
@@ -130,16 +129,16 @@ def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: boo
 
 
 def _check(function: str, path: Any, updater: Any, params: Any) -> None:
-    """See that the arguments are what they should be, and in their order.
+    """Check the types and the order of the arguments.
 
     Raises:
-        TypeError: they are not.
+        TypeError: an argument has the wrong type.
     """
     order = f"{function}(path, updater, params)"
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"{order}: the path of a file comes first, got {path!r:.100}")
+        raise TypeError(f"{order}: the first argument must be the path of a file, got {path!r:.100}")
     if not (hasattr(updater, "states") and hasattr(updater, "tally")):
-        hint = ", which mx.optimizer.get_updater(optimizer) makes" if is_optimizer(updater) else ""
+        hint = " from mx.optimizer.get_updater(optimizer)" if is_optimizer(updater) else ""
         raise TypeError(f"{order}: the second argument must be an updater{hint}, got {updater!r:.100}")
     if not isinstance(params, (Mapping, type(None))):
         raise TypeError(f"{order}: params must be a dict of arrays by name, got {params!r:.100}")

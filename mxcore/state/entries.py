@@ -1,4 +1,4 @@
-"""What a saved state has by parameter, read and seen to be what an optimizer keeps: states, counts and multipliers."""
+"""What a saved state holds for each parameter (states, counts, multipliers), read and checked against an optimizer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from mxcore.watched import Watched
 
 @attrs.frozen
 class Entry:
-    """What a file has for one parameter.
+    """What a file holds for one parameter.
 
     Attributes:
-        index: its index there.
+        index: its index in the file.
         name: its name, if it has one.
-        slots: what is kept, by slot, its master among them; None where the optimizer names no slots.
+        slots: the state by slot, including the master; None if the optimizer does not name its slots.
         state: the same, as an updater keeps it.
-        workers: what is kept for each worker; None where workers are not told apart.
+        workers: the state of each worker; None if workers are not distinguished.
     """
 
     index: Index
@@ -40,10 +40,10 @@ class Entry:
 
     @classmethod
     def read(cls, place: Place, arrays: dict[str, Host], depth: int) -> Entry:
-        """An entry from its JSON and the arrays of the file, for an optimizer in as many wrappers.
+        """Read an entry from its JSON and the arrays of the file, for an optimizer inside ``depth`` wrappers.
 
         Raises:
-            ValueError: it is no entry.
+            ValueError: it is not a valid entry.
         """
         workers = unpack(place["workers"], arrays) if "workers" in place else None
         if not isinstance(workers, (dict, type(None))):
@@ -57,14 +57,14 @@ class Entry:
 
     @property
     def label(self) -> Any:
-        """The parameter, for messages."""
+        """The name or index, for messages."""
         return self.name or self.index
 
 
 def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str]) -> list[Index]:
-    """Where each saved state belongs: by the name of its parameter if there are names, else by index.
+    """Return the index of each saved state in this updater: by parameter name if there are names, else by index.
 
-    A name that several parameters share says nothing; their indices then do.
+    Parameters that share a name are matched by index.
     """
     names = Counter(optimizer.idx2name.values())
     both = (names, Counter(entry.name for entry in entries))
@@ -82,13 +82,13 @@ def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str])
 def differences(
     optimizer: Updatable, entries: Mapping[Index, Entry], present: Mapping[Index, Any], params: Mapping[str, Any]
 ) -> list[str]:
-    """Where a state has other slots, or other shapes or dtypes, than this updater keeps.
+    """List where a state differs from what this updater keeps: in slots, shapes or dtypes.
 
     Args:
-        optimizer: with the settings of the file.
-        entries: what the file has, by the indices of this updater.
+        optimizer: the optimizer, with the settings of the file.
+        entries: the entries of the file, by the indices of this updater.
         present: the states of this updater.
-        params: the parameters that are known, by name.
+        params: the known parameters, by name.
     """
     names, traits = slot_names(optimizer), traits_of(optimizer)
     if names is None:
@@ -100,7 +100,7 @@ def differences(
     }
     if found - {tuple(names)}:
         own = ", ".join(names) or "none"
-        return [f"it has the slots {', '.join(slots) or 'none'}, the updater {own}" for slots in found]
+        return [f"it has the slots {', '.join(slots) or 'none'}, but the updater {own}" for slots in found]
     loaded = {index: entry.state for index, entry in entries.items()}
     here = [
         f"parameter {index!r} has a state of {one}, the file {other}" for index, one, other in unlike(present, loaded)
@@ -110,7 +110,7 @@ def differences(
 
 
 def _unfit(entry: Entry, has_masters: bool, params: Mapping[str, Any]) -> list[str]:
-    """Where the arrays of a state of slots fit neither each other nor the parameter."""
+    """List where the arrays of a state made of slots do not fit each other or the parameter."""
     arrays = entry.slots or {}
     what = f"the state of {entry.label!r}"
     if odd := [slot for slot, array in arrays.items() if not (hasattr(array, "dtype") and hasattr(array, "ndim"))]:
@@ -120,20 +120,20 @@ def _unfit(entry: Entry, has_masters: bool, params: Mapping[str, Any]) -> list[s
         return [f"{what} has arrays that differ: {', '.join(f'{slot} {one}' for slot, one in layouts.items())}"]
     halves = [slot for slot, array in arrays.items() if array.dtype.name in HALF]
     if halves if has_masters else "master" in arrays:
-        return [f"{what} is {layouts}, and multi_precision={has_masters}"]
+        return [f"{what} is {layouts}, but multi_precision={has_masters}"]
     weight = params.get(entry.label) if isinstance(entry.label, str) else None
     wrong = [one for slot, one in layouts.items() if weight is not None and arrays[slot].shape != weight.shape]
-    return [f"{what} is {wrong[0]}, the parameter {layout(weight)[0]}"] if wrong else []
+    return [f"{what} is {wrong[0]}, but the parameter is {layout(weight)[0]}"] if wrong else []
 
 
 def unlike(here: Mapping[Any, Any], there: Mapping[Any, Any]) -> list[tuple[Any, list[str], list[str]]]:
-    """The keys of both tables whose arrays differ in dtype or shape, with how they are laid out in each."""
+    """Return the common keys whose arrays differ in dtype or shape, with the layout in each table."""
     layouts = [(key, layout(here[key]), layout(there[key])) for key in here if key in there]
     return [one for one in layouts if one[1] != one[2]]
 
 
 def layout(state: Any) -> list[str]:
-    """The dtype and shape of each array of a state; what else a value is."""
+    """Describe the arrays in a state by dtype and shape, and other values by type."""
     found: list[str] = []
 
     def note(array: Array) -> Array:
@@ -149,7 +149,7 @@ def layout(state: Any) -> list[str]:
 
 @attrs.frozen
 class Tables:
-    """The counts, multipliers and host numbers of an optimizer, and those of what it wraps."""
+    """The counts, multipliers and host numbers of an optimizer and of those that it wraps."""
 
     num_update: int
     lr_mult: dict[Index, float]
@@ -160,13 +160,13 @@ class Tables:
 
     @classmethod
     def read(cls, saved: Place, renumbered: Mapping[Index, Index], optimizer: Updatable, problems: list[str]) -> Tables:
-        """The tables of a file, by the indices of this updater.
+        """Read the tables of a file, converted to the indices of this updater.
 
         Args:
             saved: what the file says about an optimizer.
-            renumbered: the index that each index of the file has here.
+            renumbered: the index in this updater, by the index in the file.
             optimizer: the optimizer, with the settings of the file.
-            problems: is told of numbers that the optimizer does not keep.
+            problems: the list to which host numbers that do not fit are added.
         """
 
         def table(pairs: Place) -> dict[Index, Place]:
@@ -179,7 +179,7 @@ class Tables:
             return {key: _multiplier(value) for key, value in table(pairs).items()}
 
         lr_mult, wd_mult = map(multipliers, saved["multipliers"].list(2))
-        if "string_indices_decay_by_name" not in saved:  # a file from before they did: all of them decayed
+        if "string_indices_decay_by_name" not in saved:  # a file of an older version, where all string indices decayed
             nameless = (index for index in renumbered.values() if index not in optimizer.idx2name)
             wd_mult = {**{index: 1.0 for index in nameless if isinstance(index, str)}, **wd_mult}
         counts = {
@@ -199,7 +199,7 @@ class Tables:
         return cls(saved["num_update"].count(), lr_mult, wd_mult, counts, host, wrapped)
 
     def set_in(self, optimizer: Updatable) -> None:
-        """Set them. A wrapping optimizer that keeps none of them reads those of the wrapped one."""
+        """Set the tables. A wrapping optimizer without tables of its own reads those of the wrapped one."""
         if "_counting" in vars(optimizer):
             optimizer.num_update = self.num_update
             optimizer.lr_mult, optimizer.wd_mult = Watched(self.lr_mult), Watched(self.wd_mult)
@@ -226,9 +226,9 @@ def _multiplier(place: Place) -> float:
 
 
 def _unkept(optimizer: Updatable, host: Mapping[Index, Mapping[str, Any]]) -> list[str]:
-    """Where host numbers are not those of the rule."""
+    """List where host numbers are not those of the rule."""
     if not traits_of(optimizer).runs_rule:
         return []
     own = {slot.name for slot in optimizer.state_slots() if slot.on_host}
     odd = {tuple(sorted(numbers)) for numbers in host.values() if numbers.keys() != own}
-    return [f"it has the host numbers {', '.join(one) or 'none'}, the updater {sorted(own)}" for one in odd]
+    return [f"it has the host numbers {', '.join(one) or 'none'}, but the updater {sorted(own)}" for one in odd]

@@ -1,7 +1,7 @@
-"""What a saved state says about an updater: the JSON manifest beside the arrays.
+"""The JSON manifest that a saved state holds beside its arrays.
 
-It names the class of the optimizer and what wrote it, and has the settings, counters and schedule; and of each
-parameter, which of the arrays are its slots.
+It has the class of the optimizer, the plugin and version that wrote it, the settings, counters and schedule, and for
+each parameter which arrays are its slots.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ FORMAT = 1
 
 
 def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
-    """What is kept for one parameter, slot by slot where the optimizer names them."""
+    """Describe the state of one parameter, by slot if the optimizer names its slots."""
     name = updater.optimizer.idx2name.get(index)
     label = f"state/{name or repr(index)}"
     names = slot_names(updater.optimizer)
     entry: dict[str, Any] = {"index": encode_key(index, "cannot save the index of a parameter"), "name": name}
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
-    # None where an author's own `create_state` made it without declaring any slots.
+    # None if a class overrides `create_state` without declaring slots.
     named = None if names is None else by_slot(updater.states[index], names, len(levels(updater.optimizer)) - 1)
     if named is None:
         return {**entry, "state": packer.pack(updater.states[index], label)}
@@ -36,17 +36,17 @@ def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
 
 
 def slot_names(optimizer: Updatable) -> list[str] | None:
-    """The slots that an optimizer keeps as arrays; None where it has no rule and names none."""
+    """Return the slots that an optimizer keeps as arrays, or None if it has no rule and names none."""
     if type(optimizer).rule is None and not optimizer.slots:
         return None
     return [slot.name for slot in optimizer.state_slots() if not slot.on_host]
 
 
 def describe(optimizer: Updatable) -> dict[str, Any]:
-    """An optimizer as JSON: which class it is, its settings, counters and schedule, and those of one that it wraps."""
+    """Describe an optimizer as JSON: its class, settings, counters and schedule, and those of one that it wraps."""
     about = {**provenance(optimizer, "optimizer"), "settings": settings_of(optimizer)}
     wrapped = {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)}
-    if optimizer._inner is not None:  # which has what else there is
+    if optimizer._inner is not None:  # which keeps everything else
         return {**about, "wrapped": wrapped}
     host_numbers = {
         index: {slot: float(value) for slot, value in numbers.items()}
@@ -71,7 +71,7 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
 
 
 def _table(table: Mapping[Any, Any], what: str) -> list[list[Any]]:
-    """A table as a list of pairs: JSON's own would take 0 and "0" for one key."""
+    """Convert a table to a list of pairs: in a JSON object, 0 and "0" would be the same key."""
     return [[encode_key(key, f"cannot save a key of {what}"), value] for key, value in table.items()]
 
 
@@ -80,23 +80,23 @@ def _number(value: Any, what: str, key: Any) -> float:
     try:
         return value if isinstance(value, int) else float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"cannot save the {what} of {key!r}: {value!r} is no number") from None
+        raise TypeError(f"cannot save the {what} of {key!r}: {value!r} is not a number") from None
 
 
 def describe_schedule(scheduler: Any) -> dict[str, Any] | None:
-    """A scheduler as JSON, if there is one."""
+    """Describe a scheduler as JSON, if there is one."""
     if scheduler is None:
         return None
     return {**provenance(scheduler, "lr_scheduler"), "settings": settings_of(scheduler)}
 
 
 def is_optimizer(value: object) -> bool:
-    """Whether a value is an optimizer, such as one that another wraps."""
+    """Return whether a value is an optimizer, such as one that another wraps."""
     return isinstance(value, registry_for("optimizer").base)
 
 
 def provenance(instance: object, kind: str) -> dict[str, Any]:
-    """What an object is an instance of: a name, and the plugin and its version that offer it."""
+    """Describe an object's class: its name, and the plugin and version that offer it."""
     registry = registry_for(kind)
     name = registry.name_of(type(instance))
     installed = catalogue.records(kind) if name not in registry.classes else ()

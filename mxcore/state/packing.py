@@ -1,8 +1,8 @@
-"""Nested values and the keys of their dicts as JSON, and the arrays that they hold beside it; and back.
+"""Convert nested values, and the keys of their dicts, to JSON and separate arrays, and back.
 
-Files know C order alone. So the axes of every array are brought into the order in which they lie in memory, which the
-JSON notes; and bfloat16, which NumPy does not know, is stored as uint16. Arrays come back with the values, dtype, shape
-and order of axes in memory that they had.
+The file format supports only C order. So the axes of every array are put into their order in memory, which the JSON
+records. bfloat16, which NumPy lacks, is stored as uint16. Arrays come back with the same values, dtype, shape and
+memory order.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ DTYPES = {
     **{f"{kind}{bits}": f"{kind[0].upper()}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)},
     **{f"float{bits}": f"F{bits}" for bits in (16, 32, 64)},
 }
-"""The types of arrays that a file can hold, by NumPy's names, with those of the format."""
+"""The dtypes that a file can hold, by NumPy name, with the names in the format."""
 
 
 class Packer:
-    """Turns nested values into JSON, and collects their arrays under readable keys."""
+    """Converts nested values to JSON, and collects their arrays under readable keys."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, Host] = {}
 
     def pack(self, value: Any, key: str, depth: int = 0) -> Any:
-        """The JSON form of a value: numbers, text, None, arrays, and tuples, lists and dicts of these.
+        """Return the JSON form of a value: a number, string, None, array, or tuple, list or dict of these.
 
         Raises:
             TypeError: it holds anything else, or is nested too deeply; the message says where.
         """
-        if depth > DEEPEST // 4:  # a level takes up to three in the file
-            raise TypeError(f"cannot save {key:.100}: it is nested deeper than {DEEPEST // 4} levels, or holds itself")
+        if depth > DEEPEST // 4:  # one level takes up to three in the file
+            raise TypeError(f"cannot save {key:.100}: it holds itself, or is nested deeper than {DEEPEST // 4} levels")
         if isinstance(value, np.generic):
             return {"scalar": self._store(np.asarray(value), key)}
         if isinstance(value, _PLAIN):
@@ -56,40 +56,40 @@ class Packer:
             array = backend_of(value).to_host(value)
         except TypeError:
             raise TypeError(
-                f"cannot save {key}: {type(value).__module__}.{type(value).__qualname__} is no array, number, text or "
-                "None, nor a tuple, list or dict of these"
+                f"cannot save {key}: {type(value).__module__}.{type(value).__qualname__} is not an array, a number, "
+                "a string, None, or a tuple, list or dict of these"
             ) from None
         return {"array": self._store(array, key)}
 
     def pack_named(self, named: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-        """Values by name, packed.
+        """Pack values by name.
 
         Raises:
-            TypeError: a name is no text, or as for :meth:`pack`.
+            TypeError: a name is not a string, or as for :meth:`pack`.
         """
         if odd := [name for name in named if not isinstance(name, str)]:
-            raise TypeError(f"cannot save an array under the name {odd[0]!r}: names are text")
+            raise TypeError(f"cannot save an array under the name {odd[0]!r}: names must be strings")
         return {str(name): self.pack(value, f"{prefix}{name}") for name, value in named.items()}
 
     def _store(self, array: Host, key: str) -> dict[str, Any]:
         dtype = array.dtype.name
         stored = array.view(np.uint16) if dtype == "bfloat16" else array
         if stored.dtype.name not in DTYPES:
-            raise TypeError(f"cannot save {key}: arrays of dtype {array.dtype} have no place in a safetensors file")
-        key = key.encode(errors="replace").decode()  # any reader of the format can read the name
+            raise TypeError(f"cannot save {key}: safetensors files do not support arrays of dtype {array.dtype}")
+        key = key.encode(errors="replace").decode()  # a name that any reader of the format accepts
         while key in self.arrays:
             key += "'"
-        # The outermost axis in memory first: what a file in C order of the transposed array then keeps.
+        # The outermost axis in memory comes first, so that the transposed array is in C order.
         axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
         self.arrays[key] = stored.transpose(axes)
         return {"key": key, "dtype": dtype, "axes": axes}
 
 
 def unpack(packed: Place, arrays: dict[str, Host]) -> Any:
-    """The value that :meth:`Packer.pack` packed; its arrays leave ``arrays``.
+    """Return the value that :meth:`Packer.pack` packed, and remove its arrays from ``arrays``.
 
     Raises:
-        ValueError: it is no such value, or an array is not there, or is used twice.
+        ValueError: it is not a packed value, or an array is missing or used twice.
     """
     if len(packed.table()) != 1:
         raise packed.error("one packed value")
@@ -110,7 +110,7 @@ def _array(packed: Place, arrays: dict[str, Host], *, is_scalar: bool) -> Any:
     key, dtype = packed["key"], packed["dtype"].text()
     axes = [axis.count() for axis in packed["axes"].list()]
     if key.text() not in arrays:
-        raise key.error("the name of an array of the file that nothing else has")
+        raise key.error("the name of an array in the file that nothing else uses")
     array = arrays.pop(key.text())
     stored = "uint16" if dtype == "bfloat16" else dtype
     if array.dtype.name != stored or sorted(axes) != list(range(array.ndim)) or (is_scalar and axes):
@@ -130,7 +130,7 @@ def _bfloat16() -> Any:
 
 
 def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
-    """A nested value with ``function`` applied to each of its arrays.
+    """Return a nested value with ``function`` applied to each of its arrays.
 
     >>> import numpy as np, mxcore as mx
     >>> mx.state.map_arrays({"mean": np.ones(2), "steps": (3, None)}, lambda array: array + 1)
@@ -148,14 +148,14 @@ def map_arrays(value: Any, function: Callable[[Array], Array]) -> Any:
 
 
 def encode_key(key: Any, label: str) -> Any:
-    """The JSON form of a key: text, a number, None, a member of an Enum, or a tuple or frozenset of these.
+    """Return the JSON form of a key: a string, number, None, Enum member, or a tuple or frozenset of these.
 
     Raises:
-        TypeError: it is anything else; the message begins with ``label``.
+        TypeError: it is anything else; the message starts with ``label``.
     """
     if isinstance(key, np.generic):
         key = key.item()
-    if key is None or isinstance(key, (str, int, float)):  # Enums of these are equal to their values
+    if key is None or isinstance(key, (str, int, float)):  # Enums with these mixed in are equal to their values
         return key.value if isinstance(key, Enum) else key
     if isinstance(key, tuple):
         return {"tuple": [encode_key(item, label) for item in key]}
@@ -163,14 +163,14 @@ def encode_key(key: Any, label: str) -> Any:
         return {"frozenset": sorted((encode_key(item, label) for item in key), key=repr)}
     if isinstance(key, Enum) and key.name in type(key).__members__:
         return {"enum": [type(key).__module__, type(key).__qualname__, key.name]}
-    raise TypeError(f"{label}: {key!r} is neither text, a number nor an Enum, nor a tuple or frozenset of these")
+    raise TypeError(f"{label}: {key!r} is not a string, a number, an Enum, or a tuple or frozenset of these")
 
 
 def decode_key(place: Place) -> Any:
-    """The key that :func:`encode_key` encoded.
+    """Return the key that :func:`encode_key` encoded.
 
     Raises:
-        ValueError: it is none, or a member of an Enum that this program does not have. Nothing is imported.
+        ValueError: it is not a key, or a member of an Enum that is not imported. Nothing is imported.
     """
     if isinstance(place.value, dict) and len(place.value) == 1:
         ((kind, content),) = place.items()
@@ -180,7 +180,7 @@ def decode_key(place: Place) -> Any:
         if kind == "enum":
             return _member(content)
     if isinstance(place.value, (dict, list)):
-        raise place.error("a key: text, a number, a tuple, a frozenset or a member of an Enum")
+        raise place.error("a key: a string, a number, a tuple, a frozenset or an Enum member")
     return place.value
 
 

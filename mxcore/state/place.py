@@ -1,4 +1,4 @@
-"""A value that was read from a file, and where it stands there, which the error says if it is a wrong one."""
+"""Values read from a file, with their position in it for error messages."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 import attrs
 
 DEEPEST = 256
-"""How many levels of lists and tables a file may have."""
+"""The maximum nesting depth of lists and tables in a file."""
 _LARGEST = 2**53
-"""No count gets there, and floats hold every one below."""
+"""A bound that no count reaches; floats represent every integer below it."""
 
 
 @attrs.frozen
 class Place:
-    """A JSON value and where it stands in a file. Each method reads it as one type, or raises an error that says where.
+    """A JSON value and its position in a file. Each method reads it as one type, or raises an error with the position.
 
     Args:
         value: the value.
-        where: the file and the place, for messages.
+        where: the file and the position, for messages.
     """
 
     value: Any
@@ -29,10 +29,10 @@ class Place:
 
     @classmethod
     def of_text(cls, text: str | bytes, where: str) -> Place:
-        """The value of a JSON text.
+        """Parse JSON.
 
         Raises:
-            ValueError: it is none, or nested too deeply.
+            ValueError: it is invalid, or nested too deeply.
         """
         with contextlib.suppress(RecursionError):
             if is_shallow(value := json.loads(text)):
@@ -40,11 +40,11 @@ class Place:
         raise ValueError(f"{where} is nested deeper than {DEEPEST} levels")
 
     def error(self, wanted: str) -> ValueError:
-        """The error for a value that is something else than what is wanted."""
+        """Return the error for a value that is not ``wanted``."""
         return ValueError(f"{self.where} must be {wanted}, got {reprlib.repr(self.value)}")
 
     def __getitem__(self, key: str) -> Place:
-        """What a table has under a key."""
+        """Return the value of a key in a table."""
         table = self.table()
         if key not in table:
             raise ValueError(f"{self.where} has no {key!r}")
@@ -57,54 +57,54 @@ class Place:
         return Place(value, f"{self.where}/{key!s:.60}")
 
     def table(self) -> dict[str, Any]:
-        """The value, a table."""
+        """Return the value as a table."""
         if not isinstance(self.value, dict):
             raise self.error("a table")
         return self.value
 
     def items(self) -> list[tuple[str, Place]]:
-        """The keys of a table, and what it has under them."""
+        """Return the keys and values of a table."""
         return [(key, self._within(value, key)) for key, value in self.table().items()]
 
     def list(self, length: int | None = None) -> list[Place]:
-        """The items of a list, which has this length."""
+        """Return the items of a list, which must have this length, if one is given."""
         if not isinstance(self.value, list) or length not in (None, len(self.value)):
             raise self.error("a list" if length is None else f"a list of {length}")
         return [self._within(value, number) for number, value in enumerate(self.value)]
 
     def text(self) -> str:
-        """The value, a string."""
+        """Return the value as a string."""
         if not isinstance(self.value, str):
             raise self.error("a string")
         return self.value
 
     def text_or_none(self) -> str | None:
-        """The value, a string or null."""
+        """Return the value as a string, or None."""
         return None if self.value is None else self.text()
 
     def flag(self) -> bool:
-        """The value, true or false."""
+        """Return the value as a boolean."""
         if not isinstance(self.value, bool):
             raise self.error("true or false")
         return self.value
 
     def count(self) -> int:
-        """The value, an integer of at least 0."""
+        """Return the value as an integer of at least 0."""
         if isinstance(self.value, bool) or not isinstance(self.value, int) or not 0 <= self.value < _LARGEST:
             raise self.error("an integer of at least 0")
         return self.value
 
     def number(self) -> float:
-        """The value, a number."""
+        """Return the value as a number."""
         if isinstance(self.value, bool) or not isinstance(self.value, (int, float)):
             raise self.error("a number")
-        if isinstance(self.value, int) and abs(self.value) >= 2**1023:  # an infinity is fine: a rule may have kept it
+        if isinstance(self.value, int) and abs(self.value) >= 2**1023:  # an infinity is fine: a rule may have stored it
             raise self.error("a number that a float can hold")
         return self.value
 
 
 def is_shallow(value: Any) -> bool:
-    """Whether lists and tables are nested no deeper than files may have them."""
+    """Return whether lists and tables are nested no deeper than a file allows."""
     level = [value]
     for _ in range(DEEPEST):
         inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, (dict, list)))

@@ -1,4 +1,4 @@
-"""Let an updater go on from a saved state: see whether all of it fits, and only then change anything."""
+"""Restore an updater from a saved state: first check whether all of it fits, and only then change anything."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
 
 WRAPPED = "optimizer"
-"""The attribute of a wrapper that is what it wraps."""
+"""The attribute of a wrapper that holds the optimizer it wraps."""
 _OWN = {"_counting", "_settings_version", "_tables_version"}
-"""What a copy of an optimizer has for itself, so that to try settings on it leaves no trace."""
+"""What a copy of an optimizer does not share, so that trying settings on it has no side effects."""
 
 
 def restore(
     updater: Run,
     file: BinaryIO | bytes,
     params: Mapping[str, Array] | None = None,
-    source: str = "the text given",
+    source: str = "the saved state",
     restore_optimizer: bool | None = None,
 ) -> dict[str, Host]:
-    """Let ``updater`` go on from a file of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`.
+    """Restore ``updater`` from a file of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`.
 
     Args:
         updater: the updater.
         file: an open file, or its bytes.
-        params: arrays to be filled.
+        params: arrays to fill.
         source: the file, for messages.
-        restore_optimizer: whether the class of the optimizer may be the file's; None lets the file say.
+        restore_optimizer: whether to take the optimizer's class from the file; None lets the file decide.
     """
     arrays, manifest = parse(file, source)
     if (found := manifest.table().get("format")) != FORMAT:
-        raise ValueError(f"{source} holds format {found!r} of a state, this mxcore reads {FORMAT}")
+        raise ValueError(f"{source} has state format {found!r}, but this version of mxcore reads {FORMAT}")
     problems: list[str] = []
     described, given = manifest["optimizer"], params or {}
     asked = manifest["restore_optimizer"].flag() if restore_optimizer is None else restore_optimizer
     optimizer = _settled(updater.optimizer, described, asked, problems)
     depth = len(levels(optimizer)) - 1
-    for _ in range(depth):  # the innermost optimizer counts
+    for _ in range(depth):  # the counts are those of the innermost optimizer
         described = described["wrapped"][WRAPPED]
     entries = [Entry.read(place, arrays, depth) for place in manifest["states"].list()]
     placed = dict(zip(indices(optimizer, entries, problems), entries, strict=True))
     tables = Tables.read(described, {entry.index: index for index, entry in placed.items()}, optimizer, problems)
-    present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts afresh
+    present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts from scratch
     saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
     problems += differences(optimizer, placed, present, {**saved, **given})
     problems += _misfits(given, saved)
@@ -67,7 +67,7 @@ def restore(
         raise ValueError(f"{source} does not fit this updater:\n- " + "\n- ".join(problems))
     if changes := _changes(updater.optimizer, optimizer):
         warnings.warn(f"taken from the file: {', '.join(changes)}", UserWarning, stacklevel=3)
-    # From here on nothing is refused.
+    # From here on, nothing can fail.
     if type(optimizer) is type(updater.optimizer):
         _overwrite(updater.optimizer, optimizer)
     else:
@@ -85,7 +85,7 @@ def restore(
 
 
 def _settled(optimizer: Updatable, saved: Place, may_change_class: bool, problems: list[str]) -> Updatable:
-    """A copy of the optimizer with the settings, counters and schedule of the file."""
+    """Return a copy of the optimizer with the settings, counters and schedule of the file."""
     name = saved["name"].text()
     if name != registry_for("optimizer").name_of(type(optimizer)) and may_change_class:
         return _recreated(optimizer, saved, problems)
@@ -93,19 +93,19 @@ def _settled(optimizer: Updatable, saved: Place, may_change_class: bool, problem
 
 
 def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatable:
-    """A new optimizer of the class that was saved, for the parameters of the former one."""
+    """Create an optimizer of the saved class for the parameters of the former one."""
     given: dict[str, Any] = {"param_idx2name": former.idx2name, "param_dict": former.param_dict}
     try:
         created = _optimizer(saved, given)
-    except Exception as error:  # an author's constructor may raise anything
-        problems.append(f"its optimizer cannot be made: {error}")
+    except Exception as error:  # a user's constructor may raise anything
+        problems.append(f"its optimizer cannot be created: {error}")
         return former
     created.sym_info = former.sym_info
     return _with_settings(created, saved, problems)
 
 
 def _optimizer(saved: Place, given: dict[str, Any]) -> Updatable:
-    """A new optimizer, around new ones where it wraps any."""
+    """Create an optimizer, and those that it wraps."""
     if _class("optimizer", saved)._inner is not None:
         given = {WRAPPED: _optimizer(saved["wrapped"][WRAPPED], given)}
     elif saved["schedule"].value is not None:
@@ -114,7 +114,7 @@ def _optimizer(saved: Place, given: dict[str, Any]) -> Updatable:
 
 
 def _class(kind: str, saved: Place) -> Any:
-    """A class that this program has imported already: a file makes nobody import anything."""
+    """Return a class that is already imported: a file must not trigger an import."""
     if (cls := registry_for(kind).imported(saved["name"].text())) is None:
         raise ValueError(
             f"it was saved with the {kind} {saved['name'].text()!r}, which is not imported: a file does not import it. "
@@ -124,13 +124,13 @@ def _class(kind: str, saved: Place) -> Any:
 
 
 def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
-    """An instance of such a class."""
+    """Create an instance of such a class."""
     cls = _class(kind, saved)
     fields = attrs.fields(cls) if attrs.has(cls) else ()
-    # The others are set when the instance is there to say of what kind they are.
+    # The others are set later, when the instance can tell their types.
     required = [field for field in fields if field.init and field.default is attrs.NOTHING and field.alias not in given]
     values = {field: saved["settings"][field.name].value for field in required}
-    # A converter of its own may make anything of text, such as a class of its name.
+    # A custom converter may turn a string into anything, such as the class of that name.
     safe = {field: value for field, value in values.items() if not (is_converted(field) and has_text(value))}
     return cls(**{field.alias: value for field, value in safe.items()}, **given)
 
@@ -140,9 +140,9 @@ def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> U
     there = {"name": saved["name"].text(), "distribution": saved["distribution"].text_or_none()}
     if (there["name"], there["distribution"]) != (own["name"], own["distribution"]):
         of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (there, own)]
-        problems.append(f"it was saved by the optimizer {of[0]}, the updater has {of[1]}")
+        problems.append(f"it was saved by the optimizer {of[0]}, but the updater has {of[1]}")
         return optimizer
-    # A shallow copy that asks the optimizer for nothing: one that delegates to another may not be able to answer.
+    # A shallow copy without calling the optimizer: one that delegates to another may not be able to answer yet.
     settled = object.__new__(type(optimizer))
     fresh = {"_counting": Counting(Tally()), "_settings_version": Version(), "_tables_version": Version()}
     vars(settled).update(vars(optimizer), **{name: value for name, value in fresh.items() if name in vars(optimizer)})
@@ -150,7 +150,7 @@ def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> U
         vars(settled)["lr_scheduler"] = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
     wrapped = {name: inner for name, inner in vars(optimizer).items() if is_optimizer(inner)}
     if (names := {name for name, _ in saved["wrapped"].items()}) != set(wrapped):
-        problems.append(f"it wraps optimizers as {sorted(names)}, the updater's has {sorted(wrapped)}")
+        problems.append(f"its wrapped optimizers are {sorted(names)}, but the updater's are {sorted(wrapped)}")
         return settled
     for name, inner in saved["wrapped"].items():
         vars(settled)[name] = _with_settings(wrapped[name], inner, problems)
@@ -162,7 +162,7 @@ def _settled_schedule(scheduler: Any, saved: Place, problems: list[str]) -> Any:
     own = describe_schedule(scheduler)
     names = [None if saved.value is None else saved["name"].text(), own and own["name"]]
     if names[0] != names[1]:
-        problems.append(f"it was saved with the lr_scheduler {names[0]!r}, the optimizer has {names[1]!r}")
+        problems.append(f"it was saved with the lr_scheduler {names[0]!r}, but the optimizer has {names[1]!r}")
     elif own and saved["settings"].table() != own["settings"]:
         settled = copy.copy(scheduler)
         assign(settled, saved["settings"], problems)
@@ -187,11 +187,11 @@ def _changes(before: Updatable, after: Updatable) -> list[str]:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return bool(one == other) or (one != one and other != other)  # NaN is no change of NaN
+    return bool(one == other) or (one != one and other != other)  # NaN to NaN is not a change
 
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
-    """Let an optimizer, its scheduler and what it wraps keep their identity, and take what was loaded."""
+    """Copy what was loaded into the existing optimizer, its scheduler and what it wraps, keeping their identity."""
     for name, value in vars(settled).items():
         kept = vars(optimizer).get(name)
         if kept is not None and is_optimizer(kept) and is_optimizer(value):

@@ -1,4 +1,4 @@
-"""The settings of an optimizer or a scheduler: which of its attributes a file holds, and which a file may set."""
+"""The settings of an optimizer or scheduler: the attributes that a file holds, and those that a file may set."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.place import Place
 
-# Attributes of an optimizer that are not settings of it: saved in a place of their own, or given by the program.
+# Attributes of an optimizer that are not settings: saved separately, or supplied by the program.
 _ELSEWHERE = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult"}
 
 
 def settings_of(instance: object) -> dict[str, Any]:
-    """The attributes of an object that are numbers, text, None, or lists of these: hyper-parameters and positions."""
+    """Return the attributes that are numbers, strings, None or lists of these: hyper-parameters and positions."""
     if type(instance).__module__ == "builtins":  # a function's attributes belong to the program
         return {}
     values = getattr(instance, "__dict__", {})
@@ -23,7 +23,7 @@ def settings_of(instance: object) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value without NumPy's types, which JSON does not know."""
+    """Convert a value from NumPy's types, which JSON lacks."""
     if isinstance(value, (tuple, list)):
         return type(value)(map(plain, value)) if type(value) in (tuple, list) else [*map(plain, value)]
     return value.item() if isinstance(value, np.generic) else value
@@ -41,7 +41,7 @@ def _fields(instance: object) -> dict[str, attrs.Attribute[Any]]:
 
 
 def _is_setting(instance: object, name: str) -> bool:
-    """Whether an attribute is a declared hyper-parameter, or a public one of the instance that hides nothing."""
+    """Return whether an attribute is a declared hyper-parameter, or a public instance attribute shadowing nothing."""
     if name in _ELSEWHERE or name not in vars(instance):
         return False
     if name in _fields(instance):
@@ -52,56 +52,56 @@ def _is_setting(instance: object, name: str) -> bool:
 
 
 def assign(instance: object, settings: Place, problems: list[str]) -> None:
-    """Set what a file holds, as far as a file may; what is refused joins ``problems``.
+    """Set what a file holds, if a file may set it; rejected values are added to ``problems``.
 
-    What two hyper-parameters must meet together may not be met between two assignments. So one that is refused is
-    tried again after the others.
+    A condition on two hyper-parameters may be violated between two assignments, so a rejected value is tried again
+    after the others.
     """
     pending = {}
     for name, place in settings.items():
         if (why := _obstacle(instance, name, place.value)) is None:
             pending[name] = place.value
         else:
-            problems.append(f"{type(instance).__name__} takes no {name!r:.60} from a file: {why}")
+            problems.append(f"{type(instance).__name__} cannot take {name!r:.60} from a file: {why}")
     errors: dict[str, Exception] = {}
     while pending:
         errors = {}
         for name, value in pending.items():
             try:
                 setattr(instance, name, _like(vars(instance)[name], value))
-            except Exception as error:  # an author's check may raise anything
+            except Exception as error:  # a user's check may raise anything
                 errors[name] = error
         if len(errors) == len(pending):
             break
         pending = {name: pending[name] for name in errors}
     of = type(instance).__name__
-    problems += [f"{of} refuses what was saved as {name!r}: {error}" for name, error in errors.items()]
+    problems += [f"{of} rejects the saved {name!r}: {error}" for name, error in errors.items()]
 
 
 def _obstacle(instance: object, name: str, value: Any) -> str | None:
-    """Why a file may not set an attribute; None if it may."""
+    """Return why a file may not set an attribute, or None if it may."""
     if not _is_setting(instance, name):
-        return "it is no hyper-parameter, and no attribute that could be one"
+        return "it is neither a hyper-parameter nor a similar attribute"
     kept, field = vars(instance)[name], _fields(instance).get(name)
     if not (_is_plain(kept) and _is_plain(value)):
-        return "it is not made of numbers and text"
-    # A converter of its own may make anything of a value, such as a class of its name.
+        return "it is not made of numbers and strings"
+    # A custom converter may turn a value into anything, such as the class of that name.
     converted = field is not None and is_converted(field)
     if field is not None and field.validator and not converted:
         return None  # its own check decides
     is_none = kept is None or value is None
     if _is_bounded(value) and (_kind(kept) is _kind(value) or (is_none and not converted)):
         return None
-    return f"it is {kept!r:.60} here, and {value!r:.60} there"
+    return f"it is {kept!r:.60} here, but {value!r:.60} in the file"
 
 
 def is_converted(field: attrs.Attribute[Any]) -> bool:
-    """Whether a field has a converter of its own, and not that of all hyper-parameters."""
+    """Return whether a field has a custom converter instead of the common one of hyper-parameters."""
     return bool(field.metadata.get("converted", field.converter))
 
 
 def has_text(value: Any) -> bool:
-    """Whether a plain value is text, or holds any."""
+    """Return whether a plain value is or contains a string."""
     return any(map(has_text, value)) if isinstance(value, (list, tuple)) else isinstance(value, str)
 
 
@@ -112,13 +112,13 @@ def _is_bounded(value: Any) -> bool:
 
 
 def _kind(value: Any) -> type:
-    """What a value has in common with those that may take its place."""
+    """Return what a value must have in common with its replacements."""
     kinds = ((bool, np.bool_), (int, float, np.number), (str,), (tuple, list))
     return next((kind[0] for kind in kinds if isinstance(value, kind)), type(None))
 
 
 def _like(kept: Any, value: Any) -> Any:
-    """A value from a file, of the type of the one that it replaces."""
+    """Convert a value from a file to the type of the one that it replaces."""
     if isinstance(kept, np.generic):
         return type(kept)(value)
     return _in_tuples(value) if isinstance(kept, tuple) else value

@@ -1,7 +1,7 @@
-"""Named arrays, and a JSON manifest beside them, as one file of the safetensors format: a header, and their memory.
+"""Named arrays with a JSON manifest, as one file in the safetensors format: a header, and the memory of the arrays.
 
-It is read and written here, and not by the library of that name, which holds each array two or three times meanwhile.
-Here an array is written from where it is, and read to where it stays.
+This does not use the safetensors library, which holds each array in memory two or three times while it works. Here,
+arrays are written straight from their memory, and read straight into it.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from mxcore.state.place import DEEPEST, Place, is_shallow
 
 _BY_NAME = {name: np.dtype(dtype) for dtype, name in DTYPES.items()}
 _METADATA, _OURS = "__metadata__", "mxcore"
-_LONGEST_HEADER = 100_000_000  # as the format has it
+_LONGEST_HEADER = 100_000_000  # the limit of the format
 _PART = 1 << 22
 
 
 def serialize(arrays: dict[str, Host], manifest: Any) -> Iterator[Any]:
-    """The parts of a file with a manifest, one after the other; each array leaves the dict once it has been written.
+    """Yield the parts of a file with a manifest; each array is removed from the dict once it has been written.
 
     Raises:
         TypeError: the manifest is nested too deeply.
     """
     if not is_shallow(manifest):
-        raise TypeError(f"cannot save what is nested deeper than {DEEPEST} levels in the file")
+        raise TypeError(f"cannot save values that are nested deeper than {DEEPEST} levels in the file")
     return _written(arrays, json.dumps(manifest))
 
 
 def parse(file: BinaryIO | bytes, source: str) -> tuple[dict[str, Host], Place]:
-    """The arrays and the manifest of a file, or of its bytes.
+    """Return the arrays and the manifest of a file, or of its bytes.
 
     Raises:
-        ValueError: they are not what :func:`serialize` makes; the message says where.
+        ValueError: they are not in the format of :func:`serialize`; the message says where.
     """
     try:
         return _read(io.BytesIO(file) if isinstance(file, bytes) else file, source)
@@ -51,7 +51,7 @@ def parse(file: BinaryIO | bytes, source: str) -> tuple[dict[str, Host], Place]:
 
 
 def save_arrays(path: AnyPath, arrays: Mapping[str, Array], metadata: Any = None) -> None:
-    """Write named arrays, and any JSON value beside them, as one safetensors file.
+    """Write named arrays, and any JSON value as metadata, to one safetensors file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
@@ -61,17 +61,17 @@ def save_arrays(path: AnyPath, arrays: Mapping[str, Array], metadata: Any = None
     (dtype('float16'), {'epoch': 4})
 
     Raises:
-        TypeError: a value is no array; nothing has been written.
+        TypeError: a value is not an array; nothing has been written.
     """
     packer = Packer()
     entries = packer.pack_named(arrays)
     if odd := [name for name, entry in entries.items() if not entry.keys() & {"array", "scalar"}]:
-        raise TypeError(f"cannot save {odd[0]!r}: {arrays[odd[0]]!r:.60} is no array")
+        raise TypeError(f"cannot save {odd[0]!r}: {arrays[odd[0]]!r:.60} is not an array")
     write_atomically(Path(path), serialize(packer.arrays, {"arrays": entries, "metadata": metadata}))
 
 
 def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
-    """The arrays that :func:`save_arrays` wrote, on the host, and the value beside them.
+    """Return the arrays that :func:`save_arrays` wrote, on the host, and the metadata.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
@@ -98,14 +98,14 @@ def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
 
 
 def _written(arrays: dict[str, Host], manifest: str) -> Iterator[Any]:
-    """The parts of a file, one after the other.
+    """Yield the parts of a file.
 
     Args:
-        arrays: the arrays; each leaves the dict once it has been written, so that nothing is held longer than needed.
-        manifest: the text beside them.
+        arrays: the arrays; each is removed from the dict once it has been written, to free its memory early.
+        manifest: the manifest, as a string.
     """
     header: dict[str, Any] = {_METADATA: {_OURS: manifest}}
-    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)  # then each begins at a multiple of its items' size
+    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)  # aligns each to its item size
     end = 0
     for name in order:
         begin, end = end, end + arrays[name].nbytes
@@ -119,7 +119,7 @@ def _written(arrays: dict[str, Host], manifest: str) -> Iterator[Any]:
 
 
 def _parts(array: Host) -> Iterator[Host]:
-    """The memory of an array in C order; of one that lies in another order, without a copy of the whole."""
+    """Yield the memory of an array in C order, without copying all of an array in another order."""
     if array.flags.c_contiguous or array.nbytes <= _PART:
         whole = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
         yield whole.reshape(-1).view(np.uint8)
@@ -131,16 +131,16 @@ def _parts(array: Host) -> Iterator[Host]:
 
 
 def _read(file: BinaryIO, source: str) -> tuple[dict[str, Host], Place]:
-    """The arrays of a file, and the manifest beside them.
+    """Read the arrays and the manifest of a file.
 
     Raises:
-        ValueError: the file is damaged, or another program's.
+        ValueError: the file is damaged, or was not written by mxcore.
     """
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     length = int.from_bytes(file.read(8), "little")
     if not 8 + length <= size or length > _LONGEST_HEADER:
-        raise ValueError(f"{source}: its header is cut off")
+        raise ValueError(f"{source}: the header is cut off")
     header = Place.of_text(file.read(length), f"{source}: header")
     layout = [(name, *_layout(entry)) for name, entry in header.items() if name != _METADATA]
     manifest = Place.of_text(header[_METADATA][_OURS].text(), f"{source}: manifest")
@@ -149,13 +149,13 @@ def _read(file: BinaryIO, source: str) -> tuple[dict[str, Host], Place]:
     for name, dtype, shape, first, last in sorted(layout, key=lambda entry: entry[3:]):
         nbytes = math.prod(shape) * dtype.itemsize
         if (first, last) != (end, end + nbytes) or 8 + length + last > size:
-            raise ValueError(f"{source}: {name!r:.60} is not where its {nbytes} bytes should be, or they are cut off")
+            raise ValueError(f"{source}: the {nbytes} bytes of {name!r:.60} are misplaced or cut off")
         arrays[name] = np.empty(shape, dtype)
         end = last
         if file.readinto(arrays[name].reshape(-1).view(np.uint8).data) != nbytes:  # type: ignore[attr-defined]
             raise ValueError(f"{source}: {name!r:.60} is cut off")
     if 8 + length + end != size:
-        raise ValueError(f"{source}: it has {size - 8 - length - end} bytes more than its header says")
+        raise ValueError(f"{source}: it has {size - 8 - length - end} more bytes than its header says")
     return arrays, manifest
 
 

@@ -1,7 +1,7 @@
-"""One call of an optimizer: rows of numbers, counts, the rule's program, and the runner that keeps what can be kept.
+"""One call of an optimizer: rows of numbers, counts, the rule's program, and the runner that caches earlier work.
 
-A call is a :class:`~mxcore.step.step.Step`. Two questions decide whether an earlier one will do: whether its arrays
-lie as they did (the kernel looks), and whether anything has been assigned (:class:`~mxcore.watched.Version`).
+A call is a :class:`~mxcore.step.step.Step`. An earlier one can be reused if the array layouts are the same (which the
+kernel checks) and nothing has been assigned (:class:`~mxcore.watched.Version`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a call of an optimizer is checked for before anything changes."""
+"""The checks of an optimizer call, made before anything changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FLOATING = (*HALF, "float32", "float64")
 
 
 def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
-    """Parallel lists from arguments that are all single, or all lists, views of dicts or other iterables.
+    """Return parallel lists from arguments that are either all single values or all lists, dict views or iterables.
 
     Raises:
         ValueError: some are lists and others are not, or their lengths differ.
@@ -32,7 +32,7 @@ def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
     lists = [list(argument) if _is_several(argument) else None for argument in arguments]
     lengths = [None if one is None else len(one) for one in lists]
     if len(set(lengths)) != 1:
-        raise ValueError(f"lists of parameters must go together and have equal lengths, got {lengths}")
+        raise ValueError(f"pass either single arguments or lists of equal lengths, got {lengths}")
     return tuple(one for one in lists if one is not None)
 
 
@@ -44,10 +44,10 @@ def _is_several(argument: Any) -> bool:
 
 
 def fitted(weight: Any, grad: Any) -> Any:
-    """A gradient that fits its weight: an array in place of a scalar of NumPy, and of the weight's float dtype.
+    """Convert a gradient to fit its weight: NumPy scalars to arrays, and float32 and float64 to the weight's dtype.
 
-    What arithmetic makes of an array without axes is a scalar. Half precision is not converted: neither loses digits
-    in silence, nor is it widened by mistake.
+    Arithmetic on 0-d arrays gives NumPy scalars. Half precision is not converted, so that no precision is lost
+    silently and nothing is widened by mistake.
     """
     if isinstance(grad, np.generic) and isinstance(weight, np.ndarray):
         grad = np.asarray(grad)
@@ -58,16 +58,16 @@ def fitted(weight: Any, grad: Any) -> Any:
 
 
 def check_call(labels: Sequence[str], indices: Sequence[Any], weights: Sequence[Array], grads: Sequence[Array]) -> None:
-    """Check a call as a whole.
+    """Check all arguments of a call.
 
     Raises:
-        TypeError: an argument is no array, they belong to different libraries, or their dtypes differ.
-        ValueError: shapes differ, a weight is read-only, or an index or an array is given twice.
+        TypeError: an argument is not an array, the arrays belong to different libraries, or their dtypes differ.
+        ValueError: shapes differ, a weight is read-only, or an index or array is given twice.
     """
     if len(set(indices)) != len(indices):
-        raise ValueError(f"each parameter can be updated once per call, got the indices {list(indices)}")
+        raise ValueError(f"each parameter can be updated only once per call, got the indices {list(indices)}")
     if len({id(weight) for weight in weights}) != len(weights):
-        raise ValueError(f"one weight array was given for several of the indices {list(indices)}")
+        raise ValueError(f"the same weight array was given for several of the indices {list(indices)}")
     shared_backend(
         (f"the {role} of {label}", array)
         for label, *pair in zip(labels, weights, grads, strict=True)
@@ -78,12 +78,12 @@ def check_call(labels: Sequence[str], indices: Sequence[Any], weights: Sequence[
 
 
 def check_pair(label: str, weight: Array, grad: Array) -> None:
-    """Check that a gradient fits a weight, and that the weight can be updated; see :func:`check_call`."""
+    """Check that a gradient fits its weight, and that the weight can be updated; see :func:`check_call`."""
     if weight.dtype.name not in _FLOATING:
         raise TypeError(f"{label}: the weight must be one of {', '.join(_FLOATING)}, got {weight.dtype}")
     if grad.dtype != weight.dtype:
-        raise TypeError(f"{label}: the gradient is {grad.dtype}, the weight {weight.dtype}: give both the same dtype")
+        raise TypeError(f"{label}: the gradient is {grad.dtype}, the weight {weight.dtype}: both need the same dtype")
     if grad.shape != weight.shape:
-        raise ValueError(f"{label}: the gradient has shape {grad.shape}, the weight {weight.shape}")
+        raise ValueError(f"{label}: the gradient has shape {grad.shape}, but the weight has shape {weight.shape}")
     if not backend_of(weight).is_writable(weight):
-        raise ValueError(f"{label}: the weight is read-only, so that it cannot be updated in place: pass a copy")
+        raise ValueError(f"{label}: the weight is read-only, so it cannot be updated in place: pass a copy")

@@ -1,4 +1,4 @@
-"""A wrapper around array code: its rule, on the arrays of one parameter, calls the ``update`` of what it wraps."""
+"""A wrapper around array code: its rule runs on the arrays of one parameter and calls ``update`` of the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mxcore.step.states import arrays_of
 
 
 class Around:
-    """Updates parameters one by one; as a function, it is the rule that stands for the array code."""
+    """Updates parameters one by one. Called as a function, it is a rule that runs the array code."""
 
     def __init__(self) -> None:
         self._settings: Settings | None = None
@@ -28,7 +28,7 @@ class Around:
         return Around, ()
 
     def __call__(self, weight: Array, grad: Array) -> Array:
-        """The new weight; the state of the array code is updated in place, and the update is counted."""
+        """Return the new weight; the array code updates its state in place, and counts the update."""
         optimizer, index, state = self._wrapped
         new, grad = backend_of(weight).copy(weight), backend_of(weight).copy(grad)
         with _plainly(optimizer):
@@ -64,7 +64,7 @@ class Around:
 
     @staticmethod
     def _row(wrapper: Stepped, index: Any) -> dict[str, Any]:
-        """The rates and counts of the update that is to come."""
+        """Return the learning rate, weight decay and counts of the next update."""
         count = wrapper._index_update_count.get(index, wrapper.begin_num_update) + 1
         highest = max(count, wrapper.num_update)
         if traits_of(wrapper).own_rates:
@@ -77,7 +77,7 @@ class Around:
 
 @contextmanager
 def _plainly(optimizer: Stepped) -> Iterator[None]:
-    """Let an optimizer neither rescale nor clip in the block."""
+    """Switch off an optimizer's rescaling and clipping in the block."""
     former = optimizer.rescale_grad, optimizer.clip_gradient
     optimizer.rescale_grad, optimizer.clip_gradient = 1.0, None
     try:

@@ -1,8 +1,8 @@
-"""How often each parameter of a run has been updated, what else a run counts, and what an optimizer shows of it.
+"""Update counts: of each parameter, per device and in total, and how an optimizer exposes them.
 
-Parameters that are always updated together share one count, a :class:`Cohort`: a step over a thousand of them raises
-one number. A call that updates only some of a cohort splits it, and a call over all parameters joins those whose counts
-are equal. Neither changes any count, so that a step may do both before it knows that it will succeed.
+Parameters that are always updated together share one count, a :class:`Cohort`, so a step over a thousand of them
+increments one number. A call that updates only part of a cohort splits it; a call over all parameters merges cohorts
+with equal counts. Neither changes any count, so a step can do both before it is certain to succeed.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Index: TypeAlias = int | str
 
 
 class Cohort:
-    """Parameters with one count.
+    """Parameters that share a count.
 
-    Members only ever leave: who joins does so in a new cohort. So a step that remembers how many members it has seen
-    knows that they are still the same.
+    Members can leave but not join; merging creates a new cohort. So if the number of members has not changed since an
+    earlier step, they are still the same.
 
     Args:
         count: their count.
-        size: how many they are.
-        fresh: whether they have no count yet; ``count`` is what they start from.
+        size: the number of members.
+        fresh: whether they have not been counted yet; ``count`` is then their initial count.
     """
 
     __slots__ = ("cell", "size", "start")
 
     def __init__(self, count: int, size: int, *, fresh: bool = False) -> None:
-        self.cell = ctypes.c_int64(count)  # compiled code raises it where it lies
+        self.cell = ctypes.c_int64(count)  # compiled code increments it in place
         self.size = size
         self.start = count if fresh else None
 
@@ -46,7 +46,7 @@ class Cohort:
 
     @property
     def standing(self) -> tuple[int, bool]:
-        """What cohorts have in common that can be joined: the count, and whether there is one."""
+        """What cohorts must have in common to be merged: the count, and whether it is fresh."""
         return self.count, self.fresh
 
     @property
@@ -56,17 +56,17 @@ class Cohort:
 
 
 class Counts(MutableMapping[Index, int]):
-    """A dict of counts, kept by cohorts."""
+    """A dict of counts, stored in cohorts."""
 
     def __init__(self) -> None:
         self._cohorts: dict[Index, Cohort] = {}
 
     def cohorts_of(self, indices: Sequence[Index], begin: int) -> list[Cohort]:
-        """The cohort of each of these parameters, none of which has a member elsewhere.
+        """Return the cohort of each of these parameters, after splitting so that no cohort has other members.
 
         Args:
             indices: the parameters, each once.
-            begin: what those start from that have no count yet.
+            begin: the initial count of parameters without a count.
         """
         members: dict[Cohort | None, list[Index]] = {}
         for index in indices:
@@ -81,11 +81,11 @@ class Counts(MutableMapping[Index, int]):
         return [self._cohorts[index] for index in indices]
 
     def covered_by(self, indices: Sequence[Index]) -> bool:
-        """Whether these parameters, each once, are all that have been seen."""
+        """Return whether these distinct parameters are all that have been seen."""
         return len(indices) == len(self._cohorts)
 
     def _join(self, indices: Iterable[Index]) -> None:
-        """Let parameters with equal counts share one cohort."""
+        """Merge the cohorts of parameters with equal counts."""
         equal: dict[tuple[int, bool], list[Index]] = {}
         for index in indices:
             equal.setdefault(self._cohorts[index].standing, []).append(index)
@@ -94,7 +94,7 @@ class Counts(MutableMapping[Index, int]):
                 self._move(some, count, fresh=fresh)
 
     def _move(self, indices: Sequence[Index], count: int, *, fresh: bool = False) -> None:
-        """Let parameters leave their cohorts for one of their own: in one go, or an interrupt leaves half of it."""
+        """Move parameters to a cohort of their own, in one go, so that an interrupt cannot leave half of it."""
         left = Counter(self._cohorts[index] for index in indices if index in self._cohorts)
         sizes = [(setattr, former, "size", former.size - leaving) for former, leaving in left.items()]
         cohort = Cohort(count, len(indices), fresh=fresh)
@@ -105,7 +105,7 @@ class Counts(MutableMapping[Index, int]):
         commit([(self._cohorts.pop, index), (setattr, cohort, "size", cohort.size - 1)])
 
     def forget_fresh(self, indices: Iterable[Index]) -> None:
-        """Let go of those of these parameters that have no count: their first update has failed."""
+        """Forget those of these parameters that have no count, because their first update failed."""
         for index in indices:
             if index in self._cohorts and self._cohorts[index].fresh:
                 self._remove(index)
@@ -126,7 +126,7 @@ class Counts(MutableMapping[Index, int]):
             self._move([index], count)
 
     def __delitem__(self, index: Index) -> None:
-        self[index]  # a KeyError, where there is no count
+        self[index]  # raises a KeyError if there is no count
         self._remove(index)
 
     def __iter__(self) -> Iterator[Index]:
@@ -140,10 +140,10 @@ class Counts(MutableMapping[Index, int]):
 
 
 class Tally:
-    """What a run counts: updates by device and parameter, the highest of them, and the numbers that rules keep.
+    """The counts of a run: of updates by device and parameter, the highest one, and the host numbers of rules.
 
     Args:
-        begin: the count that every parameter starts from.
+        begin: the initial count of every parameter.
     """
 
     def __init__(self, begin: int = 0) -> None:
@@ -154,7 +154,7 @@ class Tally:
 
     @contextmanager
     def taken_back_on_failure(self) -> Iterator[None]:
-        """Take back what has been counted in the block, if it fails."""
+        """Undo the counting in the block if it fails."""
         table, before, highest = self.table, dict(self.table), self.highest.value
         try:
             yield
@@ -166,10 +166,10 @@ class Tally:
 
 
 class Counting:
-    """Where the updates of an optimizer are counted: in the tally of the updater that is running, or ran last.
+    """Where the updates of an optimizer are counted: the tally of the updater that is running, or ran last.
 
     Args:
-        tally: one of its own, until there is an updater.
+        tally: the optimizer's own tally, used until there is an updater.
     """
 
     def __init__(self, tally: Tally) -> None:
@@ -179,25 +179,25 @@ class Counting:
 
 
 class Counted:
-    """Counts as attributes of an optimizer: those of an updater, or its own where there is none."""
+    """Counts as attributes of an optimizer: those of an updater, or its own if there is none."""
 
     begin_num_update: int
     _counting: Counting
 
     @property
     def num_update(self) -> int:
-        """The highest count of updates."""
+        """The highest update count."""
         return int(self._counting.tally.highest.value)
 
     @num_update.setter
     def num_update(self, count: int) -> None:
         if getattr(self, "_counting", None) is None:
-            self._counting = Counting(Tally())  # assigned before the base class's constructor has been called
+            self._counting = Counting(Tally())  # assigned before the base class's constructor was called
         self._counting.tally.highest.value = count
 
     @property
     def _index_update_count(self) -> MutableMapping[Index, int]:
-        """How often each parameter has been updated."""
+        """The update count of each parameter."""
         return self._counting.tally.table
 
     @_index_update_count.setter
@@ -208,12 +208,12 @@ class Counted:
 
     @property
     def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]:
-        """The same for each device."""
+        """The update count of each parameter, by device."""
         return self._counting.tally.tables
 
     @property
     def host_numbers(self) -> dict[Index, dict[str, float]]:
-        """The numbers that the rule keeps for each parameter."""
+        """The host numbers that the rule keeps for each parameter."""
         return self._counting.tally.host_numbers
 
     @host_numbers.setter
@@ -221,20 +221,20 @@ class Counted:
         self._counting.tally.host_numbers = Watched(numbers)
 
     def _update_count(self, index: Index | Sequence[Index]) -> None:
-        """Count an update of a parameter, or of several."""
+        """Count an update of one or several parameters."""
         counts = self._index_update_count
         for one in index if isinstance(index, (list, tuple)) else (index,):
             count = counts[one] = counts.get(one, self.begin_num_update) + 1
             self.num_update = max(count, self.num_update)
 
     def _set_current_context(self, device_id: int) -> None:
-        """Count for one device, so that several which share an optimizer do not count double."""
+        """Select the device to count for, so that devices which share an optimizer do not count twice."""
         tally = self._counting.tally
         tally.table = tally.tables.setdefault(device_id, Counts())
 
 
 def adopted(optimizer: Any) -> Tally:
-    """The tally of a new updater: the optimizer's own for the first one, and then a new one for each."""
+    """Return the tally for a new updater: the optimizer's own for the first one, a new one for each of the others."""
     counting: Counting | None = getattr(optimizer, "_counting", None)
     if counting is None or counting.owned:
         return Tally(getattr(optimizer, "begin_num_update", 0))
@@ -243,7 +243,7 @@ def adopted(optimizer: Any) -> Tally:
 
 
 def count_in(optimizer: Any, tally: Tally) -> None:
-    """Let an optimizer, or the one that it delegates to, count in a tally from now on."""
+    """Make an optimizer, or the one that it delegates to, count in a tally from now on."""
     counting = getattr(optimizer, "_counting", None)
     if counting is not None and counting.tally is not tally:
         counting.tally = tally
@@ -251,7 +251,7 @@ def count_in(optimizer: Any, tally: Tally) -> None:
 
 @contextmanager
 def viewed(optimizer: Any, tally: Tally) -> Iterator[None]:
-    """Let an optimizer show the counts of a tally in the block."""
+    """Make an optimizer show the counts of a tally in the block."""
     former = getattr(getattr(optimizer, "_counting", None), "tally", tally)
     count_in(optimizer, tally)
     try:

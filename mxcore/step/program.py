@@ -1,4 +1,4 @@
-"""What the class of an optimizer overrides; and its rule, as the record that the kernel is handed, with its numbers."""
+"""What an optimizer class overrides, and its rule with its numbers, as the records that the kernel receives."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _BY_PARAMETER = {"idx2name", "sym_info", "param_dict", "lr_mult", "wd_mult", "lr
 
 
 class Traits:
-    """How a class of optimizers does what the base class would do for it.
+    """What a class of optimizers overrides or defines.
 
     Args:
         cls: the class.
-        inner: the traits of the optimizer that an instance of it wraps.
+        inner: the traits of the optimizer that an instance wraps.
     """
 
     def __init__(self, cls: Any, inner: Traits | None = None) -> None:
@@ -34,19 +34,19 @@ class Traits:
             return any(getattr(cls, name) is not getattr(base, name) for name in names)
 
         self.runs_rule = cls.rule is not None and not own("update", "update_multi_precision", "update_all")
-        """Whether an update is the rule and nothing else."""
+        """Whether an update is just the rule."""
         self.splits_lists = not own("update_multi_precision")
-        """Whether a list may be given to ``update_multi_precision`` as a whole."""
+        """Whether ``update_multi_precision`` takes a list as a whole."""
         self.own_rates = own(*_RATES)
-        """Whether it counts, or looks up rates or decay, in a way of its own."""
+        """Whether it overrides how to count, or how to look up learning rates or weight decay."""
         self.own_decay = own("_get_wd", "_get_wds")
-        """Whether it looks up the weight decay in a way of its own."""
+        """Whether it overrides how to look up the weight decay."""
         self.own_states = own("create_state", "create_state_multi_precision")
-        """Whether it creates states in a way of its own, which may then have any shape."""
+        """Whether it overrides how states are created, which may then have any shape."""
         self.updates_all = own("update_all")
         """Whether it defines ``update_all``."""
         self.knows_workers = own("update_from_worker")
-        """Whether it tells workers apart."""
+        """Whether it distinguishes workers."""
         if inner is not None:
             self.runs_rule &= inner.runs_rule
             self.own_states |= inner.own_states
@@ -57,7 +57,7 @@ _known: weakref.WeakKeyDictionary[type, dict[Traits | None, Traits]] = weakref.W
 
 
 def traits_of(optimizer: Any) -> Traits:
-    """The traits of an optimizer, those of its class and of what it wraps, or of a class; found once for each."""
+    """Return the traits of a class, or of an optimizer and those that it wraps; cached."""
     is_class = isinstance(optimizer, type)
     cls, wrapped = (optimizer, None) if is_class else (type(optimizer), getattr(optimizer, "_inner", None))
     inner = None if wrapped is None else traits_of(wrapped)
@@ -68,14 +68,14 @@ def traits_of(optimizer: Any) -> Traits:
 
 
 def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Program:
-    """The rule of an optimizer, with everything about it that is the same for all parameters.
+    """Return the program of an optimizer: its rule, with everything that is the same for all parameters.
 
     Args:
         optimizer: the optimizer.
-        code: what stands for the rule of the innermost one, where that has none.
+        code: what takes the place of the rule of the innermost optimizer if that has none.
 
     Raises:
-        TypeError: there is none, or it takes something that is neither a slot nor a hyper-parameter.
+        TypeError: there is no rule, or it takes something that is neither a slot nor a hyper-parameter.
     """
     cls: Any = type(optimizer)
     inner = None if optimizer._inner is None else attrs.evolve(program_of(optimizer._inner, code), rescales=False)
@@ -89,7 +89,7 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
         raise TypeError(f"{cls.__name__} has no rule")
     slots = optimizer.own_slots()
     if clash := [slot.name for slot in slots if hasattr(optimizer, slot.name)]:
-        raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the name of a hyper-parameter or attribute")
+        raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the same name as a hyper-parameter or attribute")
     numbers = _numbers(optimizer, cls.rule, slots)
     if inner is None:
         return Program(cls.__name__, cls.rule, slots, optimizer.decay, numbers, **shared)
@@ -98,7 +98,7 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
 
 
 def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
-    """What the rule takes beside arrays: rates and counts, host slots, flags, and hyper-parameters by name."""
+    """Return the numbers that the rule takes: rates and counts, host slots, flags, and hyper-parameters by name."""
     known = {*COUNTED, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
     arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
     arrays |= {"inner"} if optimizer._inner is not None else set()
@@ -113,16 +113,16 @@ def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]
 
 
 def levels(optimizer: Stepped) -> list[Any]:
-    """An optimizer, the one that it wraps, and so on."""
+    """Return an optimizer, the one that it wraps, and so on."""
     inner = optimizer._inner
     return [optimizer] if inner is None else [optimizer, *levels(inner)]
 
 
 class Settings:
-    """The program of an optimizer and its hyper-parameters, as of the last time that one was assigned.
+    """The program of an optimizer and its hyper-parameters, as of the last assignment.
 
-    ``static`` are those that decide what the program does, ``numbers`` the others; the mapping of numbers is another
-    object as soon as one of them has changed.
+    ``static`` holds those that decide what the program does, ``numbers`` the others. When a number changes, ``numbers``
+    is replaced by a new mapping.
     """
 
     def __init__(self, optimizer: Stepped, code: Callable[..., Any] | None = None) -> None:
@@ -130,7 +130,7 @@ class Settings:
         self.static: dict[str, Any] = {}
         self.numbers: dict[str, Any] = {}
         self.declared = True
-        """Whether every assignment leaves a mark; if not, values are compared every time."""
+        """Whether every assignment is tracked; otherwise values are compared every time."""
         self._readers: list[Callable[[Any], Any]] = []
         program: Program | None = self.program
         prefix = ""
@@ -142,7 +142,7 @@ class Settings:
         self.seen = optimizer._settings_version.number
 
     def _read(self, optimizer: Stepped, program: Program, prefix: str) -> None:
-        """Take the numbers of one program, from the optimizer that declares them."""
+        """Read the numbers of one program from the optimizer that declares them."""
         cls: Any = type(optimizer)
         declared = attrs.fields_dict(cls) if attrs.has(cls) else {}
         fields = set(declared)
@@ -164,12 +164,12 @@ class Settings:
         return [read(level) for read, level in zip(self._readers, levels(optimizer), strict=True)]
 
     def hold(self, optimizer: Stepped) -> bool:
-        """Whether they are those of the optimizer still, after an assignment."""
+        """Return whether they still match the optimizer after an assignment."""
         if self._values_of(optimizer) != self._values:
             return False
         self.seen = optimizer._settings_version.number
         return True
 
     def same_program(self, other: Settings) -> bool:
-        """Whether what was planned for these settings does for others too, with their numbers."""
+        """Return whether plans for these settings also work for others, with the numbers of those."""
         return self is other or (self.program == other.program and self.static == other.static)

@@ -1,4 +1,4 @@
-"""What a step asks of an optimizer, an updater of one, and others of an updater."""
+"""Protocols: what a step needs of an optimizer, an updater of an optimizer, and other code of an updater."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from mxcore.step.states import Arrays
 from mxcore.watched import Version, Watched
 
 Worker: TypeAlias = int | str
-"""What identifies one of several that compute gradients."""
+"""What identifies one of several workers that compute gradients."""
 Kept: TypeAlias = dict[Worker, Any]
-"""What is kept of a parameter for each of them."""
+"""The state of a parameter for each worker."""
 
 
 class Stepped(Protocol):
@@ -50,16 +50,16 @@ class Stepped(Protocol):
         """All slots."""
 
     def flags(self, name: str) -> Mapping[str, bool]:
-        """What the rule is told of a parameter of that name."""
+        """Return the flags that the rule receives for a parameter of that name."""
 
     def has_master(self, weight: Array) -> bool:
-        """Whether a weight is updated through a float32 copy."""
+        """Return whether a weight is updated through a float32 copy."""
 
     def describe(self, index: Any) -> str:
         """A parameter, for messages."""
 
     def multiplier(self, index: Any, table: Mapping[Any, float], attribute: str) -> float:
-        """The multiplier of a parameter."""
+        """Return the multiplier of a parameter."""
 
     @property
     def _index_update_count(self) -> MutableMapping[Index, int]: ...
@@ -80,7 +80,7 @@ class Updatable(Stepped, Protocol):
 
     @property
     def learning_rate(self) -> float:
-        """The rate at the present number of updates, before multipliers."""
+        """The current learning rate, before multipliers."""
 
     @property
     def _all_index_update_counts(self) -> dict[int, MutableMapping[Index, int]]: ...
@@ -89,16 +89,16 @@ class Updatable(Stepped, Protocol):
         """Set the learning rate."""
 
     def warn_of_names(self) -> None:
-        """Warn if names leave it open which parameters decay."""
+        """Warn if names do not tell which parameters decay."""
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
-        """The state of a parameter before its first update."""
+        """Create the initial state of a parameter."""
 
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight and its state in place."""
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        """Update a weight and its state in place, or lists of them."""
+        """Update a weight and its state, or lists of them, in place."""
 
     def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
         """Update all weights of a call at once."""

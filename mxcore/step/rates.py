@@ -1,4 +1,4 @@
-"""The learning rates of a schedule, asked for some hundred updates ahead: an array costs little more than a number."""
+"""The learning rates of a schedule, computed some hundred updates ahead: an array costs little more than a number."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _IMMUTABLE = (bool, int, float, complex, str, bytes, type(None))
 class Rates:
     """Asks a scheduler for the rate of an update, ahead of time where the answer cannot change.
 
-    It cannot change if the scheduler defines ``rate``, a pure function of the update and of the instance's attributes,
-    and if these are immutable: then it is enough to compare them. Any other scheduler is asked every time.
+    It cannot change if the scheduler defines ``rate``, a pure function of the update and the instance's attributes, and
+    if these are immutable, so that it is enough to compare them. Any other scheduler is asked every time.
     """
 
     def __init__(self) -> None:
@@ -27,14 +27,14 @@ class Rates:
         self._first, self._rates = 0, list[float]()
 
     def ask(self, scheduler: Any, update: int) -> float:
-        """The learning rate of an update, before multipliers."""
+        """Return the learning rate of an update, before multipliers."""
         place = update - self._first
         known = scheduler is self._scheduler and 0 <= place < len(self._rates)
         if known and vars(scheduler) == self._attributes and type(scheduler).rate is self._rate:
             return self._rates[place]
         if not _is_pure(scheduler):
             return asked(scheduler, update)
-        self._rates = []  # until they are those of what is noted next
+        self._rates = []  # invalid until they match what is stored next
         self._scheduler, self._attributes, self._first = scheduler, dict(vars(scheduler)), update
         self._rate = type(scheduler).rate
         ahead = scheduler(np.arange(update, update + _AHEAD))
@@ -44,19 +44,19 @@ class Rates:
 
 
 def asked(scheduler: Any, update: int) -> float:
-    """What a scheduler says.
+    """Return the learning rate that a scheduler gives.
 
     Raises:
         ValueError: it is negative or NaN.
     """
     rate = float(scheduler(update))
     if not rate >= 0:
-        raise ValueError(f"the lr_scheduler gives {rate} for update {update}: a learning rate must be at least 0")
+        raise ValueError(f"the lr_scheduler returned {rate} for update {update}: a learning rate must be at least 0")
     return rate
 
 
 def _is_pure(scheduler: Any) -> bool:
-    """Whether its rates depend on the update and on immutable attributes of the instance alone."""
+    """Return whether its rates depend only on the update and on immutable attributes of the instance."""
     if not isinstance(scheduler, LRScheduler):
         return False
     cls, base = type(scheduler), LRScheduler
@@ -68,7 +68,7 @@ def _is_pure(scheduler: Any) -> bool:
 
 
 def _is_data(value: object) -> bool:
-    """Whether an attribute of a class is neither a method nor a property."""
+    """Return whether a class attribute is neither a method nor a property."""
     return not callable(value) and not hasattr(type(value), "__get__")
 
 

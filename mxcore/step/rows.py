@@ -1,6 +1,6 @@
-"""The numbers of a step that differ between parameters: rates, decay, counts, and the numbers that a rule keeps.
+"""The numbers of a step that differ between parameters: rates, decay, counts, and the host numbers of a rule.
 
-They are worked out once for each distinct row, which parameters with the same multipliers and the same count share.
+They are computed once for each distinct row, which parameters with the same multipliers and count share.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from mxcore.step.rates import Rates
 
 
 class _Shared(NamedTuple):
-    """What the parameters that have one row share."""
+    """What the parameters of a row have in common."""
 
     lr_mult: float
     wd_mult: float
     cohort: Cohort
     first: Any
-    """The first of them."""
+    """The first of these parameters."""
 
 
 class Rows:
@@ -31,11 +31,11 @@ class Rows:
     Args:
         optimizer: the optimizer.
         indices: the parameters.
-        host: the slots of which each parameter has a number.
-        rates: asks the scheduler.
+        host: the slots that are one host number per parameter.
+        rates: the source of learning rates.
     """
 
-    # As for steps: so that little memory is touched.
+    # As in Step, to touch little memory.
     __slots__ = (
         "_distinct", "_host", "_multipliers", "_numbers_seen", "_only", "_rates", "arranged_for", "cohorts", "indices",
         "row_of",
@@ -45,19 +45,19 @@ class Rows:
         self.indices, self._host, self._rates = indices, host, rates
         self.row_of: Sequence[int] = ()
         self.cohorts: dict[Cohort, int] = {}
-        """Each cohort with its size, which is another one as soon as a member has left."""
+        """Each cohort with its size, which changes as soon as a member leaves."""
         self._distinct: list[_Shared] = []
-        # If there is one row: its multipliers, its cohort and the size of that.
+        # If there is only one row: its multipliers, its cohort, and the cohort's size.
         self._only: tuple[float, float, Cohort, int] | None = None
         self.arranged_for: MutableMapping[Any, int] | None = None
-        """The counts that the rows have been arranged for; None as long as that is not to be relied on."""
+        """The counts for which the rows have been arranged; None while the arrangement is invalid."""
         self._numbers_seen: Any = None
         self.read_multipliers(optimizer)
 
     # --- which parameter has which row -------------------------------------------------------------------------------
 
     def read_multipliers(self, optimizer: Stepped) -> None:
-        """Look up the multipliers of the parameters anew."""
+        """Look up the multipliers of the parameters again."""
         lr, wd, multiplier = optimizer.lr_mult, optimizer.wd_mult, optimizer.multiplier
         self._multipliers = [
             (multiplier(index, lr, "lr_mult"), multiplier(index, wd, "wd_mult")) for index in self.indices
@@ -65,7 +65,7 @@ class Rows:
         self.arranged_for = None
 
     def arrange(self, optimizer: Stepped, tally: Tally, counts: Counts) -> None:
-        """Find out which parameters share a row. The caller sets :attr:`arranged_for` afterwards."""
+        """Determine which parameters share a row. The caller sets :attr:`arranged_for` afterwards."""
         self.arranged_for = None
         cohorts = counts.cohorts_of(self.indices, optimizer.begin_num_update)
         rows: dict[Any, int] = {}
@@ -82,21 +82,21 @@ class Rows:
         self._numbers_seen = _seen(tally)
 
     def _kept(self, tally: Tally, index: Any) -> tuple[float, ...]:
-        """The numbers that the rule keeps for a parameter."""
+        """Return the host numbers of a parameter."""
         if not self._host:
             return ()
         numbers = tally.host_numbers.get(index, {})
         return tuple(numbers.get(slot.name, float(slot.init)) for slot in self._host)
 
-    # --- what the rows are -------------------------------------------------------------------------------------------
+    # --- the values of the rows ---------------------------------------------------------------------------------------
 
     def now(self, optimizer: Stepped, tally: Tally) -> Sequence[Row] | None:
-        """The rows of the next update; None if they have to be arranged first. Nothing is counted yet."""
+        """Return the rows of the next update without counting it, or None if they have to be arranged first."""
         if self.arranged_for is not tally.table:
             return None
         if self._only is None:
             return self._several(optimizer, tally)
-        # All parameters share one row, as they nearly always do: of a short step, a call would be a good part.
+        # All parameters share a row, as is nearly always true: inlined, since a call would slow down short steps.
         lr_mult, wd_mult, cohort, size = self._only
         if cohort.size != size:
             return None
@@ -108,7 +108,7 @@ class Rows:
         return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
 
     def _several(self, optimizer: Stepped, tally: Tally) -> Sequence[Row] | None:
-        """The same where there may be several rows."""
+        """Return the rows if there may be several."""
         update = tally.highest.value
         for cohort, size in self.cohorts.items():
             if cohort.size != size:
@@ -127,16 +127,16 @@ class Rows:
         return rows
 
     def _may_join(self) -> bool:
-        """Whether this is a call over all parameters, some of whose counts have become equal."""
+        """Return whether this is a call over all parameters, some of whose counts have become equal."""
         if len(self.cohorts) < 2 or len({cohort.standing for cohort in self.cohorts}) == len(self.cohorts):
             return False
         return isinstance(self.arranged_for, Counts) and self.arranged_for.covered_by(self.indices)
 
     def counted(self, optimizer: Stepped, tally: Tally) -> list[Row]:
-        """The rows of an update that the optimizer counts, and looks up rates for, in a way of its own."""
+        """Return the rows if the optimizer overrides how to count or how to look up rates."""
         for index in self.indices:
             optimizer._update_count(index)
-        # No cohorts: there is nothing left to count.
+        # No cohorts, since the optimizer has already counted.
         rows: dict[Row, int] = {}
         row_of, self.cohorts, self.arranged_for = list[int](), {}, None
         for index in self.indices:
@@ -149,7 +149,7 @@ class Rows:
 
 @functools.lru_cache(maxsize=64)
 def _first_row(length: int) -> Sequence[int]:
-    """The first row for so many parameters: one object, so that a plan which several steps share need not copy it."""
+    """Return row 0 for each of this many parameters, cached so that a plan shared by several steps need not copy it."""
     return (0,) * length
 
 

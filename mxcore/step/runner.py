@@ -1,4 +1,4 @@
-"""The runner of an updater, or of an optimizer that is called directly: it keeps what earlier calls have worked out."""
+"""The runner of an updater, or of an optimizer that is called directly: it reuses the work of earlier calls."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mxcore.step.states import Arrays, States
 from mxcore.step.step import Step
 
 _KINDS = 4
-"""Steps that are kept for the same parameters, with arrays that lie in different ways."""
+"""The maximum number of cached steps for the same parameters with different array layouts."""
 _LISTS = 64
 _SINGLES = 1 << 16
-"""Lists, and single parameters, for which steps are kept."""
+"""The maximum number of lists, and of single parameters, for which steps are cached."""
 
 
 class Runner:
-    """Keeps steps, so that a call that is like an earlier one has little to work out.
+    """Caches steps, so that a call like an earlier one has little to do.
 
-    Calls are told apart by their parameters. Of each kind of call, a bounded number is remembered.
+    The key is the call's parameters. The number of cached steps is bounded.
 
     Args:
-        masters: whether the states of half-precision weights begin with a master.
+        masters: whether the states of half-precision weights start with a master.
     """
 
     def __init__(self, masters: bool = True) -> None:
@@ -34,7 +34,7 @@ class Runner:
         self.forget()
 
     def forget(self) -> None:
-        """Work everything out anew for the next update."""
+        """Discard all cached work before the next update."""
         self._settings: Settings | None = None
         self._rates = Rates()
         self._plans = Plans()
@@ -45,7 +45,7 @@ class Runner:
         return Runner, (self._masters,)
 
     def settings(self, optimizer: Stepped) -> Settings:
-        """The settings of the optimizer as they are now."""
+        """Return the current settings of the optimizer."""
         settings = self._settings
         if settings is not None and optimizer._settings_version.number == settings.seen and settings.declared:
             return settings
@@ -54,7 +54,7 @@ class Runner:
         return settings
 
     def step(self, optimizer: Stepped, indices: list[Any], weights: Arrays, grads: Arrays, states: States) -> Step:
-        """A new step, which is not kept.
+        """Create a step without caching it.
 
         Raises:
             TypeError, ValueError: an array does not fit, or cannot be updated in place.
@@ -65,7 +65,7 @@ class Runner:
     def run(
         self, optimizer: Stepped, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: States
     ) -> None:
-        """Update every parameter, and count; a failure leaves everything as it was.
+        """Update every parameter, and count; a failure leaves everything unchanged.
 
         Raises:
             TypeError, ValueError: an array does not fit, or cannot be updated in place.
@@ -79,14 +79,14 @@ class Runner:
     def begin(
         self, step: Step, optimizer: Stepped, tally: Tally, weights: Arrays, grads: Arrays, states: States
     ) -> None:
-        """Run a step that has just been made for these arrays."""
+        """Run a step that has just been created for these arrays."""
         if not step.run(optimizer, self.settings(optimizer), tally, weights, grads, states):
-            raise RuntimeError("an array was changed by another thread while it was looked at: call again")
+            raise RuntimeError("another thread changed an array while it was being checked: call again")
 
     def run_again(
         self, optimizer: Stepped, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: States
     ) -> bool:
-        """The same, if the call is like an earlier one; False if it is not, and then nothing has been done."""
+        """Do the same if the call is like an earlier one; otherwise do nothing and return False."""
         single = len(indices) == 1
         step = self._singles.get(indices[0]) if single else self._lists.get(_key(indices))
         settings = self._settings
@@ -105,7 +105,7 @@ class Runner:
         table, limit = (self._singles, _SINGLES) if single else (self._lists, _LISTS)
         key = step.indices[0] if single else _key(step.indices)
         last = step
-        last.other = table.pop(key, None)  # so that the table is in the order of use, roughly
+        last.other = table.pop(key, None)  # keeps the table roughly in the order of use
         for _ in range(_KINDS - 1):
             last = last.other or last
         last.other = None

@@ -1,4 +1,4 @@
-"""What the state of a rule holds, and where a step finds it: in a list, or by index in the dict of an updater."""
+"""The structure of a rule's state, and where a step finds it: in a list, or in the dict of an updater."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _missing = object()
 
 
 def split_master(state: Any, has_master: bool) -> tuple[Array | None, Any]:
-    """The master of a weight, or None, and the state without it."""
+    """Return the master of a weight, or None, and the state without it."""
     return state if has_master else (None, state)
 
 
 def arrays_of(state: Any, depth: int = 0) -> tuple[Array, ...]:
-    """The arrays of a state without a master: None, one array, or a tuple in the order of the slots.
+    """Return the arrays of a state without a master, which is None, one array, or a tuple in the order of the slots.
 
     Args:
         state: the state of one parameter.
-        depth: how many wrappers there are. The state of one is ``(its own, that of what it wraps)``.
+        depth: the number of wrappers. The state of each is ``(its own, that of the wrapped optimizer)``.
     """
     if depth:
         own, inner = state
@@ -35,12 +35,12 @@ def arrays_of(state: Any, depth: int = 0) -> tuple[Array, ...]:
 
 
 def packed(arrays: Sequence[Array]) -> Any:
-    """A state from its arrays, the inverse of :func:`arrays_of`."""
+    """Return the state that consists of these arrays; the inverse of :func:`arrays_of`."""
     return tuple(arrays) if len(arrays) > 1 else arrays[0] if arrays else None
 
 
 def packed_by_slot(slots: Mapping[str, Array], depth: int) -> Any:
-    """A state without a master from its arrays by slot, under as many wrappers."""
+    """Return a state without a master from its arrays by slot, inside ``depth`` wrappers."""
     own = packed([array for name, array in slots.items() if not (depth and name.startswith(INNER))])
     if not depth:
         return own
@@ -49,12 +49,12 @@ def packed_by_slot(slots: Mapping[str, Array], depth: int) -> Any:
 
 
 def by_slot(state: Any, names: Sequence[str], depth: int) -> dict[str, Array] | None:
-    """The arrays of a state, keyed by slot name, with that of its ``master`` first; None if they are other ones.
+    """Return the arrays of a state, keyed by slot name, ``master`` first; None if the state has other arrays.
 
     Args:
         state: the state of one parameter.
         names: the slots that are arrays.
-        depth: how many wrappers there are.
+        depth: the number of wrappers.
     """
     for has_master in (False, True):
         try:
@@ -68,13 +68,13 @@ def by_slot(state: Any, names: Sequence[str], depth: int) -> dict[str, Array] | 
 
 
 class StateReader:
-    """Reads the states of some parameters, and remembers whether they can have changed since.
+    """Reads the states of some parameters, and knows whether they may have changed since.
 
     Args:
         indices: the parameters.
-        has_master: whether the state of each begins with a master.
-        states: their states as they are now.
-        depth: how many wrappers there are.
+        has_master: for each, whether its state starts with a master.
+        states: their current states.
+        depth: the number of wrappers.
     """
 
     __slots__ = ("_arrays_of", "_seen", "_single", "has_master", "indices", "lengths", "version")
@@ -83,12 +83,12 @@ class StateReader:
         self.indices, self.has_master = indices, has_master
         self._arrays_of = functools.partial(arrays_of, depth=depth) if depth else arrays_of
         self._single = len(indices) == 1 and not has_master[0] and not depth
-        self.version: Version | None = None  # of where the states were found, and after how many changes
+        self.version: Version | None = None  # that of the states' container, when it was last read
         self._seen = -1
         self.lengths = list(map(len, self.read(states)))
 
     def read(self, states: States) -> list[Sequence[Array]]:
-        """The master and the slots of each parameter.
+        """Return the master and the slots of each parameter.
 
         Raises:
             KeyError: a parameter has no state.
@@ -102,7 +102,7 @@ class StateReader:
         return [found(inner) if master is None else (master, *found(inner)) for master, inner in pairs]
 
     def by_parameter(self, states: States) -> list[Sequence[Array]] | None:
-        """The same; None where a parameter has no state, or one of another number of arrays."""
+        """Return the same, or None if a parameter has no state, or one with another number of arrays."""
         try:
             found = self.read(states)
         except KeyError:
@@ -110,8 +110,8 @@ class StateReader:
         return found if list(map(len, found)) == self.lengths else None
 
     def in_one_list(self, states: States) -> list[Array] | None:
-        """The same for all parameters in one list."""
-        if self._single:  # of a short step, the general way would be a good part
+        """Return the same for all parameters, in one list."""
+        if self._single:  # the general code would slow down short steps
             state = states.get(self.indices[0], _missing) if isinstance(states, dict) else states[0]
             if state is _missing:
                 return None
@@ -121,7 +121,7 @@ class StateReader:
         return None if found is None else list(itertools.chain.from_iterable(found))
 
     def are_known(self, states: States) -> bool:
-        """Whether these are the states that were remembered, and none has been assigned since."""
+        """Return whether these are the remembered states, and none has been assigned since."""
         version = self.version
         if version is None:
             return False
@@ -131,7 +131,7 @@ class StateReader:
         return False
 
     def remember(self, states: States) -> None:
-        """Take note that these states have been looked at; of a list, which notes no changes, there is nothing to."""
+        """Remember that these states have been read; a list, which does not track changes, is not remembered."""
         if type(states) is not list:
             version = getattr(states, "version", None)
             self._seen = -1 if version is None else version.number

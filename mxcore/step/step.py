@@ -1,7 +1,7 @@
-"""A step: one call of a rule over some parameters, with everything worked out that stays the same between calls.
+"""A step: a call of a rule over some parameters, with everything precomputed that stays the same between calls.
 
-It holds no arrays. It knows how they lie and what follows from that; each call hands them over, and is told if one lies
-in another way.
+It holds no arrays, only their layouts and what follows from these. Each call passes the arrays in, and finds out if one
+has another layout.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from mxcore.step.rows import Rows
 from mxcore.step.states import Arrays, StateReader, States
 
 _KNOWN = object()
-"""In place of what plans are handed over: the calls of the step before do, or the native side knows the addresses."""
+"""Instead of arrays for the plans: the previous calls can be reused, or the native side has the addresses."""
 
 
 class Step:
-    """One call of a rule over some parameters.
+    """A call of a rule over some parameters.
 
     Args:
         optimizer: the optimizer, whose class has a rule.
@@ -40,15 +40,15 @@ class Step:
         weights: their weights.
         grads: their gradients.
         states: their states, in a list or by index.
-        masters: whether the states of half-precision weights begin with a master.
-        plans: where plans are made and kept.
-        rates: asks the scheduler.
+        masters: whether the states of half-precision weights start with a master.
+        plans: the cache of plans.
+        rates: the source of learning rates.
 
     Raises:
         TypeError, ValueError: an array does not fit, or cannot be updated in place.
     """
 
-    # So that little memory is touched where thousands of parameters are updated one by one.
+    # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
         "_again", "_at_once", "_backend", "_device", "_host", "_inspector", "_job", "_keeps", "_named", "_own_rates",
         "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
@@ -92,9 +92,9 @@ class Step:
         self._device = self._backend.device_of(weights[0])
         self._row_of: list[tuple[Plan, Sequence[int], list[int] | None]] = []
         self.in_place = False
-        """Whether each call is over the arrays of the first one, which need not be looked at again."""
+        """Whether every call uses the arrays of the first one, which need not be checked again."""
         self.other: Step | None = None
-        """Another step over the same parameters, whose arrays lie in another way."""
+        """Another step over the same parameters with other array layouts."""
 
     def _member(self, optimizer: Stepped, place: int, weight: Array, grad: Array, further: Sequence[Array]) -> Member:
         label = optimizer.describe(self.indices[place])
@@ -105,14 +105,14 @@ class Step:
         return Member(label, weight, grad, master, arrays, {**self._settings.static, **flags}, noise_key)
 
     def _read_names(self, optimizer: Stepped) -> list[tuple[dict[str, Any], Any]]:
-        """What the names of the parameters decide: flags of the rule, and the key of the noise."""
+        """Return what depends on the names of the parameters: the rule's flags, and the noise keys."""
         names = [optimizer.idx2name.get(index, index) for index in self.indices]
         return [(dict(optimizer.flags(str(name))), name) for name in names]
 
     # --- is it still the same? ---------------------------------------------------------------------------------------
 
     def _follow(self, optimizer: Stepped, settings: Settings) -> bool:
-        """Take over what has been assigned; False where another step is needed for it."""
+        """Adopt what has been assigned; return False if that needs another step."""
         if settings is not self._settings:
             if not settings.same_program(self._settings):
                 return False
@@ -130,18 +130,18 @@ class Step:
     def run(
         self, optimizer: Stepped, settings: Settings, tally: Tally, weights: Arrays, grads: Arrays, states: States
     ) -> bool:
-        """Update every parameter, and count; a failure leaves everything as it was.
+        """Update every parameter, and count; a failure leaves everything unchanged.
 
         Args:
             optimizer: the optimizer.
-            settings: its settings as they are now.
+            settings: its current settings.
             tally: where updates are counted.
             weights: the weights.
             grads: the gradients.
             states: the states, in a list or by index.
 
         Returns:
-            False where settings or arrays ask for another step; nothing has been done then.
+            False if settings or arrays need another step; nothing has been done then.
         """
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
@@ -155,7 +155,7 @@ class Step:
         known = self.in_place and (job is not None or self._again is not None) and self._states.are_known(states)
         if job is not None and self._at_once:
             self._prepare(numbers)
-            # Of a short step, one foreign call more would be a good part.
+            # Another foreign call would slow down short steps.
             found = MOVED if known else self._look(job.drive, optimizer, weights, grads, states)
             if found == MOVED:  # nothing has run yet
                 job.go(job.address)
@@ -167,17 +167,17 @@ class Step:
         return True
 
     def _arranged(self, optimizer: Stepped, tally: Tally, counts: Counts) -> Sequence[Row]:
-        """The rows of the next update, after finding out which parameters share one."""
+        """Return the rows of the next update, after determining which parameters share one."""
         self._rows.arrange(optimizer, tally, counts)
         self._spread(tally)
-        self._rows.arranged_for = counts  # last: an interrupt before would leave some of it undone
+        self._rows.arranged_for = counts  # last: after an interrupt, the rows are arranged again
         rows = self._rows.now(optimizer, tally)
         assert rows is not None
         return rows
 
     def _spread(self, tally: Tally) -> None:
-        """Tell each plan which rows it needs, and which of them its parameters have; and the job what to count."""
-        self._again = None  # whose calls know their rows
+        """Tell each plan which rows it needs and which row each parameter has, and tell the job what to count."""
+        self._again = None  # its calls depend on the rows
         rows, self._row_of = self._rows.row_of, []
         if len(self.plans) == 1:
             self._row_of.append((self.plans[0], rows, None))
@@ -191,13 +191,13 @@ class Step:
             self._job.count(cells, ctypes.addressof(tally.highest))
 
     def _prepare(self, numbers: Sequence[Row]) -> None:
-        """Hand the numbers of a step to the plans."""
+        """Pass the numbers of a step to the plans."""
         settings = self._settings.numbers
         for plan, row_of, needed in self._row_of:
             plan.prepare(settings, [numbers[row] for row in needed] if needed else numbers, row_of)
 
     def _run_counting(self, optimizer: Stepped, tally: Tally, weights: Arrays, grads: Arrays, states: States) -> bool:
-        """For optimizers that count or look up rates in a way of their own."""
+        """Prepare a step of an optimizer that overrides how to count or how to look up rates."""
         taken = self._take(optimizer, weights, grads, states)
         if taken is None:
             return False
@@ -208,9 +208,9 @@ class Step:
         return True
 
     def _look(self, look: Any, optimizer: Stepped, weights: Arrays, grads: Arrays, states: States) -> int | None:
-        """Let a function of the driver look at the arrays of a call; None where they do not lie as they did.
+        """Let a driver function check the arrays of a call; None if their layouts have changed.
 
-        States are looked at only after a change of where they are kept.
+        States are checked only after their container has changed.
         """
         job, reader, others = self._job, self._states, None
         assert job is not None
@@ -230,13 +230,13 @@ class Step:
         return found
 
     def _take(self, optimizer: Stepped, weights: Arrays, grads: Arrays, states: States) -> Any:
-        """See that the arrays of a call lie as they did; what is needed of them, None where they do not."""
+        """Check the layouts of a call's arrays, and return what is needed of them, or None if a layout has changed."""
         if self._job is None:
             return self._inspect(optimizer, weights, grads, states)
         return self._look(self._job.look, optimizer, weights, grads, states)
 
     def _inspect(self, optimizer: Stepped, weights: Arrays, grads: Arrays, states: States) -> Any:
-        """The same without a native side: the weights of each plan's parameters, their gradients, masters and slots."""
+        """Do the same without a native side: return each plan's weights, gradients, masters and slots."""
         if self._again is not None and self._states.are_known(states):
             known = self._inspector.look([*weights, *grads])
             if known and all(known):
@@ -251,7 +251,7 @@ class Step:
             return None
         self._keeps = not self._own_rates and all(known)
         if not all(known):
-            # Gradients are only read, so that it does not matter where they are.
+            # Gradients are only read, so it does not matter whether they overlap.
             if not all(known[: len(weights)]) or not all(known[2 * len(weights) :]):
                 self._check_apart(optimizer, weights, grads, states)
             self._inspector.remember(arrays)
@@ -262,7 +262,7 @@ class Step:
         return [list(zip(*(rows[place] for place in places), strict=True)) for places in self._positions]
 
     def _perform(self, tally: Tally, numbers: Sequence[Row], taken: Any) -> None:
-        """Do all that can fail, and then, in one go, all that writes."""
+        """Do everything that can fail, and then all writes in one go."""
         self._prepare(numbers)
         if self._job is not None:
             self._job.measure()
@@ -273,7 +273,7 @@ class Step:
             commit(itertools.chain(writes, self._host_calls(tally), self._counts(tally, numbers)))
 
     def _calls(self, taken: Any) -> Iterable[Call]:
-        """The calls that write. What a step over the same objects can be had by is kept, without keeping these."""
+        """Return the calls that write, and note how to list them again for the same arrays without keeping these."""
         if taken is not _KNOWN:
             pairs = list(zip(self.plans, taken, strict=True))
             kept = [again for plan, own in pairs if self._keeps and (again := plan.repeat(own)) is not None]
@@ -284,12 +284,12 @@ class Step:
         return itertools.chain(*[again() for again in self._again])
 
     def _counts(self, tally: Tally, numbers: Sequence[Row]) -> list[Call]:
-        """The calls that count, where neither the native side nor the optimizer does."""
+        """Return the calls that count, if neither the native side nor the optimizer does."""
         calls = [(setattr, cohort.cell, "value", cohort.cell.value + 1) for cohort in self._rows.cohorts]
         return [*calls, (setattr, tally.highest, "value", numbers[0][HIGHEST])] if calls else []
 
     def _host_calls(self, tally: Tally) -> list[Call]:
-        """The calls that keep the new numbers of the rule; not through the dict's own method, which notes a change."""
+        """Return the calls that store the rule's new host numbers, without recording a change of the dict."""
         if not self._host:
             return []
         new = {
@@ -302,7 +302,7 @@ class Step:
     # --- arrays that share memory ------------------------------------------------------------------------------------
 
     def _check_apart(self, optimizer: Stepped, weights: Arrays, grads: Arrays, states: States) -> None:
-        """Refuse arrays that are written and share memory; those of two devices never do."""
+        """Refuse written arrays that share memory; arrays on different devices never do."""
         if self._job is not None and self._job.are_apart():
             return
         further = self._states.by_parameter(states)
@@ -316,6 +316,6 @@ class Step:
         for arrays in written.values():
             if pair := sharing([array for _, _, array in arrays]):
                 names = [f"the {arrays[at][0]} of {optimizer.describe(self.indices[arrays[at][1]])}" for at in pair]
-                raise ValueError(f"{names[0]} and {names[1]} share memory: each must have its own")
+                raise ValueError(f"{names[0]} and {names[1]} share memory: each needs its own")
         if self._job is not None:
             self._job.checked()

@@ -1,4 +1,4 @@
-"""The conformance kit: whether an algorithm does what every user of mxcore relies on.
+"""The conformance kit: checks that an algorithm does what every user of mxcore relies on.
 
 In the tests of a plugin, one line:
 
@@ -18,9 +18,9 @@ From the command line, ``mxcore check swift`` or ``pytest --mxcore-check swift``
 >>> report.broken
 []
 
-What a class can do, and what it cannot, it declares itself (see ``docs/guides/conformance.md``): ``examples`` and
-``bad_examples``, arguments to try it with and to see it refuse; ``expected_failures``, checks that it does not pass,
-at all or with some argument, each with the reason; and for an optimizer ``elementwise``, ``moves_at_rate_zero`` and
+A class declares what it can and cannot do (see ``docs/guides/conformance.md``): ``examples`` and ``bad_examples``,
+arguments that must work and arguments that must be refused; ``expected_failures``, checks that it does not pass, in
+general or with some argument, each with the reason; and for an optimizer ``elementwise``, ``moves_at_rate_zero`` and
 ``descent``.
 """
 
@@ -60,7 +60,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported by its first use.
+    """Return a public name, imported on first use.
 
     Every run of pytest and every ``mxcore --help`` imports this package, and the checks take longer than the core.
     """
@@ -72,5 +72,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, imported or not."""
+    """Return the public names, whether imported or not."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""What a check is: a claim in words, and a function that tries to refute it."""
+"""A check: a claim in words, and a function that tries to refute it."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Array = npt.NDArray[Any]
 
 
 class Broken(AssertionError):
-    """A claim does not hold; the text says what was seen."""
+    """A claim does not hold; the message says what was observed."""
 
 
 class NotRun(Exception):
-    """A claim that cannot be tried here; the text says why."""
+    """A claim cannot be tested here; the message says why."""
 
 
 @attrs.frozen
 class Check:
-    """One thing that users rely on.
+    """A property that users rely on.
 
     >>> from mxcore.testing import CHECKS
     >>> (check,) = [check for check in CHECKS if check.name == "schedules_are_pure"]
     >>> check.kind
     'lr_scheduler'
     >>> print(check.claim)
-    Calls in any order and any number give the same rates, and change nothing.
+    Any number of calls in any order gives the same rates, and changes nothing.
     >>> print(check.why)
-    Plots, two optimizers with one schedule, and resuming ask in an order of their own.
+    Plots, optimizers that share a schedule, and resumed runs call it in another order.
 
     Args:
         kind: optimizer, initializer, lr_scheduler or package.
         name: the name of the function, which is also its heading in ``docs/guides/conformance.md``.
-        claim: what must hold, in one sentence.
-        why: what goes wrong where it does not.
+        claim: what must hold, in a sentence.
+        why: what goes wrong if it does not.
         refute: raises :class:`Broken` if the claim does not hold for its argument.
-        needs: says what is missing here for it to be tried; empty if nothing is.
+        needs: says what is missing for the test; empty if nothing is.
     """
 
     kind: str
@@ -54,11 +54,11 @@ class Check:
 
 
 CHECKS: list[Check] = []
-"""Every check, in the order in which they are tried."""
+"""All checks, in the order in which they run."""
 
 
 def check(kind: str, needs: Callable[[], str] = str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Add a function to the checks of a kind; its docstring is the claim, and after an empty line the reason."""
+    """Register a function as a check of a kind; its docstring is the claim and, after an empty line, the reason."""
 
     def add(refute: Callable[[Any], None]) -> Callable[[Any], None]:
         claim, _, why = (inspect.getdoc(refute) or "").partition("\n\n")
@@ -69,13 +69,13 @@ def check(kind: str, needs: Callable[[], str] = str) -> Callable[[Callable[[Any]
 
 
 def expect(condition: object, seen: str) -> None:
-    """Refute a claim with what was seen, unless ``condition`` holds."""
+    """Refute a claim with what was observed, unless ``condition`` holds."""
     if not condition:
         raise Broken(seen)
 
 
 def same(seen: Iterable[Array], wanted: Iterable[Array], what: str, rtol: float = 0.0) -> None:
-    """Refute a claim unless the arrays are equal: to the bit, or within ``rtol``. Any NaN equals any NaN."""
+    """Refute a claim unless the arrays are equal bit for bit, or within ``rtol``. Any NaN equals any NaN."""
     for number, (got, right) in enumerate(zip(seen, wanted, strict=True)):
         equal = (
             np.array_equal(got, right, equal_nan=True)
@@ -91,7 +91,7 @@ def _short(array: Array) -> str:
 
 
 def refuses(function: Callable[[], object], what: str, *, says: str = "") -> None:
-    """Refute a claim unless ``function`` raises a ValueError whose text contains ``says``."""
+    """Refute a claim unless ``function`` raises a ValueError whose message contains ``says``."""
     try:
         function()
     except ValueError as error:

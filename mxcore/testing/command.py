@@ -25,13 +25,13 @@ Examples:
 
 
 def targets(names: Sequence[str]) -> list[Any]:
-    """What is to be checked: classes and names of distributions, each once.
+    """Return what to check: classes and names of distributions, each once.
 
     Args:
-        names: names of algorithms or of their classes, also ``kind:name``, and of distributions.
+        names: names of algorithms, their classes, ``kind:name``, or distributions.
 
     Raises:
-        PluginError: nothing of a name is installed, or it is broken.
+        PluginError: nothing of this name is installed, or it is broken.
     """
     found = dict.fromkeys(target for name in names for target in _targets(name))
     return list(found)
@@ -44,7 +44,7 @@ def _targets(name: str) -> list[Any]:
 
 
 def everything() -> list[Any]:
-    """Every installed algorithm's class, and every distribution that offers one."""
+    """Return every installed algorithm's class, and every distribution that offers one."""
     records = [record for record in catalogue.algorithms() if record.status == "ok"]
     distributions = sorted({record.distribution for record in records})
     return [*dict.fromkeys(catalogue.load_record(record) for record in records), *distributions]
@@ -52,26 +52,28 @@ def everything() -> list[Any]:
 
 @click.command(epilog=EPILOG)
 @click.argument("names", nargs=-1, metavar="NAME...")
-@click.option("--all", "all_", is_flag=True, help="Check everything that is installed.")
+@click.option("--all", "all_", is_flag=True, help="Check everything installed.")
 @click.option("--only", multiple=True, metavar="CHECK", help="Run this check; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
-@click.option("--explain", is_flag=True, help="Say what each check claims and why, of all or of the checks NAME.")
+@click.option(
+    "--explain", is_flag=True, help="Explain what each check claims and why, for all checks or the checks NAME."
+)
 @click.pass_context
 def check(
     context: click.Context, names: tuple[str, ...], all_: bool, only: tuple[str, ...], as_json: bool, explain: bool
 ) -> None:
     """Check whether algorithms do what every user of mxcore relies on.
 
-    NAME is an algorithm (adam, optimizer:adam, Adam) or a distribution (mxcore-optimizer-adam). The status is 1 if a
-    claim does not hold.
+    NAME is an algorithm (adam, optimizer:adam, Adam) or a distribution (mxcore-optimizer-adam). The exit status is 1
+    if a claim does not hold.
     """
-    from mxcore.testing.run import cases  # not for `mxcore --help`: the checks take longer to import than the core
+    from mxcore.testing.run import cases  # here, since the checks take longer to import than the core
 
     if explain:
         click.echo("\n\n".join(_explained(names)))
         return
     if not names and not all_:
-        raise click.UsageError("say what to check, as in: mxcore check adam; or --all")
+        raise click.UsageError("name what to check, as in `mxcore check adam`, or use --all")
     every: list[Case]
     try:
         every = [case for target in (everything() if all_ else targets(names)) for case in cases(target, only)]
@@ -90,13 +92,13 @@ def _explained(names: Sequence[str]) -> list[str]:
 
     known = {one.name for one in CHECKS}
     if unknown := [name for name in names if name not in known]:
-        raise click.UsageError(f"there is no check called {unknown[0]!r}: there are {', '.join(sorted(known))}")
+        raise click.UsageError(f"there is no check called {unknown[0]!r}: the checks are {', '.join(sorted(known))}")
     chosen = [one for one in CHECKS if not names or one.name in names]
     return list(dict.fromkeys(f"{one.name} ({one.kind})\n  {one.claim}\n  {one.why}" for one in chosen))
 
 
 def _report(outcomes: Sequence[Outcome]) -> list[str]:
-    """The broken claims in full, then a line for each target."""
+    """Format the broken claims in full, then a line for each target."""
     broken = [str(outcome) for outcome in outcomes if outcome.status == "broken"]
     lines = []
     for target in dict.fromkeys(outcome.target for outcome in outcomes):

@@ -1,4 +1,4 @@
-"""Functions to go down, with their gradients: where optimizers are tried, and where their paths are drawn.
+"""Test functions with their gradients, on which optimizers are tested and their paths are drawn.
 
 >>> float(FUNCTIONS["rosenbrock"].value(np.array([1.0, 1.0])))
 0.0
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 @attrs.frozen(eq=False)
 class Function:
-    """A function of several numbers whose lowest value is 0.
+    """A function of several variables whose minimum is 0.
 
     >>> import numpy as np, mxcore as mx
     >>> bowl = Function("A bowl", lambda at: (at**2).sum(axis=0), lambda at: 2 * at, np.array([1.0, -2.0]), np.zeros(2))
@@ -34,12 +34,12 @@ class Function:
     (array([ 0.125, -0.25 ]), 0.078125)
 
     Args:
-        name: what people call it.
-        value: its value at places of shape ``(n,)`` or, for maps, ``(n, rows, columns)``.
-        gradient: its gradient at a place, both of shape ``(n,)``.
-        begin: where to begin, as its authors or everybody else do; of shape ``(n,)``.
-        lowest: where it is 0, of shape ``(n,)``.
-        window: of a function of two numbers, the part of the plane that shows its shape: left, right, bottom, top.
+        name: its usual name.
+        value: its value at points of shape ``(n,)`` or, for maps, ``(n, rows, columns)``.
+        gradient: its gradient at a point, both of shape ``(n,)``.
+        begin: the usual starting point, of shape ``(n,)``.
+        lowest: its minimum, of shape ``(n,)``.
+        window: for a function of two variables, the part of the plane that shows its shape: left, right, bottom, top.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Function:
 
 
 def _rosenbrock() -> Function:
-    r"""Rosenbrock's valley, 1/100 as high as usual: :math:`(y - x^2)^2 + 0.01 (1 - x)^2`."""
+    r"""Rosenbrock's valley, scaled by 1/100: :math:`(y - x^2)^2 + 0.01 (1 - x)^2`."""
     return Function(
         "Rosenbrock's function",
         lambda at: (at[1] - at[0] ** 2) ** 2 + 0.01 * (1 - at[0]) ** 2,
@@ -71,7 +71,7 @@ def _beale_residuals(x: Any, y: Any) -> list[Any]:
 
 
 def _beale() -> Function:
-    r"""Beale's function at 1/10 of its height: :math:`0.1 \sum_{i=1}^3 (c_i - x + x y^i)^2`, c = (1.5, 2.25, 2.625)."""
+    r"""Beale's function, scaled by 1/10: :math:`0.1 \sum_{i=1}^3 (c_i - x + x y^i)^2`, c = (1.5, 2.25, 2.625)."""
 
     def gradient(at: Array) -> Array:
         x, y = at
@@ -89,8 +89,8 @@ def _beale() -> Function:
 
 
 FUNCTIONS: Mapping[str, Function] = {"rosenbrock": _rosenbrock(), "beale": _beale()}
-"""The test functions of two numbers that pictures show. Both are lower than usual, so that one learning rate suits both
-and the problems of the conformance kit; their shapes, and where they are lowest, are the usual ones.
+"""The test functions of two variables for plots. Both are scaled down, so that the same learning rate suits both and
+the problems of the conformance kit; their shapes and minima are the usual ones.
 
 Rosenbrock's is from "An automatic method for finding the greatest or least value of a function", The Computer Journal
 3, 1960; Beale's is number 5 of J. J. Moré, B. S. Garbow and K. E. Hillstrom, "Testing unconstrained optimization

@@ -17,12 +17,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="run mxcore's conformance checks of an installed algorithm or distribution, may be repeated",
+        help="run mxcore's conformance checks on an installed algorithm or distribution; may be repeated",
     )
 
 
 class CheckItem(pytest.Item):
-    """One check as a test."""
+    """A check as a test."""
 
     def __init__(self, *, case: Case, **keywords: Any) -> None:
         super().__init__(**keywords)
@@ -33,12 +33,12 @@ class CheckItem(pytest.Item):
         self.case()
 
     def reportinfo(self) -> tuple[str, None, str]:
-        """What the progress line shows."""
+        """Return the location that reports show."""
         return "mxcore", None, self.case.label
 
 
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add the checks that were asked for to what was collected."""
+    """Add the requested checks to the collected tests."""
     if names := config.getoption("--mxcore-check"):
         from mxcore.catalogue import PluginError
         from mxcore.testing.command import targets

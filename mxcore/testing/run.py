@@ -1,4 +1,4 @@
-"""Running checks: all of a class, one at a time for pytest, and what came of it."""
+"""Run checks, all of a class or one at a time for pytest, and report the outcomes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ __all__ = [
 ]
 
 for _module in pkgutil.iter_modules(checks.__path__, f"{checks.__name__}."):
-    importlib.import_module(_module.name)  # which adds its checks
+    importlib.import_module(_module.name)  # registers its checks
 
 Status = Literal["passed", "broken", "expected", "not run"]
 
 
 @attrs.frozen
 class Outcome:
-    """What came of a check: passed, broken, broken as the class expects, or not run; and what there is to say.
+    """The outcome of a check: passed, broken, broken as the class expects, or not run; with an explanation.
 
-    As text, one that is broken says all that is needed to see it again:
+    The string of a broken one has everything needed to reproduce it:
 
     >>> import mxcore as mx
     >>> from mxcore.testing import cases
@@ -51,10 +51,10 @@ class Outcome:
     'broken'
     >>> print(outcome)
     Counting breaks a claim: schedules_are_pure
-      claimed   Calls in any order and any number give the same rates, and change nothing.
-      seen      update 0 has the rate ..., and had 1.0
+      claimed   Any number of calls in any order gives the same rates, and changes nothing.
+      seen      update 0 has the rate ..., but had 1.0
       with      Counting()
-      again     mxcore check Counting --only schedules_are_pure
+      rerun     mxcore check Counting --only schedules_are_pure
       more      mxcore check --explain schedules_are_pure; docs/guides/conformance.md
     """
 
@@ -73,7 +73,7 @@ class Outcome:
                 f"  claimed   {self.check.claim}",
                 f"  seen      {self.seen}",
                 *([f"  with      {self.settings}"] if self.settings else []),
-                f"  again     mxcore check {self.target} --only {self.check.name}",
+                f"  rerun     mxcore check {self.target} --only {self.check.name}",
                 f"  more      mxcore check --explain {self.check.name}; docs/guides/conformance.md",
             ]
         )
@@ -81,7 +81,7 @@ class Outcome:
 
 @attrs.frozen
 class Case:
-    """One check of one class or distribution.
+    """A check of a class or distribution.
 
     >>> import mxcore as mx
     >>> from mxcore.testing import cases
@@ -90,22 +90,22 @@ class Case:
     'PolyScheduler-schedules_are_pure'
     >>> case.run().status
     'passed'
-    >>> case()  # as a test of pytest's: fails if the claim does not hold
+    >>> case()  # as a pytest test: fails if the claim does not hold
     """
 
     target: str
     check: Check
     subjects: Sequence[Any] = attrs.field(repr=False)
     expected: Mapping[str, str] = attrs.field(factory=dict)
-    """Why it fails, by the argument that it fails with; "" stands for whatever arguments."""
+    """The expected reasons of failure, by the argument that causes it; "" stands for any arguments."""
 
     @property
     def label(self) -> str:
-        """Class and check in one word."""
+        """The class and the check, as one identifier."""
         return f"{self.target}-{self.check.name}"
 
     def run(self) -> Outcome:
-        """Try the check with every example."""
+        """Run the check with every example."""
         if missing := self.check.needs():
             return Outcome(self.target, self.check, "not run", missing)
         found: list[str] = []
@@ -121,29 +121,29 @@ class Case:
         return self._as_expected(found)
 
     def _seen(self, subject: Any) -> str:
-        """What refutes the claim for one subject; empty if nothing does."""
+        """Return what refutes the claim for a subject; empty if nothing does."""
         try:
             self.check.refute(subject)
         except NotRun:
             raise
         except Broken as broken:
             return str(broken)
-        except Exception as error:  # whatever an algorithm raises where it must not
+        except Exception as error:  # anything that an algorithm raises unexpectedly
             where = traceback.extract_tb(error.__traceback__)[-1]
             return f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
         return ""
 
     def _as_expected(self, found: Sequence[str]) -> Outcome:
-        """What came of it where nothing failed but what was expected to, with these arguments."""
+        """Return the outcome if nothing failed except as expected, with these arguments."""
         for argument, reason in self.expected.items():
             if argument not in found:
-                seen = f"nothing wrong, though expected_failures says: {reason}. Take that out"
+                seen = f"it passes, although expected_failures says: {reason}. Remove that entry"
                 return Outcome(self.target, self.check, "broken", seen, argument)
         reasons = [f"with {argument}: {reason}" if argument else reason for argument, reason in self.expected.items()]
         return Outcome(self.target, self.check, "expected" if reasons else "passed", "; ".join(reasons))
 
     def __call__(self) -> None:
-        """For pytest: a test of its own, which skips, is an ``xfail`` or fails with what there is to say."""
+        """Run as a pytest test, which passes, skips, is an ``xfail``, or fails with an explanation."""
         import pytest
 
         outcome = self.run()
@@ -157,7 +157,7 @@ class Case:
 
 @attrs.frozen
 class Report:
-    """What came of all checks of a class or a distribution.
+    """The outcomes of all checks of a class or distribution.
 
     >>> import mxcore as mx
     >>> from mxcore.testing import Report, cases
@@ -187,10 +187,10 @@ class Report:
         return [outcome for outcome in self.outcomes if outcome.status == "broken"]
 
     def raise_if_broken(self) -> Report:
-        """The report itself.
+        """Return the report itself.
 
         Raises:
-            AssertionError: a claim does not hold; the text is about all of them.
+            AssertionError: a claim does not hold; the message covers all broken claims.
         """
         if self.broken:
             raise AssertionError("\n\n".join(map(str, self.broken)))
@@ -198,7 +198,7 @@ class Report:
 
 
 def cases(target: Any, only: Sequence[str] = ()) -> Iterator[Case]:
-    """The checks of an algorithm's class, or of a distribution by its name.
+    """Yield the checks of an algorithm's class, or of a distribution by its name.
 
     >>> import mxcore as mx
     >>> from mxcore.testing import cases
@@ -211,11 +211,11 @@ def cases(target: Any, only: Sequence[str] = ()) -> Iterator[Case]:
 
     Args:
         target: a class, or the name of a distribution.
-        only: the names of the checks that are wanted; none stands for all.
+        only: the names of the checks to run; by default, all.
 
     Raises:
-        TypeError: the class follows none of the protocols.
-        ValueError: there is no check of a name in ``only`` or in the class's ``expected_failures``.
+        TypeError: the class is not an optimizer, initializer or scheduler.
+        ValueError: ``only`` or the class's ``expected_failures`` contains an unknown check.
     """
     kind = "package" if isinstance(target, str) else kind_of(target)
     of_kind = [check for check in CHECKS if check.kind == kind]
@@ -234,7 +234,7 @@ def cases(target: Any, only: Sequence[str] = ()) -> Iterator[Case]:
 def _all_subjects(cls: type[Any]) -> list[Subject]:
     found = subjects(cls)
     if not found:
-        raise ValueError(f"{cls.__name__}.examples is empty: give at least {{}}, or arguments to try the class with")
+        raise ValueError(f"{cls.__name__}.examples is empty: use ({{}},), or arguments to test the class with")
     return found
 
 
@@ -243,7 +243,7 @@ def _checked(target: Any, only: Sequence[str]) -> Report:
 
 
 def check_optimizer(cls: type[Any], only: Sequence[str] = ()) -> Report:
-    """Try all checks of an optimizer's class.
+    """Run all checks of an optimizer class.
 
     >>> import mxcore as mx
     >>> from mxcore.testing import check_optimizer
@@ -263,18 +263,18 @@ def check_optimizer(cls: type[Any], only: Sequence[str] = ()) -> Report:
 
     Args:
         cls: the class.
-        only: the names of the checks that are wanted; none stands for all.
+        only: the names of the checks to run; by default, all.
 
     Raises:
-        AssertionError: a claim does not hold; the text says of each what was claimed, what was seen and how to see it
-            again.
-        TypeError: ``cls`` is no optimizer.
+        AssertionError: a claim does not hold; the message shows for each one what was claimed, what was observed, and
+            how to reproduce it.
+        TypeError: ``cls`` is not an optimizer class.
     """
     return _checked(_of_kind(cls, "optimizer"), only)
 
 
 def check_initializer(cls: type[Any], only: Sequence[str] = ()) -> Report:
-    """Try all checks of an initializer's class; see :func:`check_optimizer`.
+    """Run all checks of an initializer class; see :func:`check_optimizer`.
 
     >>> import mxcore as mx
     >>> from mxcore.testing import check_initializer
@@ -285,7 +285,7 @@ def check_initializer(cls: type[Any], only: Sequence[str] = ()) -> Report:
 
 
 def check_lr_scheduler(cls: type[Any], only: Sequence[str] = ()) -> Report:
-    """Try all checks of a scheduler's class; see :func:`check_optimizer`.
+    """Run all checks of a scheduler class; see :func:`check_optimizer`.
 
     >>> import mxcore as mx
     >>> from mxcore.testing import check_lr_scheduler
@@ -297,7 +297,7 @@ def check_lr_scheduler(cls: type[Any], only: Sequence[str] = ()) -> Report:
 
 
 def check_package(distribution: str, only: Sequence[str] = ()) -> Report:
-    """Try all checks of an installed distribution, by its name; see :func:`check_optimizer`.
+    """Run all checks of an installed distribution, by name; see :func:`check_optimizer`.
 
     >>> from mxcore.testing import check_package
     >>> for outcome in check_package("mxcore-optimizer-sgd").outcomes:
@@ -311,15 +311,15 @@ def check_package(distribution: str, only: Sequence[str] = ()) -> Report:
 
 def _of_kind(cls: type[Any], kind: str) -> type[Any]:
     if kind_of(cls) != kind:
-        raise TypeError(f"{cls.__name__} is no {kind}: call check_{kind_of(cls)}")
+        raise TypeError(f"{cls.__name__} is not an {kind}: call check_{kind_of(cls)}")
     return cls
 
 
 def parametrize_with_checks(*targets: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let pytest call a test once for each check of each class or distribution, as its argument ``check``.
+    """Parametrize a test with every check of each class or distribution, as its argument ``check``.
 
-    A check that a class expects to fail is an ``xfail`` with the class's reason, and fails if it passes. One that needs
-    a device is left out where there is none.
+    A check that a class expects to fail is an ``xfail`` with the class's reason, and fails if it passes. Checks that
+    need a missing device are skipped.
 
     >>> import mxcore as mx
     >>> @parametrize_with_checks(mx.optimizer.SGD, "mxcore-optimizer-sgd")

@@ -25,18 +25,18 @@ _SHAPES = ((4, 3), (3,), (5,))
 
 
 def numbers(*key: int, shape: tuple[int, ...], dtype: Any = "float64") -> Array:
-    """Numbers between 0.5 and 1.5 of either sign, so that float16 has room for their squares."""
+    """Return numbers with magnitudes between 0.5 and 1.5, whose squares float16 can represent."""
     rng = np.random.default_rng(key)
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape), dtype)
 
 
 def weights(dtype: Any = "float64") -> list[Array]:
-    """New weights, always the same ones: a matrix, a bias and a gamma."""
+    """Return new weights, always with the same values: a matrix, a bias and a gamma."""
     return [numbers(0, index, shape=shape, dtype=dtype) for index, shape in enumerate(_SHAPES)]
 
 
 def gradients(step: int, dtype: Any = "float64") -> list[Array]:
-    """The gradients of a step, which cannot be written to."""
+    """Return the gradients of a step, as read-only arrays."""
     found = [numbers(step, index, shape=shape, dtype=dtype) for index, shape in enumerate(_SHAPES)]
     for grad in found:
         grad.flags.writeable = False
@@ -44,7 +44,7 @@ def gradients(step: int, dtype: Any = "float64") -> list[Array]:
 
 
 def start(subject: Subject, **settings: Any) -> Updater[Optimizer]:
-    """An updater of named parameters, from a fixed seed, with a rate that is seen within a few steps."""
+    """Return an updater of named parameters, with a fixed seed and a learning rate that shows within a few steps."""
     mx.random.seed(1)
     given = {"learning_rate": 0.05, **subject.settings, "param_idx2name": dict(NAMES), **settings}
     return mx.optimizer.get_updater(attrs.evolve(subject, settings=given).make())
@@ -56,7 +56,7 @@ def run(
     params: list[Array] | None = None,
     change: Callable[[Array], Array] = lambda grad: grad,
 ) -> list[Array]:
-    """The weights after some steps, one parameter after the other; ``change`` may put other gradients in place."""
+    """Return the weights after some steps, one parameter after the other; ``change`` may replace gradients."""
     params = weights() if params is None else params
     with masters_missing():
         for step in steps:
@@ -67,19 +67,19 @@ def run(
 
 @contextmanager
 def masters_missing() -> Iterator[None]:
-    """Let half precision have no masters, without the warning that small updates are lost."""
+    """Allow half precision without masters, suppressing the warning that small updates are lost."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*without multi_precision", UserWarning)
         yield
 
 
 def leaves(state: Any) -> list[Array]:
-    """The arrays of a state."""
+    """Return the arrays of a state."""
     found: list[Array] = []
     map_arrays(state, found.append)
     return found
 
 
 def values(updater: Updater, params: Sequence[Array]) -> list[Array]:
-    """The weights and all arrays of their states."""
+    """Return the weights and all arrays of their states."""
     return [*params, *(leaf for index in range(len(params)) for leaf in leaves(updater.states.get(index)))]

@@ -1,4 +1,4 @@
-"""What is checked: a class, with the arguments that it is tried with."""
+"""The subject of a check: a class with arguments."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ PROTOCOLS: dict[str, type[Any]] = {"optimizer": Optimizer, "initializer": Initia
 
 @attrs.frozen
 class Subject:
-    """A class and the arguments that it is tried with."""
+    """A class with arguments."""
 
     cls: Any
     settings: Mapping[str, Any] = attrs.field(factory=dict)
 
     def make(self, **more: Any) -> Any:
-        """An instance, with further arguments."""
+        """Create an instance, with additional arguments."""
         return getattr(self.cls, "created", self.cls)(**{**self.settings, **more})
 
     @property
     def runs_rule(self) -> bool:
-        """Whether an update of an optimizer is a rule and nothing else, of those that it wraps, too."""
+        """Whether an update is just a rule, in the optimizer and in those that it wraps."""
         return traits_of(self.make()).runs_rule
 
     @property
@@ -43,17 +43,17 @@ class Subject:
 
     @property
     def moves_at_rate_zero(self) -> bool:
-        """Whether an optimizer, or one that it wraps, is said to move weights at a learning rate of 0."""
+        """Whether an optimizer, or one that it wraps, declares ``moves_at_rate_zero``."""
         return any(type(level).moves_at_rate_zero for level in levels(self.make()))
 
     @property
     def importable(self) -> bool:
-        """Whether the class can be imported by its name, as pickle and other processes do."""
+        """Whether the class can be imported by name, as pickle and other processes need."""
         return "<locals>" not in self.cls.__qualname__ and self.cls.__module__ != "__main__"
 
     @property
     def text(self) -> str | None:
-        """The arguments as text from which another process can make them again, if there is one."""
+        """The arguments as a string from which another process can recreate them, if possible."""
         text = repr(dict(self.settings))
         try:
             return text if ast.literal_eval(text) == self.settings else None
@@ -61,7 +61,7 @@ class Subject:
             return None
 
     def has(self, argument: str) -> bool:
-        """Whether it is among the arguments: ``"momentum"`` with any value, ``"momentum=0.5"`` with this one."""
+        """Return whether an argument is present: ``"momentum"`` with any value, ``"momentum=0.5"`` with this one."""
         return any(argument in (name, f"{name}={value!r}") for name, value in self.settings.items())
 
     def __str__(self) -> str:
@@ -70,19 +70,19 @@ class Subject:
 
 
 def kind_of(cls: type[Any]) -> str:
-    """Which of the three protocols a class follows.
+    """Return the kind of a class: optimizer, initializer or lr_scheduler.
 
     Raises:
-        TypeError: none of them.
+        TypeError: it is none of these.
     """
     for kind, protocol in PROTOCOLS.items():
         if isinstance(cls, type) and issubclass(cls, protocol):
             return kind
-    raise TypeError(f"{cls!r} is no subclass of Optimizer, Initializer or LRScheduler: give the class itself")
+    raise TypeError(f"{cls!r} is not a subclass of Optimizer, Initializer or LRScheduler: pass the class itself")
 
 
 def own_fields(cls: type[Any]) -> list[Any]:
-    """The hyper-parameters that a class adds to those of its protocol."""
+    """Return the hyper-parameters that a class adds to those of its base class."""
     shared = (
         {field.name for field in attrs.fields(protocol)} if attrs.has(protocol := PROTOCOLS[kind_of(cls)]) else set()
     )
@@ -90,13 +90,13 @@ def own_fields(cls: type[Any]) -> list[Any]:
 
 
 def subjects(cls: type[Any]) -> list[Subject]:
-    """A class with each of its examples; an optimizer also with other values of each hyper-parameter, then of all."""
+    """Return a class with each of its examples, and an optimizer also with other values of its hyper-parameters."""
     declared = [Subject(cls, example) for example in cls.examples]
     return [*declared, *_variants(cls)] if kind_of(cls) == "optimizer" else declared
 
 
 def required(cls: type[Any]) -> dict[str, Any]:
-    """The arguments that a class cannot do without, as in its first example."""
+    """Return the required arguments of a class, as in its first example."""
     needed = [field.alias for field in own_fields(cls) if field.init and field.default is attrs.NOTHING]
     return {name: value for name, value in cls.examples[0].items() if name in needed}
 
@@ -112,9 +112,9 @@ def _variants(cls: type[Any]) -> list[Subject]:
 
 
 def _other_values(cls: type[Any], field: Any) -> list[Any]:
-    """Values of a hyper-parameter that are not its default, some of which the class may refuse."""
+    """Yield values of a hyper-parameter other than its default, some of which the class may refuse."""
     default = field.default
-    if isinstance(default, str):  # the error lists the words that it may be
+    if isinstance(default, str):  # the error lists the valid strings
         try:
             cls(**{field.alias: "?"})
         except (ValueError, TypeError) as error:

@@ -1,7 +1,7 @@
-"""What has become faster or slower: ``python tests/benchmarks/compare.py BEFORE AFTER``, two folders of record.py.
+"""Show what has become faster or slower: ``python tests/benchmarks/compare.py BEFORE AFTER``, two folders of record.py.
 
-The machine may have been faster or slower the second time as well, so what is compared are ratios to a reference that
-was timed side by side: the limit where there is one, else a peer.
+The machine itself may have been faster or slower the second time, so the comparison is between ratios to a reference
+that was timed side by side: the limit if there is one, or else a peer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Key = tuple[str, ...]
 
 
 def ratios(folder: Path) -> Iterator[tuple[Key, float]]:
-    """Every contestant's ratio to the first reference that took part."""
+    """Yield every contestant's ratio to the first reference that took part."""
     for file in sorted(folder.glob("*.json")):
         for experiment in json.loads(file.read_text("utf-8"))["experiments"]:
             what = [str(experiment[name] or "") for name in ("workload", "optimizer", "dtype")]
@@ -25,7 +25,7 @@ def ratios(folder: Path) -> Iterator[tuple[Key, float]]:
 
 
 def main(before: Path, after: Path) -> None:
-    """Print both ratios of every contestant, those that changed most first."""
+    """Print both ratios of every contestant, largest changes first."""
     old, new = dict(ratios(before)), dict(ratios(after))
     for key in sorted(old.keys() & new.keys(), key=lambda key: new[key] / old[key]):
         *what, contestant, reference = key

@@ -1,6 +1,6 @@
-"""How long random fills take, as a ratio to torch's: ``python tests/benchmarks/random_fill.py``, where torch is.
+"""Compare the time of random fills with torch's: ``python tests/benchmarks/random_fill.py``, where torch is installed.
 
-Both fill one array of float32, on one thread, in turns; the figure is the median of the ratios of the rounds.
+Both fill a float32 array on one thread, in turns; the figure is the median of the ratios per round.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SIZES = (1_000_000, 5_000_000, 25_000_000)
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """The time that one call takes."""
+    """Return the time of a call."""
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

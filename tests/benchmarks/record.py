@@ -1,7 +1,7 @@
-"""Time everything and keep it: ``python tests/benchmarks/record.py FOLDER [SECONDS]``.
+"""Run all benchmarks and store the results: ``python tests/benchmarks/record.py FOLDER [SECONDS]``.
 
-Each group of experiments runs in a process of its own, and leaves ``GROUP.json`` and ``GROUP.svg`` in the folder. One
-group alone is ``mxcore bench --workload GROUP``; among them is ``start``, which times ``import mxcore``.
+Each group of experiments runs in its own process, and writes ``GROUP.json`` and ``GROUP.svg`` to the folder. For a
+single group, use ``mxcore bench --workload GROUP``; the group ``start`` times ``import mxcore``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Is a scaffolded optimizer as fast as a built-in one? ``python tests/benchmarks/scaffolded.py [SECONDS]``.
 
-What ``mxcore new optimizer`` writes, quasi-hyperbolic momentum, loads and stores what SGD with momentum does: the
-gradient read, the weight and one slot read and written. The two take turns, on the same arrays, as in ``mxcore bench``.
+The scaffolded optimizer, quasi-hyperbolic momentum, has the loads and stores of SGD with momentum: the gradient is
+read, the weight and one slot are read and written. The two take turns on the same arrays, as in ``mxcore bench``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mxcore.commands.cli import main as command
 
 
 def scaffolded() -> Algorithm:
-    """Make a project, register its optimizer, and say what it moves."""
+    """Create a project, register its optimizer, and describe its memory traffic."""
     with tempfile.TemporaryDirectory() as folder:
         result = CliRunner().invoke(command, ["new", "optimizer", "swift", "--out", folder])
         if result.exit_code:
@@ -38,7 +38,7 @@ def scaffolded() -> Algorithm:
 
 
 def experiment(workload: str, algorithms: Sequence[Algorithm], threads: Sequence[int]) -> Experiment:
-    """Algorithms of the traffic of SGD with momentum over one workload, the first of them the reference."""
+    """Compare algorithms with the traffic of SGD with momentum on a workload; the first is the reference."""
     (built_in,) = suite([workload], ["sgd"], ["float32"], threads)
     entrants = [
         attrs.evolve(entrant, family=f"{algorithm.name}, {entrant.family}")

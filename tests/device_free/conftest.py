@@ -22,13 +22,13 @@ def _compiler() -> None:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where compiled kernels are kept."""
+    """The folder of compiled kernels."""
     return tmp_path_factory.mktemp("kernels")
 
 
 @pytest.fixture
 def using(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[CudaOnCpu], None]]:
-    """Let the backend use a stand-in for CUDA, and what it takes for CuPy; memory comes from the stand-in."""
+    """Make the backend use a stand-in for CUDA and a module in place of CuPy; memory comes from the stand-in."""
     backend = mx.gpu().backend
     assert isinstance(backend, CupyBackend)
     with contextlib.ExitStack() as stack:

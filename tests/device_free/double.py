@@ -1,9 +1,9 @@
-"""A double of CuPy for array code, which real arrays cannot compute without a device: NumPy inside, CuPy's manners.
+"""A double of CuPy for array code, since real arrays cannot compute without a device: NumPy inside, CuPy's behaviour.
 
-Functions of NumPy on its arrays dispatch to CuPy's, as they do there. Arrays of NumPy among the operands, conversions
-that nobody asked for and assignments between host and device are refused, and so is work on another device than the
-current one. What CuPy does not have is not there, and every call must fit the signature of CuPy's own function. In one
-thing it is stricter: to read a number (float(), bool(), int()), for which the host would wait for a GPU, is refused.
+As with CuPy, NumPy functions on its arrays dispatch to CuPy's. NumPy arrays as operands, implicit conversions and
+assignments between host and device are refused, and so is work on a device other than the current one. Functions that
+CuPy lacks do not exist, and every call must fit the signature of CuPy's own function. It is stricter in one respect:
+reading a number (float(), bool(), int()), for which the host would wait for a GPU, is refused.
 """
 
 import functools
@@ -14,7 +14,7 @@ from typing import Any
 import cupy
 import numpy as np
 
-_EXPLICIT = ("array", "asarray")  # the functions that take arrays of the host: transfers that were asked for
+_EXPLICIT = ("array", "asarray")  # the functions that take host arrays: explicit transfers
 
 
 class ndarray:
@@ -77,7 +77,7 @@ class ndarray:
         return self._view(self._host[keys if any(one is ... for one in keys) else (*keys, ...)])
 
     def _view(self, host: Any) -> "ndarray":
-        """Other elements of the same memory: nothing is computed, so that the current device does not matter."""
+        """Return a view: nothing is computed, so the current device does not matter."""
         view = ndarray(self._library, np.asarray(host))
         view._device = self._device
         return view
@@ -140,7 +140,7 @@ for _name, _ufunc in _OTHERS.items():
 
 
 class Library:
-    """The module ``cupy``, or one inside of it: of its names those that NumPy has too.
+    """The module ``cupy`` or one of its submodules, with the names that NumPy has, too.
 
     Args:
         path: the names that lead from ``cupy`` to the module.
@@ -169,7 +169,7 @@ class Library:
         return self._root.function(real, ours, explicit=name in _EXPLICIT)
 
     def function(self, real: Any, ours: Any, *, explicit: bool = False) -> Any:
-        """A function of NumPy with the manners of CuPy's."""
+        """Return a NumPy function with the behaviour of CuPy's."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             _check_call(real, args, kwargs)
@@ -187,14 +187,14 @@ class Library:
         return a.get(order=order)
 
     def call(self, function: Any, owner: Any, args: Any, kwargs: Any, *, explicit: bool = False) -> Any:
-        """Call a function of NumPy with what arrays of the double hold."""
+        """Call a NumPy function with the content of the double's arrays."""
         self._see(owner)
         args = [self.unwrapped(one, explicit) for one in args]
         with np.errstate(all="ignore"):  # a GPU raises no warnings
             return self.wrapped(function(*args, **{key: self.unwrapped(one) for key, one in kwargs.items()}))
 
     def unwrapped(self, value: Any, explicit: bool = False) -> Any:
-        """What NumPy computes with in place of an operand."""
+        """Return what NumPy computes with in place of an operand."""
         if isinstance(value, ndarray):
             return self._see(value)._host
         if isinstance(value, np.ndarray) and not explicit:
@@ -202,7 +202,7 @@ class Library:
         return type(value)(map(self.unwrapped, value)) if type(value) in (list, tuple) else value
 
     def wrapped(self, value: Any) -> Any:
-        """A result: arrays without axes stay arrays."""
+        """Return a result; 0-d arrays stay arrays."""
         if isinstance(value, (np.ndarray, np.generic)):
             return ndarray(self, np.asarray(value))
         return type(value)(map(self.wrapped, value)) if type(value) in (list, tuple) else value
@@ -215,7 +215,7 @@ class Library:
 
 @functools.cache
 def _signature(real: Any) -> inspect.Signature:
-    """The signature of a function of CuPy; that of a compiled method stands in the first line of its documentation."""
+    """Return the signature of a CuPy function; compiled methods have it in the first line of their documentation."""
     try:
         return inspect.signature(real)
     except ValueError:

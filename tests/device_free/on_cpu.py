@@ -1,4 +1,4 @@
-"""What stands in for CUDA where there is no device: the one thing about the path to GPUs that is not the real one."""
+"""The stand-in for CUDA without a device: the only part of the path to GPUs that is not real."""
 
 import contextlib
 import ctypes
@@ -21,7 +21,7 @@ FLAGS = ["-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", f"-I{HERE
 
 
 class CudaOnCpu(Cuda):
-    """Devices whose memory is the host's, and whose kernels the C++ compiler has built.
+    """Devices that use host memory, and kernels built by the C++ compiler.
 
     Args:
         xp: ``cupy``, or a double of it.
@@ -36,7 +36,7 @@ class CudaOnCpu(Cuda):
         self.uploaded: list[int] = []  # bytes
 
     def allocate(self, size: int) -> Any:
-        """Memory of the current device for CuPy's allocator, full of what is not a number."""
+        """Allocate memory of the current device for CuPy, filled with NaN."""
         memory = np.full(max(size, 1), 0xFF, np.uint8)
         return MemoryPointer(UnownedMemory(memory.ctypes.data, size, memory, self.current), 0)
 
@@ -96,11 +96,11 @@ extern "C" void run(unsigned blocks, unsigned threads, void **arguments) {{
 
 
 def hosted(array: Any, device: int = 0) -> Any:
-    """A real array of CuPy over the memory of an array of NumPy."""
+    """Return a real CuPy array over the memory of a NumPy array."""
     memory = UnownedMemory(array.ctypes.data, array.nbytes, array, device)
     return cupy.ndarray(array.shape, array.dtype, MemoryPointer(memory, 0), strides=array.strides)
 
 
 def on_device(array: Any, _: int) -> Any:
-    """The place of arrays that all go to the first device."""
+    """Return the place of arrays that all go to the first device."""
     return hosted(array)

@@ -1,4 +1,4 @@
-"""What is written with array expressions runs on a GPU as far as a double of CuPy can tell, and has NumPy's bits."""
+"""Array code runs on a GPU, as far as a double of CuPy can tell, with the same bits as NumPy."""
 
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def test_every_initializer_gives_the_bits_of_the_host(double: Library) -> None:
                 for array in made:
                     mx.random.seed(1)
                     cls(**arguments)("x_weight", array)
-            except ValueError:  # it is for other shapes or names
+            except ValueError:  # it needs other shapes or names
                 continue
             assert_equal([host(made[1])], [made[0]])
 
@@ -132,7 +132,7 @@ def test_a_saved_state_goes_on_where_it_stopped(double: Library, tmp_path: Path)
 
 
 def network() -> Any:
-    """A network of nearly every operator."""
+    """Return a network of nearly every operator."""
     sym = mx.symbol
     words = sym.Embedding(sym.Variable("words"), input_dim=7, output_dim=4, name="words_table")
     layer = sym.FullyConnected(sym.Variable("data"), num_hidden=6, name="fc1")
@@ -148,7 +148,7 @@ def network() -> Any:
 
 
 def fitted(context: Any, optimizer: str) -> Any:
-    """The parameters of a network after two epochs."""
+    """Return the parameters of a network after two epochs."""
     mx.random.seed(3)
     rng = np.random.default_rng(1)
     data = {"data": rng.normal(size=(20, 5)), "words": rng.integers(0, 7, (20, 2))}

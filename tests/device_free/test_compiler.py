@@ -1,4 +1,4 @@
-"""Without a compiler nothing is passed over: the proof fails, and says what to install."""
+"""Without a compiler, nothing is skipped: the tests fail, and say what to install."""
 
 import os
 import subprocess

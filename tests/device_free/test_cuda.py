@@ -1,4 +1,4 @@
-"""Without a device, what is asked of CUDA gets as far as CUDA's own refusal, and that is told clearly."""
+"""Without a device, calls get as far as CUDA's own error, which is reported clearly."""
 
 import re
 from collections.abc import Callable
@@ -20,7 +20,7 @@ REFUSALS = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
 
 @pytest.fixture
 def real(monkeypatch: pytest.MonkeyPatch) -> Cuda:
-    """The real class, told what CuPy would have to ask a device for."""
+    """The real class, with the values for which CuPy would need a device."""
     try:
         cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError:
@@ -72,7 +72,7 @@ def test_a_source_is_compiled_and_loaded_once_on_each_device(real: Cuda, monkeyp
 
 
 def test_a_raw_kernel_cannot_be_told_to_keep_small_numbers(real: Cuda, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Why kernels are compiled by a call of our own: CuPy puts its option last, and the last one counts."""
+    """The reason for compiling kernels ourselves: CuPy puts its own option last, and the last one counts."""
     used: list[tuple[str, ...]] = []
 
     class Told(Exception):

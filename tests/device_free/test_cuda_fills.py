@@ -30,7 +30,7 @@ def written(emitter: Any, distribution: Distribution, key: int, start: int, size
 
 
 def arguments(distribution: Distribution, out: Any, *numbers: int) -> list[Any]:
-    """What a kernel is launched with: where it writes, some numbers, the key and the parameters."""
+    """Return the arguments of a kernel: its output, some numbers, the key and the parameters."""
     dtype = DTYPES[distribution.type]
     keys = [np.uint64(KEY & LOW), np.uint64(KEY >> 64)]
     return [hosted(out), *map(np.uint64, numbers), *keys, *map(dtype, parameters(distribution))]

@@ -14,7 +14,7 @@ import mxcore as mx
 
 HOST = np.arange(6, dtype="f4").reshape(2, 3)
 
-# Mixing that CuPy refuses before it asks for a device, so that the real arrays can be asked too.
+# Mixing that CuPy refuses before it needs a device, so that real arrays can be tested, too.
 REFUSED: dict[str, Callable[[Any], Any]] = {
     "implicit conversion": lambda device: np.asarray(device),
     "conversion to a list of arrays": lambda device: np.array([device, device]),
@@ -138,7 +138,7 @@ def updated(fault: Any, place: Callable[[Any], Any]) -> Any:
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_a_planted_fault_is_caught(fault: Any, double: Library) -> None:
-    updated(fault, np.array)  # nobody sees it on the host
+    updated(fault, np.array)  # works on the host
     with pytest.raises((TypeError, ValueError)):
         updated(fault, double.array)
 

@@ -1,4 +1,4 @@
-"""NVIDIA's compiler makes code for real devices of every kernel; nothing spills, no operations are fused."""
+"""NVIDIA's compiler compiles every kernel for real devices; no registers are spilled, no operations are fused."""
 
 import io
 import re
@@ -23,7 +23,7 @@ NOTHING_SPILLED = "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill load
 
 @pytest.fixture
 def target(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """Tell CuPy's compiler, in place of a device, what to make: ``("sm_80", "cubin")``, ``("compute_80", "ptx")``."""
+    """Set the target of CuPy's compiler without a device: ``("sm_80", "cubin")``, ``("compute_80", "ptx")``."""
 
     def choose(architecture: str, kind: str) -> None:
         answer = f"-arch={architecture}", kind
@@ -33,7 +33,7 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
 
 
 def resources(source: str, architecture: str, target: Any) -> set[str]:
-    """What the assembler says about the memory of each function of a source, in code for a device."""
+    """Return the assembler's report on the memory of each function in a source, compiled for a device."""
     log = io.StringIO()
     target(f"sm_{architecture}", "cubin")
     options = (*OPTIONS, "--ptxas-options=-v")
@@ -43,7 +43,7 @@ def resources(source: str, architecture: str, target: Any) -> set[str]:
 
 
 def rounded(ptx: bytes) -> set[str]:
-    """The operations that could be inexact in several ways, with the way that the compiler has chosen."""
+    """Return the operations that have several rounding variants, with the variant that the compiler chose."""
     return set(re.findall(rb"\b((?:add|sub|mul|sqrt|div|fma|mad|rcp|rsqrt)\.[a-z.]*)f(?:32|64)", ptx))
 
 
@@ -51,7 +51,7 @@ EXACT = {b"add.rn.", b"sub.rn.", b"mul.rn.", b"div.rn.", b"sqrt.rn."}
 
 
 class Recorder(CudaOnCpu):
-    """Takes note of the kernels that the backend asks for, and runs none."""
+    """Records the kernels that the backend requests, and runs none."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)

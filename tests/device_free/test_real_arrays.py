@@ -1,4 +1,4 @@
-"""From real arrays of CuPy, through the backend's own plans and tables and the generated source, to NumPy's bits."""
+"""Real CuPy arrays, with the backend's own plans, tables and generated source, give the same bits as NumPy."""
 
 import weakref
 from typing import Any
@@ -194,7 +194,7 @@ def test_gradients_of_another_kind_get_a_closer_look(cuda: CudaOnCpu) -> None:
         ([[1.0] * 4] * 3, TypeError),
     ):
         for index in (0, 1):
-            update([0, 1], fresh(), weights)  # from here on, gradients that look alike are taken without a closer look
+            update([0, 1], fresh(), weights)  # from here on, gradients with the same layout skip the full check
             given = fresh()
             given[index] = refused
             with pytest.raises(error, match=f"the gradient of parameter {index}|parameter {index}: the gradient"):

@@ -11,7 +11,7 @@ MADE = re.compile(r"(genindex|py-modindex|search|sg_execution_times|gallery/sg_e
 
 
 def contents(page: Any) -> dict[str, str]:
-    """The texts of the meta elements of a page."""
+    """Return the texts of the meta elements of a page."""
     return {tag.get("name") or tag.get("property"): tag.get("content", "") for tag in page.find_all("meta")}
 
 

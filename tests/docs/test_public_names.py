@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pkgutil
 from types import ModuleType
 from typing import Any
 
@@ -24,17 +25,17 @@ def reference(site: Site) -> dict[str, str]:
 
 
 def public_modules(reference: dict[str, str]) -> list[ModuleType]:
-    """The modules whose names, and not their text alone, stand in the reference."""
+    """Return the modules whose names, and not their text alone, stand in the reference."""
     modules = [name for name, kind in reference.items() if kind == "module" and not name.startswith("mxcore.kernel.")]
     holding = {name.rpartition(".")[0] for name, kind in reference.items() if kind in ("class", "function", "data")}
-    return [importlib.import_module(name) for name in modules if name in holding]
+    return [pkgutil.resolve_name(name) for name in modules if name in holding]
 
 
 def full_names(module: ModuleType, name: str) -> set[str]:
-    """What a public name of a module may be called in the reference."""
+    """Return what a public name of a module may be called in the reference."""
     thing = getattr(module, name)
     if isinstance(thing, ModuleType):
-        return {thing.__name__}
+        return {thing.__name__, f"{module.__name__}.{name}"}
     defined = f"{getattr(thing, '__module__', module.__name__)}.{getattr(thing, '__qualname__', name)}"
     exported = {f"mxcore.{name}"} if getattr(mx, name, None) is thing else set()
     return {f"{module.__name__}.{name}", defined, *exported}
@@ -53,7 +54,7 @@ def test_every_public_name_is_in_the_reference(reference: dict[str, str]) -> Non
 
 
 def thing_called(name: str) -> Any:
-    """What a full name means: an attribute of the longest part before it that is a module."""
+    """Return what a full name means: an attribute of the longest part before it that is a module."""
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -13,24 +13,24 @@ from sites import ROOT
 PAGES = [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/*/*.md"), *ROOT.glob("*.md"), *ROOT.glob("plugins/*/*/README.md")]
 BLOCK = re.compile(r"^```\w*\n\$ (mxcore[^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN = [(page, *found) for page in PAGES for found in BLOCK.findall(page.read_text("utf-8"))]
-BROKEN = "[mxcore.optimizers]\nswift = broken_swift:Swift\n"
+BROKEN = "[mxcore.optimizers]\nsnipe = broken_snipe:Snipe\n"
 
 
 @pytest.fixture
-def broken_swift(tmp_path: Path) -> Path:
+def broken_snipe(tmp_path: Path) -> Path:
     """A folder of packages with the plugin that the page about `mxcore doctor` talks about."""
-    (tmp_path / "broken_swift.py").write_text("import a_module_that_is_nowhere\n", "utf-8")
-    info = tmp_path / "broken_swift-1.2.3.dist-info"
+    (tmp_path / "broken_snipe.py").write_text("import a_module_that_is_nowhere\n", "utf-8")
+    info = tmp_path / "broken_snipe-1.2.3.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: broken-swift\nVersion: 1.2.3\nRequires-Dist: mxcore\n", "utf-8"
+        "Metadata-Version: 2.1\nName: broken-snipe\nVersion: 1.2.3\nRequires-Dist: mxcore\n", "utf-8"
     )
     (info / "entry_points.txt").write_text(BROKEN, "utf-8")
     return tmp_path
 
 
 def pattern(line: str) -> str:
-    """What a shown line stands for: `…` for anything, versions and paths for those of this machine."""
+    """Return what a shown line stands for: `…` for anything, versions and paths for those of this machine."""
     parts = re.split(r"(…|/home/ada/\S+|\d+\.\d+\.\d+|\b\d+ threads?\b)", " ".join(line.split()))
     kinds = {"…": ".*?", "/": r"\S+", "t": r"\d+ threads?"}
     made = []
@@ -41,7 +41,7 @@ def pattern(line: str) -> str:
 
 
 def missing(shown: str, printed: str) -> list[str]:
-    """The lines that are shown and not printed, or not in that order."""
+    """Return the lines that are shown and not printed, or not in that order."""
     printed, place, absent = " ".join(printed.split()), 0, []
     for line in filter(str.strip, shown.splitlines()):
         if "cupy" in line and find_spec("cupy"):
@@ -57,14 +57,14 @@ def test_some_output_is_shown() -> None:
 
 
 @pytest.mark.parametrize(("page", "command", "shown"), SHOWN, ids=[f"{one[0].stem}: {one[1]}" for one in SHOWN])
-def test_what_is_shown_is_what_is_printed(page: Path, command: str, shown: str, broken_swift: Path) -> None:
+def test_what_is_shown_is_what_is_printed(page: Path, command: str, shown: str, broken_snipe: Path) -> None:
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1"}
-    if "broken-swift" in shown:  # beside it, only what is shown: the doctor tries each plugin in a process of its own
-        environment |= {"PYTHONPATH": str(broken_swift), "MXCORE_PLUGINS": "mxcore-optimizer-sgd,broken-swift"}
+    if "broken-snipe" in shown:  # beside it, only what is shown: the doctor tries each plugin in a process of its own
+        environment |= {"PYTHONPATH": str(broken_snipe), "MXCORE_PLUGINS": "mxcore-optimizer-sgd,broken-snipe"}
     program = Path(sys.executable).with_name("mxcore")
     done = subprocess.run(
         [str(program), *command.split()[1:]],
-        cwd=broken_swift,
+        cwd=broken_snipe,
         capture_output=True,
         encoding="utf-8",
         check=False,

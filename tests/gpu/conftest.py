@@ -1,4 +1,4 @@
-"""Tests that need a CUDA device, and say what is missing where there is none."""
+"""Tests that need a CUDA device; without one, they say what is missing."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from mxcore.backend import BackendError, Context
 
 
 def there(device: int) -> Context:
-    """A device, or a test that is skipped."""
+    """Return a device, or skip the test."""
     backend: Any = mx.gpu().backend
     try:
         backend.cuda.check(device)

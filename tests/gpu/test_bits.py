@@ -1,4 +1,4 @@
-"""A GPU gives the bits of the host, wherever the order of operations is this project's own."""
+"""A GPU gives the same bits as the host, wherever mxcore controls the order of operations."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Lists whose arrays live on two devices."""
+"""Lists with arrays on two devices."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Updates hold on to what they need, and to nothing else."""
+"""Updates keep alive only what they need."""
 
 import gc
 from typing import Any

@@ -1,4 +1,4 @@
-"""The fused launch against a copy from device to device, which is what memory allows. Figures are shown, not judged."""
+"""Compare the fused launch with a device-to-device copy, the limit of memory. Figures are printed, not tested."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ MOVED = {"sgd": 12, "adam": 28, "lamb": 44}  # bytes for each element: what ever
 
 
 def median_ms(xp: Any, work: Any) -> float:
-    """The median time of some work on the device."""
+    """Return the median time of some work on the device."""
     times = []
     for _ in range(ROUNDS):
         begin, end = xp.cuda.Event(), xp.cuda.Event()
@@ -44,5 +44,5 @@ def test_a_step_of_many_parameters(name: str, gpu: Context, xp: Any, capsys: pyt
 
 
 def bound(name: str, weights: Any, grads: Any) -> Any:
-    """A step over arrays that stay in place."""
+    """Return a step over fixed arrays."""
     return mx.optimizer.get_updater(mx.optimizer.create(name, learning_rate=0.01)).bind(weights, grads)

@@ -1,4 +1,4 @@
-"""Updates take their turn in the stream that is current, whichever it is."""
+"""Updates run in the current stream, whichever it is."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ SHAPE = (1000, 1000)
 
 
 def busy(xp: Any) -> None:
-    """Keep the current stream at work for a while."""
+    """Keep the current stream busy for a while."""
     square = xp.ones((3000, 3000), "f4")
     for _ in range(30):
         square = square @ square * xp.float32(1e-4)
@@ -40,7 +40,7 @@ def test_no_step_waits_for_the_device(gpu: Context, xp: Any) -> None:
     weights = [gpu.array(np.ones(SHAPE, "f4")) for _ in range(3)]
     updates = [mx.optimizer.get_updater(mx.optimizer.create(name)) for name in ("adam", "lamb", "sgld")]
 
-    def step() -> None:  # from new gradients, whose addresses have to go to the device
+    def step() -> None:  # with new gradients, whose addresses have to be copied to the device
         for number, update in enumerate(updates):
             update([0], [xp.full(SHAPE, 0.5, "f4")], [weights[number]])
 

@@ -17,8 +17,8 @@ class {{ cookiecutter.class }}(mx.initializer.Initializer):
 
         w \sim N(0, scale^2), \qquad scale = gain / \sqrt{fan\_in}
 
-    A weight of shape (out, in, k1, k2, …) has a fan-in of :math:`in \cdot k_1 k_2 \cdots`. A layer keeps the variance of
-    its inputs where the gain is 1.
+    A weight of shape (out, in, k1, k2, …) has a fan-in of :math:`in \cdot k_1 k_2 \cdots`. With a gain of 1, a layer
+    preserves the variance of its inputs.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((50, 400))
@@ -32,7 +32,7 @@ class {{ cookiecutter.class }}(mx.initializer.Initializer):
         gain: the factor on the scale, at least 0.
 
     Raises:
-        ValueError: the gain is out of its range, or the array has fewer than two axes.
+        ValueError: the array has fewer than two axes.
 
     References:
         {{ cookiecutter.paper }}
@@ -40,9 +40,9 @@ class {{ cookiecutter.class }}(mx.initializer.Initializer):
 
     gain: float = mx.hyperparameter(1.0, mx.non_negative)
 
-    # Edit here (2 of 7): the values of a weight, drawn with a generator that the parameter's name has seeded.
+    # Edit here (2 of 7): the values of a weight, drawn from a generator that depends on the parameter's name.
     def values(self, desc: str, shape: tuple[int, ...], rng: mx.random.Generator) -> npt.ArrayLike:
         if len(shape) < 2:
-            raise ValueError(f"{str(desc)!r} needs at least two axes, (out, in, …), got the shape {shape}")
+            raise ValueError(f"{str(desc)!r} needs at least two axes, (out, in, …), got shape {shape}")
         fan_in = math.prod(shape[1:])
         return rng.normal(0, self.gain / math.sqrt(max(fan_in, 1)), shape)

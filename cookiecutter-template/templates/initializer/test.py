@@ -1,4 +1,4 @@
-"""Its numbers for one seed, and a law that they obey."""
+"""The values for one seed, and a law that they obey."""
 
 import math
 
@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-# Edit here (3 of 7): the numbers of one seed, and what must hold whatever the shape is.
+# Edit here (3 of 7): the values for one seed, and a property that holds for every shape.
 def initialised(*shape: int, gain: float = 1.0) -> npt.NDArray[np.float64]:
-    """A weight of this shape, from one seed."""
+    """Return a weight of this shape, from one seed."""
     mx.random.seed(1)
     weight = np.empty(shape)
     mx.initializer.create("{{ cookiecutter.name }}", gain=gain)("fc_weight", weight)
@@ -29,7 +29,7 @@ def test_golden_values() -> None:
 @settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.floats(0.1, 10))
 def test_the_scale_follows_from_the_fan_in(out: int, fan_in: int, gain: float) -> None:
-    """The same draws for every fan-in, but for their scale."""
+    """The draws are the same for every fan-in, apart from their scale."""
     weight = initialised(out, fan_in, gain=gain) * math.sqrt(fan_in) / gain
     np.testing.assert_allclose(weight.ravel(), initialised(out * fan_in, 1).ravel(), rtol=1e-9)
 

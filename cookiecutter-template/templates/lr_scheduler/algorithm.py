@@ -17,7 +17,7 @@ class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
 
         rate(t) = base\_lr \cdot \sqrt{hold / \max(t, hold)}
 
-    so that updates 1 … hold run at ``base_lr``. Updates are counted through a warm-up.
+    so that updates 1 … hold run at ``base_lr``. Updates during a warm-up count, too.
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.create("{{ cookiecutter.name }}", hold=100, base_lr=0.4)
@@ -25,14 +25,11 @@ class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
     [0.4, 0.4, 0.2, 0.1]
 
     Args:
-        hold: the number of updates before the rate begins to fall, above 0.
-        base_lr: the first rate.
-        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
-        warmup_begin_lr: the rate at the beginning of the warm-up.
+        hold: the number of updates before the learning rate starts to fall, above 0.
+        base_lr: the initial learning rate.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, like the next two.
+        warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         {{ cookiecutter.paper }}
@@ -40,6 +37,6 @@ class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
 
     hold: float = mx.hyperparameter(100, mx.positive)
 
-    # Edit here (2 of 7): the rates of updates t, an array of floats.
+    # Edit here (2 of 7): the learning rates of updates t, an array of floats.
     def rate(self, t: Any) -> Any:
         return self.base_lr * np.sqrt(self.hold / np.maximum(t, self.hold))

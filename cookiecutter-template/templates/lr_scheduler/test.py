@@ -1,4 +1,4 @@
-"""Its rates, update by update, and a law that they obey."""
+"""The learning rates, update by update, and a law that they obey."""
 
 import mxcore as mx
 import pytest
@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
-# Edit here (3 of 7): a few rates worked out by hand, and what must hold whatever the update is.
+# Edit here (3 of 7): a few rates computed by hand, and a property that holds for every update.
 def test_a_golden_trajectory() -> None:
     schedule = mx.lr_scheduler.create("{{ cookiecutter.name }}", hold=4, base_lr=0.5)
     assert [schedule(t) for t in (1, 4, 16, 64, 400)] == [0.5, 0.5, 0.25, 0.125, 0.05]

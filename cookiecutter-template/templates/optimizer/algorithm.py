@@ -16,7 +16,7 @@ class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
         mean &\leftarrow \beta \cdot mean + (1 - \beta) \cdot G \\
         w &\leftarrow w - lr \cdot ((1 - \nu) \cdot G + \nu \cdot mean)
 
-    Without :math:`\nu` this is gradient descent; with :math:`\nu = 1` it is momentum, as a mean of gradients.
+    With :math:`\nu = 0` this is gradient descent; with :math:`\nu = 1` it is momentum, as an average of gradients.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -27,14 +27,11 @@ class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
 
     Args:
         learning_rate: the learning rate, at least 0.
-        beta: the share of the mean that is kept, in [0, 1).
-        nu: the share of the mean in a step, in [0, 1].
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        beta: the fraction of the mean that is kept, in [0, 1).
+        nu: the weight of the mean in a step, in [0, 1].
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean``, with the shape and dtype of the weight.
 
     References:
         {{ cookiecutter.paper }}

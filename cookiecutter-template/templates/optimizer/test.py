@@ -1,4 +1,4 @@
-"""Its arithmetic, step by step, and a law that it obeys."""
+"""The arithmetic, step by step, and a law that it obeys."""
 
 import mxcore as mx
 import numpy as np
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 
 def trajectory(gradients: list[float], **hyperparameters: float) -> list[float]:
-    """The weight after each update, from 1."""
+    """Return the weight after each update, starting from 1."""
     weight = np.ones(1)
     update = mx.optimizer.get_updater(mx.optimizer.create("{{ cookiecutter.name }}", **hyperparameters))
     path = []
@@ -18,7 +18,7 @@ def trajectory(gradients: list[float], **hyperparameters: float) -> list[float]:
     return path
 
 
-# Edit here (3 of 7): a few steps worked out by hand, and what must hold whatever the gradients are.
+# Edit here (3 of 7): a few steps computed by hand, and a property that holds for all gradients.
 def test_a_golden_trajectory() -> None:
     """The mean is 1, 0.5, -0.75; the steps are 0.5 times 1.5, 0.25, -1.375."""
     assert trajectory([2.0, 0.0, -2.0], learning_rate=0.5, beta=0.5, nu=0.5) == [0.25, 0.125, 0.8125]

@@ -1,1 +1,1 @@
-"""``mxcore doctor``: what is installed and in use, what is wrong with it, and what to do."""
+"""``mxcore doctor``: show what is installed and in use, what is wrong with it, and how to fix it."""

@@ -16,24 +16,24 @@ from mxcore.commands.tables import print_table
 
 
 @click.command()
-@click.option("--no-import", is_flag=True, help="Try nothing: say what the metadata of what is installed say.")
+@click.option("--no-import", is_flag=True, help="Import nothing: only report the metadata of installed plugins.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=30.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long the import of a plugin may take.",
+    help="Time limit for importing a plugin.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 @click.pass_context
 def doctor(context: click.Context, no_import: bool, timeout: float, as_json: bool) -> None:
-    """Say what is installed and in use, what is wrong with it, and what to do.
+    """Show what is installed and in use, what is wrong with it, and how to fix it.
 
-    Each plugin, each array library and the kernel is tried in a process of its own, so that one that crashes or hangs
-    is found out and nothing else is disturbed. The status is 1 if there is something to be done: a plugin that is
-    broken, offered twice or made for another core, a kernel that does not work, a switch that is none. What is absent
-    or switched off is no fault.
+    Each plugin, each array library and the kernel is tried in its own process, so that one that crashes or hangs is
+    reported and does not affect the others. The exit status is 1 if there is something to fix: a plugin that is broken,
+    offered twice or built for another version of the core, a kernel that does not work, or an unknown environment
+    variable. Absent or switched-off plugins are not errors.
     """
     found = report({} if no_import else _tried(timeout))
     if as_json:
@@ -44,7 +44,7 @@ def doctor(context: click.Context, no_import: bool, timeout: float, as_json: boo
 
 
 def _tried(timeout: float) -> dict[str, Answer]:
-    """The answers to all tasks, with a bar on the error stream if that is a terminal."""
+    """Return the answers to all tasks, showing a progress bar on stderr if that is a terminal."""
     every, found = tasks(), dict[str, Answer]()
     bar = click.progressbar(
         length=len(every),
@@ -69,9 +69,9 @@ def _print(found: Mapping[str, Any]) -> None:
         rows = ([str(plugin[key]) for key in (*columns[:-1], "reason")] for plugin in found["plugins"])
         print_table(columns, rows)
     if found["problems"]:
-        click.echo("\n".join(["\nTo be done:", *(f"* {problem}" for problem in found["problems"])]))
+        click.echo("\n".join(["\nTo fix:", *(f"* {problem}" for problem in found["problems"])]))
     else:
-        click.echo(f"\n{len(found['plugins'])} plugins, and nothing to be done.")
+        click.echo(f"\n{len(found['plugins'])} plugins, nothing to fix.")
 
 
 def _environment(found: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -1,4 +1,4 @@
-"""What is tried in a process of its own: plugins, array libraries and the kernel, each in the way it is used."""
+"""The checks that run in their own process: plugins, array libraries and the kernel, each as it is really used."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ from mxcore.native import emitters
 
 
 def main(function: str, argument: str, seconds: str) -> None:
-    """Call a function, print what comes of it and how long it took as JSON, and end the process.
+    """Call a function, print its result and how long it took as JSON, and end the process.
 
-    A process that is killed by a signal, or that takes longer than it may, says on the error stream where it was.
+    A process that a signal kills, or that exceeds the time limit, prints to stderr where it was.
 
     Args:
-        function: where the function is, as ``module:name``.
+        function: the function, as ``module:name``.
         argument: the function's argument, as JSON.
-        seconds: how long it may take.
+        seconds: the time limit.
     """
-    with contextlib.suppress(ImportError):  # where there are no limits to set
+    with contextlib.suppress(ImportError):  # not on Windows
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no core file
     faulthandler.enable()
     faulthandler.dump_traceback_later(float(seconds), exit=True)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a plugin prints, it is no answer
+    os.dup2(2, 1)  # what plugins print must not mix with the answer
     module, _, name = function.partition(":")
     call = getattr(importlib.import_module(module), name)
     start = time.perf_counter()
     answer = _outcome(call, json.loads(argument))
     answers.write(json.dumps([answer, time.perf_counter() - start]))
     answers.flush()
-    os._exit(0)  # threads that a plugin left behind are waited for by nobody
+    os._exit(0)  # without waiting for threads that a plugin has started
 
 
 def _outcome(call: Callable[[Any], Any], argument: Any) -> Any:
-    """What a call returns; or, where it raises an error, what that says of the thing that was tried."""
+    """Return the result of a call, or if it raises, what the error says about what was tried."""
     try:
         return call(argument)
     except BackendError as error:
         return {"status": "unavailable", "reason": str(error)}
     except catalogue.BrokenPluginError as error:
         return {"status": "broken", "reason": error.cause, "problem": str(error)}
-    except BaseException as error:  # whatever a stranger's code raises, KeyboardInterrupt too
+    except BaseException as error:  # plugins may raise anything, even KeyboardInterrupt
         return {"status": "broken", "reason": f"{type(error).__name__}: {error}".removesuffix(": ")}
 
 
 def plugin(fields: dict[str, str]) -> dict[str, list[str]]:
-    """Use a plugin as the core would, and list the hooks it implements; the fields are those of its record."""
+    """Load a plugin as the core would, and return fields for its record, including the hooks that it implements."""
     record = catalogue.Record(**fields)  # type: ignore[arg-type]
     if record.kind == "hook":
         return {"hooks": mx.hooks.implemented(record)}
@@ -72,12 +72,12 @@ def plugin(fields: dict[str, str]) -> dict[str, list[str]]:
         from click import Command
 
         if not isinstance(loaded, Command):
-            raise catalogue.broken(record, "it is no click command")
+            raise catalogue.broken(record, "it is not a click command")
     return {}
 
 
 def backend(name: str) -> dict[str, str]:
-    """Use the first device of an array library that the core knows."""
+    """Use the first device of an array library that the core supports."""
     return {"status": "ok", "reason": _use(get_backend(name))}
 
 
@@ -87,7 +87,7 @@ def _use(used: Any) -> str:
 
 
 def kernel(_: object) -> dict[str, str]:
-    """Find out which kernel updates run on, and see that code can be compiled for it."""
+    """Find out which kernel updates run on, and check that it can compile code."""
     name = mx.kernel.in_use()
     if name == "llvm":
         from mxcore.native import compile as machine
@@ -98,5 +98,5 @@ def kernel(_: object) -> dict[str, str]:
     elif "llvm" in emitters.available():
         reason = f"llvmlite {version('llvmlite')} is installed"
     else:
-        reason = f"llvmlite is not installed; with it updates are faster: {catalogue.how_to_install('mxcore[jit]')}"
+        reason = f"llvmlite is not installed; it makes updates faster: {catalogue.how_to_install('mxcore[jit]')}"
     return {"name": name, "status": "ok", "reason": reason}

@@ -1,4 +1,4 @@
-"""Calling functions in processes of their own, so that one that hangs or crashes is an answer like any other."""
+"""Call functions in processes of their own, so that a hang or crash is just another answer."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from typing import Any
 
 import attrs
 
-# The paths of this process come first, so that both find the same; then what runs there is a module like any other.
+# Set the paths of this process first, so that both find the same modules.
 _PROGRAM = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
 from mxcore.commands.doctor.examine import main
 main(*sys.argv[2:])
 """
-_GRACE = 5.0  # for starting Python, and for a process to say where it hangs
+_GRACE = 5.0  # to start Python, and for a process to print where it hangs
 
 
 @attrs.frozen
 class Task:
-    """A call: the function, as ``module:name``, and its argument, which like its result must be fit for JSON."""
+    """A call: the function, as ``module:name``, and its argument. Argument and result must be serialisable as JSON."""
 
     label: str
     function: str
@@ -37,7 +37,7 @@ class Task:
 
 @attrs.frozen
 class Answer:
-    """What a function returned and how many seconds it took; or, where it did not return, why."""
+    """What a function returned and how many seconds it took; or, if it did not return, why."""
 
     value: Any = None
     seconds: float | None = None
@@ -45,12 +45,12 @@ class Answer:
 
 
 def answers(tasks: Sequence[Task], timeout: float, at_once: int) -> Iterator[tuple[Task, Answer]]:
-    """The answers of all tasks, as they come in.
+    """Yield the answers to all tasks as they arrive.
 
     Args:
-        tasks: what is to be called.
-        timeout: how many seconds a call may take.
-        at_once: how many processes run at a time.
+        tasks: the calls.
+        timeout: the time limit of each call, in seconds.
+        at_once: how many processes run at the same time.
     """
     waiting, running = deque(tasks), list[_Process]()
     try:
@@ -61,7 +61,7 @@ def answers(tasks: Sequence[Task], timeout: float, at_once: int) -> Iterator[tup
                 running.remove(process)
                 yield process.task, process.answer()
             time.sleep(0.01)
-    finally:  # also when whoever reads this stops
+    finally:  # even if the caller stops iterating
         for process in running:
             process.kill()
             process.wait()
@@ -71,7 +71,7 @@ def answers(tasks: Sequence[Task], timeout: float, at_once: int) -> Iterator[tup
 class _Process(subprocess.Popen[bytes]):
     def __init__(self, task: Task, timeout: float) -> None:
         self.task, self.timeout = task, timeout
-        # Files and no pipes: a pipe stays open for as long as what the process itself has started.
+        # Files, not pipes: a pipe stays open as long as any child of the process runs.
         self.output, self.complaints = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - until read
         arguments = [json.dumps(sys.path), task.function, json.dumps(task.argument), str(timeout)]
         command = [sys.executable, "-c", _PROGRAM, *arguments]
@@ -95,15 +95,15 @@ class _Process(subprocess.Popen[bytes]):
     def _failure(self, errors: str) -> str:
         status, where = self.returncode, _where(errors)
         if time.monotonic() > self.deadline or "Timeout (" in errors:
-            return f"importing it does not end within {self.timeout:g} s{where}"
+            return f"importing it takes longer than {self.timeout:g} s{where}"
         if status < 0:
-            return f"importing it ends the process, by {signal.Signals(-status).name}{where}"
+            return f"importing it kills the process with {signal.Signals(-status).name}{where}"
         said = errors.strip().rpartition("\n")[2]
-        return f"importing it ends the process, with the exit status {status}" + f": {said}" * bool(said)
+        return f"importing it ends the process with exit status {status}" + f": {said}" * bool(said)
 
 
 def _where(errors: str) -> str:
-    """Where a process was, from what the fault handler printed: the innermost place that is not Python's own."""
+    """Return where a process was, from the fault handler's traceback: the innermost frame outside Python's library."""
     _, found, stack = errors.rpartition("(most recent call first):")
     places = re.findall(r'File "([^"<]+)", line (\d+)', stack) if found else []
     library = str(Path(signal.__file__).parent)

@@ -1,4 +1,4 @@
-"""The report of ``mxcore doctor``: what there is, from metadata and from what was tried."""
+"""The report of ``mxcore doctor``, from metadata and from what was tried."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LISTS = {"MXCORE_BLOCK", "MXCORE_PLUGINS", "MXCORE_PREFER"}
 
 
 def _plugins() -> list[catalogue.Record]:
-    """What is installed beside the core, whose own commands are no plugins."""
+    """Return the installed records other than the core's own commands, which are not plugins."""
     return [record for record in catalogue.survey() if record.distribution != CORE]
 
 
 def tasks() -> list[Task]:
-    """What is to be tried: the kernel, the array libraries, and every plugin that could be asked for.
+    """Return what to try: the kernel, the array libraries, and every plugin that can be asked for.
 
-    Names of one target are aliases, and tried once.
+    Names with the same target are aliases, and are tried once.
     """
     usable = {_key(record): record for record in _plugins() if record.status in ("ok", "duplicate")}
     return [
@@ -46,10 +46,10 @@ def _key(record: catalogue.Record) -> str:
 
 
 def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
-    """What there is in this environment, fit for JSON, and under ``problems`` what needs somebody to do something.
+    """Describe this environment as JSON values; ``problems`` lists what you need to fix.
 
     Args:
-        tried: the answers to :func:`tasks`, by label; what has none is described from metadata.
+        tried: the answers to :func:`tasks`, by label; anything without an answer is described from metadata.
     """
     records = _plugins()
     kernel = _kernel(tried.get("kernel"))
@@ -58,7 +58,7 @@ def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
     switches = [_switch(name, records) for name in sorted(os.environ) if name.startswith("MXCORE_")]
     problems = [part.pop("problem", None) for part in (kernel, *backends, *plugins, *switches)]
     faults = [catalogue.fault(record, records) for record in records if record.status != "blocked"]
-    damaged = [f"{why}. Install again, or remove, what this folder belongs to" for why in catalogue.unreadable()]
+    damaged = [f"{why}. Reinstall or remove what this folder belongs to" for why in catalogue.unreadable()]
     return {
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "core": {"version": version.__version__, "folder": str(Path(version.__file__).parent)},
@@ -73,7 +73,7 @@ def report(tried: Mapping[str, Answer]) -> dict[str, Any]:
 
 def _kernel(answer: Answer | None) -> dict[str, Any]:
     if answer:
-        advice = "there is no kernel: {reason}. MXCORE_KERNEL=numpy needs nothing but NumPy"
+        advice = "no kernel works: {reason}. MXCORE_KERNEL=numpy needs nothing but NumPy"
         found = {"name": "none", **_outcome(answer, advice.format)}
     else:
         name = os.environ.get("MXCORE_KERNEL") or ("llvm" if importlib.util.find_spec("llvmlite") else "numpy")
@@ -83,7 +83,7 @@ def _kernel(answer: Answer | None) -> dict[str, Any]:
 
 def _backend(name: str, answer: Answer | None) -> dict[str, Any]:
     if answer:
-        advice = f"{name} is installed but broken: {{reason}}. Install it again, or uninstall it"
+        advice = f"{name} is installed but broken: {{reason}}. Reinstall or uninstall it"
         return {"name": name, **_outcome(answer, advice.format)}
     is_there = importlib.util.find_spec(name)
     status, reason = ("not tried", "it is installed") if is_there else ("unavailable", "it is not installed")
@@ -91,19 +91,19 @@ def _backend(name: str, answer: Answer | None) -> dict[str, Any]:
 
 
 def _plugin(record: catalogue.Record, answer: Answer | None) -> dict[str, Any]:
-    """A record, with what became of importing it in the place of what its metadata say."""
+    """Return a record, updated with the result of importing it."""
     found = _outcome(answer, lambda reason: str(catalogue.broken(record, reason))) if answer else {}
     return {**attrs.asdict(record), "hooks": [], **found, "seconds": answer and answer.seconds}
 
 
 def _outcome(answer: Answer, problem: Callable[..., str]) -> dict[str, Any]:
-    """What a task came to; if what was tried is broken, with the problem that its ``reason`` makes."""
+    """Return the outcome of a task; if what was tried is broken, include the ``problem`` for its reason."""
     found = {"status": "broken", "reason": answer.failure} if answer.failure else answer.value
     return {"problem": problem(reason=found["reason"]), **found} if found.get("status") == "broken" else found
 
 
 def _hooks(plugins: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Who takes part in what, by hook."""
+    """Return the plugins that implement each hook."""
     taking: dict[str, list[str]] = {}
     for plugin in plugins:
         for hook in plugin["hooks"]:
@@ -112,15 +112,15 @@ def _hooks(plugins: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def _switch(name: str, records: Sequence[catalogue.Record]) -> dict[str, Any]:
-    """A variable of the environment, with what it has no effect on."""
+    """Describe an environment variable of mxcore, and which of its names match nothing."""
     value = os.environ[name]
     switch: dict[str, Any] = {"name": name, "value": value, "reason": ""}
     if name not in SWITCHES:
         close = closest(name, SWITCHES, 1)
-        hint = f": did you mean {close[0]}?" if close else f": there are {', '.join(SWITCHES)}"
-        return switch | {"reason": "no switch of mxcore", "problem": f"{name} is no switch of mxcore{hint}"}
+        hint = f": did you mean {close[0]}?" if close else f": the variables are {', '.join(SWITCHES)}"
+        return switch | {"reason": "not a variable of mxcore", "problem": f"{name} is not a variable of mxcore{hint}"}
     if name in _LISTS:
         installed = {record.distribution for record in records}
         absent = [one for one in map(catalogue.canonical, value.split(",")) if one and one not in installed]
-        switch["reason"] = f"{', '.join(absent)}: nothing of this name is installed" if absent else ""
+        switch["reason"] = f"{', '.join(absent)}: not installed" if absent else ""
     return switch

@@ -1,1 +1,1 @@
-"""Text from a graph: blocked NumPy, LLVM IR, CUDA C."""
+"""Source code from a graph: blocked NumPy, LLVM IR, CUDA C."""

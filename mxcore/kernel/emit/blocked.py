@@ -1,11 +1,11 @@
-"""Emit a traced rule as NumPy calls over blocks that stay in cache: no dependency, and the reference for the others.
+"""Emit a traced rule as NumPy calls over blocks that fit in the cache. The other emitters must agree with this one.
 
-A chunk is a table of calls, each of them C all the way: nothing in between can be interrupted, see
-:func:`mxcore.kernel.commit`. Each operation of the rule is one call. Results go straight into the array that is updated
-where its old value is no longer read, else into one of as few scratch blocks as possible.
+A chunk is a table of calls, each entirely in C, so that it cannot be interrupted half-way: see
+:func:`mxcore.kernel.commit`. Each operation of the rule is one call. Its result goes straight into the updated array if
+the old value is no longer needed, or else into a scratch block, of which there are as few as possible.
 
-Emitted code lists the calls of all chunks column by column, with ``zip`` and ``repeat``: what it takes to list a call
-is a fraction of what NumPy takes to make it, so that new arrays cost little more than the same ones.
+Emitted code lists the calls of all chunks column by column, with ``zip`` and ``repeat``: listing a call takes a
+fraction of the time that NumPy takes to run it, so that new arrays cost little more than the same ones.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ from mxcore.kernel.rule.source import define, identifier
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.calls import Call
 
-_BY_KEYWORD = ("maximum", "minimum")  # NumPy warns where the output of these is positional
+_BY_KEYWORD = ("maximum", "minimum")  # NumPy warns if the output of these is positional
 
 Column = Sequence[Any]
-"""What all chunks have in one place: an array, a block, or a number as an array of no dimension, for each of them.
+"""One operand for each chunk: an array, a block, or a number as a 0-d array.
 
-NumPy takes such arrays faster than scalars, and much faster than Python's floats.
+NumPy handles 0-d arrays faster than its scalars, and much faster than Python floats.
 """
 
 
 @attrs.frozen(eq=False)
 class Blocked:
-    """A compiled stage of a rule. Its calls are to be listed by :func:`~mxcore.kernel.run.calls.quietly`, too.
+    """A compiled stage of a rule. List its calls through :func:`~mxcore.kernel.run.calls.quietly`.
 
     Args:
         calls: the calls of each chunk, ``calls(arrays, scratch, masks, uniforms, norms, partials)``. Each of the first
-            five is a sequence of columns; ``partials`` has a row of each chunk for the sums of squares that the stage
-            measures.
+            five is a sequence of columns; ``partials`` has a row for each chunk, for the sums of squares that the stage
+            computes.
         scratch: how many blocks of numbers it needs.
         masks: how many blocks of booleans it needs.
-        repeatable: whether its calls may be made again once uniforms have changed where they lie: nothing about them
-            was decided, or computed ahead, by values.
+        repeatable: whether the calls can be made again after the uniforms have changed in place, because none of them
+            depended on a value when it was listed.
         source: its Python source.
     """
 
@@ -59,13 +59,13 @@ class Blocked:
     source: str
 
     def room(self, dtype: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> tuple[list[Column], list[Column]]:
-        """What it computes in: its blocks of numbers and those of booleans, for chunks of these shapes."""
+        """Allocate its scratch blocks for chunks of these shapes: those of numbers, and those of booleans."""
         numbers = [new_column(dtype, shapes) for _ in range(self.scratch)]
         return numbers, [new_column(np.bool_, shapes) for _ in range(self.masks)]
 
 
 def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
-    """The NumPy code of a stage of a rule. Its arrays are those of ``traced.arrays``, in that order, and the noise.
+    """Emit a stage of a rule as NumPy code. Its arrays are ``traced.arrays``, in that order, and the noise.
 
     Args:
         traced: the rule.
@@ -97,7 +97,7 @@ def _unpacked(letter: str, count: int, source: str) -> list[str]:
 
 
 def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype: np.dtype[Any]) -> dict[str, Any]:
-    """What emitted code refers to; the names of arrays end in an underscore, so that none of them hides any of it."""
+    """Return the names that emitted code uses; those of arrays end in an underscore, so that they cannot clash."""
     known = {name: getattr(np, name) for name in (*names, "multiply", "bitwise_xor", "empty")}
     known |= {"partial": functools.partial, "repeat": itertools.repeat, "setitem": operator.setitem}
     with np.errstate(over="ignore"):
@@ -109,7 +109,7 @@ def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype
 
 
 def _measure(sums: npt.NDArray[np.float64], number: int, x: Host) -> None:
-    """Take a sum of squares. It is Python, which the calls of a stage that writes nothing of the program's may be."""
+    """Compute a sum of squares. This can be Python code, since a stage that measures changes nothing of the user's."""
     sums[number] = sum_of_squares(x.reshape(-1))
 
 
@@ -127,7 +127,7 @@ class _Writer:
             self.last |= {argument.number: step for argument in node.args}
         outputs = [*stage.written.values(), *(traced.norms[number].args[0] for number in stage.norms)]
         self.last |= {node.number: len(self.steps) for node in outputs}  # moved or measured after all steps
-        # An array that is written may be overwritten once its old value, if it was read at all, is no longer needed.
+        # An array may be overwritten once its old value is no longer needed.
         self.read_until = {_array(one.value): self.last.get(one.number, -1) for one in stage.order if one.op == "input"}
         steps = {node.number: step for step, node in enumerate(self.steps)}
         self.targets = {node.number: _array(name) for name, node in stage.written.items() if node.number in steps}
@@ -140,7 +140,7 @@ class _Writer:
         self.rows: list[str] = []
 
     def operation(self, step: int, node: Node) -> None:
-        """Write what computes a node."""
+        """Emit the code that computes a node."""
         args = [self._operand(argument, node) for argument in node.args]
         if node.single:
             self.places[node.number] = f"v{node.number}"
@@ -150,15 +150,15 @@ class _Writer:
         else:
             self._release(step, node.args)
             place = self.places[node.number] = self._place(step, node)
-            decided = node.op == "where"  # by one value for all elements
+            decided = node.op == "where"  # one value decides for all elements
             self.rows.append(_assigned(place, _one_each(node, args)) if decided else _row(node.op, args, place))
 
     def _choose(self, step: int, node: Node, args: Sequence[str]) -> None:
-        """Write ``other ^ (one ^ other) * mask`` on integers: a copy under a mask would branch for each element."""
+        """Emit ``other ^ (one ^ other) * mask`` on integers: a masked copy would branch for each element."""
         _, one, other = node.args
         self._release(step, [argument for argument in node.args if argument is not other])
         place = self.places[node.number] = self._place(step, node)
-        between = self._block("s") if place == args[2] else place  # the other is read once more at the end
+        between = self._block("s") if place == args[2] else place  # ``other`` is read once more at the end
         mask, first, second, result, change = args[0], *map(self._bits, (*args[1:], place, between))
         if _is_zero(other):
             self.rows.append(_row("multiply", [first, mask], result))
@@ -172,7 +172,7 @@ class _Writer:
         self._release(step, [other])
 
     def _bits(self, place: str) -> str:
-        """The same memory as integers."""
+        """Return the name of an integer view of the same memory."""
         name = f"{place}_bits"
         self.views[name] = f"{name} = " + (
             f"{place}.view(bits)" if _is_constant(place) else f"[x.view(bits) for x in {place}]"
@@ -186,7 +186,7 @@ class _Writer:
         return f"c{self.constants.setdefault((kind, _constant(node)), len(self.constants))}"
 
     def _release(self, step: int, nodes: Iterable[Node]) -> None:
-        """Free the scratch of those operands that are used here for the last time."""
+        """Free the scratch of the operands that are used here for the last time."""
         for node in dict.fromkeys(nodes):
             place = self.places.get(node.number, "")
             scratch = place[:1] in self.free and place[1:].isdigit()
@@ -206,7 +206,7 @@ class _Writer:
         return f"{pool}{self.made[pool] - 1}"
 
     def _spent(self, step: int, node: Node) -> str | None:
-        """An operand that nobody reads after this step, and which is not written before this result has been used."""
+        """Find an operand that is not read after this step, and is not written before this result has been used."""
         inputs = [_array(argument.value) for argument in node.args if argument.op == "input"]
         for name in inputs if node.kind == "array" and node.op != "where" else ():
             at = self.written_at.get(name, -1)
@@ -215,27 +215,27 @@ class _Writer:
         return None
 
     def move(self) -> None:
-        """Write what moves results to where they belong: first to where nothing is that has to move itself."""
+        """Emit the moves of results to where they belong, first those whose target is not the source of another."""
         moves = {_array(name): self._operand(node, node) for name, node in self.stage.written.items()}
         moves = {name: source for name, source in moves.items() if name != source}
         while moves:
             name = next((name for name in moves if name not in moves.values()), None)
             if name is not None:
                 self.rows.append(_assigned(name, moves.pop(name)))
-            else:  # in a circle: one old value is put aside
+            else:  # a cycle: save one old value in a scratch block
                 first, aside = next(iter(moves)), self._block("s")
                 self.rows.append(_assigned(aside, first))
                 moves = {name: aside if source == first else source for name, source in moves.items()}
 
     def measure(self) -> None:
-        """Write what takes the sums of squares of the norms that the stage measures."""
+        """Emit the sums of squares for the norms that the stage measures."""
         for number in self.stage.norms:
             x = self.traced.norms[number].args[0]
             self.rows.append(f"zip(repeat(measure), partials, repeat({number}), {_each(self._operand(x, x))})")
 
 
 def _array(name: Any) -> str:
-    """What an array is called in emitted code; those of a wrapped rule have names such as ``inner/mean``."""
+    """Return what an array is called in emitted code; those of a wrapped rule have names such as ``inner/mean``."""
     return f"{identifier(name)}_"
 
 
@@ -244,12 +244,12 @@ def _is_constant(name: str) -> bool:
 
 
 def _each(name: str) -> str:
-    """A column of what has this name."""
+    """Return the expression for a column, given its name."""
     return f"repeat({name})" if _is_constant(name) else name
 
 
 def _row(op: str, args: Sequence[str], place: str) -> str:
-    """One call of each chunk, which puts its result into a place."""
+    """Return the expression for a call in each chunk that writes its result to a place."""
     columns = ", ".join(map(_each, args))
     if op in _BY_KEYWORD:
         return f"zip([partial({op}, out=out) for out in {place}], {columns})"
@@ -261,7 +261,7 @@ def _assigned(place: str, values: str) -> str:
 
 
 def _one_each(node: Node, args: Sequence[str]) -> str:
-    """What computes one value for all elements of a chunk, as an array without dimensions, or chooses an array."""
+    """Return the expression that, for each chunk, computes a single value as a 0-d array, or picks an array."""
     names = [f"x{number}" for number in range(len(args))]
     if node.op == "where":
         value = f"{names[1]} if {names[0]} else {names[2]}"
@@ -271,7 +271,7 @@ def _one_each(node: Node, args: Sequence[str]) -> str:
 
 
 def _decided(choice: Node) -> bool:
-    """Whether it is made for all elements at once."""
+    """Return whether a choice is the same for all elements."""
     return choice.args[0].is_number or choice.args[0].single
 
 
@@ -285,11 +285,11 @@ def _is_zero(node: Node) -> bool:
 
 
 class Follow:
-    """How a master follows its half-precision weight, as :class:`~mxcore.kernel.rule.program.Storage` says, in NumPy.
+    """Makes masters follow their half-precision weights in NumPy: see :class:`~mxcore.kernel.rule.program.Storage`.
 
     Args:
         half: the dtype of the weights.
-        shapes: those of the chunks.
+        shapes: the shapes of the chunks.
     """
 
     def __init__(self, half: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -298,7 +298,7 @@ class Follow:
         self.masks = [new_column(np.bool_, shapes) for _ in range(2)]
 
     def calls(self, full: Column, masters: Column, halves: Column) -> list[tuple[Call, ...]]:
-        """The calls that write to ``full``, chunk by chunk, the weights that the rule starts from."""
+        """Return the calls that write the weights that the rule starts from to ``full``, chunk by chunk."""
         columns = zip(full, masters, halves, self.rounded, self.copies, *self.masks, strict=True)
         return [
             (
@@ -317,13 +317,13 @@ class Follow:
 
 
 def cut(full: Column, bound: float | None) -> list[Iterable[tuple[Call]]]:
-    """The calls that limit blocks to what half precision can hold: see ``Storage.bound``. None without a bound."""
+    """Return the calls that clip blocks to what half precision can hold, see ``Storage.bound``, if there is a bound."""
     ends = [] if bound is None else [(np.minimum, np.float32(bound)), (np.maximum, np.float32(-bound))]
     return [[((functools.partial(limit, out=block), block, end),) for block in full] for limit, end in ends]
 
 
 def new_column(dtype: npt.DTypeLike, shapes: Sequence[tuple[int, ...]]) -> Column:
-    """One new block for chunks of these shapes, each of which has its beginning."""
+    """Allocate a block that chunks of these shapes share, each using the beginning of it."""
     sizes = {shape: math.prod(shape) for shape in dict.fromkeys(shapes)}
     block = np.empty(max(sizes.values(), default=0), dtype)
     pieces = {shape: block[:size].reshape(shape) for shape, size in sizes.items()}

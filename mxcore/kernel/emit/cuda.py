@@ -1,8 +1,8 @@
-"""Emit the stages of a traced rule as CUDA C: one launch for all parameters, a block of threads for each chunk.
+"""Emit the stages of a traced rule as CUDA C: one launch for all parameters, one thread block per chunk.
 
-To be compiled with ``--fmad=false --ftz=false``, so that no multiplication is fused with an addition, no small number
-becomes 0, and every emitter gives the same bits. The text uses nothing of CUDA but ``blockIdx``, ``threadIdx``,
-``blockDim``, ``__shared__``, ``__syncthreads`` and the functions that take a float for its bits, and no header.
+Compile it with ``--fmad=false --ftz=false``, so that no multiplication is fused with an addition, subnormal numbers
+are kept, and every emitter gives the same bits. The code uses no header, and of CUDA only ``blockIdx``, ``threadIdx``,
+``blockDim``, ``__shared__``, ``__syncthreads`` and the functions that reinterpret bits as a float.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mxcore.random.distributions import DISTRIBUTIONS
 _TYPES: dict[str, Literal["f32", "f64"]] = {"float32": "f32", "float64": "f64"}
 _THREADS = 256
 _PACK = 16
-"""Bytes of an array that a thread loads or stores at once: as many as it can."""
+"""Bytes of an array that a thread loads or stores at once: the most that it can."""
 _SHARED = 48 * 1024
-"""Bytes that the threads of a block may share."""
+"""Bytes of shared memory that a thread block may use."""
 
 
 def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
-    """The source of ``kernel(addresses, chunks, uniforms, rows, norms, partials, keys)``: block b does chunk b.
+    """Emit ``kernel(addresses, chunks, uniforms, rows, norms, partials, keys)``, where block b computes chunk b.
 
-    The arguments are those that :func:`mxcore.kernel.emit.llvm.emit` describes; blocks must have as many threads as
-    :func:`threads` says.
+    :func:`mxcore.kernel.emit.llvm.emit` describes the arguments; blocks must have as many threads as :func:`threads`
+    returns.
 
     Args:
         traced: the rule.
@@ -42,15 +42,15 @@ def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
 
 
 def threads(stage: Stage) -> int:
-    """How many threads a block of a stage has."""
+    """Return how many threads a block of a stage has."""
     if not stage.norms:
         return _THREADS
-    most = _SHARED // (8 * LANES * len(stage.norms)) // 2  # squares are held twice, the sum of a lane once
+    most = _SHARED // (8 * LANES * len(stage.norms)) // 2  # squares are stored twice, the sum of a lane once
     return LANES * (8 if most > 8 else 4 if most > 4 else 2 if most > 2 else 1)
 
 
 def finish(dtype: str) -> str:
-    """The source of ``finish(partials, starts, norms, …)``, which makes norms of what the chunks have added up to."""
+    """Emit ``finish(partials, starts, norms, …)``, which computes norms from the sums of the chunks."""
     return filled("kernel/emit/finish.cu", type=philox_cuda.TYPES[_TYPES[dtype]])
 
 
@@ -67,7 +67,7 @@ class _Emitter:
         self.normal = DISTRIBUTIONS[f"normal_{dtype}"]
 
     def source(self) -> str:
-        """The whole source."""
+        """Return the complete source."""
         name = self.storage.half
         half = filled(f"kernel/emit/{name}.cu") + filled("kernel/emit/half.cu") if name else ""
         noisy = any(node.value == "noise" for node in self.stage.order)
@@ -76,7 +76,7 @@ class _Emitter:
         return "\n".join([half, noise, own, self._measuring() if self.stage.norms else self._writing()])
 
     def _writing(self) -> str:
-        """A thread has neighbours, which it loads and stores at once where the arrays lie so that it can."""
+        """Emit a body where a thread handles adjacent elements, loaded and stored at once if alignment allows."""
         reads, writes = self._reads(), self._writes()
         packs = {column: f"Pack<{self._stored(self.columns[column])}>" for column in sorted({*reads, *writes})}
         values = {column: f" = *(const {packs[column]}*)(a{column} + first)" for column in reads}
@@ -94,7 +94,7 @@ class _Emitter:
         )
 
     def _measuring(self) -> str:
-        """A thread has an element; some of them also add up, each for a lane and a norm."""
+        """Emit a body where a thread handles one element; some threads also sum, each for one lane and norm."""
         count, groups = len(self.stage.norms), threads(self.stage) // LANES
         return filled(
             "kernel/emit/measure.cu",
@@ -110,17 +110,17 @@ class _Emitter:
         )
 
     def _reads(self) -> list[int]:
-        """The columns of the arrays that the stage reads."""
+        """Return the columns of the arrays that the stage reads."""
         read = self.storage.read(str(node.value) for node in self.stage.order if node.op == "input")
         return [column for column, array in enumerate(self.columns) if array in read]
 
     def _writes(self) -> list[int]:
-        """The columns of those that it writes."""
+        """Return the columns of the arrays that the stage writes."""
         halves = ["half_weight"] * bool(self.storage.master and self.stage.written)
         return [self.columns.index(array) for array in (*self.stage.written, *halves)]
 
     def _given(self) -> Iterator[str]:
-        """The numbers of a chunk, and its arrays."""
+        """Emit the declarations of a chunk's numbers and arrays."""
         shared, width = self.traced.shared, len(self.traced.uniforms) - self.traced.shared
         for number in range(len(self.traced.uniforms)):
             row = f"rows[tensor] * {width} + " * (number >= shared)
@@ -135,10 +135,10 @@ class _Emitter:
         return "unsigned short" if self.storage.in_half(array) else self.type
 
     def _body(self, element: str) -> Iterator[str]:
-        """What is done to an element.
+        """Emit the computation of one element.
 
         Args:
-            element: where it is, with a place for the number of the column.
+            element: the expression for it, with a placeholder for the column.
         """
         for node in self.stage.order:
             if node.op == "norm":

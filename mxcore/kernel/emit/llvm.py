@@ -1,7 +1,7 @@
 """Emit the stages of a traced rule as LLVM IR.
 
 One function runs a stage over chunks of many tensors. Loads and stores carry alias scopes, one for each array of the
-rule: LLVM's own run-time check gives up at so many arrays, and without either it would not vectorise. There is no
+rule: LLVM's run-time alias check gives up on so many arrays, and without either LLVM would not vectorise. There is no
 fast-math, and no multiplication is fused with an addition, so that every emitter gives the same bits.
 """
 
@@ -23,11 +23,11 @@ from mxcore.random.distributions import DISTRIBUTIONS
 RUN_SOME = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 """``run_some(tables, first, last)``: see :func:`emit`."""
 RUN_ALL = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
-"""``run_all(tables)``: every chunk, for what is so short that to give the interpreter's lock away would take longer.
+"""``run_all(tables)``: runs every chunk, for work so short that releasing the GIL would take longer.
 
-To hand over one argument in place of three takes 0.3 µs less."""
+Passing one argument instead of three saves 0.3 µs."""
 TABLES = ("addresses", "chunks", "uniforms", "rows", "norms", "partials", "keys")
-"""What the pointers in ``tables`` point to, in this order. The number of chunks stands after them."""
+"""What the pointers in ``tables`` point to, in this order; the number of chunks follows them."""
 
 _TYPES: dict[str, tuple[str, int, Literal["f32", "f64"]]] = {
     "float32": ("float", 4, "f32"),
@@ -37,17 +37,17 @@ _HALF = {"float16": "half", "bfloat16": "i16"}
 
 
 def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
-    """The IR of ``run_some(tables, first, last)`` for chunks ``first`` ≤ i < ``last``, and ``run_all(tables)`` for all.
+    """Emit ``run_some(tables, first, last)`` for chunks ``first`` ≤ i < ``last``, and ``run_all(tables)`` for all.
 
-    ``tables`` are pointers, to
+    ``tables`` holds pointers to
 
     * ``addresses``: pointers, one row for each tensor, one column for each of ``storage.columns(traced.arrays)``;
     * ``chunks``: (tensor, from, to) in elements;
-    * ``uniforms``: the values of ``traced.uniforms``, the shared ones, then a row for each distinct set of the others;
+    * ``uniforms``: the values of ``traced.uniforms``: the shared ones, then a row for each distinct set of the others;
     * ``rows``: for each tensor, its row of ``uniforms``;
     * ``norms``: the values of ``traced.norms``, one row for each tensor;
-    * ``partials``: where the sums of squares go that the stage takes, as float64, one row for each chunk;
-    * ``keys``: for each tensor, the two halves of the key of its noise.
+    * ``partials``: room for the sums of squares of the stage, as float64, one row for each chunk;
+    * ``keys``: for each tensor, the two halves of its noise key.
 
     Args:
         traced: the rule.
@@ -69,11 +69,11 @@ class _Emitter:
         self.normal = DISTRIBUTIONS[f"normal_{self.suffix}"]
         self.columns = storage.columns(traced.arrays)
         self.noisy = any(node.value == "noise" for node in stage.order)
-        # What a loop reads and writes: nothing of it overlaps.
+        # The memory that a loop reads and writes; no two of these overlap.
         self.memory = [*self.columns, "noise", *(f"lanes{number}" for number in stage.norms)]
 
     def module(self) -> str:
-        """The whole module."""
+        """Return the complete module."""
         tables = [f"%{name} = word ptr %tables, {place}" for place, name in enumerate(TABLES)]
         count, shared = len(self.traced.uniforms), self.traced.shared
         functions = filled(
@@ -110,14 +110,14 @@ class _Emitter:
         return filled("kernel/emit/measure.ll", values=values, **names)
 
     def _square(self, number: int) -> Mapping[str, str | int]:
-        """What a norm is taken of: its square is added to its lane."""
+        """Emit the addition of a value's square to its lane of a norm."""
         value = self._operand(self.traced.norms[number].args[0])
         wide = f"%d{number}" if self.type == "float" else value
         widen = "" if wide == value else f"{wide} = fpext float {value} to double"
         return {"norm": number, "widen": widen, "value": wide, "access": self._access(f"lanes{number}")}
 
     def _stored(self, name: str) -> tuple[str, int]:
-        """The type and size in memory of the elements of an array."""
+        """Return the type, and the size in bytes, in which the elements of an array are stored."""
         return (self.half, 2) if self.storage.in_half(name) else (self.type, self.size)
 
     def _access(self, name: str) -> str:
@@ -157,13 +157,13 @@ class _Emitter:
         yield f"{name} = {OPERATIONS[node.op]['llvm'].format(*args, type=self.type, suffix=self.suffix)}"
 
     def _operand(self, node: Node) -> str:
-        """What a value is called; a constant is called by its bits."""
+        """Return the name of a value; a constant is written as its bits."""
         if node.op == "constant":
             return philox_llvm.constant(float(node.value or 0), self.suffix)
         return self.names[node.number]
 
     def _place(self, name: str) -> str:
-        """Where an array begins in the chunk."""
+        """Return the name of the pointer to the start of an array in the chunk."""
         return f"%a{self.columns.index(name)}" if name in self.columns else f"%{name}"
 
     def _stores(self) -> Iterator[str]:
@@ -184,7 +184,7 @@ class _Emitter:
             yield f"store {kind} {stored}, ptr {place}_to, {self._access(name)}"
 
     def _scopes(self) -> Iterator[str]:
-        """Of each piece of memory, the scope that it is in, and those that it is apart from."""
+        """Emit, for each piece of memory, its alias scope and the scopes that it does not overlap."""
         places = range(len(self.memory))
         for place in places:
             others = ", ".join(f"!{300 + other}" for other in places if other != place)

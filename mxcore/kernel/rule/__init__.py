@@ -1,1 +1,1 @@
-"""What a rule is: its program, traced into a graph, the numbers before it, and norms."""
+"""Rules: programs, tracing into graphs, the numbers computed on the host, and norms."""

@@ -1,9 +1,9 @@
-"""A rule as a graph: what it computes, without arrays.
+"""A rule as a graph of what it computes, without arrays.
 
-A node is an *array* (one value per element), a *mask* (one truth value per element) or a *number* (one value per
-parameter, computed on the host in double precision). An array or mask is *single* if it is one value for all elements
-of a parameter: a norm, or what follows from norms and numbers. Nodes are made through ``Graph``, which shares
-equal ones.
+A node is an *array* (one value per element), a *mask* (one boolean per element) or a *number* (one value per
+parameter, computed on the host in double precision). An array or mask is *single* if it has one value for all elements
+of a parameter: a norm, or what is computed from norms and numbers. Nodes are created through ``Graph``, which
+reuses equal ones.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ COMMUTATIVE = ("add", "multiply", "logical_and", "logical_or", "equal", "not_equ
 
 @attrs.frozen(eq=False, repr=False)
 class Node:
-    """One value of a rule.
+    """A value of a rule.
 
     Args:
         op: ``"input"``, ``"constant"``, or the NumPy name of an operation.
-        kind: what it is one value of.
-        args: the nodes that it is computed from.
+        kind: whether it is an array, a mask or a number.
+        args: the nodes from which it is computed.
         value: the name of an input, or the value of a constant.
-        number: its place in the order in which the rule made it, in which arguments come first.
+        number: its position in the order of creation, in which arguments come first.
         single: whether an array or a mask is the same for all elements of a parameter.
     """
 
@@ -44,39 +44,39 @@ class Node:
         return self.formula()
 
     def formula(self, depth: int = 4) -> str:
-        """How it is computed, as far as one would read."""
+        """Return how it is computed, as an expression of limited depth."""
         if not self.args:
             return str(self.value)
         return f"{self.op}({', '.join(one.formula(depth - 1) for one in self.args) if depth else '…'})"
 
     @property
     def noun(self) -> str:
-        """What to call it in a sentence."""
+        """How error messages refer to it."""
         return {"array": "a norm" if self.single else "an array", "mask": "a mask", "number": "a number"}[self.kind]
 
     @property
     def is_number(self) -> bool:
-        """Whether this is computed on the host, once per parameter."""
+        """Whether it is computed on the host, once per parameter."""
         return self.kind == "number"
 
 
 class Graph:
-    """Makes nodes, each different one once."""
+    """Creates nodes, reusing equal ones."""
 
     def __init__(self) -> None:
         self.nodes: dict[tuple[object, ...], Node] = {}
-        """By what each is computed from, in the order in which they were made."""
+        """The nodes by what they are computed from, in the order of creation."""
 
     def input(self, name: str, kind: Kind) -> Node:
-        """A value that is given to the rule under ``name``."""
+        """Return the node of a value that the rule receives as ``name``."""
         return self._make("input", kind, (), name)
 
     def constant(self, value: float | bool) -> Node:
-        """A number that the rule states itself."""
+        """Return the node of a number written in the rule."""
         return self._make("constant", "number", (), value)
 
     def apply(self, op: str, *args: Node) -> Node:
-        """The value of an operation."""
+        """Return the node of an operation's result."""
         if op in COMMUTATIVE:
             args = tuple(sorted(args, key=lambda node: node.number))
         return self._make(op, _kind(op, args), args, None)
@@ -100,7 +100,7 @@ def _kind(op: str, args: tuple[Node, ...]) -> Kind:
 
 
 def needed(outputs: Iterable[Node], given: Collection[Node] = ()) -> list[Node]:
-    """The nodes that ``outputs`` depend on, and these themselves, arguments first; but not what ``given`` ones do."""
+    """Return ``outputs`` and the nodes they depend on, arguments first, without those needed only for ``given``."""
     found: dict[int, Node] = {}
     waiting = list(outputs)
     while waiting:

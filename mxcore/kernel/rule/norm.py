@@ -1,9 +1,9 @@
-"""The Euclidean norm of an array: the one number about a whole parameter that a rule may use.
+"""The Euclidean norm of an array: the only reduction over a whole parameter that a rule may use.
 
-Floating-point sums depend on the order of their terms. Here it is fixed, and the same for every emitter, layout of the
-array and number of threads: the elements, in C order, are divided into chunks; in a chunk, lane j of ``LANES`` adds up
-the squares of elements j, j + ``LANES``, …; then the lanes are added up one after the other, and then the chunks. All
-of this is done in float64, and the root is rounded to the type of the array.
+Floating-point sums depend on the order of their terms. Here the order is fixed, and is the same for every emitter,
+array layout and number of threads: the elements, in C order, are divided into chunks; in a chunk, lane j of ``LANES``
+sums the squares of elements j, j + ``LANES``, …; then the lanes are added one after the other, and then the chunks.
+All of this happens in float64, and the root is rounded to the dtype of the array.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import numpy.typing as npt
 from mxcore.backend import Array, Host, backend_of
 
 CHUNK = 32768
-"""Elements in a chunk: the unit in which sums are taken and threads share work. A few of float32 fit into a cache."""
+"""Elements in a chunk, the unit of sums and of work for threads. A few chunks of float32 fit into a cache."""
 LANES = 64
-"""Sums that a chunk is added up in, side by side."""
+"""How many partial sums a chunk has, side by side."""
 
 
 @functools.singledispatch
 def norm(x: Array) -> Any:
-    r""":math:`\sqrt{\sum_i x_i^2}`, for rules: over all of a parameter, of the type of ``x``.
+    r"""Return :math:`\sqrt{\sum_i x_i^2}` over a whole parameter, in the dtype of ``x``. For use in rules.
 
-    What is computed from norms and numbers alone, such as a ratio of norms, is computed once for each parameter. A rule
-    with norms runs as two passes over the elements, or as one more for each norm of something that depends on another.
+    Values that depend only on norms and numbers, such as a ratio of norms, are computed once per parameter. A rule with
+    norms takes two passes over the elements, and one more for each norm that depends on another norm.
 
     >>> import numpy as np
     >>> norm(np.array([[3.0], [4.0]], np.float32))
     np.float32(5.0)
 
     Args:
-        x: an array of any shape, or what a rule has computed from arrays.
+        x: an array of any shape, or a value that a rule has computed from arrays.
 
     Returns:
-        The norm, 0 for an empty array; inf where the squares of ``x`` exceed float64.
+        The norm: 0 for an empty array, inf if the squares of ``x`` exceed the range of float64.
     """
     array = np.asarray(x) if isinstance(x, np.generic) else x
     backend = backend_of(array)
@@ -49,7 +49,7 @@ def norm(x: Array) -> Any:
 
 
 def sum_of_squares(chunk: Host) -> float:
-    """The sum of the squares of a chunk of at most ``CHUNK`` contiguous elements."""
+    """Return the sum of the squares of at most ``CHUNK`` contiguous elements."""
     squares = np.zeros((-(-chunk.size // LANES), LANES))
     squares.reshape(-1)[: chunk.size] = chunk
     np.multiply(squares, squares, out=squares)
@@ -57,18 +57,18 @@ def sum_of_squares(chunk: Host) -> float:
 
 
 def _in_order(terms: npt.NDArray[np.float64]) -> float:
-    """A sum from the first term to the last, as ``accumulate`` has to take it; other sums group their terms."""
+    """Sum strictly from the first term to the last, which ``accumulate`` guarantees; NumPy's sums group their terms."""
     return float(np.add.accumulate(terms)[-1]) if terms.size else 0.0
 
 
 class Norms:
-    """The norms of the parameters of a plan: sums of squares by chunk, and what they come to.
+    """The norms of the parameters of a plan: sums of squares by chunk, and their totals.
 
     Args:
         chunks: (tensor, from, to) for every chunk, in order.
         tensors: how many parameters there are.
-        width: how many norms of each there are.
-        dtype: the type of the arrays.
+        width: how many norms each of them has.
+        dtype: the dtype of the arrays.
     """
 
     def __init__(self, chunks: npt.NDArray[np.int64], tensors: int, width: int, dtype: npt.DTypeLike) -> None:
@@ -77,7 +77,7 @@ class Norms:
         self.values = np.zeros((tensors, width), dtype)
 
     def finish(self, columns: range) -> None:
-        """From the sums of the chunks to the norms of the parameters; ``add.at`` adds in order."""
+        """Compute the norms of the parameters from the sums of the chunks; ``add.at`` adds in order."""
         with np.errstate(over="ignore"):
             for column in columns:
                 sums = np.zeros(len(self.values))

@@ -1,4 +1,4 @@
-"""What stands for numbers and arrays while a rule runs: the operators of Python, and the functions of NumPy."""
+"""Base classes of what stands in for numbers and arrays in a rule: they overload operators and NumPy functions."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mxcore.kernel.rule.operations import ALIASES, OPERATORS
 
 
 class Operand:
-    """Hands whatever is done to it to ``_operate`` and ``_call``, which return the value."""
+    """Passes every operation on it to ``_operate`` or ``_call``, which return the result."""
 
     __hash__ = object.__hash__
 
     _operate: Callable[..., Any]
-    """Apply an operator, ``_operate(method, args)``, by the name of its method without underscores."""
+    """``_operate(method, args)`` applies an operator, named like its method without underscores."""
     _call: Callable[..., Any]
-    """Call a function of NumPy, ``_call(function, name, args, keywords)``."""
+    """``_call(function, name, args, keywords)`` calls a NumPy function."""
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
         name = ALIASES.get(ufunc.__name__, ufunc.__name__) + ("" if method == "__call__" else f".{method}")
@@ -31,7 +31,7 @@ class Operand:
 
 
 def operated(name: str, *, swapped: bool = False) -> Callable[..., Any]:
-    """The method of an operator."""
+    """Return the method that overloads an operator."""
 
     def method(self: Operand, *others: Any) -> Any:
         return self._operate(name, (*others, self) if swapped else (self, *others))
@@ -49,7 +49,7 @@ _METHODS = {function: method for method, function in OPERATORS.items() if method
 
 
 class Number(Operand, float):
-    """A number that a rule is given beside bare arrays: a Python number, and so is what NumPy makes of such numbers.
+    """A number passed to a rule together with bare arrays: NumPy functions of such numbers return Python numbers, too.
 
     Otherwise ``np.minimum(1, lr)`` would be a ``numpy.float64``, and turn float32 arrays into float64.
 
@@ -65,7 +65,7 @@ class Number(Operand, float):
     value: float
 
     def __new__(cls, value: float) -> Number:
-        """Keep the value as it is, too: an int stays one."""
+        """Keep the original value as well, so that an int stays an int."""
         self = super().__new__(cls, value)
         self.value = value
         return self
@@ -86,11 +86,11 @@ class Number(Operand, float):
 
 
 def plain(value: Any) -> Any:
-    """A number as Python's."""
+    """Convert a number to Python's type."""
     return value.value if isinstance(value, Number) else value
 
 
 def weak(value: Any) -> Any:
-    """A number, one of NumPy's as well, as a :class:`Number`; everything else as it is."""
+    """Wrap a number, Python's or NumPy's, as a :class:`Number`; return anything else unchanged."""
     value = value.item() if isinstance(value, (np.integer, np.floating)) else value
     return Number(value) if type(value) in (int, float) else value

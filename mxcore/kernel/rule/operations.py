@@ -1,7 +1,7 @@
-"""The operations of rules, from ``operations.json``: a row for each, by NumPy's name.
+"""The operations of rules, from ``operations.json``: one row each, under its NumPy name.
 
-A row has what the operation is in Python, LLVM's language and CUDA C, where it is one there; the operator that stands
-for it, and its other names. To add a function to the language, add a row.
+A row has the operation in Python, LLVM IR and CUDA C, as far as it exists there, its operator and its other names. To
+add a function to the language, add a row.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 _TABLES: Mapping[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 FUNCTIONS = _TABLES["functions"]
-"""Those that are functions of NumPy in a rule."""
+"""The operations that rules call as NumPy functions."""
 OPERATIONS = _TABLES["operators"] | FUNCTIONS
-"""All of them."""
+"""All operations."""
 OPERATORS: Mapping[str, str] = {one["operator"]: name for name, one in OPERATIONS.items() if "operator" in one}
-"""Python's names of operators, with what ``math.floor``, ``math.ceil`` and ``round`` call; and NumPy's."""
+"""NumPy names by those of Python's operators, including what ``math.floor``, ``math.ceil`` and ``round`` call."""
 ALIASES: Mapping[str, str] = {alias: name for name, one in OPERATIONS.items() for alias in one.get("aliases", ())}
-"""Other names of functions, in NumPy and in Python."""
+"""Other names of these functions, in NumPy and Python."""
 REFUSED: Mapping[str, str] = _TABLES["refused"]
-"""Operators that nothing in the language has, and what to say of each."""
+"""Operators that the language lacks, each with its error message."""

@@ -1,4 +1,4 @@
-"""The records that an optimizer hands to a backend: slots, programs and parameters, and what these are stored in."""
+"""The records that an optimizer passes to a backend: slots, programs, parameters, and their storage."""
 
 from __future__ import annotations
 
@@ -14,43 +14,49 @@ from mxcore.backend import Array
 from mxcore.kernel.run.layout import Layout, layout_of
 
 Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
-"""Where weight decay enters. With G the rescaled gradient and C the clipping: ``before_clip`` C(G + wd·w),
-``after_clip`` C(G) + wd·w, ``decoupled`` w·(1 - lr·wd) before the step, ``own``: the rule does it, given ``wd``."""
+"""Where weight decay enters. With G the rescaled gradient and C the clipping: ``before_clip`` is C(G + wd·w),
+``after_clip`` C(G) + wd·w, ``decoupled`` w·(1 - lr·wd) before the step; with ``own`` the rule applies ``wd`` itself."""
 
 
 Row = tuple[Any, ...]
-"""The numbers of one parameter's step: its rate, decay and count, the highest count, and its host slots.
+"""The numbers of one parameter's step: its learning rate, decay and count, the highest count, and its host slots.
 
-They have the names of :attr:`Program.row`. A tuple without names, as one is made in every step: to make one with names
-takes a good part of a microsecond, where a short step takes four.
+Their names are in :attr:`Program.row`. It is a plain tuple, since every step creates one: creating a named tuple takes
+a good part of a microsecond, and a short step only four.
 """
 COUNTED = ("lr", "wd", "t", "num_update")
-"""The numbers that every row begins with."""
+"""The numbers that every row starts with."""
 INNER = "inner/"
-"""What the names of slots and numbers begin with that belong to the rule which a wrapper's rule calls."""
+"""The prefix of the slots and numbers that belong to the rule inside a wrapper."""
 OF_ALL = (*COUNTED, "rescale_grad", "clip_gradient", "raw_grad", "noise")
-"""What a wrapper's rule and the one that it calls are both given under the same name."""
+"""What a wrapper's rule and the rule inside it share, under the same names."""
 HIGHEST = COUNTED.index("num_update")
-"""The place of the highest count in a row."""
+"""The position of the highest count in a row."""
 
-# Of arrays in half precision: the largest number, and those that are no state.
+# The largest number of each half-precision dtype, and the arrays that are not state.
 _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 _WEIGHTS = ("weight", "half_weight", "grad")
 
 
+class RuleError(TypeError):
+    """A rule cannot be traced; the message names the rule and what to use instead."""
+
+    __module__ = "mxcore.kernel"
+
+
 @attrs.frozen(slots=False)
 class Slot:
-    """One piece of state that a rule keeps per parameter.
+    """A piece of state that a rule keeps for each parameter.
 
     >>> import mxcore as mx
     >>> mx.Slot("slow", init="weight"), mx.Slot("product", init=1.0, shape=()).on_host
     (Slot(name='slow', init='weight', shape='weight'), True)
 
     Args:
-        name: how the rule, state files and documentation call it.
-        init: its first value: a number, or ``"weight"`` for a copy of the weight.
-        shape: ``"weight"``, an array shaped and typed like the weight; or ``()``, one number kept on the host in
-            double precision, outside of the state that ``create_state`` returns.
+        name: its name in the rule, in state files and in documentation.
+        init: its initial value: a number, or ``"weight"`` for a copy of the weight.
+        shape: ``"weight"`` for an array with the shape and dtype of the weight; ``()`` for a number that is kept on the
+            host in double precision, separate from the state that ``create_state`` returns.
     """
 
     name: str
@@ -59,32 +65,32 @@ class Slot:
 
     @property
     def on_host(self) -> bool:
-        """Whether this slot is a number per parameter."""
+        """Whether this slot is one number per parameter, kept on the host."""
         return self.shape == ()
 
     @classmethod
     def of(cls, declared: str | Slot) -> Slot:
-        """The slot that a name stands for: an array like the weight that starts at 0."""
+        """Return the slot that a bare name stands for: an array like the weight, initially 0."""
         return declared if isinstance(declared, Slot) else cls(declared)
 
 
 @functools.lru_cache(maxsize=256)
 def keywords(rule: Callable[..., Any]) -> Mapping[str, bool]:
-    """The names that a rule takes beside ``weight`` and ``grad``, and whether it can do without each.
+    """Return the parameters of a rule besides ``weight`` and ``grad``, and whether each is optional.
 
     Raises:
         TypeError: its first two parameters are not ``weight, grad``, or it takes ``*args`` or ``**kwargs``.
     """
     parameters = list(inspect.signature(rule).parameters.values())
     if [parameter.name for parameter in parameters[:2]] != ["weight", "grad"]:
-        raise TypeError(f"rule {rule.__qualname__} must begin with (weight, grad, …), got {inspect.signature(rule)}")
+        raise TypeError(f"rule {rule.__qualname__} must start with (weight, grad, …), got {inspect.signature(rule)}")
     if any(parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) for parameter in parameters):
-        raise TypeError(f"rule {rule.__qualname__} must name everything it takes: no *args, no **kwargs")
+        raise TypeError(f"rule {rule.__qualname__} must name all its parameters: no *args or **kwargs")
     return {parameter.name: parameter.default is not parameter.empty for parameter in parameters[2:]}
 
 
 def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule that, called with NumPy arrays, takes its keywords as :func:`~mxcore.kernel.rule.operand.weak` numbers."""
+    """Wrap a rule so that, with NumPy arrays, its keywords are :func:`~mxcore.kernel.rule.operand.weak` numbers."""
 
     @functools.wraps(rule)
     def applied(*arrays: Any, **others: Any) -> Any:
@@ -99,7 +105,7 @@ def weakly(rule: Callable[..., Any]) -> Callable[..., Any]:
 
 @attrs.frozen(slots=False)
 class Program:
-    """A rule with everything about it that is the same for all parameters, numbers aside.
+    """A rule with everything that is the same for all parameters, except numbers.
 
     >>> import numpy as np
     >>> def rule(weight, grad, *, lr):
@@ -111,14 +117,14 @@ class Program:
     Args:
         owner: the optimizer's class name, for messages.
         rule: the function.
-        slots: its state, in the order in which the rule returns it.
+        slots: its slots, in the order in which the rule returns them.
         decay: where weight decay enters.
-        numbers: what the rule takes beside arrays, by name.
+        numbers: the names of the numbers that the rule takes.
         decays: whether there is weight decay at all.
         clips: whether gradients are clipped.
-        rescales: whether gradients are rescaled, by another factor than 1.
-        inner: for a wrapper, the program that its rule calls as ``inner``. Its slots are the last ones, and have names
-            that begin with ``inner/``.
+        rescales: whether gradients are rescaled by a factor other than 1.
+        inner: for a wrapper, the program that its rule calls as ``inner``. Its slots come last, with names that start
+            with ``inner/``.
     """
 
     owner: str
@@ -135,31 +141,31 @@ class Program:
         if self.decay not in get_args(Decay):
             raise TypeError(f"{self.owner}.decay must be one of {', '.join(get_args(Decay))}, got {self.decay!r}")
         if missing := [name for name in self._own_slots if name not in keywords(self.rule)]:
-            raise TypeError(f"{self.owner}.rule does not take its slot {missing[0]!r}: add it to the parameters")
+            raise TypeError(f"{self.owner}.rule does not take its slot {missing[0]!r}: add it to the rule's parameters")
         if self.inner and not self.takes("inner"):
             raise TypeError(f"{self.owner}.rule does not take inner: a wrapper's rule calls inner(weight, grad) once")
         if self.takes("wd") and self.decay != "own" and not self.inner:
             raise TypeError(
-                f"{self.owner}.rule takes wd, which is applied before it: say decay = 'own', or leave wd out"
+                f"{self.owner}.rule takes wd, but weight decay is applied before it: set decay = 'own', or remove wd"
             )
 
     def takes(self, name: str) -> bool:
-        """Whether the rule asks for ``name``."""
+        """Return whether the rule takes ``name``."""
         return name in keywords(self.rule)
 
     @property
     def noisy(self) -> bool:
-        """Whether the rule, or one that it calls, asks for ``noise``."""
+        """Whether the rule, or one inside it, takes ``noise``."""
         return self.takes("noise") or bool(self.inner and self.inner.noisy)
 
     @property
     def _own_slots(self) -> list[str]:
-        """The names of the slots, without those of the rule that it calls."""
+        """The names of the slots, without those of the rule inside."""
         return [slot.name for slot in self.slots if not slot.name.startswith(INNER)]
 
     @property
     def array_slots(self) -> tuple[str, ...]:
-        """The names of those slots that are arrays."""
+        """The names of the slots that are arrays."""
         return tuple(slot.name for slot in self.slots if not slot.on_host)
 
     @property
@@ -169,27 +175,27 @@ class Program:
 
     @property
     def arrays(self) -> tuple[str, ...]:
-        """The arrays that the rule is applied to, by name."""
+        """The names of the arrays that the rule takes."""
         return ("weight", "grad", *self.array_slots, *(["noise"] if self.noisy else []))
 
     @property
     def all_numbers(self) -> tuple[str, ...]:
-        """The numbers of a step by name, those that the rule takes, and those that are applied before it."""
+        """The names of the numbers of a step: those that the rule takes, and those applied before it."""
         before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
         inner = [name if name in OF_ALL else INNER + name for name in self.inner.all_numbers] if self.inner else []
         return tuple(dict.fromkeys([*self.numbers, *before, *inner]))
 
     def apply(self, xp: Any, arrays: Mapping[str, Any], numbers: Mapping[str, Any]) -> Any:
-        """What the rule returns, after what every algorithm shares: rescaling, clipping and weight decay.
+        """Apply what all algorithms share (rescaling, clipping and weight decay), and then the rule; return its result.
 
         Args:
-            xp: the array library, or NumPy where symbols stand for arrays.
-            arrays: those of :attr:`arrays`, by name.
-            numbers: those of :attr:`all_numbers`, by name.
+            xp: the array library, or NumPy if symbols stand in for arrays.
+            arrays: the arrays named in :attr:`arrays`.
+            numbers: the numbers named in :attr:`all_numbers`.
         """
         if xp is np:
-            from mxcore.kernel.rule.operand import weak  # with the tables of the language, for the first update
+            from mxcore.kernel.rule.operand import weak  # here, since it loads the tables of the language
 
             numbers = {name: weak(value) for name, value in numbers.items()}
         raw_grad = arrays["grad"]
@@ -197,7 +203,7 @@ class Program:
         return self._applied(xp, arrays["weight"], grad, {**arrays, **numbers, "raw_grad": raw_grad})
 
     def _applied(self, xp: Any, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
-        """What the rule returns for a gradient that has been rescaled."""
+        """Apply clipping, weight decay and the rule to a rescaled gradient."""
         if self.inner:
             return self._around(self.inner, xp, weight, grad, given)
         if self.decays and self.decay == "before_clip":
@@ -214,7 +220,7 @@ class Program:
         return self.rule(weight, grad, **{name: given[name] for name in keywords(self.rule) if name in given})
 
     def _around(self, program: Program, xp: Any, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
-        """What the rule of a wrapper returns, and then the new slots of the program that it calls."""
+        """Call a wrapper's rule; return what it returns, followed by the new slots of the program inside."""
         of_inner = {name.removeprefix(INNER): one for name, one in given.items() if name.startswith(INNER)}
         of_inner |= {name: one for name, one in given.items() if name in OF_ALL}
         results: list[tuple[Any, dict[str, Any]]] = []
@@ -230,21 +236,21 @@ class Program:
         return (new_weight, *slots.values(), *results[0][1].values())
 
     def slot_arrays(self, label: str, weight: Array, arrays: Sequence[Array]) -> dict[str, Array]:
-        """The arrays of a state, keyed by slot name.
+        """Return the arrays of a state, keyed by slot name.
 
         Args:
             label: what to call the parameter in messages.
             weight: the array that the rule is applied to.
-            arrays: those of the state, in order.
+            arrays: the arrays of the state, in order.
 
         Raises:
-            ValueError: there are other arrays than the rule keeps, or they are not shaped and typed like the weight.
+            ValueError: they are not the arrays that the rule keeps, or differ from the weight in shape or dtype.
         """
         names = self.array_slots
         if len(arrays) != len(names):
             raise ValueError(
                 f"{label}: {self.owner} keeps {', '.join(names) or 'no state'}, got {len(arrays)} array(s): "
-                "hyper-parameters that decide which state is kept cannot change between updates"
+                "a hyper-parameter that determines which state is kept cannot change between updates"
             )
         for name, array in zip(names, arrays, strict=True):
             if (array.shape, array.dtype) != (weight.shape, weight.dtype):
@@ -255,14 +261,14 @@ class Program:
         return dict(zip(names, arrays, strict=True))
 
     def unpack(self, result: Any) -> tuple[Array, dict[str, Any]]:
-        """A rule's return value as the new weight and the new slots by name."""
+        """Split a rule's return value into the new weight and the new slots by name."""
         return self._unpacked(result, [slot.name for slot in self.slots])
 
     def _unpacked(self, result: Any, slots: Sequence[str]) -> tuple[Array, dict[str, Any]]:
         values: Sequence[Any] = result if isinstance(result, tuple) else (result,)
         if len(values) != 1 + len(slots) or result is None or isinstance(result, list):
             names = ", ".join(["weight", *slots])
-            kinds = {list: "a list", type(None): "None: does it end with return?"}
+            kinds = {list: "a list", type(None): "None: is its return missing?"}
             got = kinds.get(type(result), f"{len(values)} value(s)")
             raise TypeError(f"{self.owner}.rule must return ({names}), got {got}")
         return values[0], dict(zip(slots, values[1:], strict=True))
@@ -270,7 +276,7 @@ class Program:
 
 @attrs.frozen(eq=False, repr=False, slots=False)
 class Member:
-    """One parameter in a plan: its arrays, which stay the same from step to step.
+    """A parameter in a plan: its arrays, which stay the same from step to step.
 
     >>> import numpy as np
     >>> weight, master = np.ones(2, np.float16), np.ones(2, np.float32)
@@ -280,11 +286,11 @@ class Member:
     Args:
         label: what to call the parameter in messages.
         weight: the array that is updated, in place.
-        grad: its gradient, as the caller gave it; never written to.
-        master: the float32 copy that is updated in place of a half-precision weight, or None.
+        grad: its gradient, as passed by the caller; never written to.
+        master: the float32 copy that is updated instead of a half-precision weight, or None.
         arrays: the array slots by name, updated in place.
-        static: numbers of the rule that are the same at every step and decide what it does: flags.
-        noise_key: what makes this parameter's random numbers its own, where the rule asks for ``noise``.
+        static: numbers of the rule that never change and that it may branch on: flags.
+        noise_key: the key of this parameter's random numbers, if the rule takes ``noise``.
     """
 
     label: str
@@ -297,35 +303,35 @@ class Member:
 
     @property
     def computed(self) -> Array:
-        """What the rule is applied to, the master, or else the weight."""
+        """The array that the rule updates: the master, or else the weight."""
         return self.weight if self.master is None else self.master
 
     @property
     def handed_over(self) -> tuple[Array, ...]:
-        """Weight, gradient, master if there is one, slots, in the order in which plans are given them."""
+        """The weight, gradient, master if there is one, and slots, in the order in which plans receive them."""
         masters = () if self.master is None else (self.master,)
         return (self.weight, self.grad, *masters, *self.arrays.values())
 
     @functools.cached_property
     def layouts(self) -> tuple[Layout, ...]:
-        """How they lie."""
+        """The memory layouts of these arrays."""
         return tuple(map(layout_of, self.handed_over))
 
 
 @attrs.frozen(slots=False)
 class Storage:
-    """The dtypes of the arrays of a rule.
+    """The dtypes in which the arrays of a rule are stored.
 
-    Half precision is computed in float32. Without a master, every array is stored in half precision, and rounded once
-    per step. With one, the gradient is, and ``half_weight``, which is written beside the master ``weight``.
+    Half precision is computed in float32. Without a master, every array is stored in half precision and rounded once
+    per step. With a master, ``weight``, only the gradient is, and ``half_weight``, which is written along with it.
 
-    A master follows what the program writes into its half-precision weight: it counts as long as rounding it gives
-    that weight, and else the weight does.
+    A master follows what the user writes into the half-precision weight: the rule starts from the master if rounding
+    it gives that weight, or else from the weight.
 
     Args:
         dtype: what the rule computes in, ``"float32"`` or ``"float64"``.
         half: ``"float16"`` or ``"bfloat16"`` for half-precision weights, or None.
-        master: whether these have float32 masters.
+        master: whether half-precision weights have float32 masters.
     """
 
     dtype: str
@@ -334,26 +340,26 @@ class Storage:
 
     @classmethod
     def of(cls, member: Member) -> Storage:
-        """The storage of a parameter."""
+        """Return the storage of a parameter."""
         dtype = member.weight.dtype.name
         return cls("float32", dtype, member.master is not None) if member.weight.dtype.itemsize == 2 else cls(dtype)
 
     def columns(self, arrays: Iterable[str]) -> tuple[str, ...]:
-        """The arrays of a rule, with the one that is written beside the master."""
+        """Return the arrays of a rule, with the half-precision weight if there is a master."""
         return (*arrays, *(["half_weight"] if self.master else []))
 
     def in_half(self, name: str) -> bool:
-        """Whether an array is stored in half precision."""
+        """Return whether an array is stored in half precision."""
         return self.half is not None and name != "noise" and (not self.master or name in ("grad", "half_weight"))
 
     def bound(self, name: str) -> float | None:
-        """The largest number that state in half precision can hold, to which what exceeds it is cut; else None.
+        """Return the largest number that half-precision state can hold, to which it is clipped; None for other arrays.
 
-        As infinity it would turn the weight into NaN at the next step, where a rule divides by it.
+        An infinity would turn the weight into NaN at the next step if a rule divides by it.
         """
         return _LARGEST[self.half] if self.half and self.in_half(name) and name not in _WEIGHTS else None
 
     def read(self, arrays: Iterable[str]) -> set[str]:
-        """The arrays that are read where these are asked for: a master is compared with its weight."""
+        """Return the arrays to read in order to have these: a master is compared with its weight."""
         read = set(arrays)
         return {*read, "half_weight"} if self.master and "weight" in read else read

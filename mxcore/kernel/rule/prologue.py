@@ -1,4 +1,4 @@
-"""The prologue of a rule: what depends on numbers alone, as a Python function in double precision."""
+"""The prologue of a rule: what depends only on numbers, as a Python function in double precision."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mxcore.kernel.rule.source import define, identifier
 from mxcore.kernel.run.calls import quietly
 
 Prologue = Callable[[Any, int, Iterable[tuple[Any, ...]]], list[dict[str, float]]]
-"""``prologue(values, at, rows)``: writes what varies with the numbers of the rows, one row's after the other's, to
-``values[at:]``; the new host slots of each, if there are any."""
+"""``prologue(values, at, rows)``: writes what varies with the numbers of the rows, row after row, to ``values[at:]``,
+and returns the new host slots of each row, if there are any."""
 Bind = Callable[[Mapping[str, Any]], tuple[tuple[float, ...], Prologue]]
-"""From the numbers that all rows share to what follows from them alone, and to the prologue of the rows."""
+"""Takes the numbers that all rows share; returns what depends on these alone, and the prologue of the rows."""
 
 
 def _on_numbers(function: Callable[..., Any]) -> Callable[..., float]:
-    """A function of NumPy, from numbers to a number of Python, without warnings."""
+    """Wrap a NumPy function so that it returns a Python number, without warnings."""
     return lambda *numbers: float(quietly(function, *map(float, numbers)))
 
 
 def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
-    """Which of these numbers, and of those that they follow from, depend on a row, by their places in the graph."""
+    """Return which of these numbers and their arguments depend on a row, by their positions in the graph."""
     found: set[int] = set()
     for node in needed(nodes):
         of_row = node.op == "input" and node.value in row
@@ -36,11 +36,11 @@ def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
 
 
 def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[str, Node]) -> Bind:
-    """A Python function that computes what follows from the numbers of a step, each once.
+    """Generate a Python function that computes each value that depends on the numbers of a step once.
 
     Args:
         row: the names of the numbers that may differ between parameters.
-        uniforms: what is wanted.
+        uniforms: the values to compute.
         host: the new host slots, by name.
     """
     uniforms = list(uniforms)
@@ -57,7 +57,7 @@ def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[
     loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
-    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # as constants are written that are one of these
+    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # how constants of these values are written
     called = {node.op for node in needed(nodes) if node.args and "python" not in OPERATIONS[node.op]}
     namespace |= {op: _on_numbers(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)

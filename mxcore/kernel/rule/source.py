@@ -1,4 +1,4 @@
-"""Python functions from generated source, which tracebacks and debuggers show like any other."""
+"""Python functions from generated source code, which tracebacks and debuggers show as usual."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _gone: collections.deque[str] = collections.deque()
 
 
 def define(name: str, source: str, label: str, namespace: dict[str, Any]) -> Any:
-    r"""The function of that name in a source, which :mod:`linecache` knows as long as the function exists.
+    r"""Define a function from source code, which :mod:`linecache` knows as long as the function exists.
 
     >>> add = define("add", "def add(x, y):\n    return x + y\n", "the sum", {})
     >>> add(1, 2)
@@ -24,12 +24,12 @@ def define(name: str, source: str, label: str, namespace: dict[str, Any]) -> Any
         return x + y
 
     Args:
-        name: the function.
-        source: what defines it.
-        label: what it is, for tracebacks.
-        namespace: the names that it uses; it is added to them.
+        name: the function's name.
+        source: the code that defines it.
+        label: a description, for tracebacks.
+        namespace: the names that it uses; the function is added to it.
     """
-    while _gone:  # not when they went: the garbage collector may come by while linecache goes through its entries
+    while _gone:  # not in a finalizer: the garbage collector may run while linecache iterates over its entries
         linecache.cache.pop(_gone.popleft(), None)
     file = f"<{label} {next(_numbers)}>"
     exec(compile(source, file, "exec"), namespace)
@@ -39,7 +39,7 @@ def define(name: str, source: str, label: str, namespace: dict[str, Any]) -> Any
 
 
 def identifier(name: Any) -> str:
-    """A name of the kernel in Python: what belongs to a wrapped rule is called ``inner/mean``, or the like.
+    """Turn a name of the kernel into a Python identifier: names of a wrapped rule contain slashes.
 
     >>> identifier("inner/mean")
     'inner__mean'

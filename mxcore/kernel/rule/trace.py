@@ -1,8 +1,8 @@
-"""Trace a rule: call it with symbols in place of arrays and numbers, and keep what it did as a graph.
+"""Trace a rule: call it with symbols in place of arrays and numbers, and record what it does as a graph.
 
-The language of rules is NumPy's: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on masks, the functions
-of :mod:`mxcore.kernel.rule.operations`, and :func:`mxcore.norm`. No source text is read, so that closures and helper
-functions work.
+The language of rules is a part of NumPy: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on masks, the
+functions of :mod:`mxcore.kernel.rule.operations`, and :func:`mxcore.norm`. No source code is parsed, so closures and
+helper functions work.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, Graph, Node, needed
 from mxcore.kernel.rule.norm import norm
 from mxcore.kernel.rule.operand import Operand, plain
 from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
-from mxcore.kernel.rule.program import Program
+from mxcore.kernel.rule.program import Program, RuleError
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
 
 LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
-"""Where the language of rules is described."""
+"""Where the documentation describes the language of rules."""
 _ON_NUMBERS = ("remainder", "floor_divide")
 _MADE_OF: dict[str, Callable[..., Node]] = {
     "positive": lambda _, x: x,
@@ -34,21 +34,17 @@ _MADE_OF: dict[str, Callable[..., Node]] = {
     "isfinite": lambda value, x: value("logical_not", value("isnan", value("subtract", x, x))),
     "isinf": lambda value, x: value("logical_not", value("logical_or", value("isnan", x), value("isfinite", x))),
 }
-"""Operations that are made of others."""
-
-
-class RuleError(TypeError):
-    """A rule cannot be traced; the message names the rule and what to use instead."""
+"""Operations that are composed of others."""
 
 
 @attrs.frozen(eq=False)
 class Stage:
-    """One pass over the elements: it measures norms, or, the last one, writes arrays.
+    """One pass over the elements: it measures norms or, if it is the last one, writes arrays.
 
     Args:
-        order: every array and mask that it needs, arguments first; norms among them are known by then.
+        order: every array and mask that it needs, arguments first; their norms are known from earlier stages.
         written: the arrays that it writes, with the new value of each.
-        norms: the places in :attr:`Traced.norms` of those that it measures.
+        norms: the positions in :attr:`Traced.norms` of those that it measures.
     """
 
     order: tuple[Node, ...]
@@ -63,15 +59,15 @@ class Traced:
     Args:
         owner: the optimizer's class name.
         arrays: the names of the arrays that are read or written, ``weight`` and ``grad`` first, then the slots.
-        written: those that are written, with the new value of each.
+        written: the arrays that are written, with the new value of each.
         host: the host slots, with the new value of each.
         row: the names of the numbers that may differ between parameters.
-        uniforms: the numbers that arrays are computed from; constants are not among them. First those that are the
-            same for all parameters.
-        shared: how many of these there are.
-        norms: the norms that are taken, of the argument of each.
+        uniforms: the numbers, other than constants, from which arrays are computed. Those that are the same for all
+            parameters come first.
+        shared: how many uniforms are the same for all parameters.
+        norms: the norms of the rule.
         stages: the passes, one after the other.
-        noisy: whether it computes with ``noise``, which is drawn, not read.
+        noisy: whether it uses ``noise``, which is drawn, not read.
     """
 
     owner: str
@@ -87,17 +83,17 @@ class Traced:
 
     @property
     def in_order(self) -> bool:
-        """Whether it matters which element comes first in memory."""
+        """Whether the order of the elements in memory matters."""
         return self.noisy or bool(self.norms)
 
     @functools.cached_property
     def prologue(self) -> Bind:
-        """What computes the uniforms and the host slots."""
+        """The function that computes the uniforms and the host slots."""
         return host_function(self.row, self.uniforms, self.host)
 
 
 class _Symbol(Operand):
-    """Stands for an array, a mask or a number while a rule is traced."""
+    """Stands in for an array, a mask or a number while a rule is traced."""
 
     def __init__(self, tracer: _Tracer, node: Node) -> None:
         self._tracer = tracer
@@ -115,10 +111,10 @@ class _Symbol(Operand):
         self._refuse("branches on {} (if, and, or, not): use np.where, &, | and ~")
 
     def _convert(self, *_: Any) -> NoReturn:
-        """Refuse to be converted, for the function that asks for it."""
+        """Refuse a conversion, naming the function that asked for it."""
         name = _called_function()
         function = ALIASES.get(name, name)
-        advice = f"use np.{function}" if function in OPERATIONS else "without a value yet, it cannot be converted"
+        advice = f"use np.{function}" if function in OPERATIONS else "it has no value yet to convert"
         self._refuse(f"calls {name}() with {{}}: {advice}" if name else "turns {} into a Python number")
 
     __float__ = __int__ = __index__ = __complex__ = __array__ = _convert
@@ -141,19 +137,19 @@ class _Symbol(Operand):
             self._refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
         given = "".join(f", with {key}=" for key in keywords)
         if name not in OPERATIONS:
-            self._refuse(f"calls np.{name}{given}, which is not in the language: elements are computed one by one")
+            self._refuse(f"calls np.{name}{given}, which rules do not support: they work element by element")
         if given:
-            self._refuse(f"calls np.{name}{given}: give it arrays and numbers by position alone")
+            self._refuse(f"calls np.{name}{given}: pass only arrays and numbers, by position")
         return self._tracer.apply(name, args)
 
 
 def _called_function() -> str:
-    """The name of the function that the nearest caller outside of this package calls, for messages; empty if none.
+    """Return the name of the function that the nearest caller outside this package calls, or an empty string.
 
-    What is written in C, such as ``min`` or ``math.exp``, has no frame. The instructions of the caller tell its name:
-    the last that is loaded where the call begins in the source.
+    Functions written in C, such as ``min`` or ``math.exp``, have no frame. The caller's bytecode has the name: the last
+    one loaded at the source position where the call starts.
     """
-    import dis  # for messages alone
+    import dis  # only needed for messages
 
     frame: Any = sys._getframe(1)
     while frame.f_globals.get("__name__", "").startswith(__package__):
@@ -181,7 +177,7 @@ def _norm(x: _Symbol) -> _Symbol:
 
 
 class _Tracer:
-    """Makes the graph of one rule."""
+    """Builds the graph of a rule."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
@@ -193,7 +189,7 @@ class _Tracer:
     def lift(self, value: Any) -> Node:
         if isinstance(value, _Symbol):
             if value._tracer is not self:
-                self.refuse("uses a value of another call, which it has kept")
+                self.refuse("uses a value that it kept from another call")
             return value._node
         value = plain(value.item() if isinstance(value, np.generic) else value)
         if not isinstance(value, (bool, int, float)):
@@ -203,7 +199,7 @@ class _Tracer:
     def apply(self, op: str, inputs: tuple[Any, ...]) -> _Symbol:
         args = [self.lift(value) for value in inputs]
         if op in ("where", "clip") and len(args) != 3:
-            self.refuse(f"calls np.{op} with {len(args)} argument(s), and not with 3")
+            self.refuse(f"calls np.{op} with {len(args)} argument(s) instead of 3")
         return _Symbol(self, self._value(op, *args))
 
     def norm(self, x: _Symbol) -> _Symbol:
@@ -226,12 +222,12 @@ class _Tracer:
             self.refuse(f"uses % or // on {args[0].noun}: use np.floor(x / y)")
         if op not in LOGICAL and "mask" in kinds:
             if op not in COMPARISONS and "array" not in kinds:
-                self.refuse(f"takes masks for numbers ({op}): use &, | and ~, and np.where to choose between arrays")
+                self.refuse(f"uses masks as numbers ({op}): use &, | and ~, and np.where to choose between arrays")
             args = tuple(map(self._array, args))
         return self.graph.apply(op, *args)
 
     def _array(self, node: Node) -> Node:
-        """A mask as an array of 0 and 1, which NumPy makes of it beside an array; others as they are."""
+        """Convert a mask to an array of 0 and 1, as NumPy does when it is combined with an array."""
         one_or_zero = self.graph.constant(1.0), self.graph.constant(0.0)
         return self.graph.apply("where", node, *one_or_zero) if node.kind == "mask" else node
 
@@ -245,11 +241,11 @@ class _Tracer:
             second = self.graph.apply("logical_and", self.graph.apply("logical_not", condition), other)
             return self.graph.apply("logical_or", first, second)
         if not all(node.is_number for node in (condition, one, other)):
-            self.refuse("calls np.where with two numbers, which makes float64: choose between arrays")
+            self.refuse("calls np.where with two numbers, which gives float64: choose between arrays")
         return self.graph.apply("where", condition, one, other)
 
     def _power(self, base: Node, exponent: Node) -> Node:
-        """NumPy's own shortcuts for powers of arrays, which decide the last bit."""
+        """Take the shortcuts that NumPy takes for powers of arrays, which affect the last bit."""
         one = self.graph.constant(1.0)
         shortcuts: dict[Any, Any] = {
             2: ("multiply", base, base),
@@ -263,28 +259,28 @@ class _Tracer:
 
 
 def trace(program: Program, static: Mapping[str, Any]) -> Traced:
-    """The graph of a program: its rule, and what is applied before it.
+    """Return the graph of a program: of its rule, and of what is applied before it.
 
     Args:
         program: the program.
-        static: those of its numbers that the graph is specialised for: None, truth values and text.
+        static: the numbers that the graph is specialised for: None, booleans and strings.
 
     Raises:
-        RuleError: the rule leaves the language of rules, or does something else when it is called again.
+        RuleError: the rule uses something outside the language, or does something different when called again.
     """
     calls = [_called(program, static) for _ in range(2)]
     tracer, outputs = calls[0]
     first, second = ([*made.graph.nodes, *(node.number for node in new.values())] for made, new in calls)
     if first != second:
         tracer.refuse(
-            "computes something else each time it is called: take random numbers from noise, "
-            "and what changes from hyper-parameters and slots"
+            "computes something different each time it is called: take random numbers from noise, "
+            "and changing values from hyper-parameters or slots"
         )
     return _finish(tracer, program, outputs)
 
 
 def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[str, Node]]:
-    """The graph of one call of a rule, and the new values of the arrays and host slots."""
+    """Return the graph of one call of a rule, and the new values of the arrays and host slots."""
     tracer = _Tracer(program.owner)
     arrays = {name: _Symbol(tracer, tracer.graph.input(name, "array")) for name in program.arrays}
     numbers = {
@@ -299,9 +295,9 @@ def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> T
     host = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
     written = {name: node for name, node in outputs.items() if name not in host}
     if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
-        tracer.refuse(f"returns {written[wrong[0]].noun} as {wrong[0]!r}, which is an array")
+        tracer.refuse(f"returns {written[wrong[0]].noun} for {wrong[0]!r}, which must be an array")
     if wrong := [name for name, node in host.items() if not node.is_number]:
-        tracer.refuse(f"returns an array as {wrong[0]!r}, which is one number per parameter")
+        tracer.refuse(f"returns an array for {wrong[0]!r}, which must be one number per parameter")
     order = needed(written.values())
     computed = tuple(node for node in order if not node.is_number)
     used = {argument.number: argument for node in computed for argument in node.args if argument.is_number}
@@ -316,7 +312,7 @@ def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> T
 
 
 def _staged(written: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:
-    """The norms that results depend on, and the passes: one for all norms that need no other, and so on."""
+    """Return the norms that results depend on, and the stages: first all norms that need no other, and so on."""
     waiting = [node for node in needed(written.values()) if node.op == "norm"]
     norms: list[Node] = []
     stages: list[Stage] = []

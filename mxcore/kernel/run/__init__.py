@@ -1,1 +1,1 @@
-"""Plans over arrays on the host and on devices, and how arrays lie."""
+"""Plans that run rules over arrays on the host and on devices, and the layouts of arrays."""

@@ -1,4 +1,4 @@
-"""Which plan runs a rule over some parameters, by their arrays and the emitter; those that lie alike share one."""
+"""Choose the plan that runs a rule over some parameters. Parameters with equal array layouts share a plan."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from mxcore.kernel.run.job import Job
 
 _LIMIT = 256
-"""Plans that are kept."""
+"""The maximum number of cached plans."""
 
 
 class Plan(Protocol):
-    """A rule over parameters whose arrays lie in a certain way. It holds none of them: each step hands them over.
+    """A rule over parameters with given array layouts. It holds no arrays: each step passes them in.
 
     >>> import numpy as np, mxcore as mx
     >>> from mxcore.kernel import Member, Program, commit, plan_of
@@ -37,39 +37,39 @@ class Plan(Protocol):
     """
 
     shared: bool
-    """Whether it does for any parameters whose arrays lie alike, as it says nothing of them in its messages."""
+    """Whether it works for any parameters with these layouts, because its messages do not name parameters."""
 
     host: list[dict[str, float]]
-    """The new host numbers of each row, once the calls of a step are there."""
+    """The new host numbers of each row, available once a step has been computed."""
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Take the numbers of a step.
+        """Set the numbers of a step.
 
         Args:
-            numbers: those that are the same for all parameters, by name.
-            rows: each distinct set of the others, in the order of :attr:`Program.row`.
-            row_of: for each parameter, its place in ``rows``.
+            numbers: the numbers that are the same for all parameters, by name.
+            rows: each distinct set of the other numbers, in the order of :attr:`Program.row`.
+            row_of: the row of each parameter, as an index into ``rows``.
         """
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
-        """Do all of a step that may fail; the calls that write weights and states.
+        """Do everything in a step that can fail, and return the calls that write weights and states.
 
         Args:
             handed_over: the weights of all parameters, their gradients, their masters if there are any, and each slot.
         """
 
     def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
-        """What stands for :meth:`calls` with these arrays, in this step and in later ones with rows in the same order.
+        """Return a function that replaces :meth:`calls` for these arrays while the rows stay in the same order.
 
-        It does not keep them alive: use it only while they are there. None where a step has to be handed them.
+        It does not keep the arrays alive: use it only while they exist. None if each step needs the arrays.
         """
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
-        """Of the arrays of one parameter those that a step writes, each with what to call it."""
+        """Return the arrays of one parameter that a step writes, each with its name."""
 
 
 def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-    """A plan of a rule over parameters of one dtype, specialised for its static numbers.
+    """Create a plan for a rule over parameters of one dtype, specialised for its static numbers.
 
     >>> import numpy as np, mxcore as mx
     >>> from mxcore.kernel import Member, Program, plan_of
@@ -84,11 +84,11 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
     Args:
         backend: the library of their arrays.
         program: the rule.
-        static: those of its numbers that are None, booleans or strings.
+        static: the numbers of the rule that are None, booleans or strings.
         members: the parameters.
     """
     with building:  # so that each kernel is compiled once
-        # Plans are imported with their emitters: for the first update, not for the import of the core.
+        # Imported here, with their emitters: the first update needs them, `import mxcore` does not.
         if backend.name == "numpy":
             from mxcore.kernel.run.host import BlockedPlan, NativePlan
 
@@ -104,13 +104,13 @@ def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], membe
 
 
 class Plans:
-    """Makes plans, and keeps those that do for other parameters too, as long as they are not too many."""
+    """Creates plans, and caches a limited number of those that other parameters can share."""
 
     def __init__(self) -> None:
         self._kept: dict[Any, Plan] = {}
 
     def plan(self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:
-        """A plan of a rule over these parameters; see :class:`mxcore.kernel.Plan`."""
+        """Return a plan for a rule over these parameters; see :class:`mxcore.kernel.Plan`."""
         noise = tuple(member.noise_key for member in members) if program.noisy else ()
         layouts = tuple(member.layouts for member in members)
         key = (backend.name, in_use(), program, tuple(sorted(static.items())), noise, layouts)
@@ -125,7 +125,7 @@ class Plans:
 
 
 def grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
-    """The places of those members that can run in one pass."""
+    """Group the positions of the members that can run in one pass."""
     groups: dict[tuple[Any, ...], list[int]] = {}
     for place, member in enumerate(members):
         static = tuple(sorted(member.static.items()))
@@ -135,11 +135,11 @@ def grouped(backend: Backend, members: Sequence[Member]) -> list[list[int]]:
 
 
 def job_of(plans: Sequence[Plan], positions: Sequence[Sequence[int]], offsets: Sequence[int]) -> Job | None:
-    """The native side of a step; None where its plans or arrays need another way.
+    """Return the native side of a step, or None if its plans or arrays cannot use one.
 
     Args:
         plans: the plans of the step.
-        positions: the parameters of each, by their places in the step.
+        positions: the parameters of each plan, by their positions in the step.
         offsets: see :class:`mxcore.kernel.run.job.Job`.
     """
     with building:

@@ -1,6 +1,6 @@
-"""A plan on a CUDA device: tables that lie there, and one launch for each stage of a rule.
+"""A plan on a CUDA device: tables in device memory, and one launch for each stage of a rule.
 
-What a step copies and launches goes into the stream that is current on the device of its arrays.
+Copies and launches of a step use the current stream of the device that holds its arrays.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 _ADDRESS = operator.attrgetter("data.ptr")
 _FINISHING = 64
-"""Threads of a block that finishes norms, each for one."""
+"""Threads in a block that finishes norms, one norm each."""
 PIECE = 2048
-"""Elements that a block writes. Norms fix the chunks that are measured; writing is free to keep more blocks busy."""
+"""Elements that a block writes. Norms need chunks of a fixed size, but smaller pieces keep more blocks busy."""
 
 
 @functools.lru_cache(maxsize=128)
@@ -39,17 +39,17 @@ class DevicePlan(FusedPlan):
     """One rule over parameters of one dtype on one device, all with the same static numbers.
 
     Args:
-        cuda: what is asked of CUDA.
+        cuda: the access to CUDA.
         program: the rule.
-        static: those of its numbers that are None, booleans or strings.
+        static: the numbers of the rule that are None, booleans or strings.
         members: the parameters, whose arrays show the layout.
 
     Raises:
-        RuleError: the rule leaves the language of rules.
+        RuleError: the rule uses something outside the language of rules.
         ValueError: an array cannot be updated in place, or is on another device.
     """
 
-    shared = False  # its tables on the device are those of one step
+    shared = False  # its tables on the device belong to a single step
 
     def __init__(self, cuda: Cuda, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.cuda, self.device = cuda, int(members[0].weight.device.id)
@@ -78,29 +78,29 @@ class DevicePlan(FusedPlan):
                 if array.device.id != self.device:
                     raise ValueError(
                         f"the {name} of {member.label} is on gpu({array.device.id}), its weight on gpu({self.device}): "
-                        "keep all arrays of a parameter on one device"
+                        "keep all arrays of a parameter on the same device"
                     )
         super()._check(members)
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """Measure, and bring the tables on the device up to date; the launch that writes."""
+        """Measure, update the tables on the device, and return the launch that writes."""
         again = self.repeat(handed_over)
         if again is not None:
             return again()
         with self.cuda.on(self.device):
             found, back = self.flats(handed_over)
         self._place(list(zip(*found, strict=True)))
-        return [*self._launches(), *back, (len, found)]  # the last one keeps the copies until then
+        return [*self._launches(), *back, (len, found)]  # the last call keeps the copies alive until then
 
     def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], list[Call]] | None:
-        """The launches, with the addresses that these arrays have."""
+        """Return the function that lists the launches, for the addresses of these arrays."""
         if self.staged:
             return None
         self._place([handed_over[source] for source in self.sources])
         return self._launches
 
     def _place(self, columns: Sequence[Sequence[Array]]) -> None:
-        """Take the addresses of vectors."""
+        """Record the addresses of vectors."""
         for number, column in enumerate(columns):
             self.addresses[:, number] = np.fromiter(map(_ADDRESS, column), np.uint64, len(column))
 
@@ -119,7 +119,7 @@ class DevicePlan(FusedPlan):
                 tables.make(name, shape, dtype)
             for name, values in self.constant.items():
                 tables.follow(name, values)
-            self.tables = tables  # last: an interrupt before it leaves all of this to the next step
+            self.tables = tables  # last: after an interrupt, the next step starts over
         self.uniforms.rows = len(self._written or ())
         keys, uniforms = self.keys.table, self.uniforms.values
         changing = {"addresses": self.addresses, "rows": self.rows, "keys": keys, "uniforms": uniforms}
@@ -132,7 +132,7 @@ class DevicePlan(FusedPlan):
         return self._launched(self.kernels[stage], len(self.constant[chunks]), threads, *tables)
 
     def _finish(self, norms: range) -> list[Call]:
-        """Make norms of what the chunks have added up to."""
+        """Compute the norms from the sums of the chunks."""
         assert self.finish is not None
         width, tensors = len(self.traced.norms), len(self.sizes)
         numbers = (tensors, width, norms.start, norms.stop)
@@ -141,14 +141,14 @@ class DevicePlan(FusedPlan):
 
     def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: str | int) -> list[Call]:
         given = [self.tables.arrays[one] if isinstance(one, str) else np.int64(one) for one in arguments]
-        return [kernel(blocks, threads, given)] if blocks else []  # a launch of none is an error
+        return [kernel(blocks, threads, given)] if blocks else []  # launching no block is an error
 
 
 class _Tables:
-    """Arrays on the device, by name: copies of arrays of the host, and room for what only the device knows.
+    """Arrays on the device, by name: copies of host arrays, and scratch space.
 
-    They belong to one stream. For another one they are made anew: nothing would keep it from running ahead of the
-    copies, and CuPy's pool gives memory of a stream back to that stream.
+    They belong to one stream. Another stream needs new ones: it could run ahead of the copies, and CuPy's pool returns
+    memory to the stream that it was allocated on.
     """
 
     def __init__(self, cuda: Cuda, stream: int | None) -> None:
@@ -157,11 +157,11 @@ class _Tables:
         self.sent: dict[str, bytes] = {}
 
     def make(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        """Make an array with no values yet."""
+        """Allocate an uninitialised array."""
         self.arrays[name] = self.cuda.xp.empty(shape, dtype)
 
     def follow(self, name: str, values: Host) -> None:
-        """Let an array have the values of one of the host, if these are not what it was given last."""
+        """Copy the values of a host array, unless they are what was copied last."""
         new = values.tobytes()
         if new == self.sent.get(name):
             return

@@ -1,8 +1,8 @@
-"""A plan that runs a rule as it is written, on arrays, one parameter after the other.
+"""A plan that calls the rule itself on arrays, one parameter after the other.
 
-Arrays of a library that no kernel is emitted for are updated by it, and the conformance kit compares kernels with it.
+It updates arrays of libraries for which there is no emitter, and the conformance kit compares kernels with it.
 
-Everything is computed before anything is written, so that a rule which fails changes nothing.
+Everything is computed before anything is written, so that a failing rule changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DirectPlan(ArrayPlan):
-    """One rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
+    """A rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
     shared = False
 
@@ -35,14 +35,14 @@ class DirectPlan(ArrayPlan):
         self.labels = [(member.label, member.noise_key) for member in members]
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Take the numbers of a step."""
+        """Set the numbers of a step."""
         self.numbers, self.rows, self.row_of = numbers, rows, row_of
 
     def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
-        """Compute a step; the calls that write what has been computed.
+        """Compute a step, and return the calls that write the results.
 
         Raises:
-            TypeError: the rule returns another number of values, or another dtype or shape, than it was given.
+            TypeError: the rule returns a different number of values, or another dtype or shape, than it was given.
         """
         host = [slot.name for slot in self.program.slots if slot.on_host]
         self.host = [{} for _ in self.rows]
@@ -60,7 +60,7 @@ class DirectPlan(ArrayPlan):
     def _compute(
         self, label: str, key: object, given: Mapping[str, Array], numbers: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """The new weight and slots of one parameter."""
+        """Return the new weight and slots of one parameter."""
         weight = given["weight"]
         arrays = {name: array for name, array in given.items() if name != "half_weight"}
         if self.program.noisy:
@@ -77,13 +77,13 @@ class DirectPlan(ArrayPlan):
             self._check_returned(label, name, new[name], arrays[name])
             if (bound := self.storage.bound(name)) is not None:
                 new[name] = self.backend.xp.clip(new[name], -bound, bound)
-            # A rule may pass on what it was given, which writing another result may change.
+            # A rule may return an array that it was given, which writing another result could change.
             if any(new[name] is old for old in arrays.values()):
                 new[name] = self.backend.copy(new[name])
         return new
 
     def _followed(self, master: Array, half: Array) -> Array:
-        """A master, or the weight beside it where it is not rounded to that."""
+        """Return the master, but elements of the half-precision weight where rounding the master does not give them."""
         weight = self.backend.copy(half, np.float32)
         rounded = self.backend.copy(self.backend.copy(master, half.dtype), np.float32)
         same = (weight == rounded) | ((weight != weight) & (rounded != rounded))
@@ -94,5 +94,5 @@ class DirectPlan(ArrayPlan):
         if got != (old.dtype, old.shape):
             raise TypeError(
                 f"{self.program.owner}.rule returned {name} as {got[0]} of shape {got[1]} for {label}, whose {name} is "
-                f"{old.dtype} of shape {old.shape}: keep scalars Python floats and operate element by element"
+                f"{old.dtype} of shape {old.shape}: use Python floats as scalars, and only element-wise operations"
             )

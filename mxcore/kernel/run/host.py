@@ -1,4 +1,4 @@
-"""Plans over arrays of the host: compiled code, or NumPy calls. Both give the same bits."""
+"""Plans over host arrays, which run compiled code or NumPy calls. Both give the same bits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mxcore.native.emitters import get_num_threads
 from mxcore.random.fill import normal_calls
 
 PARALLEL_FROM = 200_000
-"""Elements below which a second thread costs more than it gains."""
+"""Below this many elements, a second thread costs more than it saves."""
 
 
 @functools.lru_cache(maxsize=128)
@@ -31,7 +31,7 @@ def _compiled(traced: Traced, storage: Storage) -> list[tuple[Any, Any]]:
     return [_functions(llvm.emit(traced, stage, storage)) for stage in traced.stages]
 
 
-# By its text: a class that is defined again, as in a notebook, shares the code of the former one.
+# Cached by source: a class that is defined again, as in a notebook, reuses the earlier code.
 @functools.lru_cache(maxsize=128)
 def _functions(source: str) -> tuple[Any, Any]:
     code = machine.compile_ir(source)
@@ -39,7 +39,7 @@ def _functions(source: str) -> tuple[Any, Any]:
 
 
 class NativePlan(FusedPlan):
-    """Runs as compiled code."""
+    """Runs a rule as compiled code."""
 
     tables_size = len(llvm.TABLES) + 1
 
@@ -52,25 +52,25 @@ class NativePlan(FusedPlan):
         self._tables = (address(self.chunks), self.uniforms.address, *map(address, after), len(self.chunks))
 
     def tables(self, addresses: int) -> tuple[int, ...]:
-        """What a kernel is handed, in the order of :data:`mxcore.kernel.emit.llvm.TABLES`, and the number of chunks.
+        """Return a kernel's arguments, in the order of :data:`mxcore.kernel.emit.llvm.TABLES`, and the chunk count.
 
         Args:
-            addresses: where the addresses of the arrays are: a row for each parameter, a column for each array.
+            addresses: the address of the table of array addresses: one row per parameter, one column per array.
         """
         return (addresses, *self._tables)
 
     def kernels(self, stage: int) -> tuple[int, int]:
-        """The kernel of a stage for all chunks, and that for some."""
+        """Return the kernels of a stage, for all chunks and for some."""
         run_all, run_some = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self.stages[stage])
         return run_all, run_some
 
     def finish(self, stage: int) -> None:
-        """Make norms of what a stage has measured."""
+        """Compute the norms from what a stage has measured."""
         if stage < len(self.measured):
             self.norms.finish(self.measured[stage].norms)
 
     def calls(self, handed_over: Sequence[Sequence[Host]]) -> list[Call]:
-        """For arrays that the driver cannot take as they are."""
+        """Return the calls of a step whose arrays the driver cannot use as they are."""
         found, back = self.flats(handed_over)
         places = [address(vector) for vectors in found for vector in vectors]
         addresses = (ctypes.c_uint64 * len(places))(*places)
@@ -81,7 +81,7 @@ class NativePlan(FusedPlan):
             pool.run_shared(functions, at, chunks, count)
             self.finish(stage)
         function, argument, more = pool.shared_call(self.stages[-1], at, chunks, count)
-        kept = (found, addresses, tables, more)  # until they have been used
+        kept = (found, addresses, tables, more)  # alive until they have been used
         return [(function, argument), *back, (len, kept)]
 
 
@@ -91,7 +91,7 @@ def _blocked(traced: Traced, dtype: str) -> list[blocked.Blocked]:
 
 
 class BlockedPlan(FusedPlan):
-    """Runs as NumPy calls over chunks, on one thread: see :func:`mxcore.native.emitters.threads_of`."""
+    """Runs a rule as NumPy calls over chunks, on one thread: see :func:`mxcore.native.emitters.threads_of`."""
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
@@ -101,17 +101,17 @@ class BlockedPlan(FusedPlan):
         self.tensors = [tensor for tensor, _ in self.places]
         plain = not self.staged and all(layout.is_plain for layouts in self.layouts for layout in layouts)
         self.uncut = plain and self.tensors == list(range(len(members)))
-        """Whether every parameter is a chunk as it stands, with all its axes."""
+        """Whether every parameter is a single chunk, with its own axes."""
         sizes = [where.stop - where.start for _, where in self.places]
         shapes = [layouts[0].shape for layouts in self.layouts] if self.uncut else [(size,) for size in sizes]
         self.scratch = [stage.room(self.dtype, shapes) for stage in self.stages]
-        # What is stored in half precision, and a master that may follow its weight, is computed on in blocks.
+        # Half-precision arrays, and masters that may follow their weight, are computed in blocks.
         masters = ["weight"] * self.storage.master
         halves = [name for name in self.traced.arrays if self.storage.in_half(name)]
         self.full = {name: blocked.new_column(self.dtype, shapes) for name in (*halves, *masters)}
         self.follow = blocked.Follow(members[0].weight.dtype, shapes) if masters else None
         self.noises = blocked.new_column(self.dtype, shapes) if self.traced.noisy else None
-        # The numbers of each parameter, as arrays of no dimension that follow what is written there.
+        # The numbers of each parameter, as 0-d views that reflect what is written there.
         norms = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
         self.numbers_of = _transposed([norms[tensor] for tensor in self.tensors], len(self.traced.norms))
         self.uniforms_of: list[blocked.Column] = []
@@ -119,18 +119,18 @@ class BlockedPlan(FusedPlan):
         self._repeatable = not once and self.stages[-1].repeatable
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Take the numbers of a step."""
-        if row_of is not self.row_of:  # before it is taken note of: an interrupt in between leaves it to the next step
+        """Set the numbers of a step."""
+        if row_of is not self.row_of:  # before recording it: after an interrupt, the next step starts over
             of_rows = {row: self.uniforms.row(row) for row in dict.fromkeys(row_of)}
             chunks = [of_rows[row_of[tensor]] for tensor in self.tensors]
             self.uniforms_of = _transposed(chunks, len(self.traced.uniforms))
         super().prepare(numbers, rows, row_of)
 
     def calls(self, handed_over: Sequence[Sequence[Host]]) -> Iterable[Call]:
-        """Measure; the calls that write, chunk after chunk."""
+        """Measure, and return the calls that write, chunk after chunk."""
         columns, back = self._columns(handed_over)
         named = dict(zip(self.columns, columns, strict=True))
-        before: list[Sequence[Iterable[Call]]] = []  # arrays in full precision, and noise
+        before: list[Sequence[Iterable[Call]]] = []  # full-precision copies, and noise
         after: list[Iterable[Iterable[Call]]] = []
         for name, full in self.full.items():
             if name == "weight" and self.follow is not None:
@@ -155,14 +155,14 @@ class BlockedPlan(FusedPlan):
         return itertools.chain(_chained(*before, writes, *after), back)
 
     def repeat(self, handed_over: Sequence[Sequence[Host]]) -> Callable[[], Iterable[Call]] | None:
-        """The calls themselves, over views that own nothing."""
+        """Return the calls, over views that keep nothing alive."""
         if not self._repeatable:
             return None
         calls = list(self.calls([list(map(unowned, column)) for column in handed_over]))
         return lambda: calls
 
     def _columns(self, handed_over: Sequence[Sequence[Host]]) -> tuple[list[blocked.Column], list[Call]]:
-        """The arrays of every chunk, and the calls that bring back what is computed in copies."""
+        """Return the arrays of every chunk, and the calls that copy back results computed in copies."""
         if self.uncut:
             return [handed_over[source] for source in self.sources], []
         found, back = self.flats(handed_over)
@@ -179,5 +179,5 @@ def _assigned(targets: blocked.Column, values: blocked.Column) -> Iterable[Call]
 
 
 def _chained(*parts: Iterable[Iterable[Call]]) -> Iterable[Call]:
-    """One call after the other, from the parts of the first chunk to those of the last one."""
+    """Chain the calls of all parts, from the first chunk to the last."""
     return itertools.chain.from_iterable(itertools.chain.from_iterable(zip(*parts, strict=True)))

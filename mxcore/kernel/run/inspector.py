@@ -1,4 +1,4 @@
-"""Whether arrays lie as they did, where no native driver can look. Where one can, see :mod:`mxcore.kernel.run.job`."""
+"""Check that array layouts are unchanged, without a native driver. With one, see :mod:`mxcore.kernel.run.job`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 from mxcore.backend import Array, Backend
 from mxcore.kernel.run.layout import layout_of
 
-# Each reads all of an array in one go; the strides of one in C order follow from its shape.
+# Each reads everything about an array in one call; in C order, the shape implies the strides.
 _in_order = operator.attrgetter("dtype", "shape", "flags.carray")
 _LOOKS = {
     "numpy": operator.attrgetter("dtype", "shape", "strides", "flags.carray"),
     "cupy": operator.attrgetter("dtype", "shape", "strides", "data.device_id"),
 }
-# What can be assigned to an array of CuPy; to one of NumPy, all of the above.
+# The attributes of a CuPy array that can be assigned; for NumPy, that is all of the above.
 _ASSIGNABLE = {"cupy": operator.attrgetter("shape")}
 
 
 class Inspector:
-    """Knows how the arrays of a step lie, and holds none of them.
+    """Knows the layouts of a step's arrays, without holding the arrays.
 
     >>> import numpy as np, mxcore as mx
     >>> weight, grad = np.ones(2), np.ones(2)
@@ -35,22 +35,22 @@ class Inspector:
 
     Args:
         backend: the library of the arrays.
-        arrays: all of them.
+        arrays: all arrays of the step.
     """
 
     def __init__(self, backend: Backend, arrays: Sequence[Array]) -> None:
         in_order = backend.name == "numpy" and all(array.flags.carray for array in arrays)
         look: Callable[[Array], Any] = _in_order if in_order else _LOOKS.get(backend.name, layout_of)
-        # What is looked at, with what is expected: of arrays that are new, and of those that were remembered.
+        # What to check and the expected values, for new arrays and for remembered ones.
         self._new = [(one, list(map(one, arrays))) for one in (type, look)]
         again = _ASSIGNABLE.get(backend.name, look)
         self._again = again, list(map(again, arrays))
         self._seen: list[Callable[[], Any]] = [lambda: None] * len(arrays)
 
     def look(self, arrays: Sequence[Array]) -> list[bool] | None:
-        """Of each array, whether it is the object that was remembered in its place; all of them, or those in front.
+        """Return for each array whether it is the object remembered in its position; later arrays may be left out.
 
-        None where the type of one is not that of the first ones, or it does not lie as they did.
+        None if the type or layout of any array is not the expected one.
         """
         known = list(map(operator.is_, map(operator.call, self._seen), arrays))
         if all(known):
@@ -65,5 +65,5 @@ class Inspector:
         return known if all(alike) else None
 
     def remember(self, arrays: Sequence[Array]) -> None:
-        """Take note of these, as long as they exist. NumPy moves none that something refers to weakly."""
+        """Remember these arrays while they exist. NumPy does not move an array that has a weak reference."""
         self._seen = list(map(weakref.ref, arrays))

@@ -1,7 +1,7 @@
-"""A job: what the native driver is told of a step over arrays that lie as the plans of the step say.
+"""A job: what the native driver needs to run a step over arrays with the layouts of the step's plans.
 
-It refers to no array. Each step hands its lists over; the driver sees that every array in them is as expected and keeps
-its address, and only then does anything run.
+It refers to no array. Each step passes its lists to the driver, which checks that every array is as expected and
+stores its address before anything runs.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from mxcore.native.driver import Driver
 from mxcore.native.emitters import get_num_threads
 from mxcore.native.words import GROUP, RECORD, WRITTEN, JobField
 
-# Of NumPy's flags of an array.
+# Some of NumPy's array flags.
 _WRITEABLE, _ALIGNED, _C_ORDER = 0x400, 0x100, 0x1
 
 
 class Job:
-    """The native side of a step. All that the driver reads and writes is in one piece of memory.
+    """The native side of a step. Everything that the driver reads and writes is in one block of memory.
 
     Args:
         driver: the native functions.
-        plans: the plans of the step, none of which goes through copies.
-        positions: the parameters of each, by their places in the step.
-        offsets: where the further arrays of each parameter begin in the list of all of them, and at the end, how many
-            there are.
+        plans: the plans of the step, none of which needs copies.
+        positions: the parameters of each plan, by their positions in the step.
+        offsets: where the other arrays of each parameter start in the list of all of them, followed by how many there
+            are in total.
     """
 
     __slots__ = (
@@ -65,15 +65,15 @@ class Job:
             self.memory[at : at + plan.tables_size] = list(plan.tables(self._at(at + plan.tables_size)))
             for tensor, place in enumerate(places):
                 self._describe(plan, tensor, place, offsets[place], begins[1:4], at + plan.tables_size)
-        # A stage that measures is a job of its own, which counts nothing.
+        # Each stage that measures is a separate job, which does not count updates.
         self._measuring = begins[5 + stages : 5 + 2 * stages]
         for stage, words in enumerate(self._measuring):
             self._run_in(words, stage, begins[4 + stage], tables)
         self._run_in(0, -1, begins[4 + stages], tables)
         self.memory[JobField.CELL] = self._at(begins[-1])
-        self.memory[JobField.MOVED] = 1  # nobody has checked whether arrays are apart where they are
+        self.memory[JobField.MOVED] = 1  # not yet checked whether the arrays overlap
         self.at_once = not stages and not self._parallel
-        """Whether a look and the whole step may be one call: nothing has to be measured first, and nobody helps."""
+        """Whether checking and running can be one call: nothing has to be measured first, and no other thread helps."""
 
     def _at(self, word: int) -> int:
         return self.address + 8 * word
@@ -81,7 +81,7 @@ class Job:
     def _describe(
         self, plan: NativePlan, tensor: int, place: int, offset: int, records: Sequence[int], addresses: int
     ) -> None:
-        """Write the records of one parameter's arrays, and remember which addresses are of arrays that are written."""
+        """Write the records of one parameter's arrays, and note which addresses belong to arrays that are written."""
         for given, (name, layout) in enumerate(zip(plan.given, plan.layouts[tensor], strict=True)):
             column = plan.columns.index(name) if name in plan.columns else None
             number, position = (given, place) if given < 2 else (2, offset + given - 2)
@@ -93,13 +93,13 @@ class Job:
             self.memory[at : at + RECORD] = list(_record(layout, self._at(word), written=written))
 
     def _run_in(self, words: int, stage: int, at: int, tables: Sequence[int]) -> None:
-        """Let a job be to run a stage that measures, or the last one, -1.
+        """Set up a job that runs a stage that measures, or the last stage, -1.
 
         Args:
-            words: where the job is.
+            words: the position of the job.
             stage: the stage.
-            at: where to write what the driver needs to run it.
-            tables: where the tables of the plans are.
+            at: where to write the groups that the driver runs.
+            tables: the positions of the plans' tables.
         """
         taking_part = [
             (plan, self._at(own)) for plan, own in zip(self._plans, tables, strict=True) if stage < len(plan.measured)
@@ -111,17 +111,17 @@ class Job:
         memory[words + JobField.CHUNKS] = sum(len(plan.chunks) for plan, _ in taking_part)
 
     def checked(self) -> None:
-        """Take note that arrays are apart where they are now."""
+        """Record that the arrays do not overlap where they are now."""
         self.memory[JobField.MOVED] = 0
 
     def count(self, cells: Sequence[int], highest: int) -> None:
-        """Let the job raise the counts at these addresses, and the highest of all at another."""
+        """Let the job increment the counts at these addresses, and update the highest count at another."""
         memory, at = self.memory, (self.memory[JobField.CELL] - self.address) // 8
         memory[at : at + len(cells)] = cells
         memory[JobField.CELLS], memory[JobField.HIGHEST] = len(cells), highest
 
     def are_apart(self) -> bool:
-        """Whether no two arrays that are written share memory, as their addresses tell; False where these cannot."""
+        """Return whether the addresses show that no two written arrays share memory; False if they cannot tell."""
         memory, end = self.memory, 0
         for begin, size in sorted([(memory[word], size) for word, size in self._places]):
             if begin < end:
@@ -131,7 +131,7 @@ class Job:
         return True
 
     def measure(self) -> None:
-        """Run the stages that measure; they write nothing of the program's."""
+        """Run the stages that measure; they change nothing of the user's."""
         for stage, words in enumerate(self._measuring):
             function, at = self.call(words)
             function(at)
@@ -139,7 +139,7 @@ class Job:
                 plan.finish(stage)
 
     def call(self, words: int = 0) -> Call:
-        """The call that writes everything, and counts; or that of another job, by where it is."""
+        """Return the call that writes everything and counts, or the call of another job, given its position."""
         address = self._at(words)
         if not self._parallel:
             return (self.go, address)

@@ -1,4 +1,4 @@
-"""How arrays lie in memory: which can be updated where they lie, which go through a copy, and which are refused."""
+"""The memory layout of arrays: which can be updated in place, which need a copy, and which are refused."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from mxcore.backend import Array, Host
 
 @attrs.frozen(slots=False)
 class Layout:
-    """Everything about an array but its address, and whose it is. Plans depend on nothing else about arrays.
+    """The class, dtype, shape, strides and flags of an array. Plans depend on nothing else about an array.
 
     Args:
         kind: the array's class.
         dtype: its dtype.
         shape: its shape.
         strides: its strides, in bytes.
-        flags: whether it can be written, is aligned, and lies in C order.
+        flags: whether it is writeable, is aligned, and is in C order.
     """
 
     kind: type
-    dtype: np.dtype[Any] = attrs.field(eq=id)  # as native code compares it
+    dtype: np.dtype[Any] = attrs.field(eq=id)  # as in native code
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     flags: tuple[bool, ...]
 
     @property
     def in_order(self) -> bool:
-        """Whether it lies in C order, without gaps."""
+        """Whether it is contiguous in C order."""
         return self.flags[-1]
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is NumPy's own class, and in order."""
+        """Whether it is NumPy's own class, in C order."""
         return self.kind is np.ndarray and self.in_order
 
     @functools.cached_property
     def listed(self) -> Any:
-        """The shape, then the strides, where native code reads them as long as this object lives."""
+        """The shape and then the strides in memory that native code can read while this object exists."""
         return (ctypes.c_int64 * (2 * len(self.shape)))(*self.shape, *self.strides)
 
 
@@ -55,7 +55,7 @@ def _shared(_: int, *fields: Any) -> Layout:
 
 
 def layout_of(array: Array) -> Layout:
-    """The layout of an array, of the host or of a device; one object for all that lie alike, as long as it is used."""
+    """Return the layout of a host or device array; equal layouts in use are the same object."""
     flags = array.flags
     host = isinstance(array, np.ndarray)
     own = (flags.writeable, flags.aligned) if host else (True, True)
@@ -65,12 +65,12 @@ def layout_of(array: Array) -> Layout:
 
 
 def address(array: Array) -> int:
-    """Where an array begins, in the memory of the host or of its device."""
+    """Return the address of an array's first element, in host or device memory."""
     return int(array.__array_interface__["data"][0] if isinstance(array, np.ndarray) else array.data.ptr)
 
 
 def address_view(array: Array) -> Host:
-    """An array of NumPy that lies at the same addresses: to be asked where it lies, and, of a device, never read."""
+    """Return a NumPy array at the same addresses, for questions about memory; never read it if it is a device's."""
     if isinstance(array, np.ndarray):
         return array
     lies = {"version": 3, "shape": array.shape, "strides": array.strides, "typestr": array.dtype.str}
@@ -78,27 +78,27 @@ def address_view(array: Array) -> Host:
 
 
 def check_written(label: str, array: Host) -> None:
-    """Refuse an array that cannot be updated in place.
+    """Raise an error for an array that cannot be updated in place.
 
     Raises:
-        ValueError: it is read-only, several of its elements share memory, or the processor cannot address them.
+        ValueError: it is read-only, byte-swapped or misaligned, or some of its elements share memory.
     """
     if not array.flags.writeable:
-        raise ValueError(f"{label} is read-only, so that it cannot be updated in place: pass a copy")
+        raise ValueError(f"{label} is read-only, so it cannot be updated in place: pass a copy")
     if array.size and _overlaps_itself(array):
-        raise ValueError(f"{label} repeats elements or parts of them, so that it cannot be updated: pass a copy")
+        raise ValueError(f"{label} has elements that share memory, so it cannot be updated in place: pass a copy")
     if not array.dtype.isnative or not array.flags.aligned:
         raise ValueError(f"{label} is byte-swapped or misaligned in memory: pass a copy, array.astype(dtype)")
 
 
 def _overlaps_itself(array: Host) -> bool:
-    """Whether two elements of an array, which is not empty, share memory."""
+    """Return whether two elements of a non-empty array share memory."""
     steps = sorted((abs(stride), size) for stride, size in zip(array.strides, array.shape, strict=True) if size > 1)
-    # How much the axes take up before each: one that steps over all of these shares nothing with them.
+    # The extent of the axes before each one: an axis whose stride exceeds it cannot overlap them.
     taken = itertools.accumulate((stride * (size - 1) for stride, size in steps), initial=array.itemsize)
     if all(stride >= reach for (stride, _), reach in zip(steps, taken, strict=False)):
         return False
-    # The axes are interlaced, which may be in order: look at every address.
+    # The axes are interlaced, which may still be fine: check every address.
     places = np.zeros(1, np.int64)
     for stride, size in steps:
         places = np.add.outer(places, stride * np.arange(size)).ravel()
@@ -106,7 +106,7 @@ def _overlaps_itself(array: Host) -> bool:
 
 
 def sharing(written: Sequence[Array]) -> tuple[int, int] | None:
-    """The numbers of two arrays that share memory; None where all are apart."""
+    """Return the indices of two arrays that share memory, or None."""
     places = [address_view(array) for array in written]
     bounds = sorted(
         (*np.lib.array_utils.byte_bounds(place), number) for number, place in enumerate(places) if place.size
@@ -121,7 +121,7 @@ def sharing(written: Sequence[Array]) -> tuple[int, int] | None:
 
 
 def flat(array: Array, axes: Sequence[int]) -> Array | None:
-    """An array as one axis of contiguous elements, in the order of these axes; None where only a copy is that."""
+    """Return a view of an array as one contiguous axis, in the order of these axes; None if that takes a copy."""
     ordered = array if list(axes) == sorted(axes) else array.transpose(axes)
     flags = ordered.flags
     if not flags.c_contiguous or (isinstance(array, np.ndarray) and not (flags.aligned and array.dtype.isnative)):
@@ -130,6 +130,6 @@ def flat(array: Array, axes: Sequence[int]) -> Array | None:
 
 
 def unowned(array: Host) -> Host:
-    """A view of an array's memory that does not keep it alive: use it only while the array is there."""
+    """Return a view of an array's memory that does not keep it alive: use it only while the array exists."""
     memory: Any = (ctypes.c_byte * array.nbytes).from_address(address(array))
     return np.ndarray(array.shape, array.dtype, memory, strides=array.strides)

@@ -1,9 +1,9 @@
-"""A plan: one rule over many parameters of one layout, in one pass.
+"""A plan: a rule over many parameters with given layouts, in one pass.
 
-What follows from the rule and from how arrays lie in memory is worked out once: the compiled rule, which arrays go
-through copies, how the elements are divided into chunks. The arrays themselves are handed over with every step; a plan
-holds none of them. A step sets a few numbers and makes one call; a rule with norms makes one more for each stage that
-measures, before anything is written.
+Everything that follows from the rule and the array layouts is computed once: the compiled rule, which arrays need
+copies, how the elements are divided into chunks. A plan holds no arrays; every step passes them in. A step sets a few
+numbers and makes one call; a rule with norms makes one more call for each stage that measures, before anything is
+written.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
 
 
 class ArrayPlan:
-    """What is handed over for a parameter, and what a step writes of it: the same for every plan.
+    """What every plan has in common: the arrays passed in for a parameter, and those that a step writes.
 
     Args:
         program: the rule.
@@ -49,7 +49,7 @@ class ArrayPlan:
     def __init__(self, program: Program, members: Sequence[Member], written: Iterable[str]) -> None:
         self.storage = Storage.of(members[0])
         self.written = {*written, "half_weight"}
-        # In what is handed over for a parameter: (weight, gradient, then the master if there is one, and the slots).
+        # Positions in what is passed in for a parameter: weight, gradient, the master if there is one, and the slots.
         weights = ("half_weight", "grad", "weight") if self.storage.master else ("weight", "grad")
         self.given = (*weights, *program.array_slots)
         self._check(members)
@@ -61,7 +61,7 @@ class ArrayPlan:
                 check_written(f"the {name} of {member.label}", address_view(array))
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
-        """The arrays of a parameter that a step writes, each with what to call it."""
+        """Return the arrays of a parameter that a step writes, each with its name."""
         pairs = zip(self.given, handed_over, strict=True)
         return [(name.removeprefix("half_"), array) for name, array in pairs if name in self.written]
 
@@ -71,15 +71,15 @@ class ArrayPlan:
 
 
 class FusedPlan(ArrayPlan):
-    """One rule over parameters of one dtype, all with the same static numbers.
+    """A rule over parameters of one dtype, all with the same static numbers.
 
     Args:
         program: the rule.
-        static: those of its numbers that are None, booleans or strings.
+        static: the numbers of the rule that are None, booleans or strings.
         members: the parameters, whose arrays show the layout.
 
     Raises:
-        RuleError: the rule leaves the language of rules.
+        RuleError: the rule uses something outside the language of rules.
         ValueError: an array cannot be updated in place.
     """
 
@@ -107,20 +107,20 @@ class FusedPlan(ArrayPlan):
         self.numbers: Mapping[str, Any] | None = None
 
     def _axes_of(self, member: Member) -> list[int]:
-        """The axes of a parameter's arrays; where a rule doesn't need their order, that in which they lie in memory."""
+        """Return the axis order of a parameter's arrays: their order in memory, unless the rule depends on C order."""
         axes, strides = list(range(member.weight.ndim)), member.computed.strides
         return axes if self.traced.in_order else sorted(axes, key=lambda axis: -abs(strides[axis]))
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
-        """Compute the numbers of a step; nothing is updated yet."""
+        """Compute the numbers of a step, without updating anything."""
         if numbers is not self.numbers:
             shared, self.prologue = self.traced.prologue(numbers)
             self._written = None
             self._memory[: len(shared)] = shared
-            self.numbers = numbers  # last, as everywhere: an interrupt before it leaves it to the next step
+            self.numbers = numbers  # last, as everywhere: after an interrupt, the next step starts over
         if row_of is not self.row_of:
             self.rows[:], self.row_of = row_of, row_of
-        if rows != self._written:  # parameters that are updated one by one mostly have one and the same row
+        if rows != self._written:  # often unchanged when parameters are updated one by one
             self._written = None  # while it is being written, and if that fails
             self.host = self.prologue(self._memory, self._shared, rows)
             self._written = rows
@@ -129,7 +129,7 @@ class FusedPlan(ArrayPlan):
             self.keys.follow([counts[row] for row in row_of])
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
-        """The arrays of each parameter as vectors, copies where need be, and the calls that bring results back."""
+        """Return each parameter's arrays as vectors, copied if necessary, and the calls that copy results back."""
         found: list[list[Array]] = []
         back: list[Call] = []
         places = list(zip(self.columns, self.sources, strict=True))
@@ -142,7 +142,7 @@ class FusedPlan(ArrayPlan):
 
     @functools.cached_property
     def _ready(self) -> list[bool]:
-        """Whether all arrays of a parameter are vectors already."""
+        """For each parameter, whether its arrays are vectors already."""
         vectors = [all(one.is_plain and len(one.shape) == 1 for one in layouts) for layouts in self.layouts]
         return [is_vector and not self.staged for is_vector in vectors]
 
@@ -158,7 +158,7 @@ class FusedPlan(ArrayPlan):
 
 @functools.lru_cache(maxsize=128)
 def chunks_of(sizes: tuple[int, ...], length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Sizes as an array, and (tensor, from, to) for every chunk of so many elements, in order."""
+    """Return the sizes as an array, and (tensor, from, to) for every chunk of at most that many elements, in order."""
     size = np.array(sizes, np.int64)
     counts = -(-size // length)
     tensors = np.repeat(np.arange(len(size)), counts)
@@ -168,15 +168,15 @@ def chunks_of(sizes: tuple[int, ...], length: int) -> tuple[npt.NDArray[np.int64
 
 
 class Uniforms:
-    """The numbers of a step, rounded to the dtype of the arrays: the shared ones, and then one row after the other.
+    """The numbers of a step, rounded to the dtype of the arrays: first the shared ones, then the rows.
 
-    They are written through ctypes, which takes a tenth of the time of an assignment to an array.
+    They are written through ctypes, which is ten times faster than assigning to an array.
 
     Args:
         dtype: the dtype of the arrays.
         shared: how many numbers are the same for all rows.
-        width: how many numbers there are, with these.
-        rows: for how many rows there is room; and later, how many there are.
+        width: how many numbers there are, including the shared ones.
+        rows: the number of rows; at first, how many to allocate.
     """
 
     _NUMBER = {"float32": ctypes.c_float, "float64": ctypes.c_double}
@@ -188,22 +188,22 @@ class Uniforms:
 
     @property
     def values(self) -> npt.NDArray[Any]:
-        """All of them, up to the row ``rows``, where they lie."""
+        """All numbers in use, as a view."""
         count = self.shared + self.rows * self.width
         return np.frombuffer(self.memory, self.dtype, count) if count else np.empty(0, self.dtype)
 
     def row(self, number: int) -> list[Any]:
-        """The shared numbers and those of a row, as arrays without axes, which follow what is written."""
+        """Return the shared numbers and those of a row, as 0-d views that reflect what is written."""
         values: Any = np.frombuffer(self.memory, self.dtype) if len(self.memory) else ()
         begin = self.shared + number * self.width
         return [values[place, ...] for place in (*range(self.shared), *range(begin, begin + self.width))]
 
 
 def noise_key(parameter: object, count: int) -> int:
-    """The 128 bits of the key of an update's noise, for :func:`mxcore.random.fill.fill_normal`.
+    """Return the 128-bit key of an update's noise, for :func:`mxcore.random.fill.fill_normal`.
 
     Args:
-        parameter: the parameter's name, or its index where it has none.
+        parameter: the parameter's name, or its index if it has none.
         count: the count of its update.
     """
     key = random.generator("noise", parameter).key
@@ -211,13 +211,13 @@ def noise_key(parameter: object, count: int) -> int:
 
 
 class Keys:
-    """The keys of the noise that a rule asks for: a function of the seed, of the parameter and of its update's count.
+    """The keys of a rule's noise: a function of the seed, the parameter and its update count.
 
-    A parameter has a key of 128 bits. Its low half is the key of the generator, its high half, to which the count is
-    added, the stream: so a step only counts on, and never computes a hash.
+    A parameter has a 128-bit key. Its low half is the key of the generator; its high half, to which the count is added,
+    is the stream. So a step only adds, and never computes a hash.
 
     Args:
-        parameters: their names, or indices.
+        parameters: the names or indices of the parameters.
     """
 
     def __init__(self, parameters: Sequence[object]) -> None:
@@ -226,15 +226,15 @@ class Keys:
         self._seed: int | None = None
 
     def follow(self, counts: Sequence[int]) -> None:
-        """Go on to the noise of these updates, one of each parameter."""
+        """Move on to the noise of these updates, one for each parameter."""
         if (seed := random.current_seed()) != self._seed:
             keys = [noise_key(parameter, 0) for parameter in self.parameters]
             self.table[:] = [(key & _LOW, key >> 64) for key in keys]
             self._streams = self.table[:, 1].copy()
-            self._seed = seed  # last: an interrupt before it leaves all of this to the next step
+            self._seed = seed  # last: after an interrupt, the next step starts over
         np.add(self._streams, np.array(counts, np.int64).view(np.uint64), out=self.table[:, 1])
 
     def key(self, place: int) -> int:
-        """The key of one parameter's noise."""
+        """Return the key of one parameter's noise."""
         low, high = self.table[place].tolist()
         return int(low | high << 64)

@@ -1,1 +1,1 @@
-"""The checks, in a module for each thing that they are about; a new module is found by being here."""
+"""The checks, one module per topic. New modules in this folder are found automatically."""

@@ -1,4 +1,4 @@
-"""What an optimizer may do with arrays."""
+"""How an optimizer treats arrays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LAYOUTS: dict[str, Callable[[], Array]] = {
     "without elements": lambda: np.zeros((3, 0)),
     "without rows": lambda: np.zeros((0, 3)),
     "with three axes": lambda: numbers(9, shape=(2, 3, 4)),
-    "in Fortran's order": lambda: np.asfortranarray(numbers(9, shape=(4, 3))),
+    "in Fortran order": lambda: np.asfortranarray(numbers(9, shape=(4, 3))),
     "strided": lambda: numbers(9, shape=(8, 9))[::2, 1::3],
     "reversed": lambda: numbers(9, shape=(4, 3))[::-1, ::-1],
 }
@@ -27,21 +27,21 @@ LAYOUTS: dict[str, Callable[[], Array]] = {
 def gradients_are_left_alone(subject: Subject) -> None:
     """An update does not write to the gradient.
 
-    Gradients may be added up over batches, looked at later, or belong to somebody else.
+    Gradients may be accumulated over batches, inspected later, or belong to other code.
     """
     updater, params = start(subject), weights()
     for step in range(1, 4):
         for index, grad in enumerate(gradients(step)):
-            mine = np.array(grad)  # a copy that could be written to
+            mine = np.array(grad)  # a writeable copy
             updater(index, mine, params[index])
             same([mine], [grad], "after the update the gradient")
 
 
 @check("optimizer")
 def dtypes_are_kept(subject: Subject) -> None:
-    """Weights of float16, float32 and float64 are updated in place, stay finite, and their state has their dtype.
+    """float16, float32 and float64 weights are updated in place and stay finite, and their state has the same dtype.
 
-    A scalar of NumPy's in a formula, or a state that is always float32, turns one dtype into another.
+    A NumPy scalar in a formula, or a state that is always float32, changes the dtype.
     """
     for dtype in ("float16", "float32", "float64"):
         updater, params = start(subject), weights(dtype)
@@ -55,9 +55,9 @@ def dtypes_are_kept(subject: Subject) -> None:
 
 @check("optimizer")
 def half_precision_follows_its_master(subject: Subject) -> None:
-    """With ``multi_precision``, float16 weights are the rounded ones of a run in float32.
+    """With ``multi_precision``, float16 weights are the rounded weights of a float32 run.
 
-    Steps that are too small for float16 must add up in the master copy.
+    Steps that are too small for float16 must accumulate in the master copy.
     """
     half = run(start(subject, multi_precision=True), range(1, 4), weights("float16"))
     wide, updater = [w.astype("float32") for w in weights("float16")], start(subject)
@@ -69,9 +69,9 @@ def half_precision_follows_its_master(subject: Subject) -> None:
 
 @check("optimizer")
 def layouts_make_no_difference(subject: Subject) -> None:
-    """Arrays of any shape and layout are updated: 0-d, empty, Fortran-ordered, strided and reversed ones.
+    """Arrays of any shape and layout can be updated: 0-d, empty, Fortran-ordered, strided and reversed ones.
 
-    Weights are often views of something larger.
+    Weights are often views of a larger array.
     """
     for name, make in LAYOUTS.items():
         given, plain = make(), np.array(make(), order="C")
@@ -80,14 +80,14 @@ def layouts_make_no_difference(subject: Subject) -> None:
             grad = numbers(step, shape=plain.shape)
             one(0, np.asarray(grad, order="F"), given)
             other(0, grad, plain)
-        same([given], [plain], f"a weight {name}", rtol=1e-12)  # a norm adds in the order of memory
+        same([given], [plain], f"a weight {name}", rtol=1e-12)  # a norm sums in memory order
 
 
 @check("optimizer")
 def lists_equal_single_calls(subject: Subject) -> None:
-    """A list of parameters is updated as they would be one by one, and each is counted once.
+    """Updating a list of parameters is the same as updating them one by one, and counts each once.
 
-    Which form a caller uses is a matter of speed.
+    The form of a call should affect only its speed.
     """
     single, together, listed = start(subject), start(subject), weights()
     wanted = run(single, range(1, 6))
@@ -100,9 +100,9 @@ def lists_equal_single_calls(subject: Subject) -> None:
 
 @check("optimizer")
 def order_makes_no_difference(subject: Subject) -> None:
-    """What becomes of a parameter depends on no other parameter, nor on their order.
+    """The update of a parameter does not depend on other parameters or their order.
 
-    Nadam's schedule and LARS's correction did in MXNet, so that a model could not grow.
+    In MXNet, Nadam's schedule and LARS's correction did, so that adding a layer changed all others.
     """
     forwards, backwards, alone = start(subject), start(subject), start(subject)
     wanted, reversed_, single = run(forwards, range(1, 5)), weights(), weights()
@@ -117,7 +117,7 @@ def order_makes_no_difference(subject: Subject) -> None:
 def splitting_makes_no_difference(subject: Subject) -> None:
     """An array may be split into two parameters, if the class is ``elementwise``.
 
-    An optimizer that mixes elements says so: ``elementwise = False``.
+    An optimizer that mixes elements must say so: ``elementwise = False``.
     """
     if not subject.elementwise:
         return
@@ -132,11 +132,11 @@ def splitting_makes_no_difference(subject: Subject) -> None:
 
 @check("optimizer")
 def memory_is_bounded(subject: Subject) -> None:
-    """A step allocates no more than six copies of its weight, one tenth for a rule, and keeps none of them.
+    """A step allocates at most six copies of its weight, or a tenth of one for a rule, and keeps none of them.
 
-    Models fill the memory; what is allocated in every step fills it twice.
+    Large models fill the memory, and temporary copies need as much again.
     """
-    # So large that the blocks which NumPy's kernel computes in are small beside it.
+    # So large that the scratch blocks of the NumPy kernel are small in comparison.
     weight, grad = np.ones(1 << 20), np.ones(1 << 20)
     updater = start(subject)
     for _ in range(2):
@@ -159,7 +159,7 @@ def memory_is_bounded(subject: Subject) -> None:
 def runs_are_deterministic(subject: Subject) -> None:
     """The same seed and the same gradients give the same bits.
 
-    Whoever looks for a mistake needs a run that can be repeated.
+    You can only debug a run that you can repeat.
     """
     one, other = start(subject), None
     first = values(one, run(one, range(1, 5)))
@@ -169,9 +169,9 @@ def runs_are_deterministic(subject: Subject) -> None:
 
 @check("optimizer")
 def a_nan_shows(subject: Subject) -> None:
-    """A NaN in the gradient is a NaN in that element of the weight, and if the class is ``elementwise`` in no other.
+    """A NaN in the gradient makes that element of the weight NaN, and no other if the class is ``elementwise``.
 
-    An error that vanishes is found too late, one that spreads is not found at all.
+    An error that disappears is noticed too late, and one that spreads cannot be located.
     """
     hurt, sane, updater, other = weights()[0], weights()[0], start(subject), start(subject)
     for step in range(1, 5):

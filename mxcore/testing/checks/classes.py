@@ -1,4 +1,4 @@
-"""What every class of the three kinds owes its users: words, and refusals."""
+"""What every class must provide: documentation, and errors for bad arguments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mxcore.testing.subject import Subject, own_fields
 def documentation_is_complete(subject: Subject) -> None:
     """The docstring has the formula, an example, each hyper-parameter, and the source.
 
-    It is all that ``mxcore show`` and the reference have to show.
+    ``mxcore show`` and the reference show nothing else.
     """
     doc = inspect.getdoc(subject.cls) or ""
     parts = {".. math::": "a formula", ">>> ": "an example", "References:": "the source"}
@@ -22,9 +22,9 @@ def documentation_is_complete(subject: Subject) -> None:
 
 
 def bad_examples_are_refused(subject: Subject) -> None:
-    """What the class lists in ``bad_examples`` is a ValueError when an instance is made.
+    """Creating an instance with arguments from ``bad_examples`` raises a ValueError.
 
-    A wrong argument should be found where it was written, not in the hundredth update.
+    A wrong argument should be reported where it is passed, not in the hundredth update.
     """
     for bad in subject.cls.bad_examples:
         refuses(lambda bad=bad: subject.cls(**bad), str(Subject(subject.cls, bad)))  # type: ignore[misc]

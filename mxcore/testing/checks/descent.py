@@ -1,4 +1,4 @@
-"""Whether an optimizer goes downhill."""
+"""Checks that an optimizer goes downhill."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ PROBLEMS = (_quadratic(), _least_squares(), FUNCTIONS["rosenbrock"])
 
 @check("optimizer")
 def it_follows_its_trajectory(subject: Subject) -> None:
-    """From 1, at a rate of 0.1, the gradients 1, -0.5, 0.25 and 0.001 lead to the places in ``trajectory``.
+    """From a weight of 1, at a learning rate of 0.1, the gradients 1, -0.5, 0.25 and 0.001 give ``trajectory``.
 
-    Numbers that were worked out by hand, or by another implementation, show a bias correction that is off by one and
-    an epsilon on the wrong side of the root, which everything else forgives.
+    Numbers computed by hand, or by another implementation, reveal a bias correction that is off by one or an epsilon
+    on the wrong side of the root, which no other check does.
     """
     if subject.settings != subject.cls.examples[0]:
         return
@@ -58,15 +58,15 @@ def it_follows_its_trajectory(subject: Subject) -> None:
 
 @check("optimizer")
 def it_descends(subject: Subject) -> None:
-    """With the arguments in ``descent``, 500 steps divide a quadratic, least squares and Rosenbrock's valley by 5.
+    """With the arguments in ``descent``, 500 steps reduce a quadratic, least squares and Rosenbrock's valley fivefold.
 
-    The sign of a formula, and whether its means are kept from step to step, show here.
+    This reveals a wrong sign in a formula, and averages that are not kept between steps.
     """
     if subject.settings != subject.cls.examples[0]:
-        return  # other arguments may need other rates
+        return  # other arguments may need other learning rates
     for problem in PROBLEMS:
         updater, place = start(subject, **subject.cls.descent), np.array(problem.begin)
         for _ in range(STEPS):
             updater(0, problem.gradient(place), place)
         left = problem.value(place) / problem.value(problem.begin)
-        expect(left < 0.2, f"{problem.name} is at {left:.3g} of where it began, with {dict(subject.cls.descent)}")
+        expect(left < 0.2, f"{problem.name} is at {left:.3g} of its initial value, with {dict(subject.cls.descent)}")

@@ -1,4 +1,4 @@
-"""What every initializer does with names, arrays and random numbers."""
+"""How every initializer treats names, arrays and random numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHAPES = [(), (0,), (12,), (4, 3), (0, 3), (2, 2, 3, 4)]
 def values(
     initializer: Initializer, shape: tuple[int, ...], name: str = "fc_weight", dtype: Any = "float32", seed: int = 1
 ) -> Array:
-    """What a new parameter gets."""
+    """Return the initial values of a new parameter."""
     mx.random.seed(seed)
     array = np.full(shape, 7, dtype)
     initializer(InitDesc(name), array)
@@ -29,24 +29,24 @@ def values(
 
 
 def shapes(initializer: Initializer) -> list[tuple[int, ...]]:
-    """Those of the shapes that an initializer takes; it has to say of the others that it does not."""
+    """Return the shapes that an initializer accepts; it must refuse the others with an error."""
     taken = []
     for shape in SHAPES:
         try:
             values(initializer, shape)
         except ValueError as error:
-            expect("'fc_weight'" in str(error), f"shape {shape} is refused without the name of the parameter: {error}")
+            expect("'fc_weight'" in str(error), f"shape {shape} is refused without naming the parameter: {error}")
         else:
             taken.append(shape)
-    expect(any(map(np.prod, taken)), f"of the shapes {SHAPES} none with elements is taken")
+    expect(any(map(np.prod, taken)), f"of the shapes {SHAPES} none with elements is accepted")
     return taken
 
 
 @check("initializer")
 def arrays_are_filled_in_place(subject: Subject) -> None:
-    """Arrays of any layout, and of float16, float32 and float64, are filled in place with finite values.
+    """Arrays of any layout, in float16, float32 and float64, are filled in place with finite values.
 
-    Values are rounded once: those of float16 are the rounded ones of float32 or of float64.
+    Values are rounded once: those in float16 are the rounded ones in float32 or float64.
     """
     initializer = subject.make()
     for shape in shapes(initializer):
@@ -56,7 +56,7 @@ def arrays_are_filled_in_place(subject: Subject) -> None:
         layouts = {
             "in another layout": np.full(shape, 7, np.float32, order="F"),
             "in every other place": scattered,
-            "over other values": np.full(shape, 5, np.float32),  # what is not filled stays
+            "over other values": np.full(shape, 5, np.float32),  # elements that are not filled remain
         }
         for where, array in layouts.items():
             initializer(InitDesc("fc_weight"), array)
@@ -69,9 +69,9 @@ def arrays_are_filled_in_place(subject: Subject) -> None:
 
 @check("initializer")
 def values_depend_on_seed_and_name_alone(subject: Subject) -> None:
-    """What a parameter gets depends on the seed and on its name: not on the order, nor on the other parameters.
+    """The values of a parameter depend only on the seed and its name, not on the order or on other parameters.
 
-    A layer that is added at the front must not change all the others.
+    Adding a layer at the front must not change all other layers.
     """
     shape = shapes(subject.make())[-1]
     mx.random.seed(1)
@@ -87,9 +87,9 @@ def values_depend_on_seed_and_name_alone(subject: Subject) -> None:
 
 @check("initializer")
 def the_seed_and_the_name_decide(subject: Subject) -> None:
-    """Where values are random, another seed and another name give other values, and NumPy's generators none.
+    """Random values change with the seed and the name, and are independent of NumPy's generators.
 
-    Two layers that start equal stay equal.
+    Two layers that start with equal weights stay equal.
     """
     initializer, generator = subject.make(), mx.random.generator
     made: list[mx.random.Generator] = []
@@ -118,9 +118,9 @@ def the_seed_and_the_name_decide(subject: Subject) -> None:
 
 @check("initializer")
 def moments_are_as_stated(subject: Subject) -> None:
-    """Mean and standard deviation are those that ``moments(shape)`` states.
+    """Mean and standard deviation are those that ``moments(shape)`` returns.
 
-    A factor of two in a fan is a network that does not learn, and looks like nothing else.
+    With a wrong factor of two in a fan, a network does not learn, and nothing else shows why.
     """
     shape = (96, 64)
     initializer = subject.make()
@@ -128,16 +128,16 @@ def moments_are_as_stated(subject: Subject) -> None:
         return
     drawn = values(initializer, shape, dtype="float64")
     mean, deviation = stated
-    error = 4 * deviation / drawn.size**0.5  # of the mean; a false alarm in 16,000, and the seed is fixed
-    expect(abs(drawn.mean() - mean) <= error, f"the mean is {drawn.mean():.5f}, stated {mean:.5f}")
-    expect(abs(drawn.std() - deviation) <= 2 * error, f"the deviation is {drawn.std():.5f}, stated {deviation:.5f}")
+    error = 4 * deviation / drawn.size**0.5  # of the mean; one false alarm in 16,000, and the seed is fixed
+    expect(abs(drawn.mean() - mean) <= error, f"the mean is {drawn.mean():.5f}, not {mean:.5f}")
+    expect(abs(drawn.std() - deviation) <= 2 * error, f"the deviation is {drawn.std():.5f}, not {deviation:.5f}")
 
 
 @check("initializer")
 def names_decide(subject: Subject) -> None:
-    """A bias gets 0, a gamma 1 and a beta 0.
+    """A bias is set to 0, a gamma to 1 and a beta to 0.
 
-    One initializer serves a whole model.
+    One initializer is used for a whole model.
     """
     for suffix, value in (("bias", 0.0), ("gamma", 1.0), ("beta", 0.0)):
         for name in (f"fc_{suffix}", InitDesc(f"fc_{suffix}")):
@@ -147,10 +147,10 @@ def names_decide(subject: Subject) -> None:
 
 
 @check("initializer")
-def text_makes_an_equal_one(subject: Subject) -> None:
-    """``dumps()`` is text from which ``create`` makes an equal initializer, also as a parameter's own; so does pickle.
+def initializer_dumps_round_trips(subject: Subject) -> None:
+    """``create`` makes an equal initializer from ``dumps()``, even as a parameter's own; so does pickle.
 
-    A model carries its initializers as text.
+    Models store their initializers as strings.
     """
     initializer = subject.make()
     shape = shapes(initializer)[-1]
@@ -169,10 +169,10 @@ def text_makes_an_equal_one(subject: Subject) -> None:
 
 
 @check("initializer")
-def hooks_are_told_once(subject: Subject) -> None:
+def hooks_are_called_once(subject: Subject) -> None:
     """The hook ``mxcore_initialized`` is called once for each parameter.
 
-    Whoever counts parameters should not count the pieces that one is made of.
+    Code that counts parameters should not count the pieces of a parameter.
     """
     told: list[tuple[Initializer, str]] = []
 
@@ -188,11 +188,11 @@ def hooks_are_told_once(subject: Subject) -> None:
         values(initializer, shape)
     finally:
         mx.hooks.unregister(watch)
-    expect(told == [(initializer, "fc_weight")], f"of one parameter the hook was told {told}")
+    expect(told == [(initializer, "fc_weight")], f"for one parameter, the hook was called with {told}")
 
 
 def digest(initializer: Initializer) -> str:
-    """What an initializer draws, in short."""
+    """Return a digest of what an initializer draws."""
     drawn = [values(initializer, shape).tobytes() for shape in shapes(initializer)]
     return hashlib.sha256(b"|".join(drawn)).hexdigest()
 
@@ -209,17 +209,17 @@ print(digest(getattr(importlib.import_module(module), name)(**ast.literal_eval(s
 def processes_agree(subject: Subject) -> None:
     """Another process draws the same bits.
 
-    Python's hash of a name is another one in each process.
+    Python's hash of a string differs between processes.
     """
     cls = subject.cls
     if subject.settings != cls.examples[0]:
         return  # a process takes time
     if not subject.importable or subject.text is None:
-        raise NotRun(f"another process cannot make {subject}")
+        raise NotRun(f"another process cannot create {subject}")
     arguments = [cls.__module__, cls.__name__, subject.text]
     done = subprocess.run(
         [sys.executable, "-c", _DIGEST, *arguments], capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode:
         raise Broken(f"the other process says: {done.stderr.strip()[-300:]}")
-    expect(done.stdout.strip() == digest(subject.make()), "the other process draws other bits")
+    expect(done.stdout.strip() == digest(subject.make()), "the other process draws different bits")

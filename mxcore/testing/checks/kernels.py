@@ -1,4 +1,4 @@
-"""Whether every way to run a rule gives the same numbers."""
+"""Checks that every way to run a rule gives the same numbers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38]
 
 @check("optimizer")
 def kernels_agree_with_the_rule(subject: Subject) -> None:
-    """Compiled and blocked, a rule gives the bits of the rule itself, infinities, NaN and denormals included.
+    """Compiled and blocked kernels give the same bits as the rule itself, even for infinities, NaN and denormals.
 
-    Where it uses exp, log, tanh or a power of an array, within 4 units in the last place.
+    If the rule uses exp, log, tanh or a power of an array, they agree within 4 units in the last place.
     """
     if not subject.runs_rule:
         return
@@ -71,7 +71,7 @@ def _by(emitter: str) -> Iterator[None]:
 
 @contextmanager
 def _directly() -> Iterator[None]:
-    """Let arrays be updated by the rule as it is written."""
+    """Make updates call the rule itself."""
     module: Any = choose
     chosen, module.plan_of = module.plan_of, DirectPlan
     try:
@@ -81,19 +81,19 @@ def _directly() -> Iterator[None]:
 
 
 def _no_device() -> str:
-    """Why nothing can be tried on a GPU here; empty where it can."""
+    """Return why nothing can be tested on a GPU here; empty if it can."""
     try:
         with get_backend("cupy").on(0):
             return ""
-    except Exception as error:  # of CuPy, of its driver, or of ours
+    except Exception as error:  # from CuPy, its driver, or mxcore
         return str(error)
 
 
 @check("optimizer", needs=_no_device)
 def gpus_agree_with_the_cpu(subject: Subject) -> None:
-    """On a GPU, weights and states have the bits of NumPy's arrays.
+    """On a GPU, weights and states have the same bits as with NumPy.
 
-    An ``update`` that mixes NumPy and CuPy arrays fails there.
+    An ``update`` that mixes NumPy and CuPy arrays fails on a GPU.
     """
     on_device, backend = start(subject), get_backend("cupy")
     rng = np.random.default_rng(1)

@@ -18,7 +18,7 @@ WARMING_UP: dict[str, Any] = {"base_lr": 0.5, "warmup_steps": 8, "warmup_begin_l
 
 
 def _constructible(subject: Subject) -> bool:
-    """Whether the constructor takes the arguments of the base class, as that of MXNet's way need not."""
+    """Return whether the constructor takes the arguments of the base class, which is optional in MXNet's style."""
     try:
         subject.make(**WARMING_UP)
     except TypeError:
@@ -28,9 +28,9 @@ def _constructible(subject: Subject) -> bool:
 
 @check("lr_scheduler")
 def schedules_are_pure(subject: Subject) -> None:
-    """Calls in any order and any number give the same rates, and change nothing.
+    """Any number of calls in any order gives the same rates, and changes nothing.
 
-    Plots, two optimizers with one schedule, and resuming ask in an order of their own.
+    Plots, optimizers that share a schedule, and resumed runs call it in another order.
     """
     schedule = subject.make()
     before = dict(vars(schedule))
@@ -38,12 +38,12 @@ def schedules_are_pure(subject: Subject) -> None:
     shuffled = np.random.default_rng(0).permutation(UPDATES).tolist()
     other = {update: float(schedule(update)) for update in shuffled}
     for update, rate in enumerate(forwards):
-        expect(other[update] == rate, f"update {update} has the rate {other[update]}, and had {rate}")
+        expect(other[update] == rate, f"update {update} has the rate {other[update]}, but had {rate}")
     fresh = subject.make()
     for update in (250, 0):
         expect(
             fresh(update) == forwards[update],
-            f"asked first, update {update} has {fresh(update)}, not {forwards[update]}",
+            f"in a first call, update {update} has {fresh(update)}, not {forwards[update]}",
         )
     changed = [name for name, value in vars(schedule).items() if name not in before or before[name] != value]
     expect(not changed, f"calls changed the attributes {changed}")
@@ -51,9 +51,9 @@ def schedules_are_pure(subject: Subject) -> None:
 
 @check("lr_scheduler")
 def arrays_have_the_bits_of_scalars(subject: Subject) -> None:
-    """An array of updates gives the array of their rates, a number a float.
+    """An array of updates gives an array of rates, and a number gives a float.
 
-    A plot should show what is used.
+    A plot should show the rates that are really used.
     """
     schedule = subject.make()
     rates = evaluate(schedule, UPDATES.reshape(7, 43))
@@ -67,22 +67,24 @@ def arrays_have_the_bits_of_scalars(subject: Subject) -> None:
 
 @check("lr_scheduler")
 def rates_are_bounded(subject: Subject) -> None:
-    """Rates are finite, not negative and not above ``base_lr``.
+    """Rates are finite, not negative, and at most ``base_lr``.
 
-    The base rate is what people tune.
+    The base rate is what you tune.
     """
     schedule = subject.make(base_lr=0.5) if _constructible(subject) else subject.make()
     rates = evaluate(schedule, UPDATES)
     expect(np.isfinite(rates).all(), f"there is a rate of {rates[~np.isfinite(rates)][:1]}")
     expect(rates.min() >= 0, f"update {rates.argmin()} has the rate {rates.min()}")
-    expect(rates.max() <= schedule.base_lr, f"update {rates.argmax()} has {rates.max()}, base_lr is {schedule.base_lr}")
+    expect(
+        rates.max() <= schedule.base_lr, f"update {rates.argmax()} has {rates.max()}, but base_lr is {schedule.base_lr}"
+    )
 
 
 @check("lr_scheduler")
 def the_final_rate_is_held(subject: Subject) -> None:
-    """A schedule that has come to its end stays there, and one that has none never rises again.
+    """A schedule keeps its final rate after its end, and one without an end never rises again.
 
-    Training goes on for longer than planned more often than not.
+    Training often continues for longer than planned.
     """
     updates = [*range(10**6, 10**6 + 200), 10**9, 2**53]
     rates = [float(subject.make()(update)) for update in updates]
@@ -94,9 +96,9 @@ def the_final_rate_is_held(subject: Subject) -> None:
 
 @check("lr_scheduler")
 def the_base_rate_can_be_assigned(subject: Subject) -> None:
-    """A new ``base_lr`` takes effect at once, for the warm-up too, and rates grow with it and never faster.
+    """A new ``base_lr`` takes effect at once, even for the warm-up, and rates grow with it, but no faster.
 
-    An optimizer with a learning rate of its own assigns it.
+    An optimizer that was given a learning rate assigns it.
     """
     if not _constructible(subject):
         return
@@ -107,15 +109,15 @@ def the_base_rate_can_be_assigned(subject: Subject) -> None:
         expected = subject.make(base_lr=0.25, warmup_steps=warmup_steps)
         same([evaluate(schedule, UPDATES)], [evaluate(expected, UPDATES)], "after base_lr = 0.25, rates")
     low, high = (evaluate(subject.make(base_lr=rate), UPDATES) for rate in (0.25, 0.5))
-    expect((low <= high).all() and (high <= 2 * low).all(), "with twice the base_lr rates fall, or more than double")
-    expect(high[0] == 2 * low[0], f"update 0 has {low[0]} and with twice the base_lr {high[0]}")
+    expect((low <= high).all() and (high <= 2 * low).all(), "with twice the base_lr, rates fall or more than double")
+    expect(high[0] == 2 * low[0], f"update 0 has {low[0]}, and {high[0]} with twice the base_lr")
 
 
 @check("lr_scheduler")
-def warm_ups_are_the_base_classs(subject: Subject) -> None:
-    """A linear warm-up is a straight line to ``base_lr``, a constant one stays where it begins.
+def warm_ups_follow_the_base_class(subject: Subject) -> None:
+    """A linear warm-up is a straight line to ``base_lr``, and a constant one keeps its initial rate.
 
-    One warm-up for all schedules is one thing to know.
+    All schedules should share the same warm-up.
     """
     if not _constructible(subject):
         return
@@ -126,10 +128,10 @@ def warm_ups_are_the_base_classs(subject: Subject) -> None:
 
 
 @check("lr_scheduler")
-def text_makes_an_equal_schedule(subject: Subject) -> None:
-    """``dumps()`` is text from which ``create`` makes an equal schedule; so does pickle.
+def schedule_dumps_round_trips(subject: Subject) -> None:
+    """``create`` makes an equal schedule from ``dumps()``; so does pickle.
 
-    A saved run names its schedule.
+    A saved run refers to its schedule by name.
     """
     schedule = subject.make()
     ways: dict[str, Any] = {"create(dumps())": mx.lr_scheduler.create(schedule.dumps())}
@@ -142,9 +144,9 @@ def text_makes_an_equal_schedule(subject: Subject) -> None:
 
 @check("lr_scheduler")
 def wrong_warm_ups_are_refused(subject: Subject) -> None:
-    """Steps that are no count, a beginning above ``base_lr``, an unknown mode and a NaN are ValueErrors.
+    """Invalid warm-up steps, a start above ``base_lr``, an unknown mode and a NaN are ValueErrors.
 
-    They would be found in the first update, or never.
+    Otherwise, they would show in the first update, or never.
     """
     if not _constructible(subject):
         return

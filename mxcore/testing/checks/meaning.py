@@ -1,4 +1,4 @@
-"""What the arguments that every optimizer has must mean."""
+"""The meaning of the arguments that all optimizers share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIP, WD = 0.75, 0.25
 def rescaling_multiplies_the_gradient(subject: Subject) -> None:
     """``rescale_grad`` is a factor on every gradient.
 
-    It is how the gradient of a sum over a batch becomes that of the mean.
+    It turns the gradient of a sum over a batch into that of the mean.
     """
     halved = run(start(subject, rescale_grad=1.0), range(1, 5), change=lambda grad: grad / 2)
     same(run(start(subject, rescale_grad=0.5), range(1, 5)), halved, "with rescale_grad=0.5, weights")
@@ -29,7 +29,7 @@ def rescaling_multiplies_the_gradient(subject: Subject) -> None:
 def clipping_bounds_the_gradient(subject: Subject) -> None:
     """``clip_gradient`` bounds each element of the gradient.
 
-    A bound that is accepted and ignored is noticed when a run diverges.
+    A bound that is accepted but ignored is noticed only when a run diverges.
     """
     plain = {"rescale_grad": 1.0, "wd": 0.0}
     clipped = run(
@@ -42,10 +42,10 @@ def clipping_bounds_the_gradient(subject: Subject) -> None:
 
 @check("optimizer")
 def decay_enters_where_it_is_declared(subject: Subject) -> None:
-    """``wd`` decays a weight at the place that ``decay`` names, or is refused.
+    """``wd`` decays weights where ``decay`` says, or is refused.
 
-    ``before_clip`` and ``after_clip``: added to the gradient. ``decoupled``: taken off the weight, times the rate.
-    Where the rule or an ``update`` does it itself, it has some effect.
+    ``before_clip`` and ``after_clip``: it is added to the gradient. ``decoupled``: it is subtracted from the weight,
+    times the learning rate. If the rule or ``update`` applies it, it must have some effect.
     """
     if not _takes_decay(subject):
         return
@@ -84,9 +84,9 @@ def _takes_decay(subject: Subject) -> bool:
 
 @check("optimizer")
 def biases_do_not_decay(subject: Subject) -> None:
-    """``wd`` leaves a parameter alone whose name ends neither in ``_weight`` nor in ``_gamma``.
+    """``wd`` does not affect parameters whose names end in neither ``_weight`` nor ``_gamma``.
 
-    A bias is not what makes a model complex.
+    A bias does not make a model complex.
     """
     if _takes_decay(subject):
         decayed, plain = (run(start(subject, wd=wd), range(1, 5))[1] for wd in (WD, 0.0))
@@ -95,9 +95,9 @@ def biases_do_not_decay(subject: Subject) -> None:
 
 @check("optimizer")
 def multipliers_scale_the_rate(subject: Subject) -> None:
-    """``lr_mult`` of a parameter is a factor on its learning rate.
+    """``lr_mult`` is a factor on the learning rate of a parameter.
 
-    Layers that are taken from elsewhere are trained more slowly so.
+    Pretrained layers are fine-tuned with smaller learning rates.
     """
     updater, halved = start(subject, learning_rate=0.1), start(subject, learning_rate=0.05)
     updater.optimizer.set_lr_mult(dict.fromkeys(range(3), 0.5))
@@ -106,9 +106,9 @@ def multipliers_scale_the_rate(subject: Subject) -> None:
 
 @check("optimizer")
 def a_rate_of_zero_keeps_the_weights(subject: Subject) -> None:
-    """At a learning rate of 0 weights stay as they are, unless the class says ``moves_at_rate_zero``.
+    """At a learning rate of 0, weights do not change, unless the class sets ``moves_at_rate_zero``.
 
-    Schedules end at 0, and layers are frozen so.
+    Schedules end at 0, and a rate of 0 freezes layers.
     """
     kept = run(start(subject, learning_rate=0.0), range(1, 4))
     moves = any(new.tobytes() != old.tobytes() for new, old in zip(kept, weights(), strict=True))
@@ -118,9 +118,9 @@ def a_rate_of_zero_keeps_the_weights(subject: Subject) -> None:
 
 @check("optimizer")
 def a_gradient_of_zero_moves_nothing(subject: Subject) -> None:
-    """While all gradients are 0, weights stay as they are, as long as none decays.
+    """While all gradients are 0, weights do not change, apart from weight decay.
 
-    What is not touched by the data must not drift; np.sign(0) is 0 for that reason.
+    Weights that the data does not affect must not drift; this is why np.sign(0) is 0.
     """
     for dtype in ("float64", "float32", "float16"):
         updater = start(subject, wd=0.0)
@@ -130,9 +130,9 @@ def a_gradient_of_zero_moves_nothing(subject: Subject) -> None:
 
 @check("optimizer")
 def huge_gradients_break_nothing(subject: Subject) -> None:
-    """After one gradient near the largest number of its dtype, and two ordinary ones, all weights are finite.
+    """After a gradient near the largest number of its dtype, and two ordinary ones, all weights are finite.
 
-    Squares overflow long before a gradient does, and inf / inf or 0 · inf is not a number.
+    Squares overflow long before a gradient does, and inf / inf and 0 · inf are NaN.
     """
     for dtype in ("float16", "float32", "float64"):
         largest = float(np.finfo(dtype).max)
@@ -143,15 +143,15 @@ def huge_gradients_break_nothing(subject: Subject) -> None:
                 run(updater, [2, 3], params)
             expect(
                 all(np.isfinite(one).all() for one in params),
-                f"a gradient of some {size:.0e} and two of some 1 make {dtype} weights {params[0]}",
+                f"a gradient of about {size:.0e} and two of about 1 make {dtype} weights {params[0]}",
             )
 
 
 @check("optimizer")
 def updates_are_counted_once(subject: Subject) -> None:
-    """Each call counts one update of the parameter, and the schedule is asked for that number.
+    """Each call counts as one update of the parameter, and the schedule is called with that count.
 
-    Bias corrections and schedules run twice as fast where a class counts for itself.
+    If a class counts by itself as well, bias corrections and schedules run twice as fast.
     """
     asked: list[int] = []
 
@@ -164,14 +164,14 @@ def updates_are_counted_once(subject: Subject) -> None:
         updater(0, gradients(step)[0], weight)
     counts = dict(updater.optimizer._index_update_count)
     expect(counts == {0: 3}, f"three updates are counted as {counts}")
-    expect(set(asked) <= {1, 2, 3}, f"in three updates the schedule was asked for {sorted(set(asked))}")
+    expect(set(asked) <= {1, 2, 3}, f"in three updates, the schedule was called with {sorted(set(asked))}")
 
 
 @check("optimizer")
 def bad_arguments_are_refused(subject: Subject) -> None:
-    """What is no number, or out of range, is a ValueError that names the argument and says what it must be.
+    """An argument that is not a number or out of range is a ValueError that names it and says what it must be.
 
-    A rate of "0.1" or a NaN from a configuration file should be found where it was written.
+    A "0.1" or NaN from a configuration file should be reported where it is passed.
     """
     shared = ["rescale_grad", "wd", "clip_gradient", "learning_rate"]
     arguments = [*shared, *(field.alias for field in own_fields(subject.cls))]

@@ -1,4 +1,4 @@
-"""What the package of an algorithm owes whoever installs it."""
+"""What the package of an algorithm must provide to its users."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _requirements(name: str) -> dict[str, Requirement]:
 
 
 def _folders(name: str) -> list[Path]:
-    """Where the packages of the distribution's algorithms lie."""
+    """Return the folders of the packages with the distribution's algorithms."""
     tops = {record.target.partition(":")[0].partition(".")[0] for record in _offered(name)}
     return [Path(str(importlib.import_module(top).__file__)).parent for top in sorted(tops)]
 
@@ -44,24 +44,24 @@ def _imports(folder: Path) -> Iterator[tuple[Path, str, list[str]]]:
 
 @check("package")
 def entry_points_lead_to_classes(name: str) -> None:
-    """Each entry point names a class of its kind that can be loaded by that name.
+    """Each entry point refers to a class of its kind that can be loaded by that name.
 
-    What is offered and cannot be had is worse than what is not offered.
+    An algorithm that is listed but cannot be loaded is worse than one that is not listed.
     """
     records = _offered(name)
     expect(records, f"{name} offers no optimizer, initializer or lr_scheduler as an entry point")
     for record in records:
         expect(record.status == "ok", f"{record.kind} {record.name!r} is {record.status}: {record.reason}")
-        expect(kind_of(catalogue.load_record(record)) == record.kind, f"{record.target} is no {record.kind}")
+        expect(kind_of(catalogue.load_record(record)) == record.kind, f"{record.target} is not an {record.kind}")
 
 
 @check("package")
 def metadata_is_complete(name: str) -> None:
-    """The metadata have a summary, a licence, a description and the versions of Python that it runs on.
+    """The metadata has a summary, a licence, a description and the supported Python versions.
 
-    It is what people see before they install.
+    This is what people see before they install it.
     """
-    found = metadata.metadata(name).json  # which also knows a description that follows the header
+    found = metadata.metadata(name).json  # includes a description that follows the header
     keys = {"summary": "description", "requires_python": "requires-python", "description": "readme"}
     missing = [key for field, key in keys.items() if not found.get(field)]
     if not found.get("license_expression") and not found.get("license"):
@@ -71,9 +71,9 @@ def metadata_is_complete(name: str) -> None:
 
 @check("package")
 def the_core_is_required_within_bounds(name: str) -> None:
-    """The distribution requires mxcore, and says which next version it may not work with.
+    """The distribution requires mxcore, with an upper bound on the version.
 
-    A plugin of another major version is then refused with a sentence instead of failing with a traceback.
+    A plugin for another major version then gives a clear error instead of a traceback.
     """
     requirement = _requirements(name).get("mxcore")
     expect(requirement, "mxcore is not among the dependencies")
@@ -83,16 +83,16 @@ def the_core_is_required_within_bounds(name: str) -> None:
 
 @check("package")
 def annotations_are_shipped(name: str) -> None:
-    """Each package has a ``py.typed``, so that type checkers read its annotations."""
+    """Each package has a ``py.typed``, so that type checkers use its annotations."""
     missing = [folder.name for folder in _folders(name) if not (folder / "py.typed").exists()]
-    expect(not missing, f"there is no py.typed in {', '.join(missing)}")
+    expect(not missing, f"py.typed is missing in {', '.join(missing)}")
 
 
 @check("package")
 def imports_are_declared(name: str) -> None:
-    """Every module that is imported is Python's own or of a declared dependency, and of the core only public names.
+    """Imports are only from the standard library, from declared dependencies, and public names of the core.
 
-    What happens to be installed here is not installed there.
+    What happens to be installed here may not be installed elsewhere.
     """
     of_modules = metadata.packages_distributions()
     declared = {*_requirements(name), canonicalize_name(name)}
@@ -100,7 +100,7 @@ def imports_are_declared(name: str) -> None:
         for file, module, names in _imports(folder):
             top = module.partition(".")[0]
             owners = {canonicalize_name(owner) for owner in of_modules.get(top, [])}
-            # An editable installation does not say which modules it provides.
+            # An editable installation does not list its modules.
             known = top in sys.stdlib_module_names or {*owners, canonicalize_name(top)} & declared
             expect(known, f"{file.name} imports {module}, which no declared dependency provides")
             private = [part for part in [*module.split("."), *names] if top == "mxcore" and part.startswith("_")]

@@ -1,4 +1,4 @@
-"""What an optimizer keeps between steps."""
+"""The state that an optimizer keeps between steps."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from mxcore.testing.subject import Subject
 
 @check("optimizer")
 def slots_are_named_and_used(subject: Subject) -> None:
-    """Every array of the state is a slot with a name of its own, and every slot changes in the course of a few steps.
+    """Every array of the state is a slot with a unique name, and every slot changes within a few steps.
 
-    Names are what a file is read by; a slot that never changes is memory for nothing, or a mean that is never kept.
+    Files are read by name; a slot that never changes wastes memory, or is an average that is never stored.
     """
     updater = start(subject)
     slots = [slot.name for slot in updater.optimizer.state_slots() if not slot.on_host]
@@ -34,14 +34,14 @@ def slots_are_named_and_used(subject: Subject) -> None:
         run(updater, range(step, step + 1), params)
         for name, before, after in zip(slots, created, leaves(updater.states[0]), strict=True):
             idle -= set() if np.array_equal(before, after) else {name}
-    expect(not idle, f"after each of five updates these slots were as they had been: {', '.join(sorted(idle))}")
+    expect(not idle, f"in five updates, these slots did not change: {', '.join(sorted(idle))}")
 
 
 @check("optimizer")
 def resuming_is_exact(subject: Subject) -> None:
-    """A run that is saved in the middle and goes on in a new updater has the bits of one that was not interrupted.
+    """A run that is saved and resumed in a new updater has the same bits as one that was not interrupted.
 
-    State that lives anywhere but in the state, or loses digits in the file, makes long runs unrepeatable.
+    Information kept outside the state, or rounded in the file, makes long runs irreproducible.
     """
     through, first, resumed = (_scheduled(subject) for _ in range(3))
     wanted = run(through, range(1, 9))
@@ -52,13 +52,13 @@ def resuming_is_exact(subject: Subject) -> None:
 
 
 def _scheduled(subject: Subject) -> Updater[Optimizer]:
-    """An updater whose rate falls, so that a lost count shows."""
+    """Return an updater whose learning rate falls, so that a lost count is noticed."""
     schedule = Falling(base_lr=0.05)
     return start(subject, learning_rate=None, lr_scheduler=schedule)
 
 
 class Falling(LRScheduler):
-    """The rate that a run is resumed with, which shows a count that was lost."""
+    """Return the learning rate of a resumed run, which reveals a lost count."""
 
     def rate(self, t: Any) -> Any:  # noqa: D102
         return self.base_lr / (1 + t // 3)
@@ -66,7 +66,7 @@ class Falling(LRScheduler):
 
 @check("optimizer")
 def resuming_finds_parameters_by_name(subject: Subject) -> None:
-    """A saved run goes on with its parameters in another order, found by their names.
+    """A saved run can be resumed with its parameters in another order, matched by name.
 
     The order of a model's parameters is an accident of its code.
     """
@@ -90,15 +90,15 @@ go_on(getattr(importlib.import_module(module), name), ast.literal_eval(settings)
 
 @check("optimizer")
 def resuming_works_in_a_new_process(subject: Subject) -> None:
-    """A file of one process is read by another, which goes on to the same bits.
+    """Another process can resume from the file of a process, with the same bits.
 
-    What a module keeps outside of the state is gone with its process.
+    Whatever a module keeps outside the state is lost with its process.
     """
     cls = subject.cls
     if subject.settings != cls.examples[0]:
         return  # a process takes time; the other settings resume within this one
     if not subject.importable or subject.text is None:
-        raise NotRun(f"another process cannot make {subject}")
+        raise NotRun(f"another process cannot create {subject}")
     with tempfile.TemporaryDirectory() as folder:
         here, there = Path(folder, "here"), Path(folder, "there")
         through = start(subject)
@@ -110,14 +110,14 @@ def resuming_works_in_a_new_process(subject: Subject) -> None:
             [sys.executable, "-c", _GO_ON, *arguments], capture_output=True, encoding="utf-8", check=False
         )
         expect(done.returncode == 0, f"the other process says: {done.stderr.strip()[-300:]}")
-        expect(here.read_bytes() != there.read_bytes(), "the other process has written nothing")
+        expect(here.read_bytes() != there.read_bytes(), "the other process wrote nothing")
         params, again = weights(), start(subject)
         mx.load_state(there, again, dict(zip(NAMES.values(), params, strict=True)))
         same(values(again, params), values(through, wanted), "from another process, weights and states")
 
 
 def go_on(cls: type[Optimizer], settings: Mapping[str, Any], file: str, steps: range, *, fresh: bool = False) -> None:
-    """Take some steps from a file to the same file, in this process."""
+    """Load a file, take some steps, and save to the same file, in this process."""
     params, updater = weights(), start(Subject(cls, settings))
     named = dict(zip(NAMES.values(), params, strict=True))
     if not fresh:
@@ -127,10 +127,10 @@ def go_on(cls: type[Optimizer], settings: Mapping[str, Any], file: str, steps: r
 
 
 @check("optimizer")
-def loaded_states_are_nobody_elses(subject: Subject) -> None:
-    """Two updaters that load the same state, and the one that it came from, share no memory.
+def loaded_states_share_no_memory(subject: Subject) -> None:
+    """Two updaters that load the same state share no memory, with each other or with its source.
 
-    Otherwise a step of one is a step of the other.
+    Otherwise, a step of one is a step of the other.
     """
     first = start(subject)
     run(first, range(1, 3))
@@ -149,9 +149,9 @@ def loaded_states_are_nobody_elses(subject: Subject) -> None:
 
 @check("optimizer")
 def instances_share_nothing(subject: Subject) -> None:
-    """Two instances that take turns do what each would do alone.
+    """Two instances used in turns do what each would do alone.
 
-    A default that is one list for all, or a state that belongs to the class, couples them.
+    A shared mutable default, or state in the class, would couple them.
     """
     alone = run(start(subject), range(1, 4))
     one, other, mine, theirs = start(subject), start(subject), weights(), weights()
@@ -162,16 +162,16 @@ def instances_share_nothing(subject: Subject) -> None:
 
 
 @check("optimizer")
-def workers_are_told_apart_or_refused(subject: Subject) -> None:
-    """``worker=`` keeps something for each worker, or is refused before anything changes.
+def workers_are_distinguished_or_refused(subject: Subject) -> None:
+    """``worker=`` keeps state for each worker, or is refused before anything changes.
 
-    An argument that is accepted and ignored is a wrong result.
+    An argument that is accepted but ignored gives wrong results.
     """
     updater, weight = start(subject), weights()[0]
     grad = gradients(1)[0]
     if subject.cls.update_from_worker is not Optimizer.update_from_worker:
         updater(0, grad, weight, worker="a")
-        expect(list(updater.worker_states[0]) == ["a"], f"of worker 'a' there is {dict(updater.worker_states)}")
+        expect(list(updater.worker_states[0]) == ["a"], f"for worker 'a', the states are {dict(updater.worker_states)}")
         return
     try:
         updater(0, grad, weight, worker="a")

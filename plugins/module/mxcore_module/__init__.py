@@ -1,5 +1,5 @@
-"""Symbol and Module, data iterators, metrics and callbacks: MXNet's training loop as an extension of mxcore.
+"""MXNet's training loop for mxcore: Symbol and Module, data iterators, metrics and callbacks.
 
-Nothing is imported here: the parts are reached as ``mx.symbol`` (``mx.sym``), ``mx.module`` (``mx.mod``), ``mx.io``,
+Nothing is imported here: use the parts as ``mx.symbol`` (``mx.sym``), ``mx.module`` (``mx.mod``), ``mx.io``,
 ``mx.metric`` and ``mx.callback``.
 """

@@ -1,4 +1,4 @@
-"""Attributes of nodes: what is said about a parameter, kept as text so that it can be saved."""
+"""Attributes of nodes, such as a parameter's multipliers, kept as strings so that they can be saved."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from mxcore.initializer import Initializer, create
 
 __all__ = ["checked", "initializer_text", "read_dtype", "variable_attributes"]
 
-# MXNet's numbers for element types, which its files hold.
+# MXNet's numbers for dtypes, which its files contain.
 _DTYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64")
 
 
 def variable_attributes(*, shape: Any, lr_mult: Any, wd_mult: Any, dtype: Any, init: Any) -> dict[str, str]:
-    """The attributes that the arguments of a Variable stand for; None is not said."""
+    """Return the attributes for the arguments of a Variable; arguments that are None are left out."""
     texts = {
         "__shape__": None if shape is None else str(tuple(int(size) for size in shape)),
         "__lr_mult__": multiplier("lr_mult", lr_mult),
@@ -28,10 +28,10 @@ def variable_attributes(*, shape: Any, lr_mult: Any, wd_mult: Any, dtype: Any, i
 
 
 def multiplier(name: str, value: Any) -> str | None:
-    """A multiplier as text.
+    """Return a multiplier as a string.
 
     Raises:
-        ValueError: it is no number.
+        ValueError: it is not a number.
     """
     if value is None:
         return None
@@ -43,17 +43,17 @@ def multiplier(name: str, value: Any) -> str | None:
 
 
 def initializer_text(init: Any) -> str:
-    """The text of an initializer, from which :func:`mxcore.initializer.create` makes it.
+    """Return the string of an initializer, from which :func:`mxcore.initializer.create` creates it.
 
     Raises:
-        TypeError: ``init`` is neither an initializer nor text.
+        TypeError: ``init`` is neither an initializer nor a string.
     """
     if isinstance(init, Initializer):
         return init.dumps()
     if isinstance(init, dict):
         return create(init).dumps()
     if not isinstance(init, str):
-        raise TypeError(f"init must be an initializer or its text, such as 'xavier', got {init!r}")
+        raise TypeError(f"init must be an initializer or a string, such as 'xavier', got {init!r}")
     return init if init.lstrip()[:1] in ("[", "{") else f'["{init}", {{}}]'
 
 
@@ -65,19 +65,19 @@ def _dtype_text(dtype: Any) -> str:
 
 
 def read_dtype(text: str) -> np.dtype[Any]:
-    """The element type that an attribute ``__dtype__`` stands for: MXNet's number, or a name."""
+    """Return the dtype of an attribute ``__dtype__``, which is MXNet's number or a name."""
     return np.dtype(_DTYPES[int(text)] if text.isdigit() else text)
 
 
 def checked(given: Mapping[str, Any], owner: str, *, dunder: bool = False) -> dict[str, str]:
-    """Attributes that a user gave, found to be text.
+    """Check that attributes given by a user are strings, and return them.
 
     Raises:
-        ValueError: one is not text, or ``dunder`` is set and a name is not one such as ``__mine__``.
+        ValueError: one is not a string, or ``dunder`` is set and a name does not have the form ``__mine__``.
     """
     for key, value in given.items():
         if dunder and not (key.startswith("__") and key.endswith("__")):
-            raise ValueError(f"{owner!r}: unknown argument {key!r}; the name of an attribute is like '__{key}__'")
+            raise ValueError(f"{owner!r}: unknown argument {key!r}; an attribute has a name such as '__{key}__'")
         if not isinstance(value, str):
-            raise ValueError(f"{owner!r}: the attribute {key!r} must be text, got {value!r}")
+            raise ValueError(f"{owner!r}: the attribute {key!r} must be a string, got {value!r}")
     return dict(given)

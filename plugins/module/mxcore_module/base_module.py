@@ -1,4 +1,4 @@
-"""Training, scoring and predicting, in terms of single passes over batches."""
+"""Training, scoring and prediction, built on passes over single batches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mxcore_module.metric import EvalMetric
 
 __all__ = ["DEFAULT_INITIALIZER", "DEFAULT_OPTIMIZER_PARAMS", "BaseModule", "require"]
 
-DEFAULT_INITIALIZER = '["uniform", {"scale": 0.01}]'  # as text: the initializer is a plugin, made when it is needed
+DEFAULT_INITIALIZER = '["uniform", {"scale": 0.01}]'  # a string: the initializer is a plugin, created when needed
 DEFAULT_OPTIMIZER_PARAMS = (("learning_rate", 0.01),)
 
 Params = Mapping[str, Array]
@@ -24,7 +24,7 @@ Callbacks = Callable[..., None] | Sequence[Callable[..., None]] | None
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise the AssertionError with which MXNet answers calls in the wrong order."""
+    """Raise an AssertionError for calls in the wrong order, as MXNet does."""
     if not condition:
         raise AssertionError(message)
 
@@ -37,7 +37,7 @@ def _call(callbacks: Callbacks, *args: Any) -> None:
 
 
 class BaseModule:
-    """The loops over batches; a subclass defines what happens with each.
+    """The loops over batches; subclasses define what to do with each batch.
 
     >>> import numpy as np, mxcore as mx
     >>> class Doubler(mx.mod.BaseModule):
@@ -56,7 +56,7 @@ class BaseModule:
     [[0.0, 2.0], [4.0, 6.0]]
 
     Attributes:
-        binded: whether the arrays exist.
+        binded: whether the arrays have been allocated.
         params_initialized: whether the parameters have values.
         optimizer_initialized: whether there is an optimizer.
         symbol: the network.
@@ -72,15 +72,15 @@ class BaseModule:
     # --- what a subclass defines -------------------------------------------------------------------------------------
 
     def bind(self, data_shapes: Any, label_shapes: Any = None, *args: Any, **kwargs: Any) -> None:
-        """Make the arrays."""
+        """Allocate the arrays."""
         raise NotImplementedError
 
     def init_params(self, *args: Any, **kwargs: Any) -> None:
-        """Give the parameters values."""
+        """Initialise the parameters."""
         raise NotImplementedError
 
     def init_optimizer(self, *args: Any, **kwargs: Any) -> None:
-        """Make the optimizer."""
+        """Create the optimizer."""
         raise NotImplementedError
 
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
@@ -96,11 +96,11 @@ class BaseModule:
         raise NotImplementedError
 
     def update_metric(self, eval_metric: EvalMetric, labels: Sequence[Array] | None) -> None:
-        """Let a metric take in the outputs."""
+        """Update a metric with the outputs."""
         raise NotImplementedError
 
     def get_outputs(self) -> list[Array]:
-        """The outputs of the last forward pass."""
+        """Return the outputs of the last forward pass."""
         raise NotImplementedError
 
     def get_params(self) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -137,12 +137,12 @@ class BaseModule:
         validation_metric: Any = None,
         monitor: None = None,
     ) -> None:
-        """Train: bind, initialise and make the optimizer where that is not done, then go through the epochs.
+        """Train for some epochs, after binding, initialising and creating the optimizer if necessary.
 
         Args:
             train_data: the batches of an epoch, a :class:`~mxcore_module.io.DataIter`.
             eval_data: batches on which to score after each epoch.
-            eval_metric: what is reported during training: a name, a function, a metric or a list of these.
+            eval_metric: the metric during training: a name, a function, a metric or a list of these.
             epoch_end_callback: called with ``(epoch, symbol, arg_params, aux_params)``; one or a list.
             batch_end_callback: called with a :class:`~mxcore_module.callback.BatchEndParam`; one or a list.
             kvstore: as in :meth:`Module.init_optimizer <mxcore_module.module.Module.init_optimizer>`.
@@ -151,21 +151,21 @@ class BaseModule:
             eval_end_callback: called after each scoring.
             eval_batch_end_callback: called after each batch of a scoring.
             initializer: as in :meth:`Module.init_params <mxcore_module.module.Module.init_params>`.
-            arg_params: values for parameters; further names are ignored.
-            aux_params: values for auxiliary states; further names are ignored.
+            arg_params: values for parameters; other names are ignored.
+            aux_params: values for auxiliary states; other names are ignored.
             allow_missing: whether parameters without a value in ``arg_params`` are initialised.
-            force_rebind: bind again.
-            force_init: initialise the parameters and make the optimizer again.
+            force_rebind: whether to bind again.
+            force_init: whether to initialise the parameters and create the optimizer again.
             begin_epoch: the number of the first epoch.
-            num_epoch: the number at which to stop; it must be given.
-            validation_metric: what is reported of ``eval_data``; ``eval_metric`` by default.
+            num_epoch: the epoch at which to stop; required.
+            validation_metric: the metric for ``eval_data``; by default ``eval_metric``.
             monitor: not supported.
 
         Raises:
             AssertionError: ``num_epoch`` is not given.
             ValueError: an epoch has no batch, or ``monitor`` is given.
         """
-        require(num_epoch is not None, "fit needs num_epoch=, the number of the epoch at which to stop")
+        require(num_epoch is not None, "fit needs num_epoch=, the epoch at which to stop")
         if monitor is not None:
             raise ValueError("monitor is not supported: read gradients and get_outputs() in a batch_end_callback")
         if not self.binded or force_rebind:
@@ -192,7 +192,7 @@ class BaseModule:
             self.update_metric(eval_metric, data_batch.label)
             _call(callbacks, BatchEndParam(epoch, nbatch, eval_metric, locals()))
         if nbatch < 0:
-            raise ValueError(f"train_data gave no batch in epoch {epoch}: call its reset(), or see that it has rows")
+            raise ValueError(f"train_data gave no batch in epoch {epoch}: call its reset(), or check that it has rows")
         for name, value in eval_metric.get_global_name_value():
             self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
         self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.perf_counter() - started)
@@ -207,7 +207,7 @@ class BaseModule:
             self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
 
     def _passes(self, eval_data: Any, num_batch: int | None, reset: bool) -> Iterator[tuple[int, DataBatch]]:
-        """Go through batches, with the outputs of each at hand."""
+        """Iterate over batches, computing the outputs of each."""
         require(self.binded and self.params_initialized, "call bind and init_params first")
         if reset:
             eval_data.reset()
@@ -227,16 +227,16 @@ class BaseModule:
         reset: bool = True,
         epoch: int = 0,
     ) -> list[tuple[str, float]]:
-        """Let a metric judge the outputs for a data set. Rows that only fill the last batch are counted, as in MXNet.
+        """Evaluate a metric on a data set. As in MXNet, rows that only pad the last batch count, too.
 
         Args:
             eval_data: the batches, with labels.
             eval_metric: a name, a function, a metric or a list of these.
-            num_batch: stop after so many batches.
+            num_batch: the number of batches after which to stop.
             batch_end_callback: called with a :class:`~mxcore_module.callback.BatchEndParam`; one or a list.
-            score_end_callback: called likewise, once at the end.
+            score_end_callback: called in the same way, once at the end.
             reset: whether to start ``eval_data`` over.
-            epoch: the number that callbacks are given.
+            epoch: the epoch to report to callbacks.
 
         Returns:
             The names and values of the metric.
@@ -255,11 +255,11 @@ class BaseModule:
     def iter_predict(
         self, eval_data: Any, num_batch: int | None = None, reset: bool = True
     ) -> Iterator[tuple[list[Array], int, DataBatch]]:
-        """Go through batches: ``(outputs, number of the batch, batch)``, without rows that only fill a batch.
+        """Yield ``(outputs, batch number, batch)`` for each batch, without padding rows.
 
         Args:
             eval_data: the batches.
-            num_batch: stop after so many.
+            num_batch: the number after which to stop.
             reset: whether to start ``eval_data`` over.
         """
         for nbatch, data_batch in self._passes(eval_data, num_batch, reset):
@@ -273,18 +273,18 @@ class BaseModule:
         reset: bool = True,
         always_output_list: bool = False,
     ) -> Any:
-        """The outputs for a data set, without rows that only fill a batch.
+        """Return the outputs for a data set, without padding rows.
 
         Args:
-            eval_data: batches, or an array that is one batch.
-            num_batch: stop after so many batches.
-            merge_batches: whether the batches' outputs are put together.
+            eval_data: batches, or an array that is a single batch.
+            num_batch: the number of batches after which to stop.
+            merge_batches: whether to concatenate the outputs of all batches.
             reset: whether to start ``eval_data`` over.
-            always_output_list: whether a single output too comes as a list.
+            always_output_list: whether to return a list even for a single output.
 
         Returns:
-            An array for each output of the symbol, in a list unless it is the only one; without ``merge_batches`` a
-            list of such lists; for an array the first output.
+            A list with an array for each output of the symbol, or the array itself if there is only one; without
+            ``merge_batches``, a list of such lists; if ``eval_data`` is an array, the first output.
 
         Raises:
             ValueError: there are no batches, or they have different numbers of outputs.

@@ -1,7 +1,7 @@
-"""What a training loop calls after each batch and each epoch: speed, checkpoints, progress.
+"""Callbacks that a training loop calls after each batch or epoch: speed, checkpoints, progress.
 
 A batch callback takes one :class:`BatchEndParam`; an epoch callback takes ``(epoch, symbol, arg_params, aux_params)``.
-Messages go to the ``logging`` module, as do all of mxcore's.
+Messages go to the ``logging`` module, like all messages of mxcore.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ EpochCallback = Callable[..., None]
 
 
 class _Savable(Protocol):
-    """What a checkpoint asks of a module."""
+    """What a checkpoint needs of a module."""
 
     def save_checkpoint(self, prefix: str, epoch: int, save_optimizer_states: bool = False) -> None: ...
 
 
 class BatchEndParam(NamedTuple):
-    """Where a training loop is when it calls back.
+    """The state of a training loop when it calls a callback.
 
     >>> import numpy as np, mxcore as mx
     >>> def stop_if_nan(param):
@@ -78,7 +78,7 @@ def _check_period(name: str, period: int) -> int:
 
 
 def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
-    """An epoch callback that saves network and parameters, as ``prefix-symbol.json`` and ``prefix-NNNN.params``.
+    """Return an epoch callback that saves ``prefix-symbol.json``, the network, and ``prefix-NNNN.params``.
 
     >>> import numpy as np, mxcore as mx, tempfile, os
     >>> layer = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2)
@@ -109,7 +109,7 @@ def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
 def module_checkpoint(
     mod: _Savable, prefix: str, period: int = 1, save_optimizer_states: bool = False
 ) -> EpochCallback:
-    """An epoch callback that calls ``mod.save_checkpoint``, which can save the optimizer's state too.
+    """Return an epoch callback that calls ``mod.save_checkpoint``, which can also save the optimizer's state.
 
     >>> import numpy as np, mxcore as mx, tempfile, os
     >>> layer = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2)
@@ -130,7 +130,7 @@ def module_checkpoint(
         mod: the module that is being trained.
         prefix: where the files go, and how their names begin.
         period: saves after every so many epochs. The number in the name counts completed epochs.
-        save_optimizer_states: whether ``prefix-NNNN.states`` is written as well.
+        save_optimizer_states: whether to write ``prefix-NNNN.states`` as well.
 
     Raises:
         ValueError: if ``period`` is below 1.
@@ -145,7 +145,7 @@ def module_checkpoint(
 
 
 def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEndParam], None]:
-    """A batch callback that logs the training metric.
+    """Return a batch callback that logs the training metric.
 
     >>> import logging, sys, numpy as np, mxcore as mx
     >>> logger, handler = logging.getLogger("mxcore_module.callback"), logging.StreamHandler(sys.stdout)
@@ -162,8 +162,8 @@ def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEn
     >>> logger.setLevel(logging.NOTSET)
 
     Args:
-        period: logs at every so many batches.
-        auto_reset: whether the metric starts anew after each line.
+        period: the number of batches between log lines.
+        auto_reset: whether to reset the metric after each line.
 
     Raises:
         ValueError: if ``period`` is below 1.
@@ -201,9 +201,9 @@ class Speedometer:
 
     Args:
         batch_size: the number of samples in a batch.
-        frequent: logs at every so many batches.
-        auto_reset: whether the metric starts anew after each line, so that a line is about its own batches only. What
-            is reported for the whole epoch still counts all of them.
+        frequent: the number of batches between log lines.
+        auto_reset: whether to reset the metric after each line, so that a line covers only its own batches. What is
+            reported for the whole epoch still covers all of them.
 
     Raises:
         ValueError: if ``frequent`` is below 1.
@@ -217,7 +217,7 @@ class Speedometer:
         self._last = 0
 
     def __call__(self, param: BatchEndParam) -> None:
-        """Start the clock with the first batch of an epoch, and log when a stretch of batches is complete."""
+        """Start the clock at the first batch of an epoch, and log after every ``frequent`` batches."""
         new_epoch, self._last = param.nbatch < self._last, param.nbatch
         if self._started is None or new_epoch:
             self._started = time.perf_counter()
@@ -240,9 +240,9 @@ class Speedometer:
 
 
 class ProgressBar:
-    """A batch callback that draws a bar for each epoch, with the training metric beside it.
+    """A batch callback that draws a progress bar for each epoch, next to the training metric.
 
-    A bar ends with its last batch. Where an epoch may stop earlier, use it in a ``with`` block or call :meth:`close`.
+    The bar closes with the last batch. If an epoch may stop earlier, use a ``with`` block or call :meth:`close`.
 
     >>> import numpy as np, mxcore as mx
     >>> metric = mx.metric.create("loss")
@@ -298,7 +298,7 @@ class ProgressBar:
         return self._progress
 
     def close(self) -> None:
-        """Leave the bar on the screen as it is and give the screen back."""
+        """Stop updating the bar, leaving it on the screen, and release the screen."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

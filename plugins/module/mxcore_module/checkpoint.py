@@ -15,27 +15,59 @@ Arrays = dict[str, Array]
 
 
 def params_file(prefix: str, epoch: int) -> str:
-    """Where the parameters after an epoch are."""
+    """Return the path of the parameters after an epoch.
+
+    >>> import mxcore as mx
+    >>> mx.model.params_file("net", 5)
+    'net-0005.params'
+    """
     return f"{prefix}-{epoch:04d}.params"
 
 
 def states_file(prefix: str, epoch: int) -> str:
-    """Where the state of the optimizer after an epoch is."""
+    """Return the path of the optimizer's state after an epoch.
+
+    >>> import mxcore as mx
+    >>> mx.model.states_file("net", 5)
+    'net-0005.states'
+    """
     return f"{prefix}-{epoch:04d}.states"
 
 
 def save_parameters(
     fname: str | os.PathLike[str], arg_params: Mapping[str, Array], aux_params: Mapping[str, Array]
 ) -> None:
-    """Write parameters and auxiliary states to one safetensors file, whole or not at all."""
-    from mxcore.state import save_arrays  # safetensors is imported by the first use
+    """Write parameters and auxiliary states to a safetensors file, completely or not at all.
+
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mx.model.save_parameters(os.path.join(folder, "net.params"), {"fc_bias": np.zeros(2)}, {})
+    ...     mx.model.load_parameters(os.path.join(folder, "net.params"))
+    ({'fc_bias': array([0., 0.])}, {})
+
+    Args:
+        fname: the file.
+        arg_params: the parameters, by name.
+        aux_params: the auxiliary states, by name.
+    """
+    from mxcore.state import save_arrays  # imported on first use
 
     arguments = {f"arg:{name}": array for name, array in arg_params.items()}
     save_arrays(fname, {**arguments, **{f"aux:{name}": array for name, array in aux_params.items()}})
 
 
 def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
-    """The parameters and auxiliary states that :func:`save_parameters` wrote, on the host.
+    """Load the parameters and auxiliary states that :func:`save_parameters` wrote, as host arrays.
+
+    >>> import numpy as np, mxcore as mx, tempfile, os
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     mx.model.save_parameters(os.path.join(folder, "net.params"), {}, {"mean": np.ones(1)})
+    ...     arg_params, aux_params = mx.model.load_parameters(os.path.join(folder, "net.params"))
+    >>> arg_params, aux_params
+    ({}, {'mean': array([1.])})
+
+    Args:
+        fname: the file.
 
     Raises:
         ValueError: the file holds something else.
@@ -46,7 +78,7 @@ def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
     for key, array in load_arrays(fname)[0].items():
         kind, _, name = key.partition(":")
         if kind not in parts:
-            raise ValueError(f"{os.fspath(fname)} holds {key!r}: names in a file of parameters begin with arg: or aux:")
+            raise ValueError(f"{os.fspath(fname)} holds {key!r}: names in it must start with arg: or aux:")
         parts[kind][name] = array
     return parts["arg"], parts["aux"]
 
@@ -67,7 +99,7 @@ def save_checkpoint(
     Args:
         prefix: where the files go, and how their names begin.
         epoch: the number in the name.
-        symbol: the network; None to write the parameters alone.
+        symbol: the network; None to write only the parameters.
         arg_params: the parameters, by name.
         aux_params: the auxiliary states, by name.
     """
@@ -77,7 +109,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(prefix: str, epoch: int) -> tuple[Symbol, Arrays, Arrays]:
-    """The network, parameters and auxiliary states that :func:`save_checkpoint` wrote.
+    """Load the network, parameters and auxiliary states that :func:`save_checkpoint` wrote.
 
     >>> import numpy as np, mxcore as mx, tempfile, os
     >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2, name="fc")

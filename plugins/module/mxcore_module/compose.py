@@ -1,4 +1,4 @@
-"""The functions ``mx.symbol.FullyConnected`` and the like, made from the table of operators."""
+"""Functions such as ``mx.symbol.FullyConnected``, generated from the table of operators."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ __all__ = ["operator_function"]
 
 _COMMON = ("name", "attr", "lr_mult", "wd_mult")
 _COMMON_DOC = """
-Every function of an operator also takes:
+Every operator function also takes:
 
-* ``name``: the node's name; by default the operator's name and a number, such as ``{hint}0``.
-* ``attr``: attributes of the node and of the variables created for it, text by names such as ``__mine__``.
+* ``name``: the node's name; by default the operator's name with a number, such as ``{hint}0``.
+* ``attr``: attributes of the node and of the variables created for it: strings, with names such as ``__mine__``.
 * ``lr_mult``, ``wd_mult``: multipliers of the learning rate and weight decay of those variables.
 
-An input that is not given is created as a variable, ``<name>_<input>``.
+If you do not pass an input, it is created as a variable, ``<name>_<input>``.
 
 Raises:
-    TypeError: an input is no symbol, or an argument is unknown or missing.
-    ValueError: an option has a value that it must not have.
+    TypeError: an input is not a symbol, or an argument is unknown or missing.
+    ValueError: an option has an invalid value.
 """
 
 
 def operator_function(operator: type[Operator]) -> Callable[..., Symbol]:
-    """The function that applies an operator to symbols."""
+    """Return the function that applies an operator to symbols."""
     signature = _signature(operator)
 
     def function(*args: Any, **kwargs: Any) -> Symbol:
         if unknown := {key: value for key, value in kwargs.items() if key not in signature.parameters}:
-            operator.create(unknown)  # which raises: its message says what there is instead
+            operator.create(unknown)  # raises an error that lists the valid options
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
@@ -53,7 +53,7 @@ def operator_function(operator: type[Operator]) -> Callable[..., Symbol]:
 
 
 def _signature(operator: type[Operator]) -> inspect.Signature:
-    """Inputs, then options (``...`` where there is no default), then what all operators take."""
+    """Return the signature: inputs, options (``...`` if there is no default), then what all operators take."""
     either, keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
     inputs = [inspect.Parameter(name, either, default=None) for name in (*operator.inputs, *operator.auxiliaries)]
     if operator.variadic:
@@ -71,7 +71,7 @@ def _signature(operator: type[Operator]) -> inspect.Signature:
 
 
 def _apply(operator: type[Operator], given: Mapping[str, Any]) -> Symbol:
-    """The symbol of a new node, from the arguments that were given."""
+    """Return the symbol of a new node, from the given arguments."""
     fields = {field.name for field in attrs.fields(operator)}
     options = {key: value for key, value in given.items() if key in fields and value is not ...}
     sources = {key: value for key, value in given.items() if key not in (*fields, *_COMMON) and value is not None}

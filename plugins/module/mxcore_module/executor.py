@@ -1,4 +1,4 @@
-"""The executor: a symbol with arrays, run forward and backward on one device.
+"""The executor: runs a symbol forward and backward over arrays on one device.
 
 >>> import mxcore as mx
 >>> x = mx.symbol.Variable("x")
@@ -41,10 +41,10 @@ class Executor:
         arg_dict: the array of each argument.
         grad_dict: the gradient of each argument that has one, of the same shape and dtype.
         aux_dict: the array of each auxiliary state.
-        grad_req: by argument: ``"write"`` replaces the gradient, ``"add"`` adds to it, ``"null"`` wants none.
+        grad_req: by argument: ``"write"`` replaces the gradient, ``"add"`` adds to it, ``"null"`` computes none.
 
     Attributes:
-        outputs: what the last forward pass returned, new arrays each time.
+        outputs: the results of the last forward pass, new arrays each time.
     """
 
     def __init__(
@@ -78,19 +78,18 @@ class Executor:
         grad_req: str | Mapping[str, str] = "write",
         keep: Mapping[str, Array] | None = None,
     ) -> Executor:
-        """An executor with arrays of zeros.
+        """Create an executor with arrays of zeros.
 
         Args:
             symbol: the network.
             context: the device.
             shapes: the shapes of enough arguments to infer all others, by name.
-            dtypes: element types by name; others are what the Variable says, or float32.
+            dtypes: dtypes by name; the default is that of the Variable, or float32.
             grad_req: for all arguments, or by name; arguments that are not named get ``"null"``.
-            keep: arrays that are used instead of new ones, by name, gradients as ``grad:<name>``; only if their
-                shape fits.
+            keep: arrays to use instead of new ones if their shape fits, by name, gradients as ``grad:<name>``.
 
         Raises:
-            ShapeError: the shapes contradict each other or do not settle all of them.
+            ShapeError: the shapes contradict each other, or do not determine all others.
             ValueError: ``grad_req`` is unknown, or two variables share a name.
         """
         found = _all_shapes(symbol, shapes)
@@ -116,14 +115,14 @@ class Executor:
         )
 
     def reshape(self, shapes: Mapping[str, Shape], fixed: Collection[str] = ()) -> Executor:
-        """An executor for other input shapes, which shares all arrays whose shapes stay the same.
+        """Create an executor for other input shapes, which shares all arrays whose shapes stay the same.
 
         Args:
             shapes: the new shapes of inputs, by name.
-            fixed: the arguments that must keep their shapes: the parameters.
+            fixed: the arguments whose shapes must not change: the parameters.
 
         Raises:
-            ShapeError: the shapes contradict each other, or a parameter would have to change its own.
+            ShapeError: the shapes contradict each other, or the shape of a parameter would change.
         """
         present = {name: array.shape for name, array in self.arg_dict.items() if name in fixed}
         gradients = {f"grad:{name}": array for name, array in self.grad_dict.items()}
@@ -144,15 +143,15 @@ class Executor:
     # --- passes ------------------------------------------------------------------------------------------------------
 
     def forward(self, is_train: bool = False) -> list[Array]:
-        """Compute and return the outputs from the present values of all variables.
+        """Compute and return the outputs for the current values of all variables.
 
-        With ``is_train`` the operators behave as in training, and :meth:`backward` can follow.
+        With ``is_train``, operators behave as in training, and you can call :meth:`backward` afterwards.
         """
         with self.context.backend.on(self.context.device_id):
             self._values, self._tape = {}, []
             for node in self.symbol.nodes:
                 self._values[node] = self._variable(node) if node.operator is None else self._apply(node, is_train)
-            # Copies: some operators hand on their input, whose array the next batch overwrites.
+            # Copies: some operators return their input, whose array the next batch overwrites.
             self.outputs = [self._values[head].copy() for head in self.symbol.heads]
         if not is_train:
             self._values, self._tape = {}, []
@@ -182,12 +181,12 @@ class Executor:
         """Compute the gradients of all arguments that have one, after ``forward(is_train=True)``.
 
         Args:
-            out_grads: the gradient of each output, one array or a list; none are needed where every output is a loss,
-                and those of losses are ignored.
+            out_grads: the gradient of each output, one array or a list; not needed if every output is a loss, and
+                ignored for losses.
 
         Raises:
-            RuntimeError: there was no forward pass for training.
-            ValueError: an output that is no loss has no gradient, or one of the wrong shape.
+            RuntimeError: there was no forward pass with ``is_train``.
+            ValueError: the gradient of an output that is not a loss is missing, or has the wrong shape.
         """
         if not self._tape:
             raise RuntimeError("backward needs a forward pass with is_train=True before it")
@@ -217,7 +216,7 @@ class Executor:
         return like
 
     def _propagate(self, node: Node, run: Run, grads: dict[Node, Array]) -> None:
-        """Carry the gradient of one node's output on to its inputs."""
+        """Propagate the gradient of a node's output to its inputs."""
         operator, grad = node.operator, grads.pop(node, None)
         if node not in self._wanted or operator is None or (grad is None and not operator.is_loss):
             return
@@ -235,12 +234,12 @@ class Executor:
 
 
 def _add(grads: dict[Node, Array], node: Node, part: Array) -> None:
-    """Add to a gradient without writing to it: the array may be another node's as well."""
+    """Add to a gradient without modifying it: another node may share the array."""
     grads[node] = grads[node] + part if node in grads else part
 
 
 def _reaching(order: Sequence[Node], names: Collection[str]) -> set[Node]:
-    """The nodes on a way to a variable whose gradient is asked for."""
+    """Return the nodes on a path to a variable whose gradient is requested."""
     wanted: set[Node] = set()
     for node in order:
         if any(source in wanted for source in node.inputs) or (node.operator is None and node.name in names):
@@ -254,8 +253,8 @@ def _all_shapes(symbol: Symbol, given: Mapping[str, Shape]) -> dict[str, Shape]:
     settled = {name: shape for name, shape in variables.items() if shape is not None and 0 not in shape}
     if missing := [name for name in variables if name not in settled]:
         raise ShapeError(
-            f"cannot infer the shapes of {', '.join(missing)}: give theirs or those of more data, here or as shape= "
-            "of the Variable"
+            f"cannot infer the shapes of {', '.join(missing)}: pass these or the shapes of more data, here or as "
+            "shape= of the Variable"
         )
     return settled
 
@@ -275,7 +274,7 @@ def fill(backend: Backend, name: str, target: Array, values: Any) -> None:
     """Write values into an array of ``backend``, from a list or from an array of any library.
 
     Raises:
-        ValueError: their shape is another one; the message calls them by ``name``.
+        ValueError: they have another shape; the message shows ``name``.
     """
     source = values if hasattr(values, "shape") else np.asarray(values)
     if tuple(source.shape) != tuple(target.shape):

@@ -23,10 +23,10 @@ Shapes = list[Shape]
 
 
 class Symbol:
-    """One or several outputs of a graph of operators. It is never changed: every operation makes a new one.
+    """One or several outputs of a graph of operators. Symbols are immutable: every operation returns a new one.
 
-    Symbols are made by the functions of ``mx.symbol``, by arithmetic (``+``, ``-``, ``*`` between symbols of equal
-    shapes, and those and ``/`` with numbers), and by choosing outputs of another symbol: ``symbol[0]``,
+    You create symbols with the functions of ``mx.symbol``, by arithmetic (``+``, ``-``, ``*`` between symbols of equal
+    shapes, and these and ``/`` with numbers), and by selecting outputs of another symbol: ``symbol[0]``,
     ``symbol["fc_output"]``.
 
     >>> import mxcore as mx
@@ -38,7 +38,7 @@ class Symbol:
     ([(2, 3), (2, 3)], [(2, 3)], [])
     """
 
-    __array_ufunc__ = None  # lets `numpy.float32(2) * symbol` come here, instead of into an array of objects
+    __array_ufunc__ = None  # so that `numpy.float32(2) * symbol` calls this class instead of creating an object array
 
     def __init__(self, heads: Sequence[Node]) -> None:
         self.heads = tuple(heads)
@@ -48,25 +48,25 @@ class Symbol:
         """All nodes that the outputs depend on, each after its inputs."""
         return tuple(in_order(self.heads))
 
-    # --- what it is made of ------------------------------------------------------------------------------------------
+    # --- structure ------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str | None:
-        """The name of the node behind the only output; None for a group."""
+        """The name of the node of the only output; None for a group."""
         return self.heads[0].name if len(self.heads) == 1 else None
 
     def __repr__(self) -> str:
         return f"<Symbol {self.name or ', '.join(head.name for head in self.heads)}>"
 
     def __len__(self) -> int:
-        """The number of outputs."""
+        """Return the number of outputs."""
         return len(self.heads)
 
     def __iter__(self) -> Iterator[Symbol]:
         return (Symbol([head]) for head in self.heads)
 
     def __getitem__(self, which: int | str) -> Symbol:
-        """One output, by its position or its name.
+        """Return one output, by position or name.
 
         Raises:
             ValueError: no output, or more than one, has the name.
@@ -80,7 +80,7 @@ class Symbol:
         return Symbol(found)
 
     def get_internals(self) -> Symbol:
-        """Every variable and every operator's output as the outputs of one symbol, to choose from.
+        """Return a symbol whose outputs are all variables and all operator outputs, to select from.
 
         >>> import mxcore as mx
         >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=3, name="fc")
@@ -97,25 +97,25 @@ class Symbol:
         return [node for node in self.nodes if node.operator is None and node not in auxiliary]
 
     def list_arguments(self) -> list[str]:
-        """The names of the variables that are data, labels or parameters, in the order in which they are first read."""
+        """Return the names of data, labels and parameters, in the order in which they are first used."""
         return [node.name for node in self._arguments()]
 
     def list_auxiliary_states(self) -> list[str]:
-        """The names of the variables that operators update themselves, such as moving averages."""
+        """Return the names of variables that operators update themselves, such as moving averages."""
         return [node.name for node in self._auxiliaries()]
 
     def list_outputs(self) -> list[str]:
-        """The names of the outputs: ``<node>_output``, or that of a variable as it is."""
+        """Return the names of the outputs: ``<node>_output``, or the name of a variable."""
         return [f"{head.name}_output" if head.operator else head.name for head in self.heads]
 
     def list_inputs(self) -> list[str]:
-        """The names of all variables, auxiliary states among them."""
+        """Return the names of all variables, including auxiliary states."""
         return [node.name for node in self.nodes if node.operator is None]
 
     def attr_dict(self) -> dict[str, dict[str, str]]:
-        """What is known about each node beside its inputs, as text by its name: options, and attributes.
+        """Return the options and attributes of each node, as strings by node name.
 
-        The initializers of variables that an operator has a rule for, such as moving averages, are among them.
+        They include initializers that operators set for their variables, such as moving averages.
         """
         found = {node.name: {**(node.operator.attributes() if node.operator else {}), **node.attributes}
                  for node in self.nodes}  # fmt: skip
@@ -127,25 +127,25 @@ class Symbol:
         return {name: attributes for name, attributes in found.items() if attributes}
 
     def list_attr(self) -> dict[str, str]:
-        """The attributes of the node behind the only output."""
+        """Return the attributes of the node of the only output."""
         return self.attr_dict().get(self.name or "", {})
 
     def attr(self, key: str) -> str | None:
-        """One attribute of the node behind the only output; None if it has no such."""
+        """Return an attribute of the node of the only output, or None if it does not exist."""
         return self.list_attr().get(key)
 
     # --- shapes ------------------------------------------------------------------------------------------------------
 
     def infer_shape(self, *args: Shape | None, **kwargs: Shape) -> tuple[Shapes, Shapes, Shapes] | tuple[None, ...]:
-        """The shapes of all arguments, outputs and auxiliary states that follow from those given.
+        """Infer the shapes of all arguments, outputs and auxiliary states from the given ones.
 
         Args:
             args: shapes in the order of :meth:`list_arguments`, None where unknown.
-            kwargs: or shapes by name. A 0 in a shape is a size that is not known.
+            kwargs: or shapes by name. A 0 in a shape is an unknown size.
 
         Returns:
-            ``(argument shapes, output shapes, auxiliary shapes)``, three lists; or three times None, with a warning
-            that lists what is missing, if what is given does not settle all of them.
+            ``(argument shapes, output shapes, auxiliary shapes)``, three lists; or ``(None, None, None)``, with a
+            warning that lists what is missing, if the given shapes do not determine all others.
 
         Raises:
             ShapeError: shapes contradict each other; the message names the node and both shapes.
@@ -160,7 +160,7 @@ class Symbol:
         complete = [[shape for shape in part if shape is not None] for part in found]
         if open_shapes or any(len(some) < len(part) for some, part in zip(complete, found, strict=True)):
             warnings.warn(
-                f"cannot infer the shapes of {', '.join(open_shapes) or 'some outputs'}: give more shapes",
+                f"cannot infer the shapes of {', '.join(open_shapes) or 'some outputs'}: pass more shapes",
                 UserWarning,
                 stacklevel=2,
             )
@@ -168,13 +168,13 @@ class Symbol:
         return complete[0], complete[1], complete[2]
 
     def infer_shape_partial(self, *args: Shape | None, **kwargs: Shape) -> tuple[list[Shape | None], ...]:
-        """Like :meth:`infer_shape`, but with None for each shape about which nothing follows."""
+        """Like :meth:`infer_shape`, but with None for each shape that cannot be inferred."""
         found = shape_inference.infer(self.nodes, self.given_shapes(args, kwargs))
         parts = self._arguments(), self.heads, self._auxiliaries()
         return tuple([found.get(node) for node in part] for part in parts)
 
     def given_shapes(self, args: Sequence[Shape | None], kwargs: Mapping[str, Shape]) -> dict[str, Shape]:
-        """Shapes by position and by name as one table, found to belong to variables of this symbol.
+        """Combine shapes by position and by name in one table, after checking that they belong to this symbol.
 
         Raises:
             ValueError: one does not, or two variables share a name.
@@ -189,7 +189,7 @@ class Symbol:
         return {name: tuple(shape) for name, shape in {**positional, **kwargs}.items()}
 
     def check_names(self) -> None:
-        """See that no two variables share a name.
+        """Check that no two variables share a name.
 
         Raises:
             ValueError: two do.
@@ -197,18 +197,18 @@ class Symbol:
         inputs = self.list_inputs()
         if twice := sorted({name for name in inputs if inputs.count(name) > 1}):
             raise ValueError(
-                f"different variables share the names {', '.join(twice)}: name their layers differently, "
-                "or pass one Variable to both if they are to share it"
+                f"different variables share the names {', '.join(twice)}: give their layers different names, "
+                "or pass the same Variable to both if they should share it"
             )
 
     # --- files -------------------------------------------------------------------------------------------------------
 
     def tojson(self) -> str:
-        """The graph as text, in the format of MXNet; see :func:`mxcore_module.symbol.load_json`."""
+        """Return the graph as JSON, in MXNet's format; see :func:`mxcore_module.symbol.load_json`."""
         return dump(self.nodes, self.heads)
 
     def save(self, fname: str | os.PathLike[str]) -> None:
-        """Write :meth:`tojson` to a file, whole or not at all."""
+        """Write :meth:`tojson` to a file, completely or not at all."""
         from mxcore.state.atomic import write_atomically
 
         write_atomically(Path(fname), self.tojson().encode())
@@ -220,13 +220,13 @@ class Symbol:
     # --- arithmetic --------------------------------------------------------------------------------------------------
 
     def only_head(self) -> Node:
-        """The node behind the only output.
+        """Return the node of the only output.
 
         Raises:
             ValueError: there are several outputs.
         """
         if len(self.heads) != 1:
-            raise ValueError(f"{self!r} has {len(self.heads)} outputs where one is needed: choose with symbol[name]")
+            raise ValueError(f"{self!r} has {len(self.heads)} outputs where one is needed: select it with symbol[name]")
         return self.heads[0]
 
     def _with(self, other: object, binary: str, scalar: str) -> Symbol:
@@ -266,12 +266,12 @@ def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
 
 
 def _copied(text: str, from_file: list[bool]) -> Symbol:
-    """A symbol from its text, whose initializers are trusted as far as those of the original are."""
+    """Recreate a symbol from its JSON, trusting its initializers as much as those of the original."""
     return Symbol(parse(text, from_file))
 
 
 def load_json(json_str: str) -> Symbol:
-    """The symbol that :meth:`Symbol.tojson` described; MXNet's own text too, if it holds only operators known here.
+    """Create the symbol that :meth:`Symbol.tojson` or MXNet has written, if it has only operators known here.
 
     >>> import mxcore as mx
     >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=10, name="fc")
@@ -279,6 +279,6 @@ def load_json(json_str: str) -> Symbol:
     ['data', 'fc_weight', 'fc_bias']
 
     Raises:
-        ValueError: the text is not such, or holds an operator or option that does not exist here.
+        ValueError: it is not the JSON of a symbol, or has an operator or option that does not exist here.
     """
     return Symbol(parse(json_str))

@@ -1,6 +1,6 @@
-"""A graph as text, in the format of MXNet's ``-symbol.json`` files.
+"""Graphs as JSON, in the format of MXNet's ``-symbol.json`` files.
 
-Of MXNet's own files those can be read that hold only operators of this package.
+MXNet's own files can be read if they contain only operators of this package.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 
 
 def dump(order: Sequence[Node], heads: Sequence[Node]) -> str:
-    """The text of a graph.
+    """Return the JSON of a graph.
 
     Args:
         order: all nodes, each after its inputs.
-        heads: those that are outputs.
+        heads: the nodes that are outputs.
     """
     numbers = {node: number for number, node in enumerate(order)}
     return json.dumps(
         {
             "nodes": [_entry(node, numbers) for node in order],
             "arg_nodes": [numbers[node] for node in order if node.operator is None],
-            "node_row_ptr": list(range(len(order) + 1)),  # the first output of each node: all have one
+            "node_row_ptr": list(range(len(order) + 1)),  # the first output of each node; every node has one
             "heads": [[numbers[head], 0, 0] for head in heads],
             "attrs": {"mxcore_format": ["int", 1]},
         },
@@ -56,14 +56,14 @@ def _entry(node: Node, numbers: Mapping[Node, int]) -> dict[str, Any]:
 
 
 def parse(text: str, from_file: Sequence[bool] | None = None) -> list[Node]:
-    """The outputs of the graph that a text describes.
+    """Return the outputs of a graph, given its JSON.
 
     Args:
-        text: the text.
-        from_file: for each node, whether its initializer came with a file; all did unless given.
+        text: the JSON.
+        from_file: for each node, whether its initializer came from a file; by default, all did.
 
     Raises:
-        ValueError: it is not such a text, or holds an operator or option that does not exist here.
+        ValueError: it is not the JSON of a symbol, or has an operator or option that does not exist here.
     """
     nodes: list[Node] = []
     try:
@@ -73,17 +73,17 @@ def parse(text: str, from_file: Sequence[bool] | None = None) -> list[Node]:
         if not heads:
             raise graph["heads"].error("a list of outputs")
     except ValueError as error:
-        raise ValueError(f"not the text of a symbol ({error}): expected what Symbol.tojson() returns") from error
-    for number, entry in enumerate(entries):  # each may read those before it
+        raise ValueError(f"not the JSON of a symbol ({error}): expected what Symbol.tojson() returns") from error
+    for number, entry in enumerate(entries):  # each may use those before it
         nodes.append(_node(entry, nodes, TextOfFile if from_file is None or from_file[number] else str))
     return [nodes[number] for number in heads]
 
 
 def _source(place: Place, known: int) -> int:
-    """The number of a node, from ``[number, output, …]``: one of those that are known."""
+    """Return the number of a known node, from ``[number, output, …]``."""
     numbers = place.list()
     if not numbers or numbers[0].count() >= known:
-        raise place.error(f"a list that begins with the number of a node, below {known}")
+        raise place.error(f"a list that starts with the number of a node, below {known}")
     return numbers[0].count()
 
 
@@ -94,7 +94,7 @@ def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Nod
         text["__init__"] = kind_of_text(text["__init__"])
     if kind == "null":
         if inputs:
-            raise entry["inputs"].error("empty: a variable reads nothing")
+            raise entry["inputs"].error("empty, since variables have no inputs")
         return Node(name, None, inputs, _checked(name, text))
     attributes = {key: value for key, value in text.items() if key.startswith("__")}
     options = {key: value for key, value in text.items() if key not in attributes}
@@ -102,7 +102,7 @@ def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Nod
         operator = find(kind).from_text(options)
     except (ValueError, TypeError) as error:
         raise ValueError(f"node {name!r}: {error}") from None
-    # Not the names of a variadic operator: a file may say that it has a thousand million.
+    # Do not list the names of a variadic operator: a file may claim a billion inputs.
     wanted = getattr(operator, "num_args", 0) if operator.variadic else len(operator.input_names())
     if wanted + len(operator.auxiliaries) != len(inputs):
         raise entry["inputs"].error(f"a list of {wanted + len(operator.auxiliaries)} inputs")
@@ -110,21 +110,21 @@ def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Nod
 
 
 def _attributes(entry: Place) -> dict[str, str]:
-    """Options and attributes, which older files of MXNet keep apart."""
+    """Return options and attributes, which older MXNet files keep separately."""
     parts = [entry[key] for key in ("param", "attr", "attrs") if key in entry]
     return {key: value.text() for part in parts for key, value in part.items()}
 
 
 def _checked(name: str, attributes: dict[str, str]) -> dict[str, str]:
-    """Attributes, each of which can be read.
+    """Return attributes, after checking that each can be parsed.
 
     Raises:
-        ValueError: one cannot be read.
+        ValueError: one cannot be parsed.
     """
     for key in attributes.keys() & _READERS.keys():
         try:
             _READERS[key](attributes[key])
         except (ValueError, TypeError, LookupError, SyntaxError, MemoryError, RecursionError) as error:
             value = attributes[key]
-            raise ValueError(f"node {name!r:.100}: {key} cannot be read from {value!r:.100} ({error!s:.100})") from None
+            raise ValueError(f"node {name!r:.100}: cannot parse {key} from {value!r:.100} ({error!s:.100})") from None
     return attributes

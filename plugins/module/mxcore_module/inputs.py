@@ -1,4 +1,4 @@
-"""What a module is told about its inputs: names, shapes and device."""
+"""The inputs of a module: names, shapes and device."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["check_labels", "check_match", "checked_names", "describe", "one_cont
 
 
 def checked_names(symbol: Symbol, what: str, given: Sequence[str] | None, strict: bool = True) -> list[str]:
-    """Names, found to be arguments of the symbol.
+    """Check that names are arguments of the symbol, and return them.
 
     Raises:
         ValueError: one is not; without ``strict`` that is a warning.
@@ -29,12 +29,12 @@ def checked_names(symbol: Symbol, what: str, given: Sequence[str] | None, strict
         message = f"{what}: the symbol has no argument {name!r}; did you mean {' or '.join(map(repr, close))}?"
         if strict:
             raise ValueError(message)
-        warnings.warn(message, UserWarning, stacklevel=3)  # whoever makes the module
+        warnings.warn(message, UserWarning, stacklevel=3)  # the code that creates the module
     return list(given or ())
 
 
 def one_context(context: Context | Sequence[Context] | None) -> Context:
-    """The device, from a context or a list of one; the CPU if there is none.
+    """Return the device of a context or a list of one; by default the CPU.
 
     Raises:
         ValueError: there are several.
@@ -46,15 +46,15 @@ def one_context(context: Context | Sequence[Context] | None) -> Context:
 
 
 def describe(shapes: Sequence[Any]) -> list[DataDesc]:
-    """Descriptions, from descriptions or pairs of a name and a shape."""
+    """Return descriptions, given descriptions or pairs of a name and a shape."""
     return [one if isinstance(one, DataDesc) else DataDesc(*one) for one in shapes]
 
 
 def check_match(what: str, names: Sequence[str], descs: Sequence[DataDesc]) -> None:
-    """See that every name is described, and nothing else.
+    """Check that all of these names, and no others, are described.
 
     Raises:
-        ValueError: that is not so.
+        ValueError: they are not.
     """
     if sorted(names) != sorted(desc.name for desc in descs):
         got = ", ".join(f"{desc.name} {desc.shape}" for desc in descs) or "nothing"
@@ -62,10 +62,10 @@ def check_match(what: str, names: Sequence[str], descs: Sequence[DataDesc]) -> N
 
 
 def check_labels(symbol: Symbol, names: Sequence[str], descs: Sequence[DataDesc]) -> list[DataDesc]:
-    """The descriptions of those labels that the symbol reads.
+    """Return the descriptions of the labels that the symbol uses.
 
     Raises:
-        ValueError: there are labels, but not all that it reads: it would be trained on zeros.
+        ValueError: some of these labels are missing, so the symbol would be trained on zeros.
     """
     arguments, described = symbol.list_arguments(), {desc.name for desc in descs}
     if descs and (missing := [name for name in names if name in arguments and name not in described]):
@@ -74,12 +74,12 @@ def check_labels(symbol: Symbol, names: Sequence[str], descs: Sequence[DataDesc]
 
 
 def paired(what: str, descs: Sequence[Any], arrays: Sequence[Array]) -> dict[str, Array]:
-    """Arrays by the names of their descriptions.
+    """Return arrays by the names of their descriptions.
 
     Raises:
         ValueError: there are more or fewer.
     """
     names = [name for name, *_ in descs]
     if len(names) != len(arrays):
-        raise ValueError(f"the batch has {len(arrays)} {what} arrays, but was bound to {len(names)}")
+        raise ValueError(f"the batch has {len(arrays)} {what} arrays, but the module was bound to {len(names)}")
     return dict(zip(names, arrays, strict=True))

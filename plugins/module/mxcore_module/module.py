@@ -28,11 +28,11 @@ from mxcore_module.optimization import make_optimizer
 
 __all__ = ["BaseModule", "Module", "load_checkpoint", "save_checkpoint"]
 
-_KVSTORES = (None, "local", "device")  # with one device there is nothing to exchange
+_KVSTORES = (None, "local", "device")  # with one device, there is nothing to exchange
 
 
 class Module(Network):
-    """A network that can be trained, scored and asked for predictions.
+    """A network that you can train, score and use for predictions.
 
     >>> import numpy as np, mxcore as mx
     >>> layer = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=2, name="fc")
@@ -40,7 +40,7 @@ class Module(Network):
     >>> x = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     >>> batches = mx.io.NDArrayIter(x, x[:, 0] > 0, batch_size=2)
 
-    :meth:`fit` does all the steps, and :meth:`score` and :meth:`predict` say what came of it:
+    :meth:`fit` does everything; :meth:`score` and :meth:`predict` show the result:
 
     >>> mod.fit(batches, optimizer="adam", optimizer_params={"learning_rate": 0.1}, num_epoch=5)
     >>> mod.score(batches, "acc")
@@ -48,7 +48,7 @@ class Module(Network):
     >>> mod.predict(batches).argmax(axis=1)
     array([0, 0, 1, 1])
 
-    The same steps one by one, for a loop of one's own:
+    The same steps one by one, for your own loop:
 
     >>> mod = mx.mod.Module(mod.symbol)
     >>> mod.bind(batches.provide_data, batches.provide_label)
@@ -64,20 +64,20 @@ class Module(Network):
     Args:
         symbol: the network.
         data_names: the arguments that are data.
-        label_names: the arguments that are labels; None for no labels.
+        label_names: the arguments that are labels, or None.
         logger: where messages go: the ``logging`` module or a logger.
         context: the device; a list of one is accepted.
-        work_load_list: accepted for MXNet's sake, and without effect.
+        work_load_list: accepted for compatibility with MXNet; no effect.
         fixed_param_names: parameters that are not trained.
         state_names: arguments that are neither data nor parameters, such as the states of a recurrent network. They
-            are 0 until :meth:`set_states`.
+            are 0 until you call :meth:`set_states`.
 
     Raises:
         ValueError: a name is not an argument of the symbol (for a label: a warning), or there are several devices.
     """
 
     _updater: Updater[Optimizer] | None = None
-    _loaded_states: str | None = None  # what `load` was told of, until `init_optimizer`
+    _loaded_states: str | None = None  # set by `load` for `init_optimizer`
 
     # --- the optimizer -----------------------------------------------------------------------------------------------
 
@@ -88,18 +88,18 @@ class Module(Network):
         optimizer_params: OptimizerParams = DEFAULT_OPTIMIZER_PARAMS,
         force_init: bool = False,
     ) -> None:
-        """Make the optimizer. A second call is ignored, with a warning in the log.
+        """Create the optimizer. A second call is ignored, with a warning in the log.
 
         Args:
             kvstore: ``"local"``, ``"device"`` or None, all the same on one device.
-            optimizer: a name, made with ``rescale_grad=1 / batch size`` unless ``optimizer_params`` has another; or an
-                optimizer, which is told the names of the parameters if it does not know them.
+            optimizer: a name, created with ``rescale_grad=1 / batch size`` unless ``optimizer_params`` has another; or
+                an instance, which is given the names of the parameters if it does not have them.
             optimizer_params: the arguments for a name, as a dict or pairs.
-            force_init: do it again; the state of the former optimizer is lost.
+            force_init: whether to do it again, discarding the state of the previous optimizer.
 
         Raises:
-            AssertionError: the module is not bound, or its parameters have no values.
-            ValueError: ``kvstore`` is another one.
+            AssertionError: the module is not bound, or its parameters are not initialised.
+            ValueError: ``kvstore`` has another value.
         """
         self._ready()
         if self.optimizer_initialized and not force_init:
@@ -119,7 +119,7 @@ class Module(Network):
         mx.save_state(fname, self._with_optimizer())
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
-        """Go on with the state of the optimizer in a file of :meth:`save_optimizer_states`."""
+        """Restore the state of the optimizer from a file of :meth:`save_optimizer_states`."""
         mx.load_state(fname, self._with_optimizer())
 
     def _batch_size(self) -> int:
@@ -131,7 +131,7 @@ class Module(Network):
         """The optimizer in use."""
         return self._with_optimizer().optimizer
 
-    _optimizer = optimizer  # what scripts written for MXNet reach for
+    _optimizer = optimizer  # the attribute that scripts for MXNet use
 
     def _with_optimizer(self) -> Updater[Optimizer]:
         self._ready()
@@ -160,7 +160,7 @@ class Module(Network):
         self.set_params(*checkpoint.load_parameters(fname))
 
     def save_checkpoint(self, prefix: str, epoch: int, save_optimizer_states: bool = False) -> None:
-        """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and, if asked for, ``prefix-NNNN.states``."""
+        """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and, if requested, ``prefix-NNNN.states``."""
         updater = self._with_optimizer() if save_optimizer_states else None
         save_checkpoint(prefix, epoch, self.symbol, *self.get_params())
         if updater is not None:
@@ -168,16 +168,16 @@ class Module(Network):
 
     @staticmethod
     def load(prefix: str, epoch: int, load_optimizer_states: bool = False, **kwargs: Any) -> Module:
-        """A module from the files of :meth:`save_checkpoint`; it must still be bound.
+        """Create a module from the files of :meth:`save_checkpoint`. You still have to bind it.
 
         Args:
-            prefix: how the names of the files begin.
-            epoch: the number in them.
-            load_optimizer_states: whether :meth:`init_optimizer` shall go on with the optimizer's state.
+            prefix: the start of the file names.
+            epoch: the number in the file names.
+            load_optimizer_states: whether :meth:`init_optimizer` restores the optimizer's state.
             kwargs: further arguments of :class:`Module`.
 
         Raises:
-            ValueError: a file holds something else, or not the parameters of the network.
+            ValueError: a file holds something else, or lacks parameters of the network.
         """
         symbol, arg_params, aux_params = load_checkpoint(prefix, epoch)
         module = Module(symbol, **kwargs)

@@ -1,4 +1,4 @@
-"""Names for what is made without one: ``fullyconnected0``, ``fullyconnected1``, and so on.
+"""Automatic names for nodes: ``fullyconnected0``, ``fullyconnected1``, and so on.
 
 >>> with NameManager() as names:
 ...     names.get(None, "fc"), names.get(None, "fc"), names.get("mine", "fc")
@@ -15,9 +15,9 @@ __all__ = ["NameManager", "Prefix", "current"]
 
 
 class NameManager:
-    """Counts the nodes made of each operator. In a ``with`` block, the block's names count from 0.
+    """Counts the nodes of each operator. In a ``with`` block, names are counted from 0.
 
-    Outside of any block one manager serves the whole process, so names depend on what was made before.
+    Outside any block, the whole process shares one manager, so names depend on what was created before.
 
     >>> import mxcore as mx
     >>> with mx.name.NameManager():
@@ -32,7 +32,7 @@ class NameManager:
         self._tokens: list[Token[NameManager]] = []
 
     def get(self, name: str | None, hint: str) -> str:
-        """``name`` if there is one, else ``hint`` with the next number."""
+        """Return ``name`` if there is one, else ``hint`` with the next number."""
         if name:
             return name
         number = self._counts[hint]
@@ -52,7 +52,7 @@ class NameManager:
 
 
 class Prefix(NameManager):
-    """A manager that puts ``prefix`` before every name, given or made.
+    """A manager that puts ``prefix`` before every name, whether given or automatic.
 
     >>> with Prefix("encoder_") as names:
     ...     names.get("fc", "fullyconnected"), names.get(None, "fullyconnected")
@@ -64,7 +64,7 @@ class Prefix(NameManager):
         self._prefix = prefix
 
     def get(self, name: str | None, hint: str) -> str:
-        """The name that :class:`NameManager` would give, behind the prefix."""
+        """Return the prefix and the name that :class:`NameManager` would give."""
         return self._prefix + super().get(name, hint)
 
 
@@ -72,7 +72,7 @@ _current: ContextVar[NameManager] = ContextVar("names", default=NameManager())  
 
 
 def current() -> NameManager:
-    """The manager of the innermost ``with`` block, or the process's.
+    """Return the manager of the innermost ``with`` block, or that of the process.
 
     >>> import mxcore as mx
     >>> with mx.name.Prefix("encoder_") as names:

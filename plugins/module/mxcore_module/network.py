@@ -1,4 +1,4 @@
-"""A symbol with arrays on one device: its parameters, and passes over batches."""
+"""A symbol with arrays on one device: its parameters, and its passes over batches."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["Network"]
 
 
 class Network(BaseModule):
-    """Everything of a :class:`~mxcore_module.module.Module` but its optimizer and its files.
+    """Everything in a :class:`~mxcore_module.module.Module` except its optimizer and its files.
 
-    See there for the arguments.
+    It takes the same arguments.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class Network(BaseModule):
 
     @property
     def gradients(self) -> dict[str, Array]:
-        """The gradients themselves, by name; with ``grad_req="add"`` it is you who sets them to 0."""
+        """The gradient arrays, by name; with ``grad_req="add"``, you have to reset them to 0 yourself."""
         return self._bound().grad_dict
 
     def _bound(self) -> Executor:
         if self._executor is None:
-            raise AssertionError("call bind first: it makes the arrays")
+            raise AssertionError("call bind first: it allocates the arrays")
         return self._executor
 
     def _ready(self) -> Executor:
@@ -94,15 +94,15 @@ class Network(BaseModule):
         shared_module: Network | None = None,
         grad_req: str | Sequence[str] | Mapping[str, str] = "write",
     ) -> None:
-        """Make the arrays. A second call is ignored, with a warning in the log.
+        """Allocate the arrays. A second call is ignored, with a warning in the log.
 
         Args:
             data_shapes: for each input a :class:`~mxcore_module.io.DataDesc` or ``(name, shape)``.
-            label_shapes: likewise for labels. Not given, they are inferred.
-            for_training: whether there are gradients.
-            inputs_need_grad: whether the data has gradients too.
-            force_rebind: bind again; parameters keep their values.
-            shared_module: a module whose parameters this one shares, by name.
+            label_shapes: likewise for labels; by default, they are inferred.
+            for_training: whether to compute gradients.
+            inputs_need_grad: whether to compute gradients of the data, too.
+            force_rebind: whether to bind again; parameters keep their values.
+            shared_module: a module with which to share parameters of the same name.
             grad_req: ``"write"``, ``"add"`` or ``"null"``, for all arguments, in their order, or by name.
 
         Raises:
@@ -136,7 +136,7 @@ class Network(BaseModule):
         self.params_initialized = self.params_initialized or (bool(shared) and own <= set(held))
 
     def _held(self) -> dict[str, Array]:
-        """The arrays of parameters that have values."""
+        """Return the arrays of initialised parameters."""
         if self._executor is None or not self.params_initialized:
             return {}
         arguments = self._executor.arg_dict
@@ -163,25 +163,25 @@ class Network(BaseModule):
         force_init: bool = False,
         allow_extra: bool = False,
     ) -> None:
-        """Give all parameters and auxiliary states values. A second call is ignored, with a warning.
+        """Initialise all parameters and auxiliary states. A second call is ignored, with a warning.
 
         Args:
-            initializer: an initializer, its name, its text, or a function of a name and an array. None leaves what
-                ``arg_params`` and ``aux_params`` do not name as it is.
+            initializer: an initializer, its name or string, or a function of a name and an array. With None, only what
+                ``arg_params`` and ``aux_params`` contain is set.
             arg_params: values by name, used instead of the initializer.
             aux_params: likewise for auxiliary states.
             allow_missing: whether ``arg_params`` and ``aux_params`` may be incomplete; the initializer does the rest.
-            force_init: do it again.
-            allow_extra: whether they may name what the network does not have.
+            force_init: whether to do it again.
+            allow_extra: whether they may contain names that the network does not have.
 
         Raises:
             AssertionError: the module is not bound.
             RuntimeError: values are missing.
-            ValueError: there are values too many, or of the wrong shape.
+            ValueError: there are extra values, or a shape is wrong.
         """
         if self.params_initialized and not force_init:
             warnings.warn(
-                "the parameters have values already: init_params is ignored without force_init=True",
+                "the parameters are already initialised: init_params is ignored without force_init=True",
                 UserWarning,
                 stacklevel=2,
             )
@@ -195,7 +195,7 @@ class Network(BaseModule):
         self.params_initialized = True
 
     def get_params(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Copies of the parameters and of the auxiliary states, by name, on the module's device."""
+        """Return copies of the parameters and auxiliary states, by name, on the module's device."""
         executor = self._ready()
         copy = self.context.backend.copy
         return (
@@ -211,19 +211,19 @@ class Network(BaseModule):
         force_init: bool = True,
         allow_extra: bool = False,
     ) -> None:
-        """Set parameters and auxiliary states. The arguments are those of :meth:`init_params`.
+        """Set parameters and auxiliary states. See :meth:`init_params` for the arguments.
 
         Raises:
             RuntimeError: values are missing, and ``allow_missing`` is not set.
-            ValueError: there are values too many, and ``allow_extra`` is not set, or of the wrong shape.
+            ValueError: there are extra values, and ``allow_extra`` is not set, or a shape is wrong.
         """
         self.init_params(None, arg_params, aux_params or {}, allow_missing, force_init, allow_extra)
 
     def preload(self, source: str, arg_params: Params, aux_params: Params) -> None:
-        """Keep values for :meth:`bind`; ``source`` is how messages call them.
+        """Keep values for :meth:`bind`; messages refer to them as ``source``.
 
         Raises:
-            ValueError: a parameter or auxiliary state has none.
+            ValueError: a parameter or auxiliary state has no value.
         """
         found = {*arg_params, *aux_params}
         if missing := [name for name in (*self._param_names, *self._aux_names) if name not in found]:
@@ -233,10 +233,10 @@ class Network(BaseModule):
         self.params_initialized = True
 
     def set_states(self, states: Sequence[Any] | None = None, value: float | None = None) -> None:
-        """Set the arrays of ``state_names``, to arrays in their order or all to one number.
+        """Set the arrays of ``state_names``, either to arrays in the same order or all to one number.
 
         Raises:
-            ValueError: neither or both are given, or they do not fit.
+            ValueError: neither or both are given, or shapes do not fit.
         """
         executor = self._bound()
         if (states is None) == (value is None):
@@ -248,7 +248,7 @@ class Network(BaseModule):
                 executor.fill(name, given)
 
     def get_states(self) -> list[Array]:
-        """Copies of the arrays of ``state_names``."""
+        """Return copies of the arrays of ``state_names``."""
         return [self.context.backend.copy(self._ready().arg_dict[name]) for name in self.state_names]
 
     # --- passes ------------------------------------------------------------------------------------------------------
@@ -256,15 +256,15 @@ class Network(BaseModule):
     def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
         """Compute the outputs of a batch; see :meth:`get_outputs`.
 
-        A batch of another size than was bound is fine: other shapes are inferred anew, and parameters stay.
+        A batch may have another size than was bound: the other shapes are inferred again, and parameters stay.
 
         Args:
             data_batch: the batch; labels may be missing.
-            is_train: whether operators behave as in training; as bound by default.
+            is_train: whether operators behave as in training; by default as bound.
 
         Raises:
-            AssertionError: the module is not bound, or its parameters have no values.
-            ValueError: there are more or fewer arrays than were bound, or their shapes do not fit.
+            AssertionError: the module is not bound, or its parameters are not initialised.
+            ValueError: the number of arrays differs from what was bound, or their shapes do not fit.
         """
         executor = self._ready()
         inputs = self._named(data_batch, executor)
@@ -277,32 +277,32 @@ class Network(BaseModule):
         self._executor = executor
 
     def _named(self, data_batch: DataBatch, executor: Executor) -> dict[str, Array]:
-        """The arrays of a batch by name; labels that the symbol does not read are left out."""
+        """Return the arrays of a batch by name, without labels that the symbol does not use."""
         data = paired("data", data_batch.provide_data or self.data_shapes, data_batch.data)
         labels = data_batch.label if self.label_shapes or data_batch.provide_label else None
         named = paired("label", data_batch.provide_label or self.label_shapes, labels or ()) if labels else {}
         return {name: values for name, values in {**data, **named}.items() if name in executor.arg_dict}
 
     def backward(self, out_grads: Array | Sequence[Array] | None = None) -> None:
-        """Compute the gradients; ``out_grads``, one for each output, is needed for outputs that are no loss."""
+        """Compute the gradients; outputs that are not losses need ``out_grads``, one for each output."""
         self._ready().backward(out_grads)
 
     def get_outputs(self, merge_multi_context: bool = True) -> list[Array]:
-        """The outputs of the last forward pass."""
+        """Return the outputs of the last forward pass."""
         return list(self._ready().outputs)
 
     def get_input_grads(self, merge_multi_context: bool = True) -> list[Array]:
-        """The gradients of the data, after a bind with ``inputs_need_grad``.
+        """Return the gradients of the data, after a bind with ``inputs_need_grad``.
 
         Raises:
-            AssertionError: it was bound without.
+            AssertionError: it was bound without ``inputs_need_grad``.
         """
         gradients = self._ready().grad_dict
-        require(self.inputs_need_grad, "bind with inputs_need_grad=True to have gradients of the data")
+        require(self.inputs_need_grad, "bind with inputs_need_grad=True to get gradients of the data")
         return [gradients[name] for name in self.data_names]
 
     def update_metric(self, eval_metric: EvalMetric, labels: Sequence[Array] | None, pre_sliced: bool = False) -> None:
-        """Let a metric take in the outputs of the last forward pass, and labels in the order of ``label_shapes``."""
+        """Update a metric with the outputs of the last forward pass, and labels in the order of ``label_shapes``."""
         names = [desc.name for desc in self.label_shapes] or self.label_names
         outputs = dict(zip(self.output_names, self.get_outputs(), strict=True))
         eval_metric.update_dict(dict(zip(names, labels or (), strict=False)), outputs)

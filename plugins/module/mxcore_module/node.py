@@ -1,4 +1,4 @@
-"""The nodes that a graph consists of. A node never changes, so graphs share their parts freely."""
+"""The nodes of a graph. They are immutable, so graphs can share them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Node:
     """A variable, or an operator applied to other nodes.
 
     Attributes:
-        name: how messages, parameters and files call it.
-        operator: what it computes; None for a variable.
-        inputs: the nodes it reads, auxiliaries last.
-        attributes: what was said about it, text by name: ``__shape__``, ``__lr_mult__``, ….
+        name: its name in messages, parameters and files.
+        operator: its operator; None for a variable.
+        inputs: its input nodes, auxiliary ones last.
+        attributes: its attributes, strings by name: ``__shape__``, ``__lr_mult__``, ….
     """
 
     name: str
@@ -33,26 +33,26 @@ class Node:
     attributes: Mapping[str, str] = attrs.field(factory=dict, converter=_read_only)
 
     def described(self) -> str:
-        """The node for messages: ``FullyConnected 'fc1'``."""
+        """Describe the node in messages: ``FullyConnected 'fc1'``."""
         return f"{self.operator.op_name if self.operator else 'Variable'} {self.name!r}"
 
     def named_inputs(self) -> Iterator[tuple[str, Node]]:
-        """The inputs with the names that the operator gives them."""
+        """Return the inputs with their names in the operator."""
         if self.operator is None:
             return iter(())
         return zip((*self.operator.input_names(), *self.operator.auxiliaries), self.inputs, strict=True)
 
     def auxiliaries(self) -> tuple[Node, ...]:
-        """Those inputs that the operator itself updates."""
+        """Return the inputs that the operator itself updates."""
         count = len(self.operator.auxiliaries) if self.operator else 0
         return self.inputs[len(self.inputs) - count :]
 
 
 def in_order(heads: Iterable[Node]) -> list[Node]:
-    """Every node that ``heads`` depend on, and they themselves: depth first, each after all that it reads."""
+    """Return ``heads`` and every node that they depend on, depth first, each after its inputs."""
     order: dict[Node, None] = {}
     stack = [(node, False) for node in reversed(list(heads))]
-    while stack:  # a loop: a recursion would limit the depth of a network
+    while stack:  # a loop, since recursion would limit the depth of a network
         node, inputs_done = stack.pop()
         if inputs_done:
             order[node] = None

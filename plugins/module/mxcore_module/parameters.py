@@ -1,4 +1,4 @@
-"""The values that parameters get: given ones, or those of an initializer."""
+"""The values of parameters, given or from an initializer."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ Params = Mapping[str, Array]
 
 @attrs.frozen
 class NewValues:
-    """How new values come about. They are made in new arrays, so that a failure leaves the old ones as they are.
+    """How to compute new values. They are written to new arrays, so that a failure leaves the old ones unchanged.
 
     Attributes:
-        initializer: an initializer, its name or text, a function of a name and an array, or None for no initializer.
+        initializer: an initializer, its name or string, a function of a name and an array, or None.
         attributes: the attributes of the variables, by name.
         allow_missing: whether given values may be incomplete.
-        allow_extra: whether they may be for names that do not exist.
+        allow_extra: whether given values may include unknown names.
     """
 
     initializer: Any
@@ -34,23 +34,23 @@ class NewValues:
     allow_extra: bool
 
     def of(self, what: str, arrays: Params, given: Params | None) -> dict[str, Array]:
-        """New values for ``arrays``, by name.
+        """Return new values for ``arrays``, by name.
 
         Args:
-            what: how messages call ``given``.
-            arrays: the present arrays; they are not touched.
-            given: values by name; None lets the initializer make all.
+            what: what messages call ``given``.
+            arrays: the current arrays, which are not modified.
+            given: values by name; None to use the initializer for all.
 
         Raises:
             RuntimeError: values are missing.
-            ValueError: there are values too many, or of the wrong shape.
+            ValueError: there are extra values, or a shape is wrong.
         """
         known = given or {}
         missing = sorted(name for name in arrays if name not in known)
         if given is not None and missing and not self.allow_missing:
             raise RuntimeError(f"{what} has no {', '.join(missing)}: add it, or pass allow_missing=True")
         if not self.allow_extra and (extra := sorted(set(known) - set(arrays))):
-            raise ValueError(f"{what} has {', '.join(extra)}, which the network has not: pass allow_extra=True")
+            raise ValueError(f"{what} has {', '.join(extra)}, which the network does not have: pass allow_extra=True")
         converted = {name: _converted(name, arrays[name], known[name]) for name in arrays if name in known}
         return {**converted, **self._initialized({name: arrays[name] for name in missing})}
 

@@ -1,6 +1,6 @@
-"""The functions that make symbols: ``mx.symbol``, also ``mx.sym``.
+"""The functions that create symbols: ``mx.symbol``, also ``mx.sym``.
 
-Beside those defined here there is one for each operator in the table, such as ``mx.symbol.FullyConnected``.
+Besides those defined here, there is one for each operator, such as ``mx.symbol.FullyConnected``.
 
 >>> import mxcore as mx
 >>> data = mx.symbol.Variable("data")
@@ -41,23 +41,22 @@ def Variable(
     stype: str | None = None,
     **kwargs: str,
 ) -> Symbol:
-    """A named input: data, a label or a parameter.
+    """Create a named input: data, a label or a parameter.
 
     Args:
         name: its name.
-        attr: attributes, text by name.
-        shape: its shape, with 0 for sizes that are to be inferred.
+        attr: attributes, strings by name.
+        shape: its shape, with 0 for sizes to be inferred.
         lr_mult: the multiplier of its learning rate.
         wd_mult: the multiplier of its weight decay.
-        dtype: its element type; float32 unless given.
-        init: how its first values are made, whatever its name: an initializer or the text of one, such as
-            ``"xavier"``.
+        dtype: its dtype, by default float32.
+        init: the initializer of its values, regardless of its name: an instance or a string, such as ``"xavier"``.
         stype: only ``"default"``: all arrays are dense.
         kwargs: further attributes, with names such as ``__mine__``.
 
     Raises:
-        TypeError: the name is no text, or ``init`` no initializer.
-        ValueError: an argument is unknown, or not one that can be kept as text.
+        TypeError: the name is not a string, or ``init`` is not an initializer.
+        ValueError: an argument is unknown, or cannot be stored as a string.
 
     Example:
         >>> import mxcore as mx
@@ -66,7 +65,7 @@ def Variable(
         {'__shape__': '(10, 0)', '__lr_mult__': '2', '__init__': '["xavier", {}]'}
     """
     if not isinstance(name, str):
-        raise TypeError(f"the name of a Variable must be text, got {name!r}")
+        raise TypeError(f"the name of a Variable must be a string, got {name!r}")
     if stype not in (None, "default"):
         raise ValueError(f"stype must be 'default', got {stype!r}: all arrays are dense")
     given = variable_attributes(shape=shape, lr_mult=lr_mult, wd_mult=wd_mult, dtype=dtype, init=init)
@@ -78,7 +77,7 @@ var = Variable
 
 
 def Group(symbols: Sequence[Symbol]) -> Symbol:
-    """One symbol with the outputs of several, in their order.
+    """Create a symbol with the outputs of several symbols, in order.
 
     Raises:
         TypeError: ``symbols`` is empty or holds something else.
@@ -96,7 +95,7 @@ def Group(symbols: Sequence[Symbol]) -> Symbol:
 
 
 def load(fname: str | os.PathLike[str]) -> Symbol:
-    """The symbol in a file of :meth:`Symbol.save`.
+    """Load a symbol from a file of :meth:`Symbol.save`.
 
     >>> import mxcore as mx, tempfile, os
     >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=10, name="fc")
@@ -119,7 +118,7 @@ def load(fname: str | os.PathLike[str]) -> Symbol:
 
 
 def __getattr__(name: str) -> Callable[..., Symbol]:
-    """The function of an operator."""
+    """Return the function of an operator."""
     try:
         return operator_function(find(name))
     except ValueError as error:

@@ -1,10 +1,10 @@
-"""What several tests of the module share."""
+"""Fixtures that several tests share."""
 
 import pytest
 
 
 @pytest.fixture
 def workplace(tmp_path, monkeypatch):
-    """A folder of the test's own, in which it runs."""
+    """A separate folder in which the test runs."""
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -1,4 +1,4 @@
-"""Callbacks report what the metric holds, when they say they do."""
+"""Callbacks report the metric when they are supposed to."""
 
 import logging
 
@@ -11,7 +11,7 @@ import mxcore as mx
 
 
 def run(called, batches, epochs=1, found=None):
-    """Call back as a training loop does; each batch adds its number to the metric."""
+    """Call a callback as a training loop does; each batch adds its number to the metric."""
     for epoch in range(epochs):
         for nbatch in range(batches):
             if found is not None:

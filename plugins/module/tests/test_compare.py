@@ -1,4 +1,4 @@
-"""The command `mxcore compare`: what it finds, what it leaves behind, and what it refuses before it writes anything."""
+"""The command `mxcore compare`: its results, its files, and what it refuses before writing anything."""
 
 import csv
 import html
@@ -108,7 +108,7 @@ def test_unless_rates_are_given_they_surround_the_optimizer_s_own(workplace):
 
 
 def warned(result, workplace):
-    """What is said of the ends of grids, on the terminal and on the page."""
+    """Return the warnings about the ends of grids, on the terminal and on the page."""
     warnings = re.findall(r"^Warning: (The best rate.*)$", result.stderr, re.MULTILINE)
     page = html.unescape((workplace / "it" / "report.html").read_text("utf-8"))
     assert all(warning in page for warning in warnings)
@@ -117,9 +117,9 @@ def warned(result, workplace):
 
 def test_a_best_rate_at_the_end_of_its_grid_is_a_warning(workplace):
     (low,) = warned(call("sgd", "--rates", "0.0001,0.01", *QUICK), workplace)
-    assert low.startswith("The best rate of sgd, 0.01, is the highest that was tried, and a higher one may be better")
+    assert low.startswith("The best rate of sgd, 0.01, is the highest one tried, so a higher one may be better")
     high = call("adam", "--rates", "0.01,0.5,5", *QUICK)
-    assert "The best rate of adam, 0.01, is the lowest that was tried" in warned(high, workplace)[0]
+    assert "The best rate of adam, 0.01, is the lowest one tried" in warned(high, workplace)[0]
 
 
 def test_a_best_rate_within_its_grid_and_one_beside_divergence_and_a_single_one_are_none(workplace):

@@ -1,4 +1,4 @@
-"""NDArrayIter covers the data as it says, in an order that the seed decides, and refuses what it cannot batch."""
+"""NDArrayIter covers the data in an order that depends on the seed, and refuses what it cannot batch."""
 
 import copy
 from collections import Counter
@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 2**32)
 
 
 def rows_of(batches):
-    """The first input of every batch, as row numbers."""
+    """Return the first input of every batch, as row numbers."""
     return [batch.data[0].astype(int).tolist() for batch in batches]
 
 

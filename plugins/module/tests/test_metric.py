@@ -14,7 +14,7 @@ SEVERAL = st.integers(2, 6)
 
 @st.composite
 def batches(draw, classes=SEVERAL):
-    """A few batches of labels and of rows of probabilities."""
+    """Return a few batches of labels and of rows of probabilities."""
     count = draw(classes)
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     sizes = draw(st.lists(st.integers(1, 20), min_size=1, max_size=4))

@@ -469,7 +469,7 @@ def test_a_batch_that_does_not_fit_the_parameters_is_refused_and_the_module_stil
     mod = started()
     with pytest.raises(ValueError, match=r"'fc1_weight' has shape \(8, 4\).*but \(8, 5\)"):
         mod.predict(np.zeros((8, 5)))
-    with pytest.raises(ValueError, match="the batch has 2 data arrays, but was bound to 1"):
+    with pytest.raises(ValueError, match="the batch has 2 data arrays, but the module was bound to 1"):
         mod.forward(DataBatch([np.zeros((8, 4))] * 2))
     assert mod.predict(np.zeros((8, 4))).shape == (8, 3)
 

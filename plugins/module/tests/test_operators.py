@@ -16,7 +16,7 @@ x, y = sym.Variable("x"), sym.Variable("y")
 
 
 def executor(symbol, inputs, **kwargs):
-    """An executor in float64 with these inputs, and normally distributed values for everything else."""
+    """Return an executor in float64 with these inputs, and normally distributed values for everything else."""
     names = symbol.list_inputs()
     run = Executor.allocate(
         symbol,
@@ -41,9 +41,9 @@ def value(run, is_train, function):
 
 
 def check_gradient(symbol, inputs, *, loss=None, varied=None):
-    """Hold the gradients of all floating inputs against central differences.
+    """Compare the gradients of all floating inputs with central differences.
 
-    Without ``loss`` the function is a random linear one of the output, whose gradient is handed to ``backward``.
+    Without ``loss``, the function is a random linear one of the output, whose gradient is passed to ``backward``.
     """
     run = executor(symbol, inputs)
     mx.random.seed(3)

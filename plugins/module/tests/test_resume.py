@@ -1,4 +1,4 @@
-"""`mxcore train --resume`: a run that was stopped, at whatever point, ends with the bytes of one that was not."""
+"""`mxcore train --resume`: a run stopped at any point ends with the same bytes as one that was not stopped."""
 
 import json
 import re
@@ -18,7 +18,7 @@ LONG = ("--epochs", "12", "--hidden", "16", "--seed", "3", "--optimizer", "adam"
 
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
-    """The files of a run that nobody stopped, but for the name of its folder."""
+    """The files of a run that was not stopped, apart from the name of its folder."""
     folder = tmp_path_factory.mktemp("whole") / "run"
     assert call(*LONG, "--out", folder).exit_code == 0
     return contents(folder)
@@ -42,7 +42,7 @@ class Stop:
         if self.updates == 3 * 44 + 10:
             os.kill(os.getpid(), int(sys.argv.pop(1)))
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs tests may ignore it, and so would this
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the test runner may ignore it, which would be inherited
 mx.hooks.register(Stop())
 train(sys.argv[2:], prog_name="mxcore train")
 """
@@ -54,7 +54,7 @@ def test_a_run_that_was_stopped_is_resumed_to_the_same_bytes(workplace, uninterr
     command = [sys.executable, "-c", STOPPED, str(int(getattr(signal, name))), *LONG, "--out", "run"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == status, done.stderr
-    assert ("Go on with: mxcore train --resume run" in done.stderr) == (status == 130)
+    assert ("Resume with: mxcore train --resume run" in done.stderr) == (status == 130)
     assert len(metrics(workplace / "run")) >= 3 * 44 + 9
     result = call("--resume", "run")
     assert result.exit_code == 0, result.output
@@ -63,7 +63,7 @@ def test_a_run_that_was_stopped_is_resumed_to_the_same_bytes(workplace, uninterr
 
 
 class Stop:
-    """Interrupts a run after so many updates."""
+    """Interrupts a run after a number of updates."""
 
     def __init__(self, updates):
         self.left = updates
@@ -94,7 +94,7 @@ def test_a_run_may_be_stopped_anywhere_and_again_and_again(workplace, uninterrup
         stop_after(updates)
         stopped = call(*arguments)
         assert stopped.exit_code == 130
-        assert "Go on with: mxcore train --resume run" in stopped.stderr
+        assert "Resume with: mxcore train --resume run" in stopped.stderr
         arguments = ("--resume", "run")
     assert call(*arguments).exit_code == 0
     assert contents(workplace / "run") == uninterrupted
@@ -132,7 +132,7 @@ def test_the_best_and_the_last_model_are_kept(workplace):
     quick("--epochs", "8", "--lr", "0.3", "--lr-scheduler", "none")
     held_out = [row for row in metrics(workplace / "run") if row["validation_loss"]]
     best = max(held_out, key=lambda row: (float(row["validation_accuracy"]), -float(row["validation_loss"])))
-    assert best["epoch"] != "8", "a run of which the last epoch is the best tries nothing"
+    assert best["epoch"] != "8", "a run whose last epoch is the best tests nothing"
     models = {file.name for file in (workplace / "run").iterdir() if file.suffix in (".params", ".states")}
     assert models == {"model-0008.params", "model-0008.states", f"best-000{best['epoch']}.params"}
 
@@ -150,11 +150,11 @@ def test_a_run_that_diverges_later_keeps_the_model_before(workplace):
     [
         (
             lambda config: config["optimizer"]["hyperparameters"].update(beta1=0.5),
-            "hyperparameters.beta1 was 0.5, is 0.9",
+            "hyperparameters.beta1 was 0.5, is now 0.9",
         ),
         (lambda config: config["data"].update(digest="0"), 'data.digest was "0"'),
-        (lambda config: config.update(seed=4), "this would be another run"),
-        (lambda config: config["options"].pop("lr"), "made by another version of mxcore-module"),
+        (lambda config: config.update(seed=4), "this would be a different run"),
+        (lambda config: config["options"].pop("lr"), "created by another version of mxcore-module"),
         (lambda config: config.pop("options"), "was not written by `mxcore train`"),
     ],
 )
@@ -165,7 +165,7 @@ def test_what_would_be_another_run_is_not_resumed(workplace, change, message):
     change(changed)
     (workplace / "run" / "config.json").write_text(json.dumps(changed), encoding="utf-8")
     result = call("--resume", "run")
-    if message == "this would be another run":  # other rows are held out
+    if message == "this would be a different run":  # the validation rows differ
         assert "data.digest" in result.stderr
     assert result.exit_code == 2
     assert message in result.stderr
@@ -194,7 +194,7 @@ def test_a_folder_without_a_whole_run_is_refused(workplace):
         ("nowhere", "there is no run to resume in 'nowhere': config.json cannot be read: No such file"),
         ("empty", "there is no run to resume in 'empty'"),
         ("other", "'other/config.json' was not written by `mxcore train`"),
-        ("run", "run/metrics.csv lacks some of the 44 updates that the saved model has had"),
+        ("run", "run/metrics.csv lacks some of the 44 updates of the saved model"),
     ):
         result = call("--resume", folder)
         assert result.exit_code == 2

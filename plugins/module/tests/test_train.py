@@ -1,4 +1,4 @@
-"""The command `mxcore train`: what it reaches, what it leaves behind, and what it refuses before it writes anything."""
+"""The command `mxcore train`: its results, its files, and what it refuses before writing anything."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""What is read from digits, CSV and NPZ files, how it is split, and what is refused."""
+"""How digits, CSV and NPZ files are read and split, and which are refused."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def test_other_separators_and_blank_lines_are_read(csv_file, old, new):
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_name(csv_file):
-    with pytest.raises(InputError, match="there are 'label', 'b', 'c'"):
+    with pytest.raises(InputError, match="its columns are 'label', 'b', 'c'"):
         load(csv_file(table(header="label,b,c"), encoding="utf-8-sig"), "z")
 
 
@@ -116,20 +116,20 @@ def test_a_class_with_one_row_is_no_obstacle(csv_file):
         ("", None, "is empty"),
         ("a,b,c\n", None, "has no rows below its header"),
         ("a\n1\n2\n", None, r"at least two columns, got \['a'\]"),
-        (table(), "price", "has no column 'price': there are 'a', 'b', 'c'"),
+        (table(), "price", "has no column 'price': its columns are 'a', 'b', 'c'"),
         (table(), "3", "has no column '3'"),
         (table(), "a", "column 'c' must hold finite numbers, got 'no' in line 2"),
         (table().replace("3,9,", "3,?,"), None, r"column 'b' must hold finite numbers, got '\?' in line 5"),
         (table().replace("3,9,", "3,,"), None, "column 'b' must hold finite numbers, got '' in line 5"),
         (table().replace("3,9,", "3,inf,"), None, "column 'b' must hold finite numbers, got 'inf' in line 5"),
-        (table().replace("3,9,", "3,9,1,"), None, "line 5 has 4 cells, the header has 3"),
+        (table().replace("3,9,", "3,9,1,"), None, "line 5 has 4 cells, but the header has 3"),
         (table().replace("3,9,yes", "3,9,"), None, "label column 'c' is empty in line 5"),
         (table(header="a,a,c"), None, "column names must differ, got 'a', 'a', 'c'"),
         (table(label=lambda i: "yes"), None, "all labels in 'c' are 'yes': two classes are needed"),
         (table(label=lambda i: 4), None, "all labels in 'c' are '4'"),
         (table(label=lambda i: i * 3), None, "20 different values in 20 rows, too many for classes"),
-        (table(label=lambda i: "nan" if i else "1.5"), None, "hold nan or infinity"),
-        (table(rows=9), None, "has 9 rows, too few to hold some out: at least 10"),
+        (table(label=lambda i: "nan" if i else "1.5"), None, "contain nan or infinity"),
+        (table(rows=9), None, "has 9 rows, too few for validation: at least 10"),
     ],
 )
 def test_a_bad_table_is_refused_and_the_message_says_where(csv_file, text, label, message):
@@ -143,17 +143,17 @@ def test_a_bad_table_is_refused_and_the_message_says_where(csv_file, text, label
         (
             {"images": np.zeros((20, 2)), "y": np.zeros(20)},
             None,
-            r"x or X or data, and holds images \(20, 2\), y",
+            r"x or X or data, but holds images \(20, 2\), y",
         ),
-        ({"x": np.zeros((20, 2))}, None, r"y or label for the labels, and holds x \(20, 2\)"),
+        ({"x": np.zeros((20, 2))}, None, r"y or label for the labels, but holds x \(20, 2\)"),
         ({"x": np.zeros((20, 2)), "y": np.zeros(20)}, "kind", "needs an array kind for the labels"),
         ({}, None, "holds no arrays"),
-        ({"x": np.zeros((20, 2)), "y": np.zeros(19)}, None, r"expected 20 labels, .* got the shape \(19,\)"),
+        ({"x": np.zeros((20, 2)), "y": np.zeros(19)}, None, r"expected 20 labels, .* got shape \(19,\)"),
         ({"x": np.zeros((20, 2)), "y": np.zeros((20, 3))}, None, r"expected 20 labels"),
         ({"x": np.zeros((0, 2)), "y": np.zeros(0)}, None, "one row per sample"),
         ({"x": np.array(["a"] * 20), "y": np.zeros(20)}, None, "must be numbers"),
         ({"x": np.full((20, 2), np.nan), "y": np.arange(20) % 2}, None, "nan or infinity"),
-        ({"x": np.zeros((20, 2)), "y": np.zeros(20, complex)}, None, "labels must be numbers or text, got complex128"),
+        ({"x": np.zeros((20, 2)), "y": np.zeros(20, complex)}, None, "must be numbers or strings, got complex128"),
     ],
 )
 def test_a_bad_archive_is_refused_and_the_message_says_what_it_holds(npz_file, arrays, label, message):

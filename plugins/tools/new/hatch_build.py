@@ -1,4 +1,4 @@
-"""Pack the template, which lies beside the plugins in a checkout and in this folder in a source distribution."""
+"""Include the template, which is next to the plugins in a checkout and in this folder in a source distribution."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc]
-    """Adds ``cookiecutter-template`` to what is built."""
+    """Adds ``cookiecutter-template`` to the build."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Say where the template is, and where it goes; an editable installation finds it in the checkout."""
+        """Include the template; an editable installation finds it in the checkout."""
         if version == "editable":
             return
         packed, checkout = (Path(self.root, where, "cookiecutter-template") for where in ("", "../../.."))

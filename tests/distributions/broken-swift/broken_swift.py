@@ -1,3 +1,3 @@
-"""Needs a module that is nowhere."""
+"""Imports a module that does not exist."""
 
 import a_module_that_is_nowhere

@@ -1,4 +1,4 @@
-"""Prints, fills the error stream, leaves a thread behind, and is an optimizer all the same."""
+"""Prints, fills stderr, leaves a thread running, and is nevertheless an optimizer."""
 
 import sys
 import threading

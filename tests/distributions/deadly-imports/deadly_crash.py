@@ -1,4 +1,4 @@
-"""Reads from where there is nothing."""
+"""Reads from an invalid address."""
 
 import ctypes
 

@@ -1,3 +1,3 @@
-"""Stops whoever asks for it."""
+"""Interrupts the importing program."""
 
 raise KeyboardInterrupt

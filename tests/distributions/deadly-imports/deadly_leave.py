@@ -1,4 +1,4 @@
-"""Leaves without a word."""
+"""Exits silently."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Waits for what does not come."""
+"""Waits forever."""
 
 import threading
 

@@ -18,10 +18,11 @@ class Bilinear(Initializer):
 
     .. math::
 
-        f = \lceil n / 2 \rceil, \qquad c = \frac{2 f - 1 - f \bmod 2}{2 f}, \qquad
-        triangle(i) = 1 - \left| i / f - c \right|
+        f &= \lceil n / 2 \rceil \\
+        c &= \frac{2 f - 1 - f \bmod 2}{2 f} \\
+        triangle(i) &= 1 - \left| i / f - c \right|
 
-    The whole triangle, and with a stride of :math:`f` the interpolation, is there for :math:`n = 2 f - f \bmod 2`.
+    The triangle is complete, and a stride of :math:`f` interpolates exactly, if :math:`n = 2 f - f \bmod 2`.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((1, 1, 2, 4))
@@ -29,7 +30,7 @@ class Bilinear(Initializer):
     >>> weight[0, 0, 0]
     array([0.25, 0.75, 0.75, 0.25])
 
-    Arrays have shape (out, in, height, width), or more axes in front, along which the kernel is repeated, and any
+    Arrays have shape (out, in, height, width), or additional leading axes along which the kernel is repeated, and any
     floating dtype. Nothing is random.
 
     Raises:
@@ -37,10 +38,10 @@ class Bilinear(Initializer):
 
     References:
         J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015,
-        https://arxiv.org/abs/1411.4038; the formula is that of Caffe's ``BilinearFiller``.
+        https://arxiv.org/abs/1411.4038; the formula is from Caffe's ``BilinearFiller``.
 
-    Differs from MXNet 1.9.1: each axis has its own size. There the width served for both, so that the kernels of
-    upright or wide windows were wrong, with values below 0.
+    Differs from MXNet 1.9.1: each axis uses its own size. There the width was used for both, so kernels that are not
+    square were wrong and had negative values.
     """
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
@@ -50,5 +51,5 @@ class Bilinear(Initializer):
 
 
 def _triangle(size: int) -> npt.NDArray[np.float64]:
-    half = max((size + 1) // 2, 1)  # 1 for an empty axis too
+    half = max((size + 1) // 2, 1)  # 1 even for an empty axis
     return 1 - abs(np.arange(size) / half - (2 * half - 1 - half % 2) / (2 * half))

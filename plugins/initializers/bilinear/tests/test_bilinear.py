@@ -1,4 +1,4 @@
-"""Bilinear kernels interpolate linearly, each axis by its own size."""
+"""Bilinear kernels interpolate linearly, each axis with its own size."""
 
 import numpy as np
 import pytest

@@ -15,7 +15,7 @@ __all__ = ["Constant"]
 
 @hyperparameters
 class Constant(Initializer):
-    """Every weight is ``value``.
+    """Sets every weight to ``value``.
 
     .. math::
 
@@ -40,8 +40,8 @@ class Constant(Initializer):
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: ``dumps()`` changes nothing (there, the arguments, so that the second call fails for
-    arrays), and a value that does not fit is refused with both shapes.
+    Differs from MXNet 1.9.1: ``dumps()`` has no side effects (there it changes the arguments, so that the second call
+    fails for arrays), and the error for a value that does not fit shows both shapes.
     """
 
     examples = ({"value": 0.5}, {"value": [0.5]})
@@ -57,7 +57,7 @@ class Constant(Initializer):
         try:
             return np.broadcast_to(numbers, shape)
         except ValueError:
-            raise ValueError(f"{str(desc)!r} has shape {shape}, and value {numbers.shape} does not broadcast") from None
+            raise ValueError(f"{str(desc)!r} has shape {shape}: value {numbers.shape} does not broadcast") from None
 
     def _numbers(self) -> npt.NDArray[Any]:
         on_host = self.value if not hasattr(self.value, "dtype") else backend_of(self.value).to_host(self.value)

@@ -16,7 +16,7 @@ def test_an_array_survives_dumps_and_create() -> None:
 
 
 def test_a_value_that_does_not_broadcast_names_both_shapes() -> None:
-    with pytest.raises(ValueError, match=r"'fc_weight' has shape \(2, 2\), and value \(3,\)"):
+    with pytest.raises(ValueError, match=r"'fc_weight' has shape \(2, 2\): value \(3,\) does not"):
         mx.init.Constant([1, 2, 3])("fc_weight", np.empty((2, 2)))
 
 

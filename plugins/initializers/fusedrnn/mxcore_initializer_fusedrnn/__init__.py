@@ -22,19 +22,19 @@ def _created(init: Any) -> Initializer | None:
 
 @hyperparameters
 class FusedRNN(Initializer):
-    r"""Initialises a recurrent network whose parameters are packed into one vector, each piece by its own name.
+    r"""Initialises the packed parameter vector of a recurrent network, each piece by its own name.
 
-    The vector holds all weights and then all biases. Both go by layer :math:`l`, then direction ``l`` or ``r``, then
-    source (``i2h``, ``h2h``), then gate: ``i f c o`` of an LSTM, ``r z o`` of a GRU. With :math:`h` hidden units,
-    :math:`d` directions, :math:`g` gates and :math:`L` layers, its size is
+    The vector holds all weights and then all biases. Both are ordered by layer :math:`l`, then direction ``l`` or
+    ``r``, then source (``i2h``, ``h2h``), then gate: ``i f c o`` for an LSTM, ``r z o`` for a GRU. With :math:`h`
+    hidden units, :math:`d` directions, :math:`g` gates and :math:`L` layers, its size is
 
     .. math::
 
         size = d \, g \, h \, \bigl((input + h + 2) + (L - 1)(d h + h + 2)\bigr)
 
-    A piece of ``rnn_weight`` is named like ``rnn_weight_l0_i2h_f_weight``; an i2h weight has shape (h, input) or
-    (h, d h), an h2h weight (h, h), a bias (h,). All biases of the forget gates of an LSTM are ``forget_bias``. What is
-    random depends on the full name: two networks of one model differ.
+    A piece of ``rnn_weight`` has a name such as ``rnn_weight_l0_i2h_f_weight``; an i2h weight has shape (h, input) or
+    (h, d h), an h2h weight (h, h), a bias (h,). All biases of the forget gates of an LSTM are ``forget_bias``. Random
+    values depend on the full name, so two networks in a model differ.
 
     >>> import numpy as np, mxcore as mx
     >>> packed = np.empty(12)
@@ -45,25 +45,25 @@ class FusedRNN(Initializer):
     Arrays are vectors of any floating dtype.
 
     Args:
-        init: the initializer of the pieces: an instance, a name, or the text of ``dumps()``; None for the initializer
+        init: the initializer of the pieces: an instance, a name, or a ``dumps()`` string; None for the initializer
             of the whole model, ``InitDesc.global_init``.
         num_hidden: the number of hidden units.
         num_layers: the number of layers.
         mode: ``"lstm"``, ``"gru"``, ``"rnn_tanh"`` or ``"rnn_relu"``.
-        bidirectional: whether each layer also runs backwards.
+        bidirectional: whether each layer also runs backward.
         forget_bias: the bias of the forget gates of an LSTM; it is in the i2h and in the h2h bias, so it counts twice.
 
     Raises:
-        ValueError: an argument is out of its range, the array is no vector of a size that the formula gives, or
-            ``init`` is None and there is no initializer of the whole model.
+        ValueError: the array is no vector of a size that the formula gives, or ``init`` is None and there is no
+            initializer of the whole model.
 
     References:
         S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997),
         https://doi.org/10.1162/neco.1997.9.8.1735;
         S. Chetlur et al., "cuDNN: efficient primitives for deep learning", 2014, https://arxiv.org/abs/1410.0759
 
-    Differs from MXNet 1.9.1: ``init`` may be text, as in what ``dumps()`` writes (there, a KeyError); the name of a
-    piece begins with that of the parameter, as what is random depends on names.
+    Differs from MXNet 1.9.1: ``init`` may be a string, as ``dumps()`` writes it (there, a KeyError); the name of a
+    piece starts with that of the parameter, since random values depend on names.
     """
 
     examples = (
@@ -81,7 +81,7 @@ class FusedRNN(Initializer):
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         init = self.init or getattr(desc, "global_init", None)
         if init is None or init is self:
-            raise ValueError(f"{str(desc)!r}: FusedRNN(init=None) needs the initializer of a whole model, give it init")
+            raise ValueError(f"{str(desc)!r}: FusedRNN(init=None) needs an initializer of the whole model: pass init")
         packed, start = np.empty(shape, rng.dtype), 0
         for name, size in self._pieces(self._input_size(desc, shape)):
             piece = packed[start : start + math.prod(size)].reshape(size)
@@ -93,7 +93,7 @@ class FusedRNN(Initializer):
         return packed
 
     def _pieces(self, input_size: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-        """The name and shape of each piece, in the order of the vector."""
+        """Return the name and shape of each piece, in the order of the vector."""
         hidden, gates = self.num_hidden, _GATES[self.mode]
         sides = "lr" if self.bidirectional else "l"
         cells = [(f"{side}{layer}", layer) for layer in range(self.num_layers) for side in sides]
@@ -105,10 +105,10 @@ class FusedRNN(Initializer):
             yield from ((f"{cell}_{source}{gate}_bias", (hidden,)) for source in ("i2h", "h2h") for gate in gates)
 
     def _input_size(self, desc: str, shape: tuple[int, ...]) -> int:
-        """The size of the input, from that of the vector."""
+        """Return the input size, computed from the size of the vector."""
         hidden, directions = self.num_hidden, 1 + self.bidirectional
         rows, rest = divmod(math.prod(shape), directions * hidden * len(_GATES[self.mode]))
         inputs = rows - (self.num_layers - 1) * (directions * hidden + hidden + 2) - hidden - 2
         if len(shape) != 1 or rest or inputs < 1:
-            raise ValueError(f"{str(desc)!r} of shape {shape} is no vector that packs the parameters of {self!r}")
+            raise ValueError(f"{str(desc)!r} of shape {shape} does not pack the parameters of {self!r}")
         return inputs

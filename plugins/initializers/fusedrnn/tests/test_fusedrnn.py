@@ -1,4 +1,4 @@
-"""FusedRNN lays out the pieces as a fused network packs them, and initialises each by its name."""
+"""FusedRNN packs the pieces like a fused network, and initialises each by its name."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from mxcore.initializer import InitDesc, Initializer
 
 
 class Numbered(Initializer):
-    """Fills each piece with its number, and remembers names and shapes."""
+    """Fills each piece with its index, and records names and shapes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def test_without_init_the_initializer_of_the_model_fills_the_pieces() -> None:
     assert mx.init.create(fused.dumps()) == fused
     mx.init.Constant(3)(InitDesc("rnn_parameters", {"__init__": fused.dumps()}), array)
     assert array.tolist() == [3, 3, 0, 0]
-    with pytest.raises(ValueError, match=r"'rnn_weight': FusedRNN\(init=None\) needs the initializer of a whole model"):
+    with pytest.raises(ValueError, match=r"'rnn_weight': FusedRNN\(init=None\) needs an initializer of the"):
         packed(fused, 4)
 
 
@@ -96,7 +96,7 @@ def test_pieces_may_need_matrices() -> None:
 
 @pytest.mark.parametrize("shape", [(11,), (8,), (3, 4), ()])
 def test_a_size_that_fits_no_input_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"'rnn_weight' of shape .* packs the parameters of FusedRNN"):
+    with pytest.raises(ValueError, match=r"'rnn_weight' of shape .* does not pack the parameters of FusedRNN"):
         mx.init.FusedRNN("one", 2, 1, "rnn_tanh")("rnn_weight", np.empty(shape))
 
 

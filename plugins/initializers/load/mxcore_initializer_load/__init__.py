@@ -21,14 +21,14 @@ def _created(default_init: Any) -> Initializer | None:
 
 @hyperparameters
 class Load(Initializer):
-    r"""Parameters get the arrays that were saved under their names; the others, what ``default_init`` gives them.
+    r"""Initialises parameters with the arrays saved under their names, and all others with ``default_init``.
 
     .. math::
 
-        init(name) = \begin{cases} param[name] & name \in param \\ default\_init(name) & \text{otherwise} \end{cases}
+        init(name) = \begin{cases} param[name] & name \in param \\ default\_init(name) & \text{else} \end{cases}
 
-    ``arg:`` and ``aux:`` before a saved name are not part of it. What is loaded goes before any initializer that the
-    parameter carries, and values are cast to the dtype of the parameter.
+    The prefixes ``arg:`` and ``aux:`` of saved names are ignored. Loaded values take precedence over a parameter's own
+    initializer, and are cast to the dtype of the parameter.
 
     >>> import numpy as np, mxcore as mx
     >>> initializer = mx.init.Load({"arg:fc_weight": np.eye(2)}, default_init="uniform")
@@ -39,28 +39,29 @@ class Load(Initializer):
     (array([[1., 0.],
            [0., 1.]]), array([0., 0.]))
 
-    Arrays may have any dtype, and the shape of what was saved. ``dumps()`` holds the path of a file; the arrays of a
-    dict it holds as lists.
+    Arrays may have any dtype, and must have the saved shape. ``dumps()`` includes the path of a file, or the arrays of
+    a dict as lists.
 
     Args:
-        param: the path of a file, or a dict of arrays (NumPy, CuPy, lists of numbers), which are not copied. Files:
-            safetensors, by :func:`mxcore.state.save_arrays` or anyone else, and npz. They are read at once.
-        default_init: for parameters that were not saved: an initializer, its name, or the text of its ``dumps()``.
+        param: the path of a file, or a dict of arrays (NumPy, CuPy, lists of numbers), which are not copied. The file
+            may be npz or safetensors, from :func:`mxcore.state.save_arrays` or any other program. It is read
+            immediately.
+        default_init: the initializer of other parameters: an instance, a name, or a ``dumps()`` string.
         verbose: whether to log how each parameter is initialised.
 
     Raises:
         OSError: the file cannot be opened.
-        ImportError: it was written by mxcore, holds bfloat16 arrays, and ml_dtypes is not installed.
-        ValueError: it is neither a safetensors nor an npz file, or something in it is no array of numbers; a saved
-            array has another shape than the parameter; or a parameter was not saved and there is no ``default_init``.
+        ImportError: the file was written by mxcore and holds bfloat16 arrays, but ml_dtypes is not installed.
+        ValueError: the file is neither safetensors nor npz, or holds something other than arrays of numbers; the shapes
+            of a parameter and its saved array differ; or a parameter was not saved and there is no ``default_init``.
 
     References:
         The format: https://huggingface.co/docs/safetensors; after T. Chen et al., "MXNet: a flexible and efficient
         machine learning library for heterogeneous distributed systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: it is an Initializer, registered as ``load``, so that its text works wherever an instance
-    does; wrong shapes and absent names are ValueErrors (there, AssertionErrors); it does not read ``.params`` files,
-    MXNet's own format, which ``numpy.savez`` turns into npz where MXNet is installed.
+    Differs from MXNet 1.9.1: it is an Initializer, registered as ``load``, so that its string works wherever an
+    instance does; wrong shapes and missing names are ValueErrors (there, AssertionErrors); it does not read ``.params``
+    files, MXNet's own format, which you can convert to npz with ``numpy.savez`` where MXNet is installed.
     """
 
     examples = ({"param": {"stem_weight": [1.0, 2.0]}, "default_init": "uniform"},)
@@ -78,12 +79,12 @@ class Load(Initializer):
             self._default_for(desc)._init_weight(desc, array)
 
     def _load(self, desc: str, array: Array) -> bool:
-        """Whether the parameter was saved; if so, it has been filled."""
+        """Fill the parameter if it was saved, and return whether it was."""
         if desc not in self.param:
             return False
         saved = self.param[desc]
         if saved.shape != array.shape:
-            raise ValueError(f"cannot load {str(desc)!r}: it has shape {array.shape}, and what was saved {saved.shape}")
+            raise ValueError(f"cannot load {str(desc)!r}: it has shape {array.shape}, the saved array {saved.shape}")
         backend_of(array).fill(array, saved)
         self._tell(desc, "loaded")
         return True
@@ -92,8 +93,8 @@ class Load(Initializer):
         if self.default_init is None:
             close = difflib.get_close_matches(desc, self.param)
             hint = f"did you mean {' or '.join(map(repr, close))}? Or " if close else ""
-            raise ValueError(f"{self.param!r} has no {str(desc)!r}: {hint}give a default_init")
-        self._tell(desc, "not among what is loaded, given its default")
+            raise ValueError(f"{self.param!r} has no {str(desc)!r}: {hint}pass a default_init")
+        self._tell(desc, "not in the loaded arrays, used default_init")
         return self.default_init
 
     def _tell(self, desc: str, what: str) -> None:

@@ -1,4 +1,4 @@
-"""Load gives parameters what was saved under their names, whatever it was saved in."""
+"""Load gives parameters what was saved under their names, in every supported file format."""
 
 import itertools
 import logging
@@ -29,7 +29,7 @@ DTYPES = [np.float16, np.float32, np.float64, np.int8]
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize(
-    ("kind", "dtype"),  # npz files do not know bfloat16
+    ("kind", "dtype"),  # npz files do not support bfloat16
     [*itertools.product(["dict", "ours", "foreign"], [*DTYPES, ml_dtypes.bfloat16]), *(("npz", d) for d in DTYPES)],
 )
 def test_every_dtype_and_memory_order_comes_back(kind: str, dtype: Any, order: Any, tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_paths_and_dicts_come_back_from_text(tmp_path: Path) -> None:
 
 def test_another_shape_is_refused_before_anything_changes() -> None:
     array = np.full((3, 2), 7.0)
-    with pytest.raises(ValueError, match=r"'fc_weight': it has shape \(3, 2\), and what was saved \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"'fc_weight': it has shape \(3, 2\), the saved array \(2, 3\)"):
         mx.init.Load({"fc_weight": VALUES})("fc_weight", array)
     assert (array == 7).all()
 
@@ -106,13 +106,13 @@ def test_what_is_no_array_of_numbers_is_named(tmp_path: Path) -> None:
     tensor = safetensors.TensorSpec(dtype="float8_e4m3fn", shape=[1], data_ptr=VALUES.ctypes.data, data_len=1)
     safetensors.serialize_file({"w": tensor}, tmp_path / "tiny")
     for given, message in (
-        ({"w": ["a"]}, "'w' of param is no array of numbers"),
+        ({"w": ["a"]}, "'w' of param is not an array of numbers"),
         (
             tmp_path / "half.npz",
-            r"'w' of .*half\.npz is no array of numbers, its dtype is .*V2.*: NumPy writes bfloat16",
+            r"'w' of .*half\.npz is not an array of numbers, its dtype is .*V2.*: this is how NumPy writes bfloat16",
         ),
         (tmp_path / "objects.npz", r"objects\.npz is not an npz file of plain arrays"),
-        (tmp_path / "tiny", "'w' of .*tiny has dtype F8_E4M3, which NumPy does not know"),
+        (tmp_path / "tiny", "'w' of .*tiny has dtype F8_E4M3, which NumPy does not support"),
         (3, "param must be the path of a file or a dict of arrays, got 3"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -126,5 +126,5 @@ def test_verbose_says_where_values_come_from(caplog: pytest.LogCaptureFixture) -
         loaded(load, name, (1,))
     assert caplog.messages == [
         "Initialized a_weight: loaded",
-        "Initialized b_weight: not among what is loaded, given its default",
+        "Initialized b_weight: not in the loaded arrays, used default_init",
     ]

@@ -1,4 +1,4 @@
-"""Biases of an LSTM with an open forget gate, for mxcore."""
+"""LSTM biases with an open forget gate, for mxcore."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,15 @@ __all__ = ["LSTMBias"]
 
 @hyperparameters
 class LSTMBias(Initializer):
-    r"""A bias of 0 for every gate of an LSTM but the forget gate, whose cells then remember from the start.
+    r"""Sets the biases of an LSTM to 0, except those of the forget gate, so that cells remember from the start.
 
-    A bias holds the gates :math:`i, f, c, o` one after the other, each of the same size:
+    A bias holds the gates :math:`i, f, c, o` one after the other, all of the same size:
 
     .. math::
 
         b_i = b_c = b_o = 0, \qquad b_f = forget\_bias
 
-    A name that ends in ``bias`` gets 0 from every initializer. So this one is meant for the parameter itself, as
+    Every initializer gives 0 to names that end in ``bias``. So use this one as the parameter's own initializer, with
     ``Variable(init=LSTMBias())`` or
 
     >>> import numpy as np, mxcore as mx
@@ -30,14 +30,14 @@ class LSTMBias(Initializer):
     >>> bias
     array([0., 0., 1., 1., 0., 0., 0., 0.])
 
-    Arrays have a first axis of four gates, thus of a size that four divides, and any floating dtype. Nothing is
-    random.
+    The first axis of an array holds four gates, so its size must be divisible by four. Any floating dtype works.
+    Nothing is random.
 
     Args:
         forget_bias: the bias of the forget gate.
 
     Raises:
-        ValueError: ``forget_bias`` is no number, or four does not divide the first axis of the array.
+        ValueError: ``forget_bias`` is not a number, or the first axis of the array is not divisible by four.
 
     References:
         F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM", Neural
@@ -45,7 +45,7 @@ class LSTMBias(Initializer):
         R. Jozefowicz, W. Zaremba and I. Sutskever, "An empirical exploration of recurrent network architectures",
         ICML 2015, https://proceedings.mlr.press/v37/jozefowicz15.html
 
-    Differs from MXNet 1.9.1: an array that does not hold four gates is refused, not filled at the wrong places.
+    Differs from MXNet 1.9.1: an array that does not hold four gates is refused instead of filled incorrectly.
     """
 
     examples = ({}, {"forget_bias": 2.5})

@@ -1,4 +1,4 @@
-"""LSTMBias opens the forget gate, of the parameter that carries it."""
+"""LSTMBias opens the forget gate of a parameter that has it as its own initializer."""
 
 import numpy as np
 import pytest

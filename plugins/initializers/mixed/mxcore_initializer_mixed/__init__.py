@@ -1,4 +1,4 @@
-"""An initializer for each pattern of names, for mxcore."""
+"""Different initializers for different name patterns, for mxcore."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def _are_patterns(value: Any) -> bool:
         return False
     if is_from_file() and (odd := [one for one in value if not re.fullmatch(_SIMPLE, str(one)) or len(one) > 200]):
         raise ValueError(
-            f"a file may have patterns of letters and one .*, as others may take forever, got {odd[0]!r:.99}"
+            f"a pattern in a file may have only letters and one .*, since others may take forever, got {odd[0]!r:.99}"
         )
     try:
         return all(re.compile(pattern) for pattern in value)
@@ -37,17 +37,17 @@ initializers = Validator("a list of initializers", lambda value: isinstance(valu
 
 @hyperparameters
 class Mixed(Initializer):
-    r"""Each parameter is initialised by the first initializer whose pattern fits the parameter's name.
+    r"""Initialises each parameter with the first initializer whose pattern matches the parameter's name.
 
     .. math::
 
-        init(name) = initializers_k(name), \qquad k = \min \, \{j : patterns_j \text{ matches } name\}
+        init(name) &= initializers_k(name) \\
+        k &= \min \, \{j : patterns_j \text{ matches } name\}
 
-    A pattern is a regular expression that is matched at the *start* of the name: ``bias`` does not fit ``fc_bias``,
-    ``.*bias`` does. The chosen initializer still follows the name, so that a bias gets 0 from nearly all of them,
-    unless the pattern names biases outright: it fits ``fc_bias``, but would not fit ``fc_weight``. Then the bias gets
-    what the initializer gives a weight. A parameter that carries an initializer of its own, ``Variable(init=…)``, gets
-    what that one gives.
+    A pattern is a regular expression that must match at the *start* of the name: ``.*bias`` matches ``fc_bias``,
+    ``bias`` does not. The chosen initializer still follows the name, so nearly all of them set a bias to 0, unless the
+    pattern is explicitly about biases: it matches ``fc_bias``, but would not match ``fc_weight``. Then the bias gets
+    the values of a weight. A parameter with its own initializer, ``Variable(init=…)``, uses that one.
 
     >>> import numpy as np, mxcore as mx
     >>> initializer = mx.init.Mixed(["stem_", ".*"], [mx.init.Uniform(0.5), "uniform"])
@@ -65,20 +65,20 @@ class Mixed(Initializer):
     Arrays may have the shapes and dtypes that the chosen initializer takes.
 
     Args:
-        patterns: regular expressions, such as ``".*"``, which fits every name and should come last.
-        initializers: one for each pattern: an instance, a name, or the text of ``dumps()``.
+        patterns: regular expressions, such as ``".*"``, which matches every name and should come last.
+        initializers: one for each pattern: an instance, a name, or a ``dumps()`` string.
 
     Raises:
-        ValueError: the lists are no such lists or differ in length, or no pattern fits the name.
-        mxcore.catalogue.PluginError: an initializer is given by a name that is not installed.
+        ValueError: an argument is not such a list, their lengths differ, or no pattern matches the name.
+        mxcore.catalogue.PluginError: the name of an initializer is not installed.
 
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: it is an Initializer, registered as ``mixed``, so that its text works wherever an instance
-    does; the error for a name that nothing fits says the name (there, "%s"); a pattern that names biases outright has
-    its initializer used for them (there, they get 0).
+    Differs from MXNet 1.9.1: it is an Initializer, registered as ``mixed``, so that its string works wherever an
+    instance does; the error for a name that nothing matches shows the name (there, "%s"); for a pattern that is
+    explicitly about biases, the initializer is used (there, biases get 0).
     """
 
     examples = ({"patterns": ["stem_", ".*"], "initializers": ['["uniform", {"scale": 0.5}]', "uniform"]},)
@@ -109,6 +109,6 @@ class Mixed(Initializer):
             if re.match(pattern, desc):
                 return pattern, initializer
         raise ValueError(
-            f"{str(desc)!r} fits none of the patterns {', '.join(map(repr, self.patterns))}: "
-            'consider ".*" as the last pattern, with a default initializer'
+            f"{str(desc)!r} matches none of the patterns {', '.join(map(repr, self.patterns))}: "
+            'add ".*" as the last pattern, with a default initializer'
         )

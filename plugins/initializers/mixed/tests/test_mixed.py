@@ -1,4 +1,4 @@
-"""Mixed asks the first initializer whose pattern fits the start of the name."""
+"""Mixed uses the first initializer whose pattern matches the start of the name."""
 
 import json
 from typing import Any
@@ -27,7 +27,7 @@ def test_it_draws_what_the_chosen_initializer_draws() -> None:
 
 
 def test_the_error_of_mixed_says_the_name() -> None:
-    with pytest.raises(ValueError, match=r"'fc_bias' fits none of the patterns 'bias', '.*gamma': consider"):
+    with pytest.raises(ValueError, match=r"'fc_bias' matches none of the patterns 'bias', '.*gamma': add"):
         filled(mx.init.Mixed(["bias", ".*gamma"], ["zero", "one"]), "fc_bias")
 
 

@@ -13,11 +13,11 @@ __all__ = ["MSRAPrelu"]
 
 @hyperparameters
 class MSRAPrelu(VarianceScaling):
-    r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) rectified units.
+    r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) ReLUs.
 
-    A unit of slope :math:`a` for negative inputs passes on :math:`(1 + a^2) / 2` of the variance of a symmetric input.
+    A unit with slope :math:`a` for negative inputs keeps :math:`(1 + a^2) / 2` of the variance of a symmetric input.
     A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
-    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of the two or their mean, weights are drawn from
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of these or their mean, weights are drawn from
 
     .. math::
 
@@ -29,27 +29,26 @@ class MSRAPrelu(VarianceScaling):
     >>> bool(0.9 * (2 / 100) ** 0.5 < weight.std() < 1.1 * (2 / 100) ** 0.5)
     True
 
-    Arrays need at least two axes and may have any floating or complex dtype. Both parts
-    of a complex weight have half of the variance.
+    Arrays need at least two axes and may have any floating or complex dtype. Each part of a complex weight has half the
+    variance.
 
     Args:
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
-        slope: the slope of the units for negative inputs; 0 for plain rectified units.
-        transposed: whether the weight has the shape (in, out, k1, k2, …), as that of a transposed convolution or a
-            kernel of TensorFlow's dense layers: then the two fans change places.
-        groups: the groups of a grouped convolution, whose weight has only the channels of one group on its second axis:
-            the fan of the first axis is divided by their number.
+        slope: the slope of the units for negative inputs; 0 for ReLU.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution or a kernel of
+            TensorFlow's dense layers, which swaps the two fans.
+        groups: the number of groups of a grouped convolution, whose weight has only the channels of one group on its
+            second axis: it divides the fan of the first axis.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes or cannot be
-            divided into ``groups``.
+        ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
         ImageNet classification", ICCV 2015, https://arxiv.org/abs/1502.01852
 
-    Differs from MXNet 1.9.1: wrong arguments are refused when the initializer is made, not when it is used. The class
-    is not a subclass of Xavier, whose other arguments it does not have.
+    Differs from MXNet 1.9.1: invalid arguments are refused when the initializer is created, not when it is used. The
+    class is not a subclass of Xavier, since it lacks some of its arguments.
     """
 
     examples = ({}, {"factor_type": "in", "slope": 0})

@@ -1,4 +1,4 @@
-"""MSRAPrelu is normal, scaled by the fans of a layer and the slope of its units."""
+"""MSRAPrelu draws normal values, scaled by the fans of a layer and the slope of its units."""
 
 import numpy as np
 import pytest

@@ -23,20 +23,16 @@ class Normal(Initializer):
     >>> bool(0.45 < weight.std() < 0.55)
     True
 
-    Arrays may have any shape and any floating or complex dtype. Both parts
-    of a complex weight have half of the variance.
+    Arrays may have any shape and any floating or complex dtype. Each part of a complex weight has half the variance.
 
     Args:
         sigma: the standard deviation, at least 0.
-
-    Raises:
-        ValueError: ``sigma`` is negative or no number.
 
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: nothing but the random numbers, which follow from the seed and the parameter's name.
+    Differs from MXNet 1.9.1: nothing but the random numbers, which depend on the seed and the parameter's name.
     """
 
     sigma: float = hyperparameter(0.01, non_negative)

@@ -11,7 +11,7 @@ __all__ = ["One"]
 
 @hyperparameters
 class One(Initializer):
-    """Every weight is 1; biases are 0 and gammas 1, as everywhere.
+    """Sets every weight to 1. As always, biases are 0 and gammas 1.
 
     .. math::
 

@@ -19,15 +19,15 @@ __all__ = ["Orthogonal"]
 class Orthogonal(Initializer):
     r"""Weights that keep lengths and angles: a matrix with orthogonal rows or columns, whichever are fewer.
 
-    A weight of shape (out, k1, k2, …) is taken as a matrix :math:`W` of :math:`out` rows and :math:`k_1 k_2 \cdots`
-    columns. A matrix :math:`A` of that size, upright (transposed if it is wider than tall), is drawn and factorised,
+    A weight of shape (out, k1, k2, …) is treated as a matrix :math:`W` of :math:`out` rows and :math:`k_1 k_2 \cdots`
+    columns. A matrix :math:`A` of that size, transposed if it is wider than tall, is drawn and factorised,
 
     .. math::
 
         A = Q R, \qquad W = scale \cdot Q \operatorname{sign}(\operatorname{diag} R)
 
-    so that :math:`W^T W = scale^2 I` (:math:`W W^T`, if wide). With the signs the factorisation is unique, and for
-    ``"normal"`` draws :math:`Q` is uniformly distributed over all such matrices (Haar's measure).
+    so that :math:`W^T W = scale^2 I` (:math:`W W^T`, if wide). The signs make the factorisation unique, and with
+    ``"normal"``, :math:`Q` is uniformly distributed over all such matrices (Haar measure).
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((3, 2, 2))
@@ -36,17 +36,16 @@ class Orthogonal(Initializer):
     >>> bool(np.allclose(rows @ rows.T, 4 * np.eye(3)))
     True
 
-    Arrays need at least two axes and may have any floating or complex dtype; a complex matrix is unitary. All is
-    computed in double precision, on one thread of the linear algebra library, for its last bits depend on the number of
-    threads.
+    Arrays need at least two axes and may have any floating or complex dtype; a complex matrix is unitary. Everything is
+    computed in double precision, on one thread of the linear algebra library, since its last bits depend on the number
+    of threads.
 
     Args:
-        scale: the length of the rows or columns. The default, about :math:`\sqrt 2`, suits rectified units.
-        rand_type: what the matrix :math:`A` is drawn from: ``"uniform"``, :math:`U(-1, 1)`, or ``"normal"``,
-            :math:`N(0, 1)`.
+        scale: the norm of the rows or columns. The default, about :math:`\sqrt 2`, suits ReLUs.
+        rand_type: the distribution of :math:`A`: ``"uniform"``, :math:`U(-1, 1)`, or ``"normal"``, :math:`N(0, 1)`.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes.
+        ValueError: the array has fewer than two axes.
 
     References:
         A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
@@ -54,8 +53,9 @@ class Orthogonal(Initializer):
         F. Mezzadri, "How to generate random matrices from the classical compact groups", Notices of the AMS 54
         (2007), https://arxiv.org/abs/math-ph/0609050
 
-    Differs from MXNet 1.9.1: a QR factorisation in place of a singular value decomposition, faster and unique; a wrong
-    ``rand_type`` and a vector are ValueErrors (there, an UnboundLocalError and a failure inside the decomposition).
+    Differs from MXNet 1.9.1: a QR factorisation, which is faster and unique, replaces the singular value decomposition;
+    an invalid ``rand_type`` and a vector are ValueErrors (there, an UnboundLocalError and a failure in the
+    decomposition).
     """
 
     examples = ({}, {"scale": 1.0, "rand_type": "normal"})

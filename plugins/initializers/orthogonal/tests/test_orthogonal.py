@@ -1,4 +1,4 @@
-"""Orthogonal has orthogonal rows or columns, none of them preferred, and the same bits on any number of threads."""
+"""Orthogonal gives orthogonal rows or columns, without a preferred direction, with the same bits on any threads."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def test_the_shorter_side_is_orthogonal(shape: tuple[int, ...], rand_type: str) 
 
 @pytest.mark.parametrize(("shape", "entry"), [((3, 3), (0, 0)), ((3, 3), (2, 1)), ((3, 2), (0, 1)), ((1, 3), (0, 0))])
 def test_no_direction_is_preferred(shape: tuple[int, int], entry: tuple[int, int]) -> None:
-    """Each coordinate of a random point of the sphere in three dimensions is uniform (Archimedes)."""
+    """Each coordinate of a random point on the sphere in three dimensions is uniform (Archimedes)."""
     mx.random.seed(1)
     entries = []
     for number in range(500):

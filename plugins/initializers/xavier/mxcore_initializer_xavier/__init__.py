@@ -16,12 +16,12 @@ class Xavier(VarianceScaling):
     r"""Weights whose scale keeps the variance of signals constant from layer to layer.
 
     A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
-    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of the two or their mean,
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`. With *factor* one of these or their mean,
 
     .. math::
 
-        w \sim U(-scale, \; scale) \quad\text{or}\quad w \sim N(0, \; scale^2),
-        \qquad scale = \sqrt{magnitude / factor}
+        scale &= \sqrt{magnitude / factor} \\
+        w &\sim U(-scale, \; scale) \quad\text{or}\quad N(0, \; scale^2)
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.empty((50, 100))
@@ -29,27 +29,26 @@ class Xavier(VarianceScaling):
     >>> bool(abs(weight).max() <= (3 / 100) ** 0.5)
     True
 
-    Arrays need at least two axes and may have any floating or complex dtype. Both parts
-    of a complex weight have half of the variance.
+    Arrays need at least two axes and may have any floating or complex dtype. Each part of a complex weight has half the
+    variance.
 
     Args:
         rnd_type: ``"uniform"`` or ``"gaussian"``.
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
-        magnitude: the variance of a uniform weight is magnitude / (3 factor), of a gaussian one magnitude / factor.
-        transposed: whether the weight has the shape (in, out, k1, k2, …), as that of a transposed convolution or a
-            kernel of TensorFlow's dense layers: then the two fans change places.
-        groups: the groups of a grouped convolution, whose weight has only the channels of one group on its second axis:
-            the fan of the first axis is divided by their number.
+        magnitude: sets the variance, which is magnitude / (3 factor) for uniform and magnitude / factor for gaussian.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution or a kernel of
+            TensorFlow's dense layers, which swaps the two fans.
+        groups: the number of groups of a grouped convolution, whose weight has only the channels of one group on its
+            second axis: it divides the fan of the first axis.
 
     Raises:
-        ValueError: an argument is out of its range, or the array has fewer than two axes or cannot be
-            divided into ``groups``.
+        ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
         AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
 
-    Differs from MXNet 1.9.1: wrong arguments are refused when the initializer is made, not when it is used.
+    Differs from MXNet 1.9.1: invalid arguments are refused when the initializer is created, not when it is used.
     """
 
     examples = ({}, {"rnd_type": "gaussian", "factor_type": "in"})

@@ -1,4 +1,4 @@
-"""Xavier scales by the fans of a layer, and refuses what has none."""
+"""Xavier scales by the fans of a layer, and refuses arrays that have none."""
 
 from typing import Any
 

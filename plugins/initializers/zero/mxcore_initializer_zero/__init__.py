@@ -11,7 +11,7 @@ __all__ = ["Zero"]
 
 @hyperparameters
 class Zero(Initializer):
-    """Every weight is 0; biases are 0 and gammas 1, as everywhere.
+    """Sets every weight to 0. As always, biases are 0 and gammas 1.
 
     .. math::
 

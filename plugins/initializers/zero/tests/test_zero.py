@@ -1,4 +1,4 @@
-"""Zero sets weights, and leaves the other kinds of parameter to their own rules."""
+"""Zero sets weights, and leaves other kinds of parameters to their own rules."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""A learning rate that is multiplied by a factor every so many updates, for mxcore."""
+"""A learning rate that is multiplied by a factor at regular intervals, for mxcore."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +15,14 @@ at_least_one = Validator("a number of at least 1", lambda value: positive.accept
 
 @hyperparameters
 class FactorScheduler(LRScheduler):
-    r"""The rate is multiplied by ``factor`` every ``step`` updates.
+    r"""The learning rate is multiplied by ``factor`` every ``step`` updates.
 
     .. math::
 
-        rate(t) = \max(base\_lr \cdot factor^{\lfloor (t - 1) / step \rfloor}, \; stop\_factor\_lr)
+        n &= \lfloor (t - 1) / step \rfloor \\
+        rate(t) &= \max(base\_lr \cdot factor^n, \; stop\_factor\_lr)
 
-    so that updates 1 … step run at ``base_lr``. Steps are counted through a warm-up.
+    so that updates 1 … step run at ``base_lr``. Updates during a warm-up count, too.
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.FactorScheduler(step=100, factor=0.5, base_lr=0.4)
@@ -29,23 +30,20 @@ class FactorScheduler(LRScheduler):
     [0.4, 0.4, 0.2, 0.1]
 
     Args:
-        step: the number of updates at one rate, at least 1.
+        step: the number of updates at the same rate, at least 1.
         factor: the factor, in [0, 1].
-        stop_factor_lr: the rate never falls below this, nor does this ever raise it above ``base_lr``.
-        base_lr: the first rate.
-        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
-        warmup_begin_lr: the rate at the beginning of the warm-up.
+        stop_factor_lr: the rate never falls below this; it never raises the rate above ``base_lr``.
+        base_lr: the initial learning rate.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, like the next two.
+        warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; a ``stop_factor_lr`` above ``base_lr``
-    does not raise the rate.
+    Differs from MXNet 1.9.1: it is a pure function of t, independent of earlier calls; a ``stop_factor_lr`` above
+    ``base_lr`` does not raise the rate.
     """
 
     examples = ({"step": 10, "factor": 0.5}, {"step": 1, "factor": 0.9, "stop_factor_lr": 1e-3})
@@ -56,7 +54,7 @@ class FactorScheduler(LRScheduler):
 
     @classmethod
     def arguments_for(cls, updates: int) -> Mapping[str, Any]:
-        """Down by a quarter, ten times."""
+        """Return arguments that lower the rate by a quarter, ten times."""
         return {"step": max(updates // 10, 1), "factor": 0.75}
 
     def rate(self, t: Any) -> Any:

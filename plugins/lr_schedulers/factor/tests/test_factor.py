@@ -1,4 +1,4 @@
-"""FactorScheduler drops after each `step` updates, never below its floor and never upwards."""
+"""FactorScheduler drops every `step` updates, never below its floor, and never rises."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ import mxcore as mx
 @given(step=st.integers(1, 50), factor=st.floats(0.1, 1), t=st.integers(1, 500))
 def test_it_is_the_power_of_the_steps_that_are_over(step: int, factor: float, t: int) -> None:
     schedule = mx.lr_scheduler.FactorScheduler(step, factor, stop_factor_lr=0.01, base_lr=0.5)
-    # Powers of NumPy and of Python may differ in the last place.
+    # Powers in NumPy and in Python may differ in the last bit.
     assert schedule(t) == pytest.approx(max(0.5 * factor ** ((t - 1) // step), 0.01), rel=1e-14)
 
 

@@ -13,7 +13,7 @@ __all__ = ["MultiFactorScheduler"]
 
 
 def _as_tuple(steps: Any) -> Any:
-    """A copy, so that nothing is changed behind the checks; integers of NumPy become Python's."""
+    """Return a copy, so that nothing can change after the checks; NumPy integers become Python's."""
     if not isinstance(steps, (list, tuple, range, np.ndarray)) or not getattr(steps, "ndim", 1):
         return steps
     return tuple(step.item() if isinstance(step, np.generic) else step for step in steps)
@@ -30,13 +30,13 @@ increasing = Validator("a list of increasing integers of at least 1", _is_increa
 
 @hyperparameters
 class MultiFactorScheduler(LRScheduler):
-    r"""The rate is multiplied by ``factor`` after each of the updates in ``step``.
+    r"""The learning rate is multiplied by ``factor`` after each of the updates in ``step``.
 
     .. math::
 
         rate(t) = base\_lr \cdot factor^{\,\#\{s \in step \,:\, t > s\}}
 
-    Steps are counted through a warm-up.
+    Updates during a warm-up count, too.
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.MultiFactorScheduler(step=[10, 30], factor=0.5, base_lr=0.4)
@@ -46,19 +46,17 @@ class MultiFactorScheduler(LRScheduler):
     Args:
         step: the last update of each rate, increasing integers of at least 1; a list, tuple, range or array.
         factor: the factor, in [0, 1].
-        base_lr: the first rate.
-        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following.
-        warmup_begin_lr: the rate at the beginning of the warm-up.
+        base_lr: the initial learning rate.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, like the next two.
+        warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: a pure function of t, whatever was asked before; ``step`` may be a tuple, range or array.
+    Differs from MXNet 1.9.1: it is a pure function of t, independent of earlier calls; ``step`` may be a tuple, range
+    or array.
     """
 
     examples = ({"step": [10, 30], "factor": 0.5},)
@@ -68,7 +66,7 @@ class MultiFactorScheduler(LRScheduler):
 
     @classmethod
     def arguments_for(cls, updates: int) -> Mapping[str, Any]:
-        """Down to a fifth, at a half and at three quarters."""
+        """Return arguments that lower the rate to a fifth at one half and at three quarters of the run."""
         return {"step": [max(updates // 2, 1), max(updates * 3 // 4, 2)], "factor": 0.2}
 
     def rate(self, t: Any) -> Any:

@@ -12,12 +12,12 @@ __all__ = ["PolyScheduler"]
 
 @hyperparameters
 class PolyScheduler(LRScheduler):
-    r"""The rate goes from ``base_lr`` to ``final_lr`` along a power of the updates that are left, and stays there.
+    r"""The learning rate falls from ``base_lr`` to ``final_lr`` as a power of the remaining updates, and stays there.
 
     .. math::
 
-        rate(t) = final\_lr + (base\_lr - final\_lr) \cdot (1 - p)^{pwr}, \qquad
-        p = \min\left(\frac{t - warmup\_steps}{max\_update - warmup\_steps}, \; 1\right)
+        p &= \min\left(\frac{t - warmup\_steps}{max\_update - warmup\_steps}, \; 1\right) \\
+        rate(t) &= final\_lr + (base\_lr - final\_lr) \cdot (1 - p)^{pwr}
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.PolyScheduler(max_update=100, base_lr=0.4, pwr=2)
@@ -26,23 +26,20 @@ class PolyScheduler(LRScheduler):
 
     Args:
         max_update: the update that ends the schedule, at least 1.
-        base_lr: the rate at update 0, or at the end of the warm-up.
+        base_lr: the learning rate at update 0, or at the end of the warm-up.
         pwr: the power, above 0; 1 for a straight line.
-        final_lr: the rate at ``max_update`` and after it, at least 0 and at most ``base_lr``.
-        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, as the following; less than ``max_update``.
-        warmup_begin_lr: the rate at the beginning of the warm-up.
+        final_lr: the learning rate from ``max_update`` on, at least 0 and at most ``base_lr``.
+        warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, like the next two; less than ``max_update``.
+        warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
-
-    Raises:
-        ValueError: an argument is out of its range.
 
     References:
         W. Liu, A. Rabinovich and A. C. Berg, "ParseNet: looking wider to see better", 2015,
         https://arxiv.org/abs/1506.04579
 
-    Differs from MXNet 1.9.1: after ``max_update`` the rate is ``final_lr``, not whatever was asked for last; a
-    ``base_lr`` that is assigned takes effect; a warm-up that leaves no update is refused (there, a division by zero),
-    and so is a ``final_lr`` above ``base_lr``.
+    Differs from MXNet 1.9.1: after ``max_update`` the rate is ``final_lr``, not the rate of the last call; assigning
+    ``base_lr`` takes effect; a warm-up that leaves no update is refused (there, a division by zero), and so is a
+    ``final_lr`` above ``base_lr``.
     """
 
     examples = ({"max_update": 100}, {"max_update": 50, "pwr": 0.5, "final_lr": 0.001})

@@ -1,6 +1,6 @@
-"""The command ``mxcore compare``: train one network with several optimizers, over learning rates and seeds.
+"""The command ``mxcore compare``: train a network with several optimizers, learning rates and seeds.
 
-Importing this imports click and nothing else; :mod:`mxcore_module.compare.session` does the work.
+Importing this imports only click; :mod:`mxcore_module.compare.session` does the work.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ Examples:
 @click.option(
     "--rates",
     type=RATES,
-    help="Learning rates for every optimizer.  [default: five from 1/10 to 10 times the optimizer's own default]",
+    help="Learning rates for all optimizers.  [default: five from 1/10 to 10 times each optimizer's default]",
 )
-@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs at each rate.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, show_default=True, help="Runs per learning rate.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the data.")
-@click.option("--data", default="digits", show_default=True, metavar="digits|FILE.csv|FILE.npz", help="What to learn.")
-@click.option("--label", metavar="COLUMN", help="The label's column, by name or number from 0.  [default: the last]")
-@click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="How weights begin.")
+@click.option("--data", default="digits", show_default=True, metavar="digits|FILE.csv|FILE.npz", help="The data set.")
+@click.option("--label", metavar="COLUMN", help="The label column, by name or number from 0.  [default: the last]")
+@click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="The weight initializer.")
 @click.option(
-    "--lr-scheduler", default="none", show_default=True, metavar="NAME", help="How rates change; 'none' keeps them."
+    "--lr-scheduler", default="none", show_default=True, metavar="NAME", help="The learning-rate schedule, or 'none'."
 )
 @click.option("--hidden", type=SIZES, default="128,64", show_default=True, help="Widths of the hidden layers.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update.  [default: 32, or all if fewer]")
 @click.option(
-    "--workers", type=click.IntRange(min=1), help="Processes; the results do not depend on it.  [default: one per core]"
+    "--workers", type=click.IntRange(min=1), help="Processes; they do not affect the results.  [default: one per core]"
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the results go; an earlier comparison there is replaced.  [default: a new folder in mxcore-runs]",
+    help="The output folder; an earlier comparison in it is replaced.  [default: a new folder in mxcore-runs]",
 )
 @click.pass_context
 def compare(ctx: click.Context, /, **options: Any) -> None:
-    """Train the same network with several optimizers and say which does best.
+    """Train the same network with several optimizers and report which does best.
 
-    It also says how much the learning rate of each matters. Arguments may follow each NAME, and each initializer's and
-    scheduler's; a learning_rate among an optimizer's is the middle of its rates. Each seed is another split, order of
-    rows and beginning, the same ones for all. The folder holds report.html, compare.svg, and the figures as
-    summary.csv, runs.csv and epochs.csv.
+    The report also shows how sensitive each one is to its learning rate. You can add arguments to each NAME, as in
+    adam:beta1=0.8, and to the initializer and the scheduler; an optimizer's learning_rate becomes the middle of its
+    rates. Each seed gives another split, row order and initial weights, the same for all optimizers. The folder
+    holds report.html, compare.svg, and the results as summary.csv, runs.csv and epochs.csv.
     """
     from mxcore_module.compare.session import run
 

@@ -1,4 +1,4 @@
-"""The picture of a comparison: what each learning rate leads to, and how the best of each optimizer learns."""
+"""The plot of a comparison: the result of each learning rate, and learning curves at the best one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["draw"]
 
 
 def draw(contestants: Sequence[Contestant], score_name: str) -> Figure:
-    """Score and loss on the rows held out, against the rate and against epochs.
+    """Plot score and loss on the validation rows against the learning rate and against epochs.
 
-    Lines are means over the seeds, bands reach from the worst to the best of them, crosses are rates at which a run
+    Lines are means over the seeds, bands range from the worst seed to the best, and crosses are rates at which a run
     diverged.
     """
     with style():
@@ -49,13 +49,13 @@ def _draw_rates(axes: Axes, contestant: Contestant, which: str) -> None:
 
 
 def _draw_curves(axes: Axes, contestant: Contestant, which: str) -> None:
-    best = contestant.best  # without one the line is empty, and the next one has its own colour all the same
+    best = contestant.best  # without one the line is empty, but still takes a colour
     found = [*best.curves(which).T] if best else []
     _draw_mean(axes, range(1, len(found) + 1), found, contestant.label)
 
 
 def _draw_mean(axes: Axes, x: Sequence[float], found: Sequence[Floats], label: str, marker: str = "") -> str:
-    """The mean of what was found at each place, from the lowest to the highest of it a band; returns the colour."""
+    """Draw the mean at each position, with a band from the lowest to the highest value; return the colour."""
     (line,) = axes.plot(x, [values.mean() for values in found], marker=marker, label=label, markersize=4.5)
     if found:
         lowest, highest = ([end(values) for values in found] for end in (np.min, np.max))

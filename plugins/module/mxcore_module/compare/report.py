@@ -1,4 +1,4 @@
-"""What a comparison leaves behind: tables, a picture, and a page that holds everything and needs nothing else."""
+"""The output of a comparison: tables, a plot, and a self-contained page with everything."""
 
 from __future__ import annotations
 
@@ -47,29 +47,29 @@ pre {{ background: var(--panel); padding: .8rem 1rem; border-radius: .4rem; whit
 <h1>{title}</h1>
 <p>{introduction}</p>
 {note}
-<h2>The best of each</h2>
+<h2>Best results</h2>
 <div class="wide">{table}</div>
-<p class="soft">Measured on the rows held out, after the last epoch; mean ± standard deviation over the seeds. The best
-rate is the one with the best mean among those at which no run diverged. Good rates are those within {margin} of it: the
-more of them, the less the choice matters. Times are of processes side by side: they compare, and are no benchmark.</p>
+<p class="soft">Measured on the validation rows after the last epoch; mean ± standard deviation over the seeds. The best
+rate has the best mean among those at which no run diverged. Good rates are within {margin} of it: the more there are,
+the less the choice matters. Times are from processes that ran in parallel: use them to compare, not as a benchmark.</p>
 <h2>Learning rates and learning curves</h2>
 <div class="wide"><img src="data:image/svg+xml;base64,{picture}" alt="{score} and loss of each optimizer, against \
 learning rate and epoch"></div>
-<p class="soft">Lines are means over the seeds, bands reach from the worst seed to the best, and crosses mark rates at
+<p class="soft">Lines are means over the seeds, bands range from the worst seed to the best, and crosses mark rates at
 which a run diverged.</p>
-<h2>To do it again</h2>
+<h2>Reproduce it</h2>
 <pre>{command}</pre>
-<p>A single run, such as the first:</p>
+<p>A single run, for example the first:</p>
 <pre>{single}</pre>
 <div class="wide">{versions}</div>
-<h2>Every run</h2>
+<h2>All runs</h2>
 <details><summary>{count} runs</summary><div class="wide">{runs}</div></details>
 </html>
 """
 
 
 def row(contestant: Contestant) -> tuple[str, ...]:
-    """A line of the table that people read, in the order of ``COLUMNS``."""
+    """Format a row of the printed table, in the order of ``COLUMNS``."""
     best, good = contestant.best, [f"{one.rate:g}" for one in contestant.good]
     found = ("none", "–", "–", "–")
     if best:
@@ -91,10 +91,10 @@ def _spread(values: Any) -> float:
 
 
 def write(folder: Path, contestants: Sequence[Contestant], score_name: str, texts: Mapping[str, Any]) -> None:
-    """Write all files, each whole or not at all.
+    """Write all files, each completely or not at all.
 
     Args:
-        folder: where, which is there.
+        folder: the existing folder to write to.
         contestants: the results.
         score_name: ``"accuracy"`` or ``"rmse"``.
         texts: the page's ``title``, ``introduction``, ``note``, ``command``, ``single`` and ``versions``, a dict.
@@ -129,7 +129,7 @@ def _summary(contestants: Sequence[Contestant], score_name: str) -> list[Sequenc
 
 
 def _runs(contestants: Sequence[Contestant], score_name: str) -> list[Sequence[Any]]:
-    """A line for each run, without times: equal comparisons give equal bytes."""
+    """Return a line for each run, without times, so that equal comparisons give equal bytes."""
     rows: list[Sequence[Any]] = [("optimizer", "learning_rate", "seed", score_name, "loss", "epochs", "diverged")]
     for outcome in _outcomes(contestants):
         trial, last = outcome.trial, outcome.last

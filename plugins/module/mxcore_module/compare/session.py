@@ -1,4 +1,4 @@
-"""One call of ``mxcore compare``: from options to files, with progress on the way."""
+"""One call of ``mxcore compare``, from options to files, with progress messages."""
 
 from __future__ import annotations
 
@@ -29,22 +29,21 @@ from mxcore_module.train.run import Settings, Training
 __all__ = ["run"]
 
 SPAN = (0.1, 10**-0.5, 1, 10**0.5, 10)
-"""The learning rates unless they are given, in units of an optimizer's default."""
+"""The default learning rates, as multiples of an optimizer's own default."""
 
 Show = Callable[[Outcome], None]
 Key = tuple[str, float, int]
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Compare as the options say and return the exit status: 0, or 130 if it was interrupted.
+    """Run the comparison and return the exit status: 0, or 130 if it was interrupted.
 
     Raises:
-        RefusedError: something that was asked for cannot be done, and nothing has been written; or the results cannot
-            be written.
+        RefusedError: an option is invalid, and nothing has been written; or the results cannot be written.
     """
     try:
         trials = _trials(options)
-        trainings = {trial.label: prepare(trial) for trial in reversed(trials)}  # every optimizer is checked
+        trainings = {trial.label: prepare(trial) for trial in reversed(trials)}  # checks every optimizer
         folder = options["out"] or free_folder("compare")
         folder.mkdir(parents=True, exist_ok=True)
     except (InputError, ChoiceError, BackendError, mxcore.catalogue.PluginError) as error:
@@ -64,7 +63,7 @@ def run(options: Mapping[str, Any]) -> int:
 
 
 def _trials(options: Mapping[str, Any]) -> list[Trial]:
-    """Every run, optimizer by optimizer, rate by rate, seed by seed."""
+    """Return all runs, ordered by optimizer, learning rate and seed."""
     texts = options["optimizers"]
     if repeated := [text for text in texts if texts.count(text) > 1]:
         raise ChoiceError(f"{repeated[0]!r} is given twice")
@@ -86,12 +85,12 @@ def _trials(options: Mapping[str, Any]) -> list[Trial]:
 
 def _rates(choice: Choice) -> list[float]:
     middle = choice.arguments.get("learning_rate", getattr(choice.load(), "default_learning_rate", 0.01))
-    choice.create()  # the rate in the middle is a good one, and so are the other arguments
+    choice.create()  # the middle rate and the other arguments are valid
     return [float(f"{middle * factor:.3g}") for factor in SPAN]
 
 
 def _run(trials: Sequence[Trial], workers: int, score_name: str) -> tuple[list[Outcome], bool]:
-    """What was finished, in the order of the trials, and whether somebody interrupted it."""
+    """Return the finished runs, in the order of the trials, and whether they were interrupted."""
     finished: dict[Key, Outcome] = {}
     click.echo(f"{len(trials)} runs of {trials[0].settings.epochs} epochs, in {min(workers, len(trials))} processes")
     progress, runs = _progress(len(trials), score_name), contextlib.closing(run_all(trials, workers))
@@ -102,13 +101,13 @@ def _run(trials: Sequence[Trial], workers: int, score_name: str) -> tuple[list[O
             if noted:
                 break
     if noted:
-        click.echo(f"Interrupted after {len(finished)} of {len(trials)} runs: they are kept.", err=True)
+        click.echo(f"Interrupted after {len(finished)} of {len(trials)} runs; the finished ones are kept.", err=True)
     return [finished[_key(trial)] for trial in trials if _key(trial) in finished], bool(noted)
 
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[list[int]]:
-    """Interrupts, noted as well as raised: one that strikes a finalizer is swallowed there."""
+    """Record interrupts as well as raising them: one that arrives in a finalizer is swallowed there."""
     noted: list[int] = []
 
     def note(number: int, _: object) -> None:
@@ -137,7 +136,7 @@ def _describe(outcome: Outcome, score_name: str) -> str:
 
 @contextlib.contextmanager
 def _progress(total: int, score_name: str) -> Iterator[Show]:
-    """A live bar on a terminal, a line per run elsewhere."""
+    """Show a live bar on a terminal, or a line per run elsewhere."""
     done = 0
     if not sys.stderr.isatty():
 
@@ -170,10 +169,10 @@ def _print(contestants: Sequence[Contestant], score_name: str) -> None:
 
 
 def _ends(contestants: Sequence[Contestant]) -> list[str]:
-    """A sentence for each optimizer whose best rate is the last of its grid."""
+    """Return a sentence for each optimizer whose best rate is at the end of its range."""
     return [
-        f"The best rate of {one.label}, {one.best.rate:g}, is the {one.at_the_end} that was tried, and a "
-        f"{one.at_the_end.replace('est', 'er')} one may be better: give --rates that reach further."
+        f"The best rate of {one.label}, {one.best.rate:g}, is the {one.at_the_end} one tried, so a "
+        f"{one.at_the_end.replace('est', 'er')} one may be better: pass a wider range of --rates."
         for one in contestants
         if one.best and one.at_the_end
     ]
@@ -190,16 +189,16 @@ def _write(folder: Path, contestants: Sequence[Contestant], score_name: str, tex
 def _texts(
     options: Mapping[str, Any], trials: Sequence[Trial], trainings: Mapping[str, Training], note: str
 ) -> dict[str, Any]:
-    """What the page says beside figures."""
+    """Return the texts of the page."""
     training = trainings[trials[0].label]
     data, layers = training.dataset, "–".join(map(str, training.hidden)) or "none"
     versions: dict[str, str | None] = {}
     for one in trainings.values():
         versions |= configuration(one, {}, 0)["versions"]
     introduction = (
-        f"{data.name}: {len(data.train)} rows to train on, {len(data.validation)} held out. Hidden layers {layers}, "
+        f"{data.name}: {len(data.train)} rows to train, {len(data.validation)} to validate. Hidden layers {layers}, "
         f"{training.parameters:,} parameters, {training.epochs} epochs of {training.updates_per_epoch} updates, "
-        f"{options['seeds']} seeds at each rate."
+        f"{options['seeds']} seeds per learning rate."
     )
     return {
         "title": f"{_list(options['optimizers'])} on {data.name}",
@@ -217,7 +216,7 @@ def _list(labels: Sequence[str]) -> str:
 
 
 def _command(options: Mapping[str, Any]) -> str:
-    """The command that makes the same comparison, in another folder."""
+    """Return the command for the same comparison, in another folder."""
     words = [
         "mxcore",
         "compare",
@@ -238,7 +237,7 @@ def _common_options(options: Mapping[str, Any], more: Sequence[str] = ()) -> lis
 
 
 def _single(trial: Trial, options: Mapping[str, Any]) -> str:
-    """The command that makes one of the runs alone."""
+    """Return the command for one of the runs."""
     recipe = trial.settings.recipe
     words = ["mxcore", "train", "--seed", str(trial.seed), *_common_options(options)]
     for flag, choice in (

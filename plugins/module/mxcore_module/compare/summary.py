@@ -1,4 +1,4 @@
-"""What the runs of a comparison come to."""
+"""Summaries of the runs of a comparison."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class AtRate:
         return sum(outcome.diverged for outcome in self.outcomes)
 
     def final(self, which: str) -> Floats:
-        """The last ``"score"`` or ``"loss"`` of each run that did not diverge."""
+        """Return the last ``"score"`` or ``"loss"`` of each run that did not diverge."""
         return np.array([getattr(one.last, which) for one in self.outcomes if one.last], np.float64)
 
     def curves(self, which: str) -> Floats:
-        """The same after every epoch, of shape ``(runs, epochs)``."""
+        """Return the same after every epoch, with shape ``(runs, epochs)``."""
         found = [[getattr(measure, which) for measure in one.epochs] for one in self.outcomes if one.last]
         return np.array(found, np.float64)
 
@@ -42,9 +42,9 @@ class Contestant:
     """An optimizer: its learning rates, and which of them did best.
 
     Args:
-        label: what it was called.
-        rates: the runs, by rate, the lowest first.
-        higher_is_better: whether scores are accuracies, not errors.
+        label: its label.
+        rates: the runs, by rate, lowest first.
+        higher_is_better: whether scores are accuracies rather than errors.
     """
 
     label: str
@@ -67,7 +67,7 @@ class Contestant:
 
     @property
     def good(self) -> list[AtRate]:
-        """The rates that do about as well: within a point of accuracy, or 5 % of the error, of the best."""
+        """The rates that do about as well as the best: within a point of accuracy, or 5 % of the error."""
         if self.best is None:
             return []
         limit = self.best.final("score").mean() * (1 if self.higher_is_better else 1.05)
@@ -83,18 +83,18 @@ class Contestant:
 
     @property
     def runs(self) -> int:
-        """How many runs it made."""
+        """How many runs it has."""
         return sum(len(one.outcomes) for one in self.rates)
 
     @property
     def seconds(self) -> float:
-        """The median time of a run that did not diverge, of any if all did."""
+        """The median time of the runs that did not diverge, or of all if all did."""
         every = [outcome for one in self.rates for outcome in one.outcomes]
         return float(np.median([one.seconds for one in every if one.last] or [one.seconds for one in every]))
 
 
 def summarise(outcomes: Sequence[Outcome], higher_is_better: bool) -> list[Contestant]:
-    """The contestants in the order of the runs."""
+    """Return the contestants in the order of the runs."""
     labels = dict.fromkeys(outcome.trial.label for outcome in outcomes)
     return [Contestant(label, _rates(outcomes, label), higher_is_better) for label in labels]
 

@@ -19,13 +19,13 @@ from mxcore_module.train.run import Measure, Settings, Training
 
 __all__ = ["Outcome", "Trial", "prepare", "run", "run_all"]
 
-# One thread each: processes use the cores, and sums are in the same order however many of them there are.
+# One thread each: processes use the cores, and the order of sums does not depend on their number.
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @attrs.frozen
 class Trial:
-    """One run: an optimizer as it was called, a learning rate, a seed, the data and the settings."""
+    """A run: an optimizer as given, a learning rate, a seed, the data and the settings."""
 
     label: str
     rate: float
@@ -36,12 +36,12 @@ class Trial:
 
 @attrs.frozen
 class Outcome:
-    """What a run found.
+    """The result of a run.
 
     Args:
         trial: the run.
-        epochs: what the rows held out said after each epoch.
-        diverged: whether the loss ceased to be a finite number, which ended the run.
+        epochs: the measurements on the validation rows after each epoch.
+        diverged: whether the loss became infinite or NaN, which ended the run.
         seconds: how long it trained.
     """
 
@@ -52,15 +52,15 @@ class Outcome:
 
     @property
     def last(self) -> Measure | None:
-        """What was measured at the end; None if it diverged."""
+        """The final measurement; None if it diverged."""
         return None if self.diverged or not self.epochs else self.epochs[-1]
 
 
 def prepare(trial: Trial) -> Training:
-    """The run, ready to be trained; the same as ``mxcore train`` with its seed.
+    """Prepare the training of a run, the same as ``mxcore train`` with its seed.
 
     Raises:
-        mxcore_module.train.errors.InputError, mxcore.commands.choice.ChoiceError: it cannot be.
+        mxcore_module.train.errors.InputError, mxcore.commands.choice.ChoiceError: the run cannot be prepared.
         mxcore.catalogue.PluginError: likewise.
     """
     mx.random.seed(trial.seed)
@@ -68,7 +68,7 @@ def prepare(trial: Trial) -> Training:
 
 
 def run(trial: Trial) -> Outcome:
-    """Train; a run that diverges is a result too."""
+    """Train; a run that diverges is also a result."""
     training = prepare(trial)
     epochs: list[Measure] = []
     begun, diverged = time.perf_counter(), False
@@ -80,7 +80,7 @@ def run(trial: Trial) -> Outcome:
 
 
 def run_all(trials: Sequence[Trial], workers: int) -> Generator[Outcome, None, None]:
-    """Run all in so many processes, and yield each when it is done; closing the iterator stops the rest."""
+    """Run all trials in several processes, and yield each as it finishes; closing the iterator stops the rest."""
     with _environment(_ONE_THREAD):
         pool = ProcessPoolExecutor(min(workers, len(trials)), get_context("spawn"), _let_the_parent_be_interrupted)
         try:

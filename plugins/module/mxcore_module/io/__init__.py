@@ -1,8 +1,8 @@
-"""Batches of data: what a training loop reads, described and in order.
+"""Data iterators: the batches that a training loop reads.
 
-A :class:`DataIter` yields :class:`DataBatch` records and says beforehand, in ``provide_data`` and ``provide_label``,
-how their arrays are named and shaped, so that a module can be bound before the first batch is read.
-:class:`NDArrayIter` does this for arrays that fit into memory.
+A :class:`DataIter` yields :class:`DataBatch` records. Its ``provide_data`` and ``provide_label`` give the names and
+shapes of their arrays, so that a module can be bound before the first batch is read. :class:`NDArrayIter` does this
+for arrays in memory.
 
 Example:
     >>> import numpy as np

@@ -20,18 +20,18 @@ LAST_BATCH_HANDLES = ("pad", "discard", "roll_over")
 
 
 def _host_float32(name: str, values: object) -> npt.NDArray[np.float32]:
-    on_device = hasattr(values, "__cuda_array_interface__")  # NumPy takes anything else: lists, tables, its own arrays
+    on_device = hasattr(values, "__cuda_array_interface__")  # NumPy converts anything else: lists, tables, arrays
     array = mxcore.backend.backend_of(values).to_host(values) if on_device else np.asarray(values)
     if array.ndim == 0 or len(array) == 0:
-        raise ValueError(f"{name!r} has no rows (shape {array.shape}): give at least one sample")
+        raise ValueError(f"{name!r} has no rows (shape {array.shape}): pass at least one sample")
     try:
-        return np.array(array, dtype=np.float32)  # a copy: the caller may change theirs between two epochs
+        return np.array(array, dtype=np.float32)  # a copy: the caller may change the original between epochs
     except (TypeError, ValueError):
         raise TypeError(f"{name!r} must be numbers, got an array of {array.dtype}") from None
 
 
 def _named(source: object, default_name: str) -> Named:
-    """The arrays of ``source`` with their names: an array, a list of them, or a mapping from names."""
+    """Return the arrays of ``source`` by name: an array, a list of arrays, or a mapping from names."""
     if source is None:
         return []
     if isinstance(source, Mapping):
@@ -48,19 +48,19 @@ def _named(source: object, default_name: str) -> Named:
 class NDArrayIter(DataIter):
     """Batches of arrays in memory.
 
-    Every array is kept, and given out, as a float32 NumPy array, whatever it came as. Batches are copies.
+    Every array is converted to a float32 NumPy array. Batches are copies.
 
     Args:
         data: the inputs, each of shape ``(rows, ...)``: an array, a list of arrays or a mapping from names to arrays.
-        label: the labels, likewise; None where there are none.
+        label: the labels, likewise, or None.
         batch_size: the number of rows in each batch.
         shuffle: whether each epoch visits the rows in a new random order.
-        last_batch_handle: what becomes of rows that do not fill a batch. ``"pad"``: the batch is filled from the
-            epoch's first rows, and its ``pad`` says how many; ``"discard"``: they are left out of this epoch;
-            ``"roll_over"``: they open the next epoch.
-        data_name: the name of a single input; several in a list become ``_0_data``, ``_1_data``, …
+        last_batch_handle: how to treat rows that do not fill a batch. ``"pad"``: pad the batch with the epoch's first
+            rows, and set its ``pad`` to how many; ``"discard"``: leave them out of this epoch; ``"roll_over"``: start
+            the next epoch with them.
+        data_name: the name of a single input; several in a list are called ``_0_data``, ``_1_data``, …
         label_name: the name of a single label, likewise.
-        seed: makes the order a function of this number; without it, of :func:`mxcore.random.seed`.
+        seed: the seed of the order; by default, it depends on :func:`mxcore.random.seed`.
 
     Raises:
         ValueError: if there is no data, if lengths differ, if a name is used twice, if ``last_batch_handle`` is
@@ -94,7 +94,7 @@ class NDArrayIter(DataIter):
         self.num_data = len(self.data[0][1])
         self.shuffle = shuffle
         self._check_batch_size()
-        # One generator per iterator: its order does not depend on what else is drawn between two epochs.
+        # One generator per iterator, so that its order does not depend on other draws between epochs.
         self._generator = mxcore.random.next_generator("NDArrayIter") if seed is None else mxcore.random.Generator(seed)
         self._left_over = np.empty(0, np.int64)
         self._start_epoch()
@@ -105,7 +105,7 @@ class NDArrayIter(DataIter):
                 f"last_batch_handle must be one of {', '.join(LAST_BATCH_HANDLES)}, got {self.last_batch_handle!r}"
             )
         if not self.data:
-            raise ValueError("data is empty: give an array, a list of arrays or a mapping from names to arrays")
+            raise ValueError("data is empty: pass an array, a list of arrays or a mapping from names to arrays")
         named = self.data + self.label
         if len({len(array) for _, array in named}) > 1:
             lengths = ", ".join(f"{name!r} {len(array)}" for name, array in named)
@@ -121,7 +121,7 @@ class NDArrayIter(DataIter):
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
         if self.last_batch_handle != "pad" and self.batch_size > self.num_data:
             raise ValueError(
-                f"batch_size {self.batch_size} exceeds the {self.num_data} rows, so that "
+                f"batch_size {self.batch_size} exceeds the {self.num_data} rows, so "
                 f"last_batch_handle={self.last_batch_handle!r} would give no batch: lower it, or use 'pad'"
             )
 
@@ -139,7 +139,7 @@ class NDArrayIter(DataIter):
         return [DataDesc(name, (self.batch_size, *array.shape[1:]), array.dtype) for name, array in named]
 
     def _start_epoch(self) -> None:
-        """Lay out the rows of the whole epoch, a multiple of the batch size."""
+        """Determine the rows of the whole epoch, a multiple of the batch size."""
         new = self._generator.permutation(self.num_data) if self.shuffle else np.arange(self.num_data)
         rows = np.concatenate([self._left_over, new])
         spare = len(rows) % self.batch_size
@@ -159,9 +159,9 @@ class NDArrayIter(DataIter):
         return len(self._rows) // self.batch_size
 
     def reset(self) -> None:
-        """Start the next epoch. Before its first batch is read, an epoch is already at its start: nothing changes.
+        """Start the next epoch. If the current epoch's first batch has not been read yet, nothing changes.
 
-        With ``"roll_over"`` only a completed epoch leaves rows to the next.
+        With ``"roll_over"``, only a completed epoch passes rows on to the next.
         """
         if self._batch < 0:
             return
@@ -170,28 +170,28 @@ class NDArrayIter(DataIter):
         self._start_epoch()
 
     def hard_reset(self) -> None:
-        """Start a new epoch and forget rows that rolled over."""
+        """Start a new epoch, and discard rows that rolled over."""
         self._left_over = self._left_over[:0]
         self._start_epoch()
 
     def iter_next(self) -> bool:
-        """Move to the next batch; False at the end of the epoch."""
+        """Move to the next batch; return False at the end of the epoch."""
         self._batch = min(self._batch + 1, self._batches)
         return self._batch < self._batches
 
     def getindex(self) -> Rows:
-        """The row numbers of the current batch, fillers included: shape ``(batch_size,)``, int64."""
+        """Return the row numbers of the current batch, including padding: shape ``(batch_size,)``, int64."""
         start = self._batch * self.batch_size
         return self._rows[start : start + self.batch_size]
 
     def getdata(self) -> list[Array]:
-        """The inputs of the current batch."""
+        """Return the inputs of the current batch."""
         return [array[self.getindex()] for _, array in self.data]
 
     def getlabel(self) -> list[Array]:
-        """The labels of the current batch; empty if there are none."""
+        """Return the labels of the current batch; empty if there are none."""
         return [array[self.getindex()] for _, array in self.label]
 
     def getpad(self) -> int:
-        """How many rows at the end of the current batch are filler."""
+        """Return how many rows at the end of the current batch are padding."""
         return self._pad if self._batch == self._batches - 1 else 0

@@ -1,4 +1,4 @@
-"""Batches, what describes them and what yields them."""
+"""Batches, their descriptions, and the base class of iterators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 __all__ = ["Array", "DataBatch", "DataDesc", "DataIter", "Rows"]
 
-Array: TypeAlias = Any  # a NumPy or CuPy array: this module never asks which
+Array: TypeAlias = Any  # a NumPy or CuPy array
 Rows: TypeAlias = npt.NDArray[np.int64]
 
 
@@ -21,14 +21,14 @@ class _NameAndShape(NamedTuple):
 
 
 class DataDesc(_NameAndShape):
-    """The name, shape, type and layout of one array of a batch.
+    """The name, shape, dtype and layout of an array in a batch.
 
-    It unpacks into and compares as the pair ``(name, shape)``, so a plain pair works wherever a DataDesc does.
+    It unpacks and compares like the pair ``(name, shape)``, so a plain pair works wherever a DataDesc does.
 
     Args:
         name: the variable of the network that the array is for.
-        shape: the shape of a whole batch, its size first.
-        dtype: the element type.
+        shape: the shape of a whole batch, with the batch size first.
+        dtype: the dtype.
         layout: one letter per axis; ``N`` is the batch.
 
     Example:
@@ -44,23 +44,23 @@ class DataDesc(_NameAndShape):
     def __new__(
         cls, name: str, shape: Sequence[int], dtype: npt.DTypeLike = np.float32, layout: str = "NCHW"
     ) -> DataDesc:
-        """Make the pair and attach what it does not compare by."""
+        """Create the pair, and attach the fields that comparisons ignore."""
         desc = super().__new__(cls, name, tuple(shape))
         desc.dtype = dtype
         desc.layout = layout
         return desc
 
     def __getnewargs__(self) -> tuple[Any, ...]:
-        """Copying and pickling call ``__new__`` with these."""
+        """Return the arguments of ``__new__`` for copying and pickling."""
         return self.name, self.shape, self.dtype, self.layout
 
     def __repr__(self) -> str:
-        """Name all four fields."""
+        """Show all four fields."""
         return f"DataDesc[{self.name},{self.shape},{np.dtype(self.dtype)},{self.layout}]"
 
     @staticmethod
     def get_batch_axis(layout: str | None) -> int:
-        """The axis that counts the samples; 0 without a layout, -1 if the layout has none.
+        """Return the batch axis: 0 without a layout, -1 if the layout has none.
 
         Example:
             >>> DataDesc.get_batch_axis("TNC"), DataDesc.get_batch_axis(None)
@@ -79,15 +79,15 @@ def _check_arrays(_: DataBatch, attribute: attrs.Attribute[Any], value: object) 
 
 @attrs.define(slots=False, eq=False, repr=False)
 class DataBatch:
-    """One batch: the arrays for the inputs and the labels of a network.
+    """A batch: the arrays for the inputs and labels of a network.
 
     Args:
         data: the input arrays, in the order of ``provide_data``.
-        label: the label arrays, in the order of ``provide_label``; None where nothing is compared.
-        pad: how many rows at the end are only there to fill the batch.
+        label: the label arrays, in the order of ``provide_label``, or None.
+        pad: how many rows at the end are padding.
         index: the row number of each sample in the data set, if known.
         bucket_key: the bucket that the batch belongs to, for networks of variable length.
-        provide_data: the descriptions of ``data``, where they differ from the iterator's.
+        provide_data: the descriptions of ``data``, if they differ from the iterator's.
         provide_label: the descriptions of ``label``, likewise.
 
     Raises:
@@ -107,16 +107,16 @@ class DataBatch:
     provide_label: list[DataDesc] | None = None
 
     def __repr__(self) -> str:
-        """Show the shapes, not the numbers."""
+        """Show the shapes, not the values."""
         data, label = ([getattr(a, "shape", None) for a in arrays or ()] for arrays in (self.data, self.label))
         return f"DataBatch: data shapes: {data} label shapes: {label if self.label is not None else None}"
 
 
 class DataIter:
-    """What yields batches: the base class.
+    """The base class of iterators over batches.
 
-    A subclass gives ``provide_data`` and ``provide_label`` and either overrides :meth:`next` or defines
-    :meth:`iter_next`, :meth:`getdata` and, where they apply, :meth:`getlabel`, :meth:`getpad` and :meth:`getindex`.
+    A subclass defines ``provide_data`` and ``provide_label``, and either overrides :meth:`next` or defines
+    :meth:`iter_next`, :meth:`getdata` and, if needed, :meth:`getlabel`, :meth:`getpad` and :meth:`getindex`.
 
     Args:
         batch_size: the number of samples in a batch.
@@ -138,18 +138,18 @@ class DataIter:
         self.batch_size = batch_size
 
     def __iter__(self) -> Iterator[DataBatch]:
-        """Go on from the current position: call :meth:`reset` to start over."""
+        """Continue from the current position; call :meth:`reset` to start over."""
         return self
 
     def __next__(self) -> DataBatch:
-        """The next batch."""
+        """Return the next batch."""
         return self.next()
 
     def reset(self) -> None:
-        """Go back to the start, for the next epoch."""
+        """Go back to the start for the next epoch."""
 
     def next(self) -> DataBatch:
-        """The next batch.
+        """Return the next batch.
 
         Raises:
             StopIteration: at the end of the epoch.
@@ -159,21 +159,21 @@ class DataIter:
         return DataBatch(self.getdata(), self.getlabel(), pad=self.getpad(), index=self.getindex())
 
     def iter_next(self) -> bool:
-        """Move to the next batch; False if there is none."""
+        """Move to the next batch; return False if there is none."""
         raise NotImplementedError(f"{type(self).__name__} must define iter_next (or override next)")
 
     def getdata(self) -> list[Array]:
-        """The input arrays of the current batch."""
+        """Return the input arrays of the current batch."""
         raise NotImplementedError(f"{type(self).__name__} must define getdata (or override next)")
 
     def getlabel(self) -> list[Array] | None:
-        """The label arrays of the current batch; None by default."""
+        """Return the label arrays of the current batch; None by default."""
         return None
 
     def getpad(self) -> int:
-        """How many rows at the end of the current batch are filler; 0 by default."""
+        """Return how many rows at the end of the current batch are padding; 0 by default."""
         return 0
 
     def getindex(self) -> Rows | None:
-        """The row numbers of the current batch; None by default."""
+        """Return the row numbers of the current batch; None by default."""
         return None

@@ -1,7 +1,7 @@
-"""How good a network is: running averages over the batches of an epoch.
+"""Metrics of a network: running averages over the batches of an epoch.
 
-A metric is made by name, is given the labels and the predictions of one batch after the other, and reports the average
-since its last reset.
+Create a metric by name, update it with the labels and predictions of each batch, and read the average since its last
+reset.
 
 Example:
     >>> import numpy

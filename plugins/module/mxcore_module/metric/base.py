@@ -32,7 +32,7 @@ registry: dict[str, type[EvalMetric]] = {}
 
 
 def register(klass: Metric) -> Metric:
-    """Make a metric class known to :func:`create`, by its name in lower case. Returns the class.
+    """Register a metric class for :func:`create` under its lower-cased name, and return it.
 
     Example:
         >>> @register
@@ -47,7 +47,7 @@ def register(klass: Metric) -> Metric:
 
 
 def alias(*names: str) -> Callable[[Metric], Metric]:
-    """Give a metric class further names for :func:`create`, as a decorator.
+    """Return a class decorator that registers additional names for :func:`create`.
 
     >>> import mxcore as mx
     >>> @mx.metric.alias("l2", "squared")
@@ -65,7 +65,7 @@ def alias(*names: str) -> Callable[[Metric], Metric]:
 
 
 def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool = False) -> tuple[Any, Any]:
-    """Labels and predictions, found to be equally many.
+    """Check that labels and predictions have equal lengths, and return both.
 
     >>> import numpy as np, mxcore as mx
     >>> label, pred = np.zeros(4), np.zeros((4, 1))
@@ -80,8 +80,8 @@ def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool 
     Args:
         labels: a list of arrays, or an array.
         preds: likewise.
-        wrap: make a bare array a list of one.
-        shape: compare the shapes of two arrays instead of the lengths.
+        wrap: whether to turn a bare array into a list of one.
+        shape: whether to compare the shapes of two arrays instead of lengths.
 
     Raises:
         ValueError: if they differ.
@@ -95,7 +95,7 @@ def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool 
 
 
 def to_host(array: Array) -> Host:
-    """A NumPy or CuPy array as a NumPy array."""
+    """Convert a NumPy or CuPy array to a NumPy array."""
     if isinstance(array, np.ndarray):
         return array
     host: Host = mxcore.backend.backend_of(array).to_host(array)
@@ -103,14 +103,14 @@ def to_host(array: Array) -> Host:
 
 
 def host_pairs(labels: Arrays, preds: Arrays) -> list[tuple[Host, Host]]:
-    """Each label with its prediction, on the host. A bare array counts as a list of one."""
+    """Yield each label with its prediction, on the host. A bare array counts as a list of one."""
     labels, preds = ([one] if hasattr(one, "shape") else one for one in (labels, preds))
     check_label_shapes(labels, preds)
     return [(to_host(label), to_host(pred)) for label, pred in zip(labels, preds, strict=True)]
 
 
 def class_numbers(name: str, label: Host, pred: Host) -> Host:
-    """The labels as a row of integers, one for each row of the ``(samples, classes)`` predictions."""
+    """Return the labels as integers, one for each row of the ``(samples, classes)`` predictions."""
     label = label.ravel().astype(np.int64)
     if pred.ndim != 2 or len(label) != len(pred):
         raise ValueError(f"{name} needs predictions (samples, classes) for {len(label)} labels, got {pred.shape}")
@@ -118,9 +118,9 @@ def class_numbers(name: str, label: Host, pred: Host) -> Host:
 
 
 class EvalMetric:
-    """The base of all metrics: a sum and how many things were summed.
+    """The base class of all metrics: a sum, and the number of terms in it.
 
-    A subclass defines :meth:`update`, which adds to ``sum_metric`` and ``num_inst``.
+    Subclasses define :meth:`update`, which adds to ``sum_metric`` and ``num_inst``.
 
     >>> import numpy as np, mxcore as mx
     >>> class Bias(mx.metric.EvalMetric):
@@ -135,7 +135,7 @@ class EvalMetric:
     >>> bias.get()
     ('bias', 1.0)
 
-    Two averages run side by side: :meth:`reset_local` starts that of :meth:`get` anew, and only that.
+    There are two averages: :meth:`reset_local` restarts only that of :meth:`get`.
 
     >>> bias.reset_local()
     >>> bias.update([np.array([1.0, 2.0])], [np.array([1.0, 2.0])])
@@ -143,9 +143,9 @@ class EvalMetric:
     (('bias', 0.0), ('bias', 0.5))
 
     Args:
-        name: the name it is reported under.
-        output_names: the network's outputs that :meth:`update_dict` picks; None for all.
-        label_names: the labels that :meth:`update_dict` picks; None for all.
+        name: the name in reports.
+        output_names: the network's outputs that :meth:`update_dict` uses; None for all.
+        label_names: the labels that :meth:`update_dict` uses; None for all.
         **kwargs: kept for :meth:`get_config`.
     """
 
@@ -167,11 +167,11 @@ class EvalMetric:
         self.reset()
 
     def __str__(self) -> str:
-        """The name and value pairs."""
+        """Return the name and value pairs."""
         return f"EvalMetric: {dict(self.get_name_value())}"
 
     def update(self, labels: Arrays, preds: Arrays) -> None:
-        """Take in one batch.
+        """Update with one batch.
 
         Args:
             labels: one array for each output, its samples along the first axis.
@@ -183,45 +183,45 @@ class EvalMetric:
         raise NotImplementedError(f"{type(self).__name__} must define update")
 
     def update_dict(self, label: Mapping[str, Array], pred: Mapping[str, Array]) -> None:
-        """Take in one batch, given by name; ``label_names`` and ``output_names`` choose from it."""
+        """Update with a batch given by name; ``label_names`` and ``output_names`` select from it."""
         self.update(
             [label[name] for name in self.label_names or label],
             [pred[name] for name in self.output_names or pred],
         )
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Reset everything."""
         self.num_inst = 0
         self.sum_metric = 0.0
         self._earlier = (0, 0.0)
 
     def reset_local(self) -> None:
-        """Start a new average for :meth:`get`; :meth:`get_global` still counts what came before."""
+        """Start a new average for :meth:`get`; :meth:`get_global` still includes what came before."""
         count, total = self._earlier
         self._earlier = (count + self.num_inst, total + self.sum_metric)
         self.num_inst = 0
         self.sum_metric = 0.0
 
     def get(self) -> tuple[Any, Any]:
-        """The name and the average since the last reset of either kind; nan before the first batch."""
+        """Return the name and the average since the last reset of either kind; nan before the first batch."""
         return self.name, self.sum_metric / self.num_inst if self.num_inst else math.nan
 
     def get_global(self) -> tuple[Any, Any]:
-        """The name and the average since the last :meth:`reset`."""
+        """Return the name and the average since the last :meth:`reset`."""
         count, total = self._earlier
         count += self.num_inst
         return self.name, (total + self.sum_metric) / count if count else math.nan
 
     def get_name_value(self) -> list[NameValue]:
-        """:meth:`get` as a list of pairs, for one metric and for several alike."""
+        """Return the result of :meth:`get` as a list of pairs, for one metric or several."""
         return [self.get()]
 
     def get_global_name_value(self) -> list[NameValue]:
-        """:meth:`get_global` as a list of pairs."""
+        """Return the result of :meth:`get_global` as a list of pairs."""
         return [self.get_global()]
 
     def get_config(self) -> dict[str, Any]:
-        """What makes an equal metric: the class's name and its arguments."""
+        """Return what is needed to create an equal metric: the class name and the arguments."""
         return {
             "metric": type(self).__name__,
             "name": self.name,

@@ -1,4 +1,4 @@
-"""How well classes are told apart."""
+"""Classification metrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["F1", "Accuracy", "CrossEntropy", "TopKAccuracy"]
 
 @alias("acc")
 class Accuracy(EvalMetric):
-    """The share of samples whose most probable class is the label.
+    """The fraction of samples whose most probable class is the label.
 
     >>> import numpy as np, mxcore as mx
     >>> accuracy = mx.metric.Accuracy()
@@ -34,8 +34,8 @@ class Accuracy(EvalMetric):
     (('accuracy', 0.75), 4)
 
     Args:
-        axis: the axis of the predictions that counts the classes. Predictions shaped like the labels are classes.
-        name: the name it is reported under.
+        axis: the class axis of the predictions. Predictions with the shape of the labels are taken as classes.
+        name: the name in reports.
     """
 
     def __init__(self, axis: int = 1, name: str = "accuracy", **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class Accuracy(EvalMetric):
         self.axis = axis
 
     def update(self, labels: Arrays, preds: Arrays) -> None:
-        """Count the hits of one batch: labels ``(samples, ...)``, predictions with the classes on ``axis`` besides."""
+        """Count the hits of a batch: labels ``(samples, ...)``, predictions with an additional class ``axis``."""
         for label, pred in host_pairs(labels, preds):
             chosen = (pred if pred.shape == label.shape else pred.argmax(axis=self.axis)).ravel()
             check_label_shapes(label.ravel(), chosen, shape=True)
@@ -53,7 +53,7 @@ class Accuracy(EvalMetric):
 
 @alias("top_k_accuracy", "top_k_acc")
 class TopKAccuracy(EvalMetric):
-    """The share of samples whose label is among the ``top_k`` most probable classes.
+    """The fraction of samples whose label is among the ``top_k`` most probable classes.
 
     >>> import numpy as np, mxcore as mx
     >>> top2 = mx.metric.TopKAccuracy(top_k=2)
@@ -62,8 +62,8 @@ class TopKAccuracy(EvalMetric):
     ('top_k_accuracy_2', 0.5)
 
     Args:
-        top_k: how many classes count, at least 2: for one there is :class:`Accuracy`.
-        name: the name it is reported under, followed by ``_`` and ``top_k``.
+        top_k: the number of classes, at least 2; for 1, use :class:`Accuracy`.
+        name: the name in reports, which is followed by ``_`` and ``top_k``.
 
     Raises:
         ValueError: if ``top_k`` is below 2.
@@ -86,7 +86,7 @@ class TopKAccuracy(EvalMetric):
 
 @alias("ce", "cross-entropy")
 class CrossEntropy(EvalMetric):
-    """The mean of ``-log(p + eps)``, p being the probability that was given to the label.
+    """The mean of ``-log(p + eps)``, where p is the predicted probability of the label.
 
     >>> import numpy as np, mxcore as mx
     >>> entropy = mx.metric.CrossEntropy()
@@ -135,7 +135,7 @@ class F1(EvalMetric):
 
     Args:
         name: the name it is reported under.
-        average: ``"macro"``, the mean of each batch's score, or ``"micro"``, one score over all samples.
+        average: ``"macro"`` for the mean of the batches' scores, or ``"micro"`` for one score over all samples.
 
     Raises:
         ValueError: for another ``average``.
@@ -148,7 +148,7 @@ class F1(EvalMetric):
         super().__init__(name, average=average, **kwargs)
 
     def reset(self) -> None:
-        """Forget everything."""
+        """Reset everything."""
         super().reset()
         self._counts = self._all_counts = np.zeros(3, np.int64)
 
@@ -172,11 +172,11 @@ class F1(EvalMetric):
             self.num_inst += 1
 
     def get(self) -> NameValue:
-        """The name and the score; nan before the first batch."""
+        """Return the name and the score; nan before the first batch."""
         name, macro = super().get()
         return name, _f1(self._counts) if self.average == "micro" and self.num_inst else macro
 
     def get_global(self) -> NameValue:
-        """The name and the score since the last :meth:`reset`."""
+        """Return the name and the score since the last :meth:`reset`."""
         name, macro = super().get_global()
         return name, macro if self.average == "macro" or math.isnan(macro) else _f1(self._all_counts)

@@ -1,4 +1,4 @@
-"""Metrics made from names, from functions and from other metrics."""
+"""Metrics created from names, functions and other metrics."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Feval: TypeAlias = Callable[[Host, Host], "float | tuple[float, int]"]
 
 
 def create(metric: object, *args: Any, **kwargs: Any) -> EvalMetric:
-    """A metric from its name, a function of (label, prediction), a list of such, or a metric, which is returned as is.
+    """Create a metric from a name, a function of (label, prediction) or a list; an existing metric is returned.
 
     Raises:
         ValueError: if no metric has this name.
-        TypeError: if ``metric`` is none of these.
+        TypeError: if ``metric`` is anything else.
 
     Example:
         >>> create(["acc", "ce"]).get_name_value()
@@ -55,7 +55,7 @@ class CompositeEvalMetric(EvalMetric):
     """Several metrics that are updated and reported together.
 
     Args:
-        metrics: metrics, or what :func:`create` makes them from.
+        metrics: metrics, or anything from which :func:`create` makes them.
         name: the name of the group.
 
     Example:
@@ -77,11 +77,11 @@ class CompositeEvalMetric(EvalMetric):
         super().__init__(name, output_names, label_names)
 
     def add(self, metric: object) -> None:
-        """Append a metric, or what :func:`create` makes one from."""
+        """Append a metric, or anything from which :func:`create` makes one."""
         self.metrics.append(create(metric))
 
     def get_metric(self, index: int) -> EvalMetric:
-        """The metric at a position; IndexError if there is none."""
+        """Return the metric at a position; raise an IndexError if there is none."""
         return self.metrics[index]
 
     def update(self, labels: Arrays, preds: Arrays) -> None:
@@ -90,7 +90,7 @@ class CompositeEvalMetric(EvalMetric):
             metric.update(labels, preds)
 
     def update_dict(self, label: Mapping[str, Array], pred: Mapping[str, Array]) -> None:
-        """Update every metric, each with the arrays that it asks for."""
+        """Update every metric with the arrays that it selects."""
         labels = {name: label[name] for name in self.label_names or label}
         preds = {name: pred[name] for name in self.output_names or pred}
         for metric in self.metrics:
@@ -107,25 +107,25 @@ class CompositeEvalMetric(EvalMetric):
             metric.reset_local()
 
     def get(self) -> tuple[list[str], list[float]]:
-        """All names and all values."""
+        """Return all names and all values."""
         pairs = self.get_name_value()
         return [name for name, _ in pairs], [value for _, value in pairs]
 
     def get_global(self) -> tuple[list[str], list[float]]:
-        """All names and all values since the last :meth:`reset`."""
+        """Return all names and all values since the last :meth:`reset`."""
         pairs = self.get_global_name_value()
         return [name for name, _ in pairs], [value for _, value in pairs]
 
     def get_name_value(self) -> list[NameValue]:
-        """The pairs of every metric."""
+        """Return the pairs of all metrics."""
         return [pair for metric in self.metrics for pair in metric.get_name_value()]
 
     def get_global_name_value(self) -> list[NameValue]:
-        """The pairs of every metric since the last :meth:`reset`."""
+        """Return the pairs of all metrics since the last :meth:`reset`."""
         return [pair for metric in self.metrics for pair in metric.get_global_name_value()]
 
     def get_config(self) -> dict[str, Any]:
-        """The group's configuration, with its members' under ``metrics``."""
+        """Return the group's configuration, with that of its members under ``metrics``."""
         return {**super().get_config(), "metrics": [metric.get_config() for metric in self.metrics]}
 
 
@@ -142,10 +142,10 @@ class CustomMetric(EvalMetric):
     ('within_one', 0.75)
 
     Args:
-        feval: called with the label and the prediction as NumPy arrays; returns the value for the batch, or a sum and
-            how many things were summed.
-        name: the name it is reported under; the function's by default.
-        allow_extra_outputs: whether outputs without a label are passed over.
+        feval: called with the label and the prediction as NumPy arrays; returns the value of the batch, or a sum and
+            the number of its terms.
+        name: the name in reports; by default the function's.
+        allow_extra_outputs: whether to ignore outputs without a label.
     """
 
     def __init__(self, feval: Feval, name: str | None = None, allow_extra_outputs: bool = False, **kwargs: Any) -> None:
@@ -167,7 +167,7 @@ class CustomMetric(EvalMetric):
 
 
 def np(numpy_feval: Feval, name: str | None = None, allow_extra_outputs: bool = False) -> CustomMetric:
-    """A metric from a function of two NumPy arrays, label and prediction: see :class:`CustomMetric`.
+    """Create a metric from a function of two NumPy arrays, label and prediction: see :class:`CustomMetric`.
 
     Example:
         >>> import numpy

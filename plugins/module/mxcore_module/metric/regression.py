@@ -1,4 +1,4 @@
-"""How far numbers are from the numbers they should be."""
+"""Regression metrics."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["MAE", "MSE", "RMSE", "Loss"]
 
 
 class _BatchMean(EvalMetric):
-    """The average over batches of a mean over each batch, as MXNet defines it: a short batch counts like a full one."""
+    """The average over batches of each batch's mean. As in MXNet, a short batch counts like a full one."""
 
     @staticmethod
     def mean(difference: Host) -> float:
-        """The mean of one batch, from float64 differences."""
+        """Return the value of a batch, from float64 differences."""
         raise NotImplementedError
 
     def __init__(self, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(name or type(self).__name__.lower(), **kwargs)
 
     def update(self, labels: Arrays, preds: Arrays) -> None:
-        """Add one batch: labels and predictions of one shape, where ``(samples,)`` and ``(samples, 1)`` are one."""
+        """Add a batch: labels and predictions of equal shapes, where ``(samples,)`` matches ``(samples, 1)``."""
         for label, pred in host_pairs(labels, preds):
             label, pred = (a.reshape(-1, 1) if a.ndim == 1 else a for a in (label, pred))
             check_label_shapes(label, pred, shape=True)
@@ -46,7 +46,7 @@ class MSE(_BatchMean):
 
     @staticmethod
     def mean(difference: Host) -> float:
-        """The mean of the squares."""
+        """Return the mean of the squares."""
         return float(np.square(difference).mean())
 
 
@@ -63,7 +63,7 @@ class MAE(_BatchMean):
 
     @staticmethod
     def mean(difference: Host) -> float:
-        """The mean of the absolute values."""
+        """Return the mean of the absolute values."""
         return float(np.abs(difference).mean())
 
 
@@ -81,7 +81,7 @@ class RMSE(_BatchMean):
 
     @staticmethod
     def mean(difference: Host) -> float:
-        """The root of the mean of the squares."""
+        """Return the root of the mean of the squares."""
         return math.sqrt(np.square(difference).mean())
 
 
@@ -96,7 +96,7 @@ class Loss(EvalMetric):
     ('loss', 2.0)
 
     Args:
-        name: the name it is reported under.
+        name: the name in reports.
     """
 
     def __init__(self, name: str = "loss", **kwargs: Any) -> None:

@@ -1,8 +1,8 @@
-"""The operators of the graph: one table, and one module for each family.
+"""The operators: one table, and one module for each family.
 
-Importing this package fills the table :data:`~mxcore_module.operators.base.OPERATORS`. An operator of one's own is a
-subclass of :class:`~mxcore_module.operators.base.Operator` under the decorator
-:func:`~mxcore_module.operators.base.register`; ``mx.symbol`` then has it too.
+Importing this package fills the table :data:`~mxcore_module.operators.base.OPERATORS`. To add your own operator,
+subclass :class:`~mxcore_module.operators.base.Operator` and decorate it with
+:func:`~mxcore_module.operators.base.register`; it is then available in ``mx.symbol``.
 """
 
 from mxcore_module.operators import activation, elementwise, layer, loss, normalization, structure

@@ -1,4 +1,4 @@
-"""Functions that are applied to each element."""
+"""Element-wise functions."""
 
 # ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
 
@@ -17,13 +17,13 @@ __all__ = ["Activation", "LeakyReLU", "sigmoid"]
 
 
 def sigmoid(xp: Any, x: Array) -> Array:
-    """``1 / (1 + e⁻ˣ)``, as ``exp(-log(1 + e⁻ˣ))``, which neither overflows nor loses the small values."""
+    """Return ``1 / (1 + e⁻ˣ)``, as ``exp(-log(1 + e⁻ˣ))``, which neither overflows nor loses small values."""
     return xp.exp(-xp.logaddexp(0, -x))
 
 
 @attrs.frozen
 class _Function:
-    """A function ``y`` of ``x``, and its derivative as a function of ``y``; both take the array library first."""
+    """A function ``y`` of ``x``, and its derivative in terms of ``y``; both take the array library first."""
 
     value: Callable[[Any, Array], Array]
     slope: Callable[[Any, Array], Array]
@@ -41,7 +41,7 @@ FUNCTIONS = {
 @register()
 @attrs.frozen
 class Activation(Operator):
-    """An elementwise function, ``y = f(x)``.
+    """An element-wise function, ``y = f(x)``.
 
     Args:
         data: ``x``, of any shape.
@@ -72,12 +72,12 @@ class Activation(Operator):
 @register()
 @attrs.frozen
 class LeakyReLU(Operator):
-    """A rectifier with a slope ``a`` below 0: ``y = x`` for x > 0, else ``a x``.
+    """A rectifier with slope ``a`` below 0: ``y = x`` for x > 0, else ``a x``.
 
     Args:
         data: ``x``, of any shape; for ``"prelu"`` ``(batch, channels, ...)``.
         gamma: for ``"prelu"`` the slopes, one per channel, of shape ``(channels,)``; they start at 0.25.
-        act_type: ``"leaky"``, where ``a`` is ``slope``, or ``"prelu"``, where it is learned.
+        act_type: ``"leaky"`` if ``a`` is ``slope``, or ``"prelu"`` if it is learned.
         slope: the slope of ``"leaky"``.
 
     Returns:

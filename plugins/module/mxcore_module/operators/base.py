@@ -1,7 +1,7 @@
-"""What an operator is, and the table of all of them.
+"""The base class of operators, and the table of all operators.
 
-An operator is a frozen record: its fields are the options that the user gave, such as ``num_hidden``. Its methods are
-the three things that a graph needs to know: which shapes fit, what goes forward, and what comes back.
+An operator is a frozen record whose fields are its options, such as ``num_hidden``. Its methods infer shapes and
+compute the forward and backward passes.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ __all__ = ["OPERATORS", "Inferred", "Operator", "Run", "Shape", "ShapeError", "f
 
 Shape = tuple[int, ...]
 Inferred = tuple[tuple[Shape, ...], Shape]
-"""The shapes of all inputs, and that of the output."""
+"""The shapes of all inputs, and the shape of the output."""
 
 
 class ShapeError(ValueError):
-    """Shapes do not fit; the message names the node, its operator, what was received and what to do."""
+    """Shapes do not fit; the message names the node and its operator, and says what was received and what to do."""
 
 
 @attrs.define
 class Run:
-    """One pass through one node: where it happens, and what the forward pass leaves for the backward pass.
+    """A pass through a node: its environment, and what the forward pass stores for the backward pass.
 
     Attributes:
         xp: the array library.
         training: whether the pass is part of training.
-        uniform: draws numbers of [0, 1), float32, of a shape; the same on every device.
-        wanted: for each input, whether anybody asks for its gradient.
-        output: what ``forward`` returned.
-        kept: whatever else ``forward`` keeps.
+        uniform: draws float32 numbers from [0, 1) in a given shape, the same on every device.
+        wanted: for each input, whether its gradient is needed.
+        output: the result of ``forward``.
+        kept: anything else that ``forward`` stores.
     """
 
     xp: Any
@@ -51,48 +51,48 @@ class Run:
 class Operator:
     """Base class of all operators.
 
-    A subclass declares its options as fields and defines :meth:`infer_shape`, :meth:`forward` and :meth:`backward`.
+    Subclasses declare their options as fields and define :meth:`infer_shape`, :meth:`forward` and :meth:`backward`.
     """
 
     inputs: ClassVar[tuple[str, ...]] = ("data",)
-    """The names of the inputs, in order; what is not given is created as a variable ``<node>_<input>``."""
+    """The names of the inputs, in order; missing inputs are created as variables ``<node>_<input>``."""
     auxiliaries: ClassVar[tuple[str, ...]] = ()
-    """Further inputs that ``forward`` itself updates, and that have no gradient."""
+    """Additional inputs without gradients, which ``forward`` itself updates."""
     initializers: ClassVar[Mapping[str, str]] = {}
-    """The initializer, as text, of an input whose name alone would not say."""
+    """The initializers, as strings, of inputs whose names do not determine one."""
     is_loss: ClassVar[bool] = False
-    """Whether the gradient starts here: a gradient that arrives from above is ignored."""
+    """Whether the gradient starts here, ignoring incoming gradients."""
     variadic: ClassVar[bool] = False
-    """Whether there may be any number of inputs; the option ``num_args`` then says how many."""
+    """Whether it takes any number of inputs; the option ``num_args`` then says how many."""
     op_name: ClassVar[str] = ""
     hint: ClassVar[str] = ""
 
     def input_names(self) -> tuple[str, ...]:
-        """The inputs that this instance has, which may depend on its options."""
+        """Return the inputs of this instance, which may depend on its options."""
         return self.inputs
 
     def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
-        """Whether these shapes, None where unknown, are enough for :meth:`infer_shape`."""
+        """Return whether these shapes, None if unknown, are enough for :meth:`infer_shape`."""
         return shapes[0] is not None
 
     def infer_shape(self, *shapes: Any) -> Inferred:
-        """The shapes of all inputs and of the output, from the shapes that are known.
+        """Return the shapes of all inputs and of the output, given the known shapes.
 
         Raises:
-            ShapeError: there are none that fit; the message needs not name the node.
+            ShapeError: the shapes do not fit; the message need not name the node.
         """
         raise NotImplementedError(f"{type(self).__name__} must define infer_shape")
 
     def forward(self, run: Run, *arrays: Any, **_: Any) -> Array:
-        """The output, from the inputs (auxiliaries last)."""
+        """Return the output, given the inputs (auxiliary ones last)."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
     def backward(self, run: Run, grad: Array, *arrays: Any, **_: Any) -> tuple[Array | None, ...]:
-        """The gradient of each input, or None, from that of the output."""
+        """Return the gradient of each input, or None, given that of the output."""
         raise NotImplementedError(f"{type(self).__name__} must define backward")
 
     def attributes(self) -> dict[str, str]:
-        """The options that differ from their defaults, as text."""
+        """Return the options that differ from their defaults, as strings."""
         return {
             field.name: str(getattr(self, field.name))
             for field in attrs.fields(type(self))
@@ -101,11 +101,11 @@ class Operator:
 
     @classmethod
     def create(cls, options: Mapping[str, Any]) -> Operator:
-        """An instance from options by name.
+        """Create an instance from options by name.
 
         Raises:
-            TypeError: an option is unknown, or one that is needed is missing.
-            ValueError: an option has a value that it must not have.
+            TypeError: an option is unknown, or a required one is missing.
+            ValueError: an option has an invalid value.
         """
         fields = {field.name: field for field in attrs.fields(cls)}
         for name in options:
@@ -123,7 +123,7 @@ class Operator:
 
     @classmethod
     def from_text(cls, options: Mapping[str, str]) -> Operator:
-        """An instance from options as text: the inverse of :meth:`attributes`."""
+        """Create an instance from options as strings, the inverse of :meth:`attributes`."""
         return cls.create({name: _parse(cls, name, value) for name, value in options.items()})
 
 
@@ -134,22 +134,22 @@ def _parse(cls: type[Operator], name: str, value: str) -> Any:
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise ValueError(f"{cls.op_name}: {name} cannot be read from {value!r:.100}") from None
+        raise ValueError(f"{cls.op_name}: cannot parse {name} from {value!r:.100}") from None
 
 
 OPERATORS: dict[str, type[Operator]] = {}
-"""Every operator, by its name and by its aliases."""
+"""All operators, by name and alias."""
 
 C = TypeVar("C", bound=type[Operator])
 
 
 def register(*aliases: str, name: str | None = None, hint: str | None = None) -> Callable[[C], C]:
-    """A class decorator that enters an operator into the table, from which ``mx.symbol`` takes its functions.
+    """Return a class decorator that adds an operator to the table, from which ``mx.symbol`` takes its functions.
 
     Args:
-        aliases: further names.
-        name: the operator's name in files and messages; the class's by default.
-        hint: how the names of nodes made without one begin; the operator's name in lower case by default.
+        aliases: additional names.
+        name: the operator's name in files and messages; by default the class name.
+        hint: the start of automatic node names; by default the operator's name in lower case.
     """
 
     def enter(cls: C) -> C:
@@ -162,29 +162,29 @@ def register(*aliases: str, name: str | None = None, hint: str | None = None) ->
 
 
 def find(name: str) -> type[Operator]:
-    """The operator of a name.
+    """Return the operator of a name.
 
     Raises:
-        ValueError: there is none; the message says which there are.
+        ValueError: there is no such operator; the message suggests others.
     """
     if name in OPERATORS:
         return OPERATORS[name]
     close = difflib.get_close_matches(name[:100], OPERATORS, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(public_names())}"
-    page = "for MXNet's, see 'MXNet names that are missing here' in the documentation"
+    page = "for a name of MXNet, see 'MXNet names that are missing here' in the documentation"
     raise ValueError(f"there is no operator {name!r}: {hint}; {page}")
 
 
 def public_names() -> list[str]:
-    """The names of the operators that users call by name."""
+    """Return the names of operators that users call by name."""
     return sorted(name for name in OPERATORS if not name.startswith("_"))
 
 
 def axes_but(axis: int, ndim: int) -> tuple[int, ...]:
-    """All axes but one."""
+    """Return all axes but one."""
     return tuple(other for other in range(ndim) if other != axis)
 
 
 def along(axis: int, ndim: int, vector: Array) -> Array:
-    """A vector, shaped so that it broadcasts along one axis of an array with ``ndim`` axes."""
+    """Reshape a vector so that it broadcasts along one axis of an array with ``ndim`` axes."""
     return vector.reshape([-1 if other == axis else 1 for other in range(ndim)])

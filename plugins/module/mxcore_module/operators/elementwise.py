@@ -24,7 +24,7 @@ __all__ = [
 
 @attrs.frozen
 class _Binary(Operator):
-    """Two inputs of equal shapes; one whose shape is unknown takes the other's."""
+    """Two inputs of equal shapes; an unknown shape is taken from the other input."""
 
     inputs = ("lhs", "rhs")
 
@@ -87,7 +87,7 @@ class _Scalar(Operator):
 @register("_PlusScalar", name="_plus_scalar", hint="_plusscalar")
 @attrs.frozen
 class AddScalar(_Scalar):
-    """A number more, ``data + scalar``."""
+    """Adds a number, ``data + scalar``."""
 
     def forward(self, run: Run, data: Array) -> Array:
         return data + self.scalar
@@ -99,7 +99,7 @@ class AddScalar(_Scalar):
 @register("_MinusScalar", name="_minus_scalar", hint="_minusscalar")
 @attrs.frozen
 class SubtractScalar(_Scalar):
-    """A number less, ``data - scalar``."""
+    """Subtracts a number, ``data - scalar``."""
 
     def forward(self, run: Run, data: Array) -> Array:
         return data - self.scalar
@@ -111,7 +111,7 @@ class SubtractScalar(_Scalar):
 @register("_RMinusScalar", name="_rminus_scalar", hint="_rminusscalar")
 @attrs.frozen
 class ScalarMinus(_Scalar):
-    """What is left of a number, ``scalar - data``."""
+    """Subtracts from a number, ``scalar - data``."""
 
     def forward(self, run: Run, data: Array) -> Array:
         return self.scalar - data
@@ -123,7 +123,7 @@ class ScalarMinus(_Scalar):
 @register("_MulScalar", name="_mul_scalar", hint="_mulscalar")
 @attrs.frozen
 class MultiplyScalar(_Scalar):
-    """A multiple, ``data * scalar``."""
+    """Multiplies by a number, ``data * scalar``."""
 
     def forward(self, run: Run, data: Array) -> Array:
         return data * self.scalar
@@ -135,7 +135,7 @@ class MultiplyScalar(_Scalar):
 @register("_DivScalar", name="_div_scalar", hint="_divscalar")
 @attrs.frozen
 class DivideScalar(_Scalar):
-    """A fraction, ``data / scalar``."""
+    """Divides by a number, ``data / scalar``."""
 
     def forward(self, run: Run, data: Array) -> Array:
         return data / self.scalar

@@ -21,12 +21,12 @@ class FullyConnected(Operator):
     """An affine layer, ``y = x Wᵀ + b``.
 
     Args:
-        data: ``x``, of shape ``(batch, ...)``; the axes after the first are taken as one of ``inputs`` elements.
+        data: ``x``, of shape ``(batch, ...)``; the axes after the first are merged into one of ``inputs`` elements.
         weight: ``W``, of shape ``(num_hidden, inputs)``.
         bias: ``b``, of shape ``(num_hidden,)``.
         num_hidden: the number of outputs, at least 1.
-        no_bias: leave ``b`` out.
-        flatten: with False only the last axis of ``x`` is multiplied, and the axes before it stay.
+        no_bias: whether to leave out ``b``.
+        flatten: if False, only the last axis of ``x`` is multiplied, and the axes before it stay.
 
     Returns:
         ``y``, of shape ``(batch, num_hidden)``, or ``(..., num_hidden)`` without ``flatten``.
@@ -63,7 +63,7 @@ class FullyConnected(Operator):
         self, run: Run, grad: Array, data: Array, weight: Array, bias: Array = None
     ) -> tuple[Array | None, ...]:
         grad = grad.reshape(-1, self.num_hidden)
-        # Often nobody asks for the gradient of the data, a third of the work of a network's first layer.
+        # The gradient of the data, a third of the work of a network's first layer, is often not needed.
         for_data = (grad @ weight).reshape(data.shape) if run.wanted[0] else None
         for_weight = grad.T @ data.reshape(-1, weight.shape[1])
         return (for_data, for_weight) if bias is None else (for_data, for_weight, grad.sum(axis=0))
@@ -74,11 +74,11 @@ class FullyConnected(Operator):
 class Embedding(Operator):
     """A table of vectors: each number in ``data`` becomes the row of ``weight`` with that number.
 
-    A number below 0 takes row 0 and one of ``input_dim`` or more the last row, as in MXNet: to look first would
-    halt the GPU. There is no gradient with respect to ``data``.
+    As in MXNet, a number below 0 takes row 0, and one of ``input_dim`` or more the last row: checking would
+    synchronise with the GPU. There is no gradient with respect to ``data``.
 
     Args:
-        data: the numbers of rows, of any shape and type; fractions are cut off.
+        data: the row numbers, of any shape and dtype; fractions are truncated.
         weight: the table, of shape ``(input_dim, output_dim)``.
         input_dim: the number of rows, at least 1.
         output_dim: the length of a row, at least 1.

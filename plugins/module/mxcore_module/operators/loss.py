@@ -1,4 +1,4 @@
-"""Outputs that a network is trained on: the gradient starts here, whatever arrives from above."""
+"""Loss outputs, at which the gradient starts, ignoring incoming gradients."""
 
 # ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
 
@@ -28,13 +28,13 @@ class SoftmaxOutput(Operator):
 
     Args:
         data: ``x``, of shape ``(batch, classes)``.
-        label: the classes, of shape ``(batch,)``, counted from 0; or the probabilities to be met, of shape
-            ``(batch, classes)``. It only matters to the gradient.
+        label: the classes, of shape ``(batch,)``, from 0; or the target probabilities, of shape ``(batch, classes)``.
+            It affects only the gradient.
         grad_scale: a factor on the gradient.
-        ignore_label: the class that ``use_ignore`` speaks of.
+        ignore_label: the class to ignore with ``use_ignore``.
         use_ignore: whether rows with the class ``ignore_label`` get no gradient.
         normalization: what the gradient is divided by: ``"null"``, nothing; ``"batch"``, the number of rows;
-            ``"valid"``, the number of rows that have another class than ``ignore_label``.
+            ``"valid"``, the number of rows with a class other than ``ignore_label``.
 
     Returns:
         ``p``, of shape ``(batch, classes)``.
@@ -75,7 +75,7 @@ class SoftmaxOutput(Operator):
         return step * counts[:, None] if self.use_ignore else step, None
 
     def _divisor(self, run: Run, counts: Array) -> Any:
-        if self.normalization == "valid":  # an array without axes: to read its number would halt the GPU
+        if self.normalization == "valid":  # a 0-d array: reading its value would synchronise with the GPU
             return run.xp.maximum(counts.sum(), 1).astype(run.output.dtype)
         return len(counts) if self.normalization == "batch" else 1
 
@@ -116,7 +116,7 @@ class LinearRegressionOutput(_Regression):
 
     Args:
         data: ``x``, of shape ``(batch, ...)``.
-        label: what ``x`` should be: the same shape, or as many elements per row, such as ``(batch,)`` for
+        label: the target of ``x``, with the same shape or as many elements per row, such as ``(batch,)`` for
             ``(batch, 1)``.
         grad_scale: a factor on the gradient.
 
@@ -136,7 +136,7 @@ class LinearRegressionOutput(_Regression):
 @register()
 @attrs.frozen
 class LogisticRegressionOutput(_Regression):
-    """Probabilities of yes, trained with the binary cross-entropy.
+    """Probabilities, trained with the binary cross-entropy.
 
     The output is ``p = 1 / (1 + e⁻ˣ)``. The gradient with respect to ``x`` is ``(p - label) · grad_scale / k``, with
     ``k`` elements in a row: that of ``-label log p - (1 - label) log(1 - p)``, summed over rows and averaged within
@@ -144,7 +144,7 @@ class LogisticRegressionOutput(_Regression):
 
     Args:
         data: ``x``, of shape ``(batch, ...)``.
-        label: 0 or 1, or a probability: the same shape, or as many elements per row, such as ``(batch,)`` for
+        label: 0, 1 or a probability, with the same shape or as many elements per row, such as ``(batch,)`` for
             ``(batch, 1)``.
         grad_scale: a factor on the gradient.
 

@@ -1,4 +1,4 @@
-"""Layers that behave differently in training: batch normalisation and dropout."""
+"""Layers that behave differently during training: batch normalisation and dropout."""
 
 # ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
 
@@ -21,20 +21,20 @@ _any_integer = Validator("an integer", lambda value: isinstance(value, int) and 
 class BatchNorm(Operator):
     """Batch normalisation, ``y = γ (x - μ) / √(σ² + eps) + β``, for each channel.
 
-    In training ``μ`` and ``σ²`` are the mean and the variance (over n, not n - 1) of the batch, and the forward pass
+    During training, ``μ`` and ``σ²`` are the mean and variance (over n, not n - 1) of the batch, and the forward pass
     moves the auxiliary states towards them, ``moving ← momentum · moving + (1 - momentum) · batch``. Otherwise, or
-    with ``use_global_stats``, they are the moving ones.
+    with ``use_global_stats``, they are the moving averages.
 
     Args:
         data: ``x``, of shape ``(batch, channels, ...)``.
-        gamma: ``γ``, of shape ``(channels,)``. With ``fix_gamma`` training holds it at 1, and its gradient is 0.
+        gamma: ``γ``, of shape ``(channels,)``. With ``fix_gamma``, training keeps it at 1, and its gradient is 0.
         beta: ``β``, of shape ``(channels,)``.
         moving_mean: auxiliary state, of shape ``(channels,)``; it starts at 0.
         moving_var: auxiliary state, of shape ``(channels,)``; it starts at 1.
-        eps: keeps the root away from 0; above 0.
-        momentum: how much of the moving values a batch leaves, in [0, 1].
+        eps: added inside the root, above 0.
+        momentum: the fraction of the moving averages that is kept, in [0, 1].
         fix_gamma: whether ``γ`` is always 1.
-        use_global_stats: whether training too uses the moving values, which it then leaves as they are.
+        use_global_stats: whether even training uses the moving averages, without updating them.
         axis: the axis of the channels.
 
     Returns:
@@ -62,7 +62,7 @@ class BatchNorm(Operator):
 
     def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
         if not -len(data) <= self.axis < len(data):
-            raise ShapeError(f"data of shape {data} has no axis {self.axis} for the channels; say axis=")
+            raise ShapeError(f"data of shape {data} has no axis {self.axis} for the channels: set axis=")
         channels = (data[self.axis],)
         return (data, channels, channels, channels, channels), data
 
@@ -104,18 +104,18 @@ class BatchNorm(Operator):
 @register()
 @attrs.frozen
 class Dropout(Operator):
-    """Dropout: in training each element is set to 0 with probability ``p``, and the others are divided by ``1 - p``.
+    """Dropout: during training, sets each element to 0 with probability ``p``, and divides the others by ``1 - p``.
 
-    The mask is drawn on the host, so a seed gives the same one on every device. It depends on the name of the node
-    and on how many masks were drawn before.
+    The mask is drawn on the host, so a seed gives the same mask on every device. It depends on the name of the node
+    and on the number of masks drawn before.
 
     Args:
         data: ``x``, of any shape.
         p: the probability of a 0, in [0, 1).
-        mode: ``"training"``, or ``"always"`` to do it when predicting as well.
+        mode: ``"training"``, or ``"always"`` to apply it in prediction as well.
 
     Returns:
-        The elements that are left, in the shape of ``x``; ``x`` itself outside of training.
+        The result, in the shape of ``x``; ``x`` itself outside training.
 
     Example:
         >>> import mxcore as mx

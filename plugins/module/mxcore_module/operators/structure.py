@@ -1,4 +1,4 @@
-"""Operators that only move elements."""
+"""Operators that only rearrange elements."""
 
 # ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
 
@@ -19,7 +19,7 @@ __all__ = ["Concat", "Flatten"]
 @register("flatten")
 @attrs.frozen
 class Flatten(Operator):
-    """All axes but the first as one.
+    """Merges all axes but the first.
 
     Args:
         data: of shape ``(batch, ...)``.
@@ -48,15 +48,15 @@ class Flatten(Operator):
 @register("concat")
 @attrs.frozen
 class Concat(Operator):
-    """Several arrays as one, side by side.
+    """Concatenates arrays along an axis.
 
     Args:
-        data: the arrays, at least one, of shapes that differ along ``dim`` alone.
-        dim: the axis along which they are put together, from 0.
-        num_args: how many there are; it need not be given.
+        data: the arrays, at least one, whose shapes may differ only along ``dim``.
+        dim: the axis along which to concatenate, from 0.
+        num_args: the number of arrays; optional.
 
     Returns:
-        The joint array, as long along ``dim`` as all of them together.
+        The concatenated array.
 
     Example:
         >>> import mxcore as mx
@@ -81,7 +81,7 @@ class Concat(Operator):
             raise ShapeError(f"dim={self.dim} is not an axis of all of {', '.join(map(str, shapes))}")
         others = {(*shape[: self.dim], *shape[self.dim + 1 :]) for shape in shapes}
         if len(others) > 1:
-            raise ShapeError(f"shapes may differ along dim={self.dim} alone, got {', '.join(map(str, shapes))}")
+            raise ShapeError(f"shapes may differ only along dim={self.dim}, got {', '.join(map(str, shapes))}")
         joint = sum(shape[self.dim] for shape in shapes)
         return shapes, (*shapes[0][: self.dim], joint, *shapes[0][self.dim + 1 :])
 

@@ -1,7 +1,7 @@
-"""The command ``mxcore train``: train a network on real data and keep what happened.
+"""The command ``mxcore train``: train a network on real data and record the run.
 
-Importing this imports click and nothing else; :mod:`mxcore_module.train.session` does the work. The parts are plain
-functions and classes that know nothing of the command line: :func:`~mxcore_module.train.data.load`,
+Importing this imports only click; :mod:`mxcore_module.train.session` does the work. The parts are plain functions and
+classes that are independent of the command line: :func:`~mxcore_module.train.data.load`,
 :class:`~mxcore_module.train.run.Training`, :class:`~mxcore_module.train.report.RunFolder`.
 """
 
@@ -34,57 +34,57 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
         type=KEY_VALUE,
         multiple=True,
         callback=collect,
-        help=f"A hyper-parameter of the {whose}; may be repeated. The value is a Python literal, else text.",
+        help=f"A hyper-parameter of the {whose}; may be repeated. The value is a Python literal, or else a string.",
     )
 
 
 @click.command(epilog=EPILOG)
-@click.option("--data", default="digits", show_default=True, metavar="digits|FILE.csv|FILE.npz", help="What to learn.")
-@click.option("--label", metavar="COLUMN", help="The label's column, by name or number from 0.  [default: the last]")
+@click.option("--data", default="digits", show_default=True, metavar="digits|FILE.csv|FILE.npz", help="The data set.")
+@click.option("--label", metavar="COLUMN", help="The label column, by name or number from 0.  [default: the last]")
 @click.option("--optimizer", metavar="NAME", help="[default: sgd with learning_rate=0.05, momentum=0.9, wd=0.005]")
-@click.option("--lr", type=float, metavar="RATE", help="What the schedule starts from.  [default: the optimizer's own]")
+@click.option("--lr", type=float, metavar="RATE", help="The initial learning rate.  [default: the optimizer's own]")
 @_arguments("--optimizer-arg", "optimizer")
-@click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="How weights begin.")
+@click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="The weight initializer.")
 @_arguments("--initializer-arg", "initializer")
 @click.option(
     "--lr-scheduler",
     default="multifactor",
     show_default=True,
     metavar="NAME",
-    help="How the learning rate changes; 'none' keeps it constant. Where a scheduler needs to know how long the run "
-    "is, it is told: multifactor falls to a fifth at a half and at three quarters, factor by a quarter each tenth.",
+    help="The learning-rate schedule; 'none' for a constant rate. Schedulers adapt to the length of the run: "
+    "multifactor drops to a fifth at one half and at three quarters, factor by a quarter in each tenth.",
 )
 @_arguments("--lr-scheduler-arg", "scheduler")
 @click.option("--hidden", type=SIZES, default="128,64", show_default=True, help="Widths of the hidden layers.")
 @click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update.  [default: 32, or all if fewer]")
-@click.option("--device", type=DEVICE, default="cpu", show_default=True, help="Where to compute; gpu is gpu:0.")
+@click.option("--device", type=DEVICE, default="cpu", show_default=True, help="The device; gpu is gpu:0.")
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same run.  [default: a fresh one]")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where the results go; an earlier run there is replaced.  [default: a new folder in mxcore-runs]",
+    help="The output folder; an earlier run in it is replaced.  [default: a new folder in mxcore-runs]",
 )
 @click.option(
     "--resume",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIRECTORY",
-    help="Go on with the run in this folder, which was stopped; it says itself what it was asked for.",
+    help="Resume the stopped run in this folder, with its own options.",
 )
 @click.pass_context
 def train(ctx: click.Context, /, **options: Any) -> None:
-    """Train a multi-layer perceptron and plot how it went.
+    """Train a multi-layer perceptron and plot the run.
 
-    Without options it learns the handwritten digits that scikit-learn ships, in a few seconds. A fifth of the rows is
-    held out for validation. The folder of a run holds metrics.csv, curves.png, config.json, and the last model and the
-    best one, written after each epoch. A run that was stopped ends with the same bits when it is resumed.
+    Without options, it trains on the handwritten digits from scikit-learn, in a few seconds. A fifth of the rows is
+    used for validation. The folder of a run holds metrics.csv, curves.png, config.json, and the latest and the best
+    model, which are saved after each epoch. A stopped run that is resumed ends with the same bits.
 
-    The exit status is 1 if the loss is no longer finite, 130 after Ctrl-C, and 2 if it cannot be done as asked.
+    The exit status is 1 if the loss becomes infinite or NaN, 130 after Ctrl-C, and 2 if an option is invalid.
     """
     others = [name for name in options if ctx.get_parameter_source(name) is not ParameterSource.DEFAULT]
     if options["resume"] and others != ["resume"]:
         flag = next(name for name in others if name != "resume").replace("_", "-")
-        raise click.UsageError(f"--resume takes everything else from the run in the folder: leave out --{flag}")
+        raise click.UsageError(f"--resume takes all other options from the run in the folder: leave out --{flag}")
     from mxcore_module.train.session import run
 
     ctx.exit(run(options))

@@ -1,4 +1,4 @@
-"""Data for training: handwritten digits, a CSV or an NPZ file, split and standardised.
+"""Data for training: handwritten digits, or a CSV or NPZ file, split and standardised.
 
 >>> dataset = load("digits")
 >>> len(dataset.train), len(dataset.validation), dataset.train.x.shape[1], len(dataset.classes)
@@ -33,35 +33,35 @@ NPZ_LABEL = ("y", "label")
 
 @attrs.frozen(eq=False)
 class Part:
-    """Some rows: inputs ``x`` of shape ``(rows, features)`` and labels ``y`` of shape ``(rows,)``, both float32."""
+    """Rows of data: inputs ``x`` of shape ``(rows, features)`` and labels ``y`` of shape ``(rows,)``, both float32."""
 
     x: Floats = attrs.field(repr=False)
     y: Floats = attrs.field(repr=False)
 
     def __len__(self) -> int:
-        """The number of rows."""
+        """Return the number of rows."""
         return len(self.x)
 
 
 @attrs.frozen(eq=False)
 class Dataset:
-    """Rows for training and rows held out.
+    """Rows for training and for validation.
 
     Inputs have mean 0 and variance 1 over the training rows. Labels are class numbers, or real numbers that are
-    standardised likewise: multiply by ``label_scale`` to get differences in the label's own unit.
+    standardised in the same way: multiply by ``label_scale`` to get differences in the label's own unit.
     """
 
     name: str
     train: Part
     validation: Part
     classes: tuple[str, ...] = ()
-    """What each class number stands for; empty for real-valued labels."""
+    """The name of each class number; empty for real-valued labels."""
     label_scale: float = 1.0
 
 
 @attrs.frozen(eq=False)
 class Table:
-    """What a source holds, before it is split: numbers of shape ``(rows, features)`` and a label for each row."""
+    """The content of a source before it is split: numbers of shape ``(rows, features)`` and a label for each row."""
 
     name: str
     x: npt.NDArray[np.float64]
@@ -73,14 +73,14 @@ def load(source: str = "digits", label: str | None = None, generator: Generator 
     """Read, check, split and standardise a data set.
 
     Args:
-        source: ``"digits"``, the 1797 images of 8 x 8 pixels that scikit-learn ships, or the path of a CSV file with a
+        source: ``"digits"``, the 1797 images of 8 x 8 pixels from scikit-learn, or the path of a CSV file with a
             header, or of an NPZ file with arrays ``x`` (or ``X``, ``data``) and ``y`` (or ``label``).
-        label: the CSV column, by name or zero-based number, or the NPZ array that holds the labels; in a CSV file the
-            last column unless given. Text and whole numbers are classes, other numbers are quantities.
-        generator: decides which fifth of the rows is held out; the same one each time unless given.
+        label: the label column of a CSV file, by name or zero-based number, by default the last one; or the label array
+            of an NPZ file. Strings and integers are classes, other numbers are quantities.
+        generator: selects the fifth of the rows for validation; by default, always the same one.
 
     Raises:
-        InputError: if there is no such file, or what it holds cannot be trained on.
+        InputError: if there is no such file, or it cannot be used for training.
     """
     return _split(_read(source, label), generator or Generator(0))
 
@@ -126,7 +126,7 @@ def _read_csv(path: Path, label: str | None) -> Table:
 
 
 def _csv_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and the other rows with the numbers of their lines. Blank lines are passed over."""
+    """Return the header, and the other rows with their line numbers. Blank lines are skipped."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             first = file.readline()
@@ -137,11 +137,11 @@ def _csv_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         raise InputError(f"{path} is not a CSV file in UTF-8: {error}") from None
     if len(rows) < 2:
         lack = "has no rows below its header" if rows else "is empty"
-        raise InputError(f"{path} {lack}: there is nothing to train on")
+        raise InputError(f"{path} {lack}: there is no data to train on")
     (_, header), *rest = rows
     for line, row in rest:
         if len(row) != len(header):
-            raise InputError(f"{path}: line {line} has {len(row)} cells, the header has {len(header)}")
+            raise InputError(f"{path}: line {line} has {len(row)} cells, but the header has {len(header)}")
     if len(set(header)) < len(header):
         raise InputError(f"{path}: column names must differ, got {', '.join(map(repr, header))}")
     return header, rest
@@ -152,11 +152,11 @@ def _column(header: Sequence[str], label: str, path: Path) -> int:
         return header.index(label)
     if label.isdecimal() and int(label) < len(header):
         return int(label)
-    raise InputError(f"{path} has no column {label!r}: there are {', '.join(map(repr, header))}")
+    raise InputError(f"{path} has no column {label!r}: its columns are {', '.join(map(repr, header))}")
 
 
 def _numbers(cells: Sequence[str], where: str, lines: Sequence[int]) -> npt.NDArray[np.float64]:
-    """A column of cells as finite numbers."""
+    """Convert a column of cells to finite numbers."""
     values = [_number(cell) for cell in cells]
     for value, cell, line in zip(values, cells, lines, strict=True):
         if value is None or not math.isfinite(value):
@@ -172,7 +172,7 @@ def _number(cell: str) -> float | None:
 
 
 def _labels(cells: Sequence[str]) -> npt.NDArray[Any]:
-    """Labels as numbers if all of them are, else as text."""
+    """Return labels as numbers if all of them are, else as strings."""
     values = [_number(cell) for cell in cells]
     return np.array(cells) if None in values else np.array(values, np.float64)
 
@@ -184,15 +184,15 @@ def _read_npz(path: Path, label: str | None) -> Table:
     except (ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not an NPZ file of plain arrays: {error}") from None
     held = ", ".join(f"{name} {array.shape}" for name, array in arrays.items()) or "no arrays"
-    x = _pick(arrays, NPZ_DATA, f"{path} needs an array {' or '.join(NPZ_DATA)}, and holds {held}")
+    x = _pick(arrays, NPZ_DATA, f"{path} needs an array {' or '.join(NPZ_DATA)}, but holds {held}")
     wanted = NPZ_LABEL if label is None else (label,)
-    y = _pick(arrays, wanted, f"{path} needs an array {' or '.join(wanted)} for the labels, and holds {held}")
+    y = _pick(arrays, wanted, f"{path} needs an array {' or '.join(wanted)} for the labels, but holds {held}")
     if x.dtype.kind not in "biuf" or x.ndim == 0 or x.size == 0:
         raise InputError(f"{path}: the inputs must be numbers, one row per sample, got {x.dtype} of shape {x.shape}")
     if y.shape not in ((len(x),), (len(x), 1)):
-        raise InputError(f"{path}: expected {len(x)} labels, one per row of the inputs, got the shape {y.shape}")
+        raise InputError(f"{path}: expected {len(x)} labels, one per row of the inputs, got shape {y.shape}")
     if not np.isfinite(x).all():
-        raise InputError(f"{path}: the inputs hold nan or infinity")
+        raise InputError(f"{path}: the inputs contain nan or infinity")
     return Table(path.stem, x.reshape(len(x), -1).astype(np.float64), y.ravel())
 
 
@@ -212,7 +212,7 @@ def _split(table: Table, generator: Generator) -> Dataset:
 
     rows = len(table.x)
     if rows < FEWEST_ROWS:
-        raise InputError(f"{table.name} has {rows} rows, too few to hold some out: at least {FEWEST_ROWS} are needed")
+        raise InputError(f"{table.name} has {rows} rows, too few for validation: at least {FEWEST_ROWS} are needed")
     classes, y = _encode(table)
     seed = int(generator.integers(2**32))
     strata = y if classes and _can_stratify(y, rows) else None
@@ -228,12 +228,12 @@ def _split(table: Table, generator: Generator) -> Dataset:
 
 
 def _encode(table: Table) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
-    """The classes and each row's class number; no classes and the numbers themselves where they are quantities."""
+    """Return the classes and each row's class number, or no classes and the labels if they are quantities."""
     y = table.y
     if y.dtype.kind not in "biufUS":
-        raise InputError(f"labels must be numbers or text, got {y.dtype}")
+        raise InputError(f"labels must be numbers or strings, got {y.dtype}")
     if y.dtype.kind == "f" and not np.isfinite(y).all():
-        raise InputError(f"the labels in {table.label!r} hold nan or infinity")
+        raise InputError(f"the labels in {table.label!r} contain nan or infinity")
     if y.dtype.kind == "f" and (y != np.round(y)).any():
         return (), y.astype(np.float64)
     names, numbers = np.unique(y, return_inverse=True)
@@ -242,7 +242,7 @@ def _encode(table: Table) -> tuple[tuple[str, ...], npt.NDArray[Any]]:
     if len(names) > len(y) / 2:
         raise InputError(
             f"the labels in {table.label!r} have {len(names)} different values in {len(y)} rows, too many for classes: "
-            "choose another column (whole numbers and text are classes, other numbers are quantities)"
+            "choose another column (integers and strings are classes, other numbers are quantities)"
         )
     return tuple(map(_class_name, names)), numbers
 
@@ -254,6 +254,6 @@ def _class_name(value: Any) -> str:
 
 
 def _can_stratify(classes: npt.NDArray[Any], rows: int) -> bool:
-    """Whether each class can be on both sides of the split."""
+    """Return whether each class can be on both sides of the split."""
     counts = np.bincount(classes)
     return bool(counts.min() >= 2 and len(counts) <= math.ceil(rows * VALIDATION_SHARE))

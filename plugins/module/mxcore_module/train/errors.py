@@ -1,4 +1,4 @@
-"""What can go wrong in a training run: the asking, and the running."""
+"""The errors of a training run."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ __all__ = ["DivergedError", "InputError"]
 
 
 class InputError(ValueError):
-    """What was asked for cannot be trained; nothing has been written. The message says why and what to do."""
+    """The options or the data cannot be used; nothing has been written. The message says why and what to do."""
 
 
 class DivergedError(ArithmeticError):
-    """The loss is no longer a finite number, so that going on is pointless."""
+    """The loss has become infinite or NaN, so training stops."""

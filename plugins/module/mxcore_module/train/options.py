@@ -13,7 +13,7 @@ __all__ = ["DEVICE", "KEY_VALUE", "RATES", "SIZES", "Device", "KeyValue", "Rates
 
 
 class KeyValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
-    """``NAME=VALUE``, the value being a Python literal or else text.
+    """``NAME=VALUE``, where the value is a Python literal or else a string.
 
     >>> KEY_VALUE.convert("momentum=0.9", None, None), KEY_VALUE.convert("rnd_type=gaussian", None, None)
     (('momentum', 0.9), ('rnd_type', 'gaussian'))
@@ -22,7 +22,7 @@ class KeyValue(click.ParamType):  # type: ignore[type-arg]  # generic in newer c
     name = "NAME=VALUE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
-        """The name and the value."""
+        """Return the name and the value."""
         if isinstance(value, tuple):
             return value
         name, equals, text = (part.strip() for part in str(value).partition("="))
@@ -45,7 +45,7 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]
     largest = 16384
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """The widths."""
+        """Return the widths."""
         if isinstance(value, tuple):
             return value
         words = [word.strip() for word in str(value).split(",")] if str(value).strip() else []
@@ -65,7 +65,7 @@ class Rates(click.ParamType):  # type: ignore[type-arg]
     name = "RATE,RATE,…"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """The rates, the lowest first."""
+        """Return the rates, lowest first."""
         if isinstance(value, tuple):
             return value
         try:
@@ -87,7 +87,7 @@ class Device(click.ParamType):  # type: ignore[type-arg]
     name = "cpu|gpu|gpu:N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The device's name."""
+        """Return the device's name."""
         name = str(value).strip().lower()
         if not re.fullmatch(r"cpu|gpu(:\d+)?", name):
             self.fail(f"expected cpu, gpu or gpu:N, got {value!r}", param, ctx)
@@ -101,7 +101,7 @@ SIZES = Sizes()
 
 
 def collect(ctx: click.Context, param: click.Parameter, pairs: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
-    """The pairs of an option that may be repeated as a dict; a callback for click.
+    """Collect the pairs of a repeatable option in a dict; a callback for click.
 
     Raises:
         click.BadParameter: if a name is given twice.

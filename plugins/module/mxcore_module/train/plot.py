@@ -23,13 +23,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def draw_curves(path: Path, history: Sequence[Update], title: str, score_name: str = "accuracy") -> None:
-    """Write a picture of three panels, as PNG or SVG by the end of the name.
+    """Write a figure with three panels, as PDF, PNG or SVG depending on the file name.
 
     Args:
         path: the file.
         history: the updates, in order; at least one.
-        title: a line above the panels.
-        score_name: what the score is called.
+        title: the title above the panels.
+        score_name: the name of the score.
     """
     with style({"font.size": 11}):
         figure = new_figure(11.5, 3.7)
@@ -45,12 +45,12 @@ def draw_curves(path: Path, history: Sequence[Update], title: str, score_name: s
         for axes, label in ((loss, "loss"), (score, score_name), (rate, "learning rate")):
             axes.set(xlabel="update", ylabel=label)
         for handle in score.legend(loc="best", fontsize=10).legend_handles[:1]:
-            handle.set(alpha=0.5, linewidth=1.2)  # a line as faint as the batches is no key
+            handle.set(alpha=0.5, linewidth=1.2)  # the lines of the batches are too faint for a legend
     save(figure, path)
 
 
 def _draw_measure(axes: Axes, history: Sequence[Update], which: str) -> None:
-    """Each batch faintly, their running mean over it, and the rows held out after each epoch."""
+    """Draw each batch faintly, with the running mean on top, and the validation rows after each epoch."""
     numbers = [update.number for update in history]
     values = np.array([getattr(update.batch, which) for update in history], np.float64)
     axes.plot(numbers, values, color=TRAINING, alpha=0.25, linewidth=0.7, label="each batch")
@@ -62,7 +62,7 @@ def _draw_measure(axes: Axes, history: Sequence[Update], which: str) -> None:
 
 
 def _running_mean(values: Floats) -> Floats:
-    """An exponential mean over about a thirtieth of the run, without a bias towards where it began."""
+    """Return an exponential mean over about a thirtieth of the run, corrected for the bias towards its start."""
     keep = 1 - 1 / max(1.0, len(values) / 30)
     mean, weight, means = 0.0, 0.0, []
     for value in values:
@@ -85,7 +85,7 @@ def _draw_rate(axes: Axes, history: Sequence[Update]) -> None:
 
 
 def _scale_loss(axes: Axes) -> None:
-    """A logarithmic axis that is as deep as the means, not as the luckiest batch."""
+    """Set a logarithmic axis whose range follows the means, not the luckiest batch."""
     batches, *means = (np.asarray(line.get_ydata(), np.float64) for line in axes.lines)
     drawn = np.concatenate(means)
     drawn = drawn[np.isfinite(drawn)]

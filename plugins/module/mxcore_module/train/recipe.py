@@ -1,6 +1,6 @@
-"""The algorithms of a run: from names and arguments to instances that have been checked.
+"""The algorithms of a run: validated instances from names and arguments.
 
-Nothing here knows an algorithm but for the defaults, which are stated in one place.
+Nothing here depends on particular algorithms except for the defaults, which are in one place.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ DEFAULT_LR_SCHEDULER = Choice("lr_scheduler", "multifactor")
 
 @attrs.frozen
 class Recipe:
-    """Which algorithms train the network, and how.
+    """The algorithms that train the network, with their arguments.
 
-    The defaults: SGD with momentum, Xavier's weights, and a rate that falls to a fifth at half and at three quarters
-    of the run. An optimizer that is named keeps its own defaults.
+    The defaults are SGD with momentum, Xavier weights, and a learning rate that drops to a fifth at one half and at
+    three quarters of the run. An optimizer that you name keeps its own defaults.
 
     Args:
-        optimizer: the choice of optimizer; a ``learning_rate`` among its arguments is what the schedule starts from.
+        optimizer: the choice of optimizer; a ``learning_rate`` in its arguments is the initial rate of the schedule.
         initializer: the choice of initializer.
         lr_scheduler: the choice of scheduler; None for a constant rate.
     """
@@ -41,7 +41,7 @@ class Recipe:
     lr_scheduler: Choice | None = DEFAULT_LR_SCHEDULER
 
     def for_updates(self, updates: int) -> Recipe:
-        """The recipe with what its schedule leaves open settled for a run of so many updates."""
+        """Return the recipe with its schedule adapted to a run of this many updates."""
         scheduler = self.lr_scheduler
         if scheduler is None:
             return self
@@ -52,7 +52,7 @@ class Recipe:
         return attrs.evolve(self, lr_scheduler=scheduler.with_defaults(**defaults))
 
     def _starting_rate(self, scheduler: Choice) -> Any:
-        """The one learning rate: the optimizer's argument, the scheduler's, or else the optimizer's own default."""
+        """Return the learning rate: the optimizer's argument, the scheduler's, or else the optimizer's own default."""
         given, base = self.optimizer.arguments.get("learning_rate"), scheduler.arguments.get("base_lr")
         if given is not None and base is not None and given != base:
             raise InputError(f"the learning rate is given twice: learning_rate={given} and base_lr={base}: drop one")
@@ -60,21 +60,21 @@ class Recipe:
         return next((rate for rate in rates if rate is not None), None)
 
     def create_optimizer(self, batch_size: int) -> Any:
-        """The optimizer with its scheduler, for gradients that are sums over ``batch_size`` samples.
+        """Create the optimizer with its scheduler, for gradients that are sums over ``batch_size`` samples.
 
         Raises:
-            mxcore.commands.choice.ChoiceError: if an argument is unknown, missing or out of its range.
+            mxcore.commands.choice.ChoiceError: if an argument is unknown, missing or out of range.
             mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
         """
         optimizer = self.optimizer.with_defaults(rescale_grad=1 / batch_size)
-        plain = optimizer.create()  # so that a bad rate is reported by the name it was given under
+        plain = optimizer.create()  # so that an invalid rate is reported under the name that the user gave
         if self.lr_scheduler is None:
             return plain
         return optimizer.create(lr_scheduler=self.lr_scheduler.create())
 
 
 def describe(choice: Choice, instance: Any) -> dict[str, Any]:
-    """What an algorithm was, for the record: where it came from and every hyper-parameter as it was used."""
+    """Describe an algorithm for the record: its source, and every hyper-parameter as used."""
     record = mxcore.catalogue.find(choice.kind, choice.name)
     return {
         "name": record.name,

@@ -1,4 +1,4 @@
-"""What a training run leaves behind: a folder with its measurements, its curves, its settings and its models."""
+"""The output of a training run: a folder with its measurements, curves, settings and models."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OWN_FILES = (CONFIG, METRICS, CURVES, *MODELS)
 
 
 def free_folder(name: str, parent: Path = Path("mxcore-runs")) -> Path:
-    """A folder for a run that does not exist yet: ``name``, else ``name-2``, and so on."""
+    """Return a new folder for a run: ``name``, else ``name-2``, and so on."""
     path, number = parent / name, 1
     while path.exists():
         number += 1
@@ -41,21 +41,21 @@ def free_folder(name: str, parent: Path = Path("mxcore-runs")) -> Path:
 
 
 class RunFolder:
-    """The folder of one run, with its ``metrics.csv`` open for writing.
+    """The folder of a run, with its ``metrics.csv`` open for writing.
 
-    The files of an earlier run there are removed first, so that no folder mixes two runs; other files stay.
+    The files of an earlier run are removed first, so that no folder mixes two runs; other files stay.
 
     Args:
-        path: the folder; made if it is not there.
-        score_name: what the score is called.
-        kept: how many updates of the run in the folder are kept, to go on with it; None begins a new one.
+        path: the folder, which is created if necessary.
+        score_name: the name of the score.
+        kept: how many updates of the run in the folder to keep in order to resume it; None to start a new one.
 
     Attributes:
         replaced: whether there was an earlier run.
-        history: the updates as ``metrics.csv`` has them, rounded, so that a resumed run sees what any run sees.
+        history: the updates as in ``metrics.csv``, rounded, so that a resumed run has the same values.
 
     Raises:
-        InputError: it cannot be made or written to, or ``metrics.csv`` lacks one of the updates to keep.
+        InputError: it cannot be created or written to, or ``metrics.csv`` lacks one of the updates to keep.
     """
 
     def __init__(self, path: Path, score_name: str = "accuracy", kept: int | None = None) -> None:
@@ -70,14 +70,14 @@ class RunFolder:
             scores = ("loss", score_name, "learning_rate", "validation_loss", f"validation_{score_name}")
             head = f"update,epoch,{','.join(scores)}\n"
             write_atomically(path / METRICS, (head + "".join(map(_line, self.history))).encode())
-            # Line by line, so that a run which is stopped leaves what it has measured.
+            # Line-buffered, so that a stopped run leaves its measurements.
             self._metrics: IO[str] = (path / METRICS).open("a", buffering=1, encoding="utf-8", newline="\n")
         except OSError as error:
             raise InputError(f"cannot write to the folder {str(path)!r}: {error.strerror or error}") from None
         self.replaced = bool(earlier)
 
     def __enter__(self) -> Self:
-        """The folder itself."""
+        """Return the folder itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -91,11 +91,11 @@ class RunFolder:
             except (ValueError, csv.Error):
                 found = []
         if [update.number for update in found] != [*range(1, count + 1)]:
-            raise InputError(f"{self.path / METRICS} lacks some of the {count} updates that the saved model has had")
+            raise InputError(f"{self.path / METRICS} lacks some of the {count} updates of the saved model")
         return found
 
     def add(self, update: Update) -> None:
-        """Write a line of ``metrics.csv``: a fixed format and no times, so that equal runs give equal bytes."""
+        """Write a line of ``metrics.csv`` in a fixed format without times, so that equal runs give equal bytes."""
         line = _line(update)
         self.history.append(_update(line.rstrip().split(",")))
         self._metrics.write(line)
@@ -111,7 +111,7 @@ class RunFolder:
 
     @property
     def best_epoch(self) -> int:
-        """The epoch with the best score on the rows held out, of equal ones that with the lowest loss; 0 before one."""
+        """The epoch with the best validation score, or of equal ones with the lowest loss; 0 before the first."""
         measured = [update for update in self.history if update.validation]
         return min(measured, key=self._rank).epoch if measured else 0
 
@@ -121,9 +121,9 @@ class RunFolder:
         return (math.inf, math.inf) if any(map(math.isnan, rank)) else rank
 
     def save_model(self, training: Training, epoch: int) -> None:
-        """Write the network, its parameters and the optimizer's state, and once more if it is the best so far.
+        """Write the network, its parameters and the optimizer's state, and another copy if it is the best so far.
 
-        What these replace is removed last: a run that is killed at any point leaves a model to resume from.
+        The files that these replace are removed last, so that a run killed at any point leaves a model to resume from.
         """
         os.fsync(self._metrics.fileno())
         best = self.best_epoch
@@ -136,7 +136,7 @@ class RunFolder:
                 file.unlink()
 
     def files(self) -> list[Path]:
-        """What the run has written."""
+        """Return the files that the run has written."""
         return self._existing(OWN_FILES)
 
     def _existing(self, patterns: Iterable[str]) -> list[Path]:
@@ -144,7 +144,7 @@ class RunFolder:
 
 
 def last_saved(path: Path) -> int:
-    """The last epoch of which a run's folder has a whole model, with the optimizer's state; 0 if it has none."""
+    """Return the last epoch for which the folder has a complete model with the optimizer's state, or 0."""
     return max(_epochs(path, "params") & _epochs(path, "states"), default=0)
 
 
@@ -163,24 +163,24 @@ def _cells(measure: Measure | None) -> tuple[str, str]:
 
 
 def _update(cells: list[str]) -> Update:
-    """The update of a line."""
+    """Parse a line as an update."""
     number, epoch, loss, score, rate, *held_out = cells
     validation = Measure(*map(float, held_out)) if all(held_out) else None
     return Update(int(number), int(epoch), Measure(float(loss), float(score)), float(rate), validation)
 
 
 def as_json(config: dict[str, Any]) -> str:
-    """A configuration as the text of ``config.json``; what JSON cannot hold as text, without addresses in memory."""
+    """Format a configuration for ``config.json``; other objects become strings without memory addresses."""
     plain = lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value))
     return json.dumps(config, indent=2, default=plain, ensure_ascii=False) + "\n"
 
 
 def configuration(training: Training, options: dict[str, Any], seed: int) -> dict[str, Any]:
-    """What ran: the options as given, what they came to, and the versions of everything that took part.
+    """Describe a run: the options as given, the resulting settings, and the versions of everything involved.
 
     Args:
         training: the run, before its first update.
-        options: the options as they were given, by name.
+        options: the given options, by name.
         seed: the seed.
     """
     recipe, optimizer, dataset = training.recipe, training.optimizer, training.dataset
@@ -211,7 +211,7 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
 
 
 def _digest(dataset: Dataset) -> str:
-    """A hash of all rows, by which a resumed run sees that they are the same."""
+    """Return a hash of all rows, with which a resumed run checks that they are the same."""
     arrays = [array for part in (dataset.train, dataset.validation) for array in (part.x, part.y)]
     return hashlib.blake2b(b"".join(array.tobytes() for array in arrays), digest_size=16).hexdigest()
 

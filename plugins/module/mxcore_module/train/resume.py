@@ -1,4 +1,4 @@
-"""Go on with a run that was stopped: what it was asked to do, and whether the same is about to be done."""
+"""Resume a stopped run: its options, and whether they still lead to the same run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ __all__ = ["Stopped"]
 
 @attrs.frozen
 class Stopped:
-    """A run whose folder is there, as its ``config.json`` tells of it."""
+    """An existing run, as described by its ``config.json``."""
 
     path: Path
     config: Mapping[str, Any]
 
     @classmethod
     def read(cls, path: Path) -> Stopped:
-        """The run of a folder.
+        """Read the run in a folder.
 
         Raises:
-            InputError: there is none.
+            InputError: there is no run in it.
         """
         try:
             config = json.loads((path / CONFIG).read_bytes())
@@ -41,27 +41,27 @@ class Stopped:
         return cls(path, config)
 
     def options(self, known: Mapping[str, Any]) -> dict[str, Any]:
-        """The options that the run was given.
+        """Return the options of the run.
 
         Args:
-            known: the options that there are, by name.
+            known: the existing options, by name.
 
         Raises:
-            InputError: they are others.
+            InputError: the run has other options.
         """
         options: dict[str, Any] = self.config["options"]
         if options.keys() != known.keys():
-            raise InputError(f"the run in {str(self.path)!r} was made by another version of mxcore-module")
+            raise InputError(f"the run in {str(self.path)!r} was created by another version of mxcore-module")
         return options
 
     def compare(self, config: Mapping[str, Any]) -> list[str]:
-        """Warnings for versions that are others today than those the run was begun with.
+        """Return warnings for versions that have changed since the run was started.
 
         Args:
-            config: what is about to run, as :func:`~mxcore_module.train.report.configuration` describes it.
+            config: the description of the run to be resumed, from :func:`~mxcore_module.train.report.configuration`.
 
         Raises:
-            InputError: something else differs, so that it would be another run.
+            InputError: something else differs, so that it would be a different run.
         """
         today = json.loads(as_json(dict(config)))
         changed = list(_differences(dict(self.config), today))
@@ -69,13 +69,13 @@ class Stopped:
         if others := [change for change in changed if change not in versions]:
             name, before, now = others[0]
             raise InputError(
-                f"this would be another run than that in {str(self.path)!r}: {name} was {before}, is {now}"
+                f"this would be a different run from that in {str(self.path)!r}: {name} was {before}, is now {now}"
             )
-        return [f"{name.removeprefix('versions.')} was {before}, is {now}" for name, before, now in versions]
+        return [f"{name.removeprefix('versions.')} was {before}, is now {now}" for name, before, now in versions]
 
 
 def _differences(before: Any, now: Any, name: str = "") -> Iterator[tuple[str, str, str]]:
-    """The name of each entry that differs, and its two values as JSON."""
+    """Yield the name of each entry that differs, and its two values as JSON."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
             yield from _differences(before.get(key), now.get(key), f"{name}.{key}" if name else key)

@@ -1,4 +1,4 @@
-"""A training run: a network, its data and its algorithms, updated one batch at a time.
+"""A training run: a network, its data and its algorithms, one update at a time.
 
 >>> import mxcore as mx
 >>> from mxcore_module.train.data import load
@@ -38,14 +38,14 @@ DEFAULT_BATCH_SIZE = 32
 
 @attrs.frozen
 class Settings:
-    """How to train, whatever the data.
+    """How to train, independent of the data.
 
     Args:
         recipe: the algorithms.
-        hidden: the widths of the hidden layers; none make a linear model.
-        epochs: how often the training rows are gone through.
-        batch_size: rows per update; 32, or all of them where there are fewer, unless given.
-        context: the device that it is done on.
+        hidden: the widths of the hidden layers; empty for a linear model.
+        epochs: the number of passes over the training rows.
+        batch_size: rows per update; by default 32, or all of them if there are fewer.
+        context: the device.
     """
 
     recipe: Recipe = attrs.field(factory=Recipe)
@@ -57,7 +57,7 @@ class Settings:
 
 @attrs.frozen
 class Measure:
-    """How good the network is: its loss, and its accuracy or, for real-valued labels, its root mean squared error."""
+    """The quality of the network: its loss, and its accuracy or, for real-valued labels, root mean squared error."""
 
     loss: float
     score: float
@@ -65,14 +65,14 @@ class Measure:
 
 @attrs.frozen
 class Update:
-    """What one update found.
+    """The result of an update.
 
     Attributes:
         number: the update's number, from 1.
         epoch: the epoch's number, from 1.
         batch: the measure on the update's own batch, before the update.
-        learning_rate: the rate that the update was made with.
-        validation: the measure on the rows held out, after the last update of an epoch.
+        learning_rate: the learning rate of the update.
+        validation: the measure on the validation rows, after the last update of an epoch.
     """
 
     number: int
@@ -83,7 +83,7 @@ class Update:
 
 
 def network(dataset: Dataset, hidden: tuple[int, ...]) -> Any:
-    """The symbol of a multi-layer perceptron for a data set: ReLU between layers, the loss that fits the labels."""
+    """Build a multi-layer perceptron for a data set, with ReLU between layers and the loss that fits the labels."""
     layer = symbol.Variable("data")
     for i, width in enumerate(hidden, start=1):
         layer = symbol.FullyConnected(layer, num_hidden=width, name=f"fc{i}")
@@ -95,22 +95,22 @@ def network(dataset: Dataset, hidden: tuple[int, ...]) -> Any:
 
 
 def context(device: str) -> Context:
-    """A device from its name: ``"cpu"``, ``"gpu"`` or ``"gpu:1"``."""
+    """Return a device by name: ``"cpu"``, ``"gpu"`` or ``"gpu:1"``."""
     kind, _, number = device.partition(":")
     return Context(kind, int(number or 0))
 
 
 class Training:
-    """A network that is ready to be trained: everything has been checked, and nothing has happened yet.
+    """A network that is ready to be trained: everything has been checked, but nothing has run yet.
 
-    Initial values and the order of the rows are functions of :func:`mxcore.random.seed`.
+    Initial values and the order of the rows depend on :func:`mxcore.random.seed`.
 
     Args:
         dataset: the rows.
         settings: how to train.
 
     Raises:
-        InputError: if the network cannot be made as asked.
+        InputError: if the network cannot be built.
         mxcore.commands.choice.ChoiceError: if the algorithms refuse their arguments.
         mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
     """
@@ -133,18 +133,18 @@ class Training:
 
     @property
     def score_name(self) -> str:
-        """What the score is: ``"accuracy"`` or ``"rmse"``."""
+        """The name of the score: ``"accuracy"`` or ``"rmse"``."""
         return "accuracy" if self.dataset.classes else "rmse"
 
     @property
     def starting_rate(self) -> float:
-        """The learning rate that the run was given, before the schedule changes it."""
+        """The initial learning rate, before the schedule changes it."""
         scheduler = self.optimizer.lr_scheduler
         return float(getattr(scheduler, "base_lr", None) or self.optimizer.learning_rate)
 
     @property
     def parameters(self) -> int:
-        """How many numbers are being trained."""
+        """The number of trained values."""
         return sum(math.prod(array.shape) for array in self.module.get_params()[0].values())
 
     def _rows(self, part: Part, shuffle: bool = False, last_batch_handle: str = "pad") -> NDArrayIter:
@@ -158,20 +158,20 @@ class Training:
             module.bind(self._order.provide_data, self._order.provide_label)
             module.init_params(self.initializer)
         except MemoryError:
-            raise InputError(f"hidden layers {self.hidden} do not fit into memory: make them smaller") from None
+            raise InputError(f"hidden layers {self.hidden} do not fit into memory: choose smaller ones") from None
         except ValueError as error:
             raise InputError(f"{self.recipe.initializer}: {error}") from error
-        with warnings.catch_warnings():  # another rescale_grad than the usual one was asked for in so many words
-            warnings.filterwarnings("ignore", "the optimizer was made with rescale_grad")
+        with warnings.catch_warnings():  # the user has explicitly chosen another rescale_grad
+            warnings.filterwarnings("ignore", "the optimizer has rescale_grad")
             module.init_optimizer(optimizer=self.optimizer)
         return module
 
     def resume(self, prefix: str, epoch: int) -> None:
-        """Go on after an epoch, with the same bits as a run that never stopped.
+        """Resume after an epoch, with the same bits as a run that never stopped.
 
         Args:
-            prefix: how the names of the files that ``Module.save_checkpoint`` wrote begin.
-            epoch: the number in them: how many epochs are done.
+            prefix: the start of the names of files that ``Module.save_checkpoint`` wrote.
+            epoch: the number in the names: how many epochs are complete.
 
         Raises:
             OSError, ValueError: a file cannot be read, or does not fit.
@@ -179,7 +179,7 @@ class Training:
         self.module.load_params(checkpoint.params_file(prefix, epoch))
         self.module.load_optimizer_states(checkpoint.states_file(prefix, epoch))
         for _ in range(epoch):
-            self._order.hard_reset()  # each draws the order of one epoch
+            self._order.hard_reset()  # each call draws the order of one epoch
         self.epochs_done = epoch
 
     def updates(self) -> Iterator[Update]:
@@ -203,7 +203,7 @@ class Training:
 
     def _update(self, number: int, epoch: int, validate: bool) -> Update:
         batch = self._order.next()
-        with warnings.catch_warnings(), np.errstate(all="ignore"):  # a run that diverges is reported once, as such
+        with warnings.catch_warnings(), np.errstate(all="ignore"):  # divergence is reported once, as an error
             warnings.simplefilter("ignore", RuntimeWarning)
             self._metrics.reset()
             self.module.forward_backward(batch)
@@ -214,7 +214,7 @@ class Training:
         return Update(number, epoch, measure, self.optimizer.learning_rate, validation)
 
     def validate(self) -> Measure:
-        """The measure on the rows held out, each counted once."""
+        """Return the measure on the validation rows, each counted once."""
         self._held_out.reset()
         predicted = self.module.predict(self._held_out)
         labels = self.dataset.validation.y
@@ -229,5 +229,5 @@ class Training:
 
 def _batch_size(given: int | None, rows: int) -> int:
     if given is not None and given > rows:
-        raise InputError(f"batch size {given} exceeds the {rows} rows that there are to train on: lower it")
+        raise InputError(f"batch size {given} exceeds the {rows} rows for training: lower it")
     return given or min(DEFAULT_BATCH_SIZE, rows)

@@ -1,4 +1,4 @@
-"""One call of ``mxcore train``: from options to files, with progress and messages on the way."""
+"""One call of ``mxcore train``, from options to files, with progress messages."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ Show = Callable[[Update], None]
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Train as the options say and return the exit status: 0, 1 for a run that diverged, 130 for an interrupted one.
+    """Train and return the exit status: 0, 1 if the run diverged, or 130 if it was interrupted.
 
     Args:
         options: the values of the command's options, by parameter name.
 
     Raises:
-        RefusedError: if something that was asked for cannot be done, and nothing has been written; or the results
-            cannot be written.
+        RefusedError: an option is invalid, and nothing has been written; or the results cannot be written.
     """
     try:
         return _run(options)
@@ -66,7 +65,7 @@ def _run(options: Mapping[str, Any]) -> int:
 
 
 def _begin(training: Training, path: Path | None, config: dict[str, Any]) -> RunFolder:
-    """The folder of a new run."""
+    """Create the folder of a new run."""
     path = path or free_folder(f"{training.dataset.name}-{training.recipe.optimizer.canonical_name}")
     folder = RunFolder(path, training.score_name)
     folder.write_config(config)
@@ -76,7 +75,7 @@ def _begin(training: Training, path: Path | None, config: dict[str, Any]) -> Run
 
 
 def _resume(training: Training, stopped: Stopped, config: dict[str, Any]) -> RunFolder:
-    """The folder of a run that was stopped, and the training where its last whole model stands."""
+    """Return the folder of a stopped run, and the training restored from its last complete model."""
     for warning in stopped.compare(config):
         click.echo(f"Warning: {warning}; the results may differ in their last bits.", err=True)
     epoch = last_saved(stopped.path)
@@ -103,7 +102,7 @@ def _settings(options: Mapping[str, Any]) -> Settings:
 
 
 def _optimizer(options: Mapping[str, Any]) -> Choice:
-    """The optimizer that was named, with its own defaults; else this project's default, with ours."""
+    """Return the named optimizer with its own defaults, or else this command's default."""
     given = options["optimizer_arg"]
     if options["lr"] is not None:
         if "learning_rate" in given:
@@ -113,7 +112,7 @@ def _optimizer(options: Mapping[str, Any]) -> Choice:
         return Choice("optimizer", options["optimizer"], given)
     default = Recipe().optimizer
     ours = dict(default.arguments)
-    if "base_lr" in options["lr_scheduler_arg"]:  # a rate that was given, if by its other name
+    if "base_lr" in options["lr_scheduler_arg"]:  # the learning rate, under its other name
         del ours["learning_rate"]
     return Choice("optimizer", default.name, {**ours, **given})
 
@@ -127,7 +126,7 @@ def _introduction(training: Training, seed: int) -> str:
     layers = [data.train.x.shape[1], *training.hidden, len(data.classes) or 1]
     scheduler = f", {recipe.lr_scheduler.name} schedule" if recipe.lr_scheduler else ""
     return (
-        f"Data       {data.name}: {len(data.train)} rows to train on, {len(data.validation)} held out\n"
+        f"Data       {data.name}: {len(data.train)} rows for training, {len(data.validation)} for validation\n"
         f"Network    {' - '.join(map(str, layers))}, {training.parameters:,} parameters\n"
         f"Algorithms {recipe.optimizer.name}, {recipe.initializer.name} weights{scheduler}, "
         f"from a learning rate of {training.starting_rate:g}\n"
@@ -144,7 +143,7 @@ def _title(training: Training, seed: int) -> str:
 
 
 def _train(training: Training, folder: RunFolder) -> int:
-    """Go through the updates; say how it ended, and return the exit status."""
+    """Run the updates, report how the run ended, and return the exit status."""
     try:
         with _progress(training) as show:
             for update in training.updates():
@@ -155,13 +154,13 @@ def _train(training: Training, folder: RunFolder) -> int:
     except DivergedError as error:
         saved = last_saved(folder.path)
         model = f"and the model of epoch {saved}" if saved else "no model was saved"
-        click.echo(f"Error: {error}. What was measured up to there is kept, {model}.", err=True)
+        click.echo(f"Error: {error}. The measurements so far are kept, {model}.", err=True)
         return FAILED
     except KeyboardInterrupt:
         done, command = len(folder.history), shlex.join(["mxcore", "train", "--resume", str(folder.path)])
         click.echo(
             f"Interrupted after {done} of {training.total_updates} updates: partial metrics are kept. "
-            f"Go on with: {command}",
+            f"Resume with: {command}",
             err=True,
         )
         return INTERRUPTED
@@ -178,18 +177,18 @@ def _describe(measure: Measure, score_name: str) -> str:
 
 
 def _progress(training: Training) -> contextlib.AbstractContextManager[Show]:
-    """How updates are shown: a live bar on a terminal, a line per epoch elsewhere."""
+    """Shows progress: a live bar on a terminal, a line per epoch elsewhere."""
     return _bar(training) if sys.stderr.isatty() else _lines(training)
 
 
 class _EpochMean:
-    """The mean of what an epoch's batches found so far: one batch is too few to watch."""
+    """The mean over the batches of an epoch so far, since single batches vary too much."""
 
     def __init__(self) -> None:
         self._epoch, self._seen = 0, list[Measure]()
 
     def __call__(self, update: Update) -> Measure:
-        """The mean with this update."""
+        """Add an update, and return the mean."""
         if update.epoch != self._epoch:
             self._epoch, self._seen = update.epoch, []
         self._seen.append(update.batch)

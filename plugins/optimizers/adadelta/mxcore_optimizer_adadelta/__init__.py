@@ -10,18 +10,18 @@ __all__ = ["AdaDelta"]
 
 @hyperparameters
 class AdaDelta(Optimizer):
-    r"""AdaDelta: steps in the units of the weights, from moving means of squared gradients and of squared steps.
+    r"""AdaDelta: steps in the units of the weights, from moving averages of squared gradients and squared steps.
 
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
         mean\_square &\leftarrow \rho \cdot mean\_square + (1 - \rho) \cdot G^2 \\
-        step &= \sqrt{mean\_step + \epsilon} \, / \sqrt{mean\_square + \epsilon} \cdot G \\
+        step &= \frac{\sqrt{mean\_step + \epsilon}}{\sqrt{mean\_square + \epsilon}} \cdot G \\
         mean\_step &\leftarrow \rho \cdot mean\_step + (1 - \rho) \cdot step^2 \\
         w &\leftarrow w - step - wd \cdot w
 
-    The learning rate has no effect, not even one of 0, and neither has a scheduler; so ``wd`` is the share of the
-    weight that each update takes away.
+    Neither the learning rate, even 0, nor a scheduler has any effect. So ``wd`` is the fraction of the weight that each
+    update removes.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -30,20 +30,17 @@ class AdaDelta(Optimizer):
     array([ 0.8004, -0.8143])
 
     Args:
-        rho: the decay of both means, in [0, 1).
+        rho: the decay of both averages, in [0, 1).
         epsilon: added inside both roots; at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean_square`` and ``mean_step``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean_square`` and ``mean_step``, with the shape and dtype of the weight.
 
     References:
         M. D. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, https://arxiv.org/abs/1212.5701
 
-    Differs from MXNet 1.9.1: the gradient is not rescaled in the caller's array, and the state has the weight's dtype
-    (there float32, so that other weights fail).
+    Differs from MXNet 1.9.1: rescaling does not modify the caller's gradient, and the state has the weight's dtype
+    (there float32, so that other dtypes fail).
     """
 
     decay = "own"

@@ -1,4 +1,4 @@
-"""AdaDelta's steps follow the units of the weights, not a learning rate."""
+"""AdaDelta's steps have the units of the weights, and do not depend on a learning rate."""
 
 import numpy as np
 import pytest

@@ -27,18 +27,15 @@ class AdaGrad(Optimizer):
     Args:
         eps: added inside the root; at least 0.
         learning_rate: the learning rate, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``history``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``history``, with the shape and dtype of the weight.
 
     References:
         J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
         Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html
 
-    Differs from MXNet 1.9.1: the history has the weight's dtype (there float32, so that other weights fail), and the
+    Differs from MXNet 1.9.1: the history has the weight's dtype (there float32, so that other dtypes fail), and the
     attribute is called ``eps`` like its argument (there ``float_stable_eps``).
     """
 

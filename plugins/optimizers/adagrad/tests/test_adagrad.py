@@ -1,4 +1,4 @@
-"""AdaGrad remembers every gradient, and its weight decay is no part of what it remembers."""
+"""AdaGrad accumulates every gradient, without the weight decay."""
 
 import numpy as np
 

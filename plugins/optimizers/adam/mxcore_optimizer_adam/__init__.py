@@ -20,7 +20,7 @@ class Adam(Optimizer):
         rate &= lr \cdot \sqrt{1 - \beta_2^t} \, / \, (1 - \beta_1^t) \\
         w &\leftarrow w - rate \cdot mean / (\sqrt{variance} + \epsilon)
 
-    with t = 1, 2, … the count of this parameter's updates.
+    with t = 1, 2, … the update count of this parameter.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -33,17 +33,14 @@ class Adam(Optimizer):
         beta1: the decay of the mean, in [0, 1).
         beta2: the decay of the variance, in [0, 1).
         epsilon: added to the root of the variance, which is not corrected for bias; at least 0.
-        lazy_update: accepted for MXNet's sake, where it concerns sparse gradients; no effect on arrays.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        lazy_update: accepted for compatibility with MXNet; no effect, as gradients are dense.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean`` and ``variance``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
-        (the form before section 2.1, with the bias correction in the rate).
+        (the form at the end of section 2, with the bias correction in the learning rate).
 
     Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``.
     """

@@ -1,4 +1,4 @@
-"""Adam's step is bounded by its rate, and clipping sees the decayed gradient."""
+"""Adam's step is bounded by its learning rate, and clipping includes weight decay."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,7 @@ __all__ = ["Adamax"]
 
 @hyperparameters
 class Adamax(Optimizer):
-    r"""Adamax: Adam with a decaying maximum of the gradients in place of the root of their mean square.
+    r"""Adamax: Adam with a decaying maximum of the gradients instead of their root mean square.
 
     .. math::
 
@@ -19,7 +19,7 @@ class Adamax(Optimizer):
         largest &\leftarrow \max(\beta_2 \cdot largest, |G| + \epsilon) \\
         w &\leftarrow w - lr \, / \, (1 - \beta_1^t) \cdot mean / largest
 
-    with t = 1, 2, … the count of this parameter's updates. A weight whose gradients have all been 0 stays as it is.
+    with t = 1, 2, … the update count of this parameter. A weight whose gradients have all been 0 does not change.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -32,19 +32,16 @@ class Adamax(Optimizer):
         beta1: the decay of the mean, in [0, 1).
         beta2: the decay of the maximum, in [0, 1).
         epsilon: added to the gradient's magnitude; at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean`` and ``largest`` (the paper's m and u), shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean`` and ``largest`` (the paper's m and u), with the shape and dtype of the weight.
 
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (algorithm 2).
 
-    Differs from MXNet 1.9.1: 0/0 counts as 0, where MXNet's weights become NaN; there is an ``epsilon``, 0 unless
-    given; the default learning rate does not override a scheduler's ``base_lr``.
+    Differs from MXNet 1.9.1: 0/0 counts as 0, where MXNet's weights become NaN; there is an ``epsilon``, 0 by default;
+    the default learning rate does not override a scheduler's ``base_lr``.
     """
 
     default_learning_rate = 0.002

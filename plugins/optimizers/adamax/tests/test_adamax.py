@@ -1,4 +1,4 @@
-"""Adamax survives gradients of 0, and hides no NaN."""
+"""Adamax handles gradients of 0, and does not hide NaN."""
 
 import numpy as np
 

@@ -17,11 +17,11 @@ class AdamW(Optimizer):
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
         mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        w &\leftarrow (1 - lr \cdot wd) \cdot w - \frac{lr}{1 - \beta_1^t} \cdot
-            \frac{mean}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
+        step &= \frac{mean / (1 - \beta_1^t)}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon} \\
+        w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot step
 
-    with t = 1, 2, … the count of this parameter's updates. With ``amsgrad`` the largest variance so far,
-    :math:`largest \leftarrow \max(largest, variance)`, stands in the place of the variance.
+    with t = 1, 2, … the update count of this parameter. With ``amsgrad`` the largest variance so far, :math:`largest
+    \leftarrow \max(largest, variance)`, replaces the variance.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -36,20 +36,17 @@ class AdamW(Optimizer):
         epsilon: added to the root of the corrected variance; at least 0.
         amsgrad: whether to use the largest variance so far.
         wd: the weight decay.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean`` and ``variance``, and with ``amsgrad`` also ``largest``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean`` and ``variance``, and with ``amsgrad`` also ``largest``, with the shape and dtype of the weight.
 
     References:
         I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", 2017, https://arxiv.org/abs/1711.05101;
         amsgrad: S. J. Reddi, S. Kale and S. Kumar, "On the Convergence of Adam and Beyond", 2018,
         https://arxiv.org/abs/1904.09237
 
-    Differs from MXNet 1.9.1: MXNet has it from 2.0 on, where ``epsilon`` is 1e-6 and the decay is multiplied by the
-    bias correction. This is the rule of PyTorch and, without ``amsgrad``, of optax, whose default ``wd`` is 1e-4.
+    Differs from MXNet 1.9.1: MXNet has AdamW only since 2.0, where ``epsilon`` is 1e-6 and the decay is multiplied by
+    the bias correction. This is the rule of PyTorch and, without ``amsgrad``, of optax, whose default ``wd`` is 1e-4.
     """
 
     default_learning_rate = 0.001

@@ -1,4 +1,4 @@
-"""AdamW's decay does not pass through its moments, and is on by default."""
+"""AdamW's decay does not enter its moments, and is on by default."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""DC-ASGD corrects a late gradient for what the weight has done since its worker pulled it.
+"""DC-ASGD corrects a delayed gradient for how the weight has changed since its worker pulled it.
 
 Run as a program, it prints the losses that the README states.
 """
@@ -37,7 +37,7 @@ def test_without_workers_the_backup_is_the_weight_before_the_last_update() -> No
 def test_a_worker_is_compensated_from_where_it_last_pulled() -> None:
     weight, updater = one(1.0), start()
     updater(0, one(1.0), weight, worker="a")
-    updater(0, one(1.0), weight, worker="b")  # not heard of before: from the weight as it is
+    updater(0, one(1.0), weight, worker="b")  # a new worker: computed at the current weight
     assert weight.tolist() == [0.0]
     updater(0, one(1.0), weight, worker="a")  # pulled 0.5
     assert weight.tolist() == [-0.5 * (1 + 0.5 * (0.0 - 0.5))]
@@ -89,13 +89,13 @@ def test_workers_in_lists_and_after_resuming_give_the_same_bits(settings: dict[s
 
 def test_an_optimizer_that_knows_no_workers_is_refused_before_anything_changes() -> None:
     weight, updater = one(1.0), mx.optimizer.get_updater(mx.optimizer.SGD())
-    with pytest.raises(ValueError, match="SGD does not tell workers apart: leave out worker=3"):
+    with pytest.raises(ValueError, match="SGD does not distinguish workers: leave out worker=3"):
         updater(0, one(1.0), weight, worker=3)
     assert (weight.tolist(), updater.states, updater.optimizer.num_update) == ([1.0], {}, 0)
 
 
 def test_a_worker_is_an_integer_or_text() -> None:
-    with pytest.raises(TypeError, match=r"worker must be an integer or text, got 1\.5"):
+    with pytest.raises(TypeError, match=r"worker must be an integer or a string, got 1\.5"):
         start()(0, one(1.0), one(1.0), worker=1.5)  # type: ignore[arg-type]
 
 
@@ -108,7 +108,7 @@ def softmax(scores: Array) -> Array:
 
 
 def final_loss(optimizer: Optimizer, seed: int) -> float:
-    """Softmax regression on overlapping clusters, by workers that each computed their gradient some updates ago."""
+    """Softmax regression on overlapping clusters, with workers whose gradients are some updates old."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(CLASSES, size=SAMPLES)
     data = 0.7 * rng.normal(size=(CLASSES, FEATURES))[labels] + 2 * rng.normal(size=(SAMPLES, FEATURES))

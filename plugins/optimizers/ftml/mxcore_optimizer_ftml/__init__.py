@@ -10,18 +10,20 @@ __all__ = ["FTML"]
 
 @hyperparameters
 class FTML(Optimizer):
-    r"""FTML, follow the moving leader: FTRL in which recent gradients count more.
+    r"""FTML, follow the moving leader: FTRL with more weight on recent gradients.
 
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g + wd \cdot w) \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        scale' &= (1 - \beta_1^t) \cdot (\sqrt{variance / (1 - \beta_2^t)} + \epsilon) \, / \, lr \\
-        z &\leftarrow \beta_1 \cdot z + (1 - \beta_1) \cdot G - (scale' - \beta_1 \cdot scale) \cdot w \\
+        root &= \sqrt{variance / (1 - \beta_2^t)} + \epsilon \\
+        scale' &= (1 - \beta_1^t) \cdot root \, / \, lr \\
+        z &\leftarrow \beta_1 \cdot z + (1 - \beta_1) \cdot G \\
+        &\qquad {} - (scale' - \beta_1 \cdot scale) \cdot w \\
         scale &\leftarrow scale' \\
         w &\leftarrow -z / scale
 
-    with t = 1, 2, … the count of this parameter's updates. At a rate of 0 the weight and the state stay as they are.
+    with t = 1, 2, … the update count of this parameter. At a learning rate of 0, nothing changes.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -34,18 +36,15 @@ class FTML(Optimizer):
         beta2: the decay of the variance, in [0, 1).
         epsilon: added to the root of the variance; at least 0.
         learning_rate: the learning rate, at least 0; the paper recommends 0.0025.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``scale``, ``variance`` and ``z`` (the paper's d, v and z), shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``scale``, ``variance`` and ``z`` (the paper's d, v and z), with the shape and dtype of the weight.
 
     References:
         S. Zheng and J. T. Kwok, "Follow the Moving Leader in Deep Learning", 2017,
         https://proceedings.mlr.press/v70/zheng17a.html (algorithm 1).
 
-    Differs from MXNet 1.9.1: a rate of 0 changes nothing instead of dividing by it.
+    Differs from MXNet 1.9.1: a learning rate of 0 changes nothing (there, a division by zero).
     """
 
     decay = "before_clip"
@@ -62,7 +61,7 @@ class FTML(Optimizer):
         overflows = (new_scale == np.inf) & (np.abs(grad) < np.inf)
         moves = np.logical_not((lr == 0) | overflows)
         return (
-            # Where no gradient has come yet, -z / d is the weight but for rounding, or 0 / 0.
+            # Before the first gradient, -z / d is the weight up to rounding, or 0 / 0.
             np.where(np.logical_and(moves, new_variance != 0), -new_z / new_scale, weight),
             np.where(moves, new_scale, scale),
             np.where(moves, new_variance, variance),

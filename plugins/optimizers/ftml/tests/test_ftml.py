@@ -1,4 +1,4 @@
-"""FTML's first step is its rate, and a rate of 0 stops it."""
+"""FTML's first step has the size of its learning rate, and a rate of 0 stops it."""
 
 import numpy as np
 import pytest

@@ -10,7 +10,7 @@ __all__ = ["Ftrl"]
 
 @hyperparameters
 class Ftrl(Optimizer):
-    r"""FTRL-Proximal: follow the regularised leader, which keeps unimportant weights at exactly 0.
+    r"""FTRL-Proximal, follow the regularised leader: keeps unimportant weights at exactly 0.
 
     .. math::
 
@@ -21,8 +21,8 @@ class Ftrl(Optimizer):
         w &\leftarrow \begin{cases} 0 & |z| \le lamda1 \\
             (\mathrm{sign}(z) \cdot lamda1 - z) / scale & \text{otherwise} \end{cases}
 
-    The weights follow from the gradients alone: of what an initializer put there, the first update leaves the share
-    :math:`|G| / (\beta + |G|)`. So it is for linear models. At a rate of 0 the weight and the state stay as they are.
+    The weights depend only on the gradients: of the initial values, the first update keeps only the fraction
+    :math:`|G| / (\beta + |G|)`. So use it for linear models. At a learning rate of 0, nothing changes.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -34,27 +34,24 @@ class Ftrl(Optimizer):
         lamda1: the L1 regularisation, at least 0.
         learning_rate: the learning rate, at least 0.
         beta: added to the root of n, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`; ``wd`` is the L2 regularisation.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`; ``wd`` is the L2 regularisation.
 
-    State: ``z`` and ``n``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``z`` and ``n``, with the shape and dtype of the weight.
 
     References:
         H. B. McMahan et al., "Ad Click Prediction: a View from the Trenches", 2013,
         https://doi.org/10.1145/2487575.2488200 (algorithm 1).
 
-    Differs from MXNet 1.9.1: the state has the weight's dtype (there float32, so that other weights fail); a rate of 0
-    changes nothing instead of dividing by it; a ``learning_rate`` that is given overrides a scheduler's ``base_lr``, as
-    everywhere; a NaN in the gradient shows in the weight instead of making it 0.
+    Differs from MXNet 1.9.1: the state has the weight's dtype (there float32, so that other dtypes fail); a rate of 0
+    changes nothing (there, a division by zero); a given ``learning_rate`` overrides a scheduler's ``base_lr``, as with
+    all optimizers; a NaN in the gradient makes the weight NaN, not 0.
     """
 
     default_learning_rate = 0.1
     decay = "own"
     slots = ("z", "n")
     expected_failures = {
-        "a_gradient_of_zero_moves_nothing": "weights follow from the gradients alone: with none they are 0"
+        "a_gradient_of_zero_moves_nothing": "weights depend only on the gradients: without any they are 0"
     }
     lamda1: float = hyperparameter(0.01, non_negative)
     lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate")  # second, as in MXNet

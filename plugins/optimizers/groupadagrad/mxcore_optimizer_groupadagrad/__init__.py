@@ -11,7 +11,7 @@ __all__ = ["GroupAdaGrad"]
 
 @hyperparameters
 class GroupAdaGrad(Optimizer):
-    r"""AdaGrad with one history for each row of the weight, such as each word of an embedding.
+    r"""AdaGrad with one history per row of the weight, for example per word of an embedding.
 
     .. math::
 
@@ -31,28 +31,26 @@ class GroupAdaGrad(Optimizer):
 
     Args:
         eps: added inside the root, above 0.
-        wd: must be 0: rows whose gradient is 0 are to stay as they are.
+        wd: must be 0, so that rows whose gradient is 0 do not change.
         learning_rate: the learning rate, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``history``, typed like the weight, of shape (rows, 1, …, 1); below two dimensions, of the weight's shape.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range, or ``wd`` is not 0.
+    State: ``history``, with the weight's dtype and shape (rows, 1, …, 1), or the weight's shape below two dimensions.
 
     References:
         J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
-        Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html; by
-        rows: MXNet's ``contrib`` module, 2018.
+        Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html; per
+        row: MXNet's ``contrib`` module, 2018.
 
-    Differs from MXNet 1.9.1: weights may have any number of dimensions (there two); ``wd`` is refused when it is given
-    (there at the first update); the history has the weight's dtype (there float32, so that other weights fail).
+    Differs from MXNet 1.9.1: weights may have any number of dimensions (there two); ``wd`` is refused in the
+    constructor (there at the first update); the history has the weight's dtype (there float32, so that other dtypes
+    fail).
     """
 
     slots = ("history",)
     elementwise = False
     eps: float = hyperparameter(1e-5, positive)
-    wd: float = hyperparameter(0.0, Validator("0, there is no weight decay here", lambda wd: wd == 0), kw_only=True)
+    wd: float = hyperparameter(0.0, Validator("0: weight decay is not supported", lambda wd: wd == 0), kw_only=True)
 
     def create_state(self, index: Index, weight: Array) -> Array:
         rows = weight[(slice(None), *[slice(1)] * (weight.ndim - 1))] if weight.ndim > 1 else weight

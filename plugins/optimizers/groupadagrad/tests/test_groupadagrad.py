@@ -1,4 +1,4 @@
-"""GroupAdaGrad keeps one history per row, and no weight decay."""
+"""GroupAdaGrad keeps one history per row, and has no weight decay."""
 
 import numpy as np
 import pytest
@@ -19,5 +19,5 @@ def test_rows_without_gradient_stay() -> None:
 
 
 def test_groupadagrad_refuses_weight_decay_when_it_is_given() -> None:
-    with pytest.raises(ValueError, match=r"wd must be 0, there is no weight decay here, got 0\.1"):
+    with pytest.raises(ValueError, match=r"wd must be 0: weight decay is not supported, got 0\.1"):
         mx.optimizer.GroupAdaGrad(wd=0.1)

@@ -20,7 +20,7 @@ __all__ = ["LAMB"]
 
 @hyperparameters
 class LAMB(Optimizer):
-    r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; made for large batches.
+    r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; for large batches.
 
     .. math::
 
@@ -31,12 +31,12 @@ class LAMB(Optimizer):
         size &= \min(\max(\lVert w \rVert, lower\_bound), upper\_bound) \\
         w &\leftarrow w - lr \cdot size / \lVert step \rVert \cdot step
 
-    with t = 1, 2, … the count of this parameter's updates. The ratio is 1 where either norm is 0.
+    with t = 1, 2, … the update count of this parameter. The ratio is 1 if either norm is 0.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([3.0, -4.0])
     >>> mx.optimizer.get_updater(mx.optimizer.LAMB(0.1))(0, np.array([3.0, -0.5]), weight)
-    >>> weight.round(4)  # a step whose norm is 0.1 times 5
+    >>> weight.round(4)  # the step has the norm 0.1 · 5
     array([ 2.6464, -3.6464])
 
     Args:
@@ -44,15 +44,12 @@ class LAMB(Optimizer):
         beta1: the decay of the mean, in [0, 1).
         beta2: the decay of the variance, in [0, 1).
         epsilon: added to the root of the variance; at least 0.
-        lower_bound: the least norm that a weight is taken to have; None is none.
-        upper_bound: the largest one; None is none.
+        lower_bound: the lower bound on ``size``, or None.
+        upper_bound: the upper bound on ``size``, or None.
         bias_correction: whether to divide the moments by :math:`1 - \beta^t`.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean`` and ``variance``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
     References:
         Y. You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2019,

@@ -1,4 +1,4 @@
-"""LAMB's step has the norm of the weight times the rate, within bounds."""
+"""LAMB's step has the norm of the weight times the learning rate, within bounds."""
 
 import numpy as np
 import pytest

@@ -13,7 +13,7 @@ __all__ = ["LARS"]
 
 @hyperparameters
 class LARS(Optimizer):
-    r"""LARS: momentum with a rate of its own for each parameter, from the norms of weight and gradient.
+    r"""LARS: momentum with a learning rate for each parameter, from the norms of weight and gradient.
 
     .. math::
 
@@ -23,47 +23,43 @@ class LARS(Optimizer):
         velocity &\leftarrow momentum \cdot \frac{lr}{last\_lr} \cdot velocity - rate \cdot G \\
         w &\leftarrow w + velocity
 
-    and without momentum :math:`w \leftarrow w - rate \cdot G`. The rate is lr where either norm is 0 and for parameters
-    whose name ends in bias, gamma or beta. The factor lr / last_lr, this update's rate over that of the one before, is
-    what ``momentum_correction`` switches; it is 1 at first and after a rate of 0.
+    and without momentum :math:`w \leftarrow w - rate \cdot G`. The rate is lr if either norm is 0, and for parameters
+    whose name ends in bias, gamma or beta. ``momentum_correction`` switches the factor lr / last_lr, where last_lr is
+    the learning rate of the previous update; the factor is 1 at first and after a learning rate of 0.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([3.0, -4.0])
     >>> mx.optimizer.get_updater(mx.optimizer.LARS(eta=0.1, learning_rate=1.0))(0, np.array([0.6, -0.8]), weight)
-    >>> weight  # a step whose norm is 0.1 times 5
+    >>> weight  # the step has the norm 0.1 · 5
     array([ 2.7, -3.6])
 
     Args:
-        momentum: the share of the last velocity that is kept, in [0, 1].
-        lazy_update: accepted for MXNet's sake, where it concerns sparse gradients; no effect on arrays.
-        eta: the share of the weight's norm that a step of rate 1 has, at least 0.
+        momentum: the fraction of the previous velocity that is kept, in [0, 1].
+        lazy_update: accepted for compatibility with MXNet; no effect, as gradients are dense.
+        eta: the norm of a step at a learning rate of 1, as a fraction of the weight's norm; at least 0.
         eps: added to the denominator, at least 0.
-        momentum_correction: whether the velocity follows the learning rate.
+        momentum_correction: whether the velocity is scaled when the learning rate changes.
         learning_rate: the learning rate, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`. Parameters whose name ends in ``_gamma`` do not decay.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`. Parameters whose name ends in ``_gamma`` do
+            not decay.
 
-    State: ``velocity``, shaped and typed like the weight, and with ``momentum_correction`` the number ``last_lr`` for
-    each parameter; none without momentum.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``velocity``, with the shape and dtype of the weight, and with ``momentum_correction`` the number ``last_lr``
+    for each parameter; none without momentum.
 
     References:
         Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of Convolutional Networks", 2017,
         https://arxiv.org/abs/1708.03888
 
-    Differs from MXNet 1.9.1: the momentum is corrected by the rate of the update before, whatever the order and the
-    number of calls that one is made of (there by that of the call before, so that only some parameters were corrected);
-    the sign of ``rescale_grad`` does not enter the norm; a negative momentum is refused instead of ignored.
+    Differs from MXNet 1.9.1: momentum is corrected by the learning rate of the previous update, regardless of the order
+    and number of calls per step (there by that of the previous call, so that only some parameters were corrected); the
+    sign of ``rescale_grad`` does not affect the norm; a negative momentum is refused instead of ignored.
     """
 
     decay = "own"
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight",)
     elementwise = False
     descent = {"learning_rate": 5.0, "eta": 0.01}
-    expected_failures = {
-        "clipping_bounds_the_gradient": "the norm is that of the gradient before clipping, as in MXNet"
-    }
+    expected_failures = {"clipping_bounds_the_gradient": "as in MXNet, the norm is taken before clipping"}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)
     eta: float = hyperparameter(0.001, non_negative)
@@ -89,7 +85,7 @@ class LARS(Optimizer):
             return weight - step
         kept = () if last_lr is None else (lr,)
         if last_lr is not None:
-            first = last_lr == 0  # then the correction is 1; a rule cannot branch on a number
+            first = last_lr == 0  # then the correction is 1; rules cannot branch on a number
             momentum = momentum * (lr + first * (1 - lr)) / (last_lr + first)
         velocity = momentum * velocity - step
         return weight + velocity, velocity, *kept

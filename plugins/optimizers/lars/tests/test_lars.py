@@ -1,4 +1,4 @@
-"""LARS scales by layer, spares biases and norms, and corrects its momentum for a new rate."""
+"""LARS scales per layer, except biases and norms, and corrects its momentum for a new learning rate."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_the_correction_of_lars_follows_the_updates(corrected: bool, velocity: f
     updater, weights = mx.optimizer.get_updater(optimizer), [np.zeros(1) for _ in range(6)]
     for rate, grad in ((1.0, 1.0), (0.5, 0.0)):
         optimizer.set_learning_rate(rate)
-        for index, weight in enumerate(weights):  # every parameter, however many calls a step is made of
+        for index, weight in enumerate(weights):  # every parameter, however many calls a step has
             updater(index, np.full(1, grad), weight)
     assert [updater.states[index].tolist() for index in range(6)] == [[velocity]] * 6
 

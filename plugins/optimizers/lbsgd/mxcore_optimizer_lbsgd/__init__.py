@@ -11,11 +11,11 @@ __all__ = ["LBSGD"]
 
 @hyperparameters
 class LBSGD(Optimizer):
-    r"""Large-batch SGD: one step for every ``batch_scale`` gradients, at a rate that warms up to as many times its own.
+    r"""Large-batch SGD: one step per ``batch_scale`` gradients, with a learning rate that warms up to that multiple.
 
-    With n = 1, 2, … the number of gradients that a parameter has received, after ``begin_epoch`` epochs of
-    ``updates_per_epoch``, nothing changes but :math:`gradient\_sum \leftarrow gradient\_sum + g` until n is a multiple
-    of ``batch_scale``; then
+    Let n = 1, 2, … be the number of gradients that a parameter has received, starting after ``begin_epoch`` epochs of
+    ``updates_per_epoch``. Each gradient is added, :math:`gradient\_sum \leftarrow gradient\_sum + g`, and if n is a
+    multiple of ``batch_scale``, then
 
     .. math::
 
@@ -25,10 +25,10 @@ class LBSGD(Optimizer):
         w &\leftarrow w + velocity \\
         gradient\_sum &\leftarrow 0
 
-    The factor f goes from 1 to ``batch_scale`` in ``warmup_epochs`` epochs: with x the share of them that has passed,
-    it is 1 + (batch_scale - 1) · x ("linear"), · x² ("power2"), · √x ("sqrt"), or stays at 1 until they have passed
-    ("none"). With "lars" it is the layer's :math:`\sqrt{\lVert w \rVert^2 / (\lVert mean \rVert^2 + wd \cdot \lVert w
-    \rVert^2)}` instead, limited to [0.01, 100].
+    The factor f rises from 1 to ``batch_scale`` in ``warmup_epochs`` epochs: with x the fraction of these epochs that
+    has passed, it is 1 + (batch_scale - 1) · x ("linear"), · x² ("power2"), · √x ("sqrt"), or stays at 1 until they
+    have passed ("none"). With "lars" it is instead the layer's :math:`\sqrt{\lVert w \rVert^2 / (\lVert mean \rVert^2 +
+    wd \cdot \lVert w \rVert^2)}`, limited to [0.01, 100].
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -41,42 +41,39 @@ class LBSGD(Optimizer):
     array([ 0.9, -1.1])
 
     Args:
-        momentum: the share of the last velocity that is kept, in [0, 1].
+        momentum: the fraction of the previous velocity that is kept, in [0, 1].
         multi_precision: see :class:`~mxcore.optimizer.Optimizer`.
         warmup_strategy: "linear", "power2", "sqrt", "lars" or "none".
-        warmup_epochs: how many epochs the factor rises, at least 0.
-        batch_scale: how many gradients make a step, at least 1.
-        updates_per_epoch: how many gradients make an epoch, at least 1.
-        begin_epoch: the epoch that is counted from, at least 0.
-        num_epochs: accepted for MXNet's sake; no effect.
-        learning_rate: the learning rate, at least 0; a scheduler is asked for the number of gradients before this one.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        warmup_epochs: the number of epochs during which the factor rises, at least 0.
+        batch_scale: the number of gradients per step, at least 1.
+        updates_per_epoch: the number of gradients per epoch, at least 1.
+        begin_epoch: the epoch from which to count, at least 0.
+        num_epochs: accepted for compatibility with MXNet; no effect.
+        learning_rate: the learning rate, at least 0; a scheduler receives the number of gradients before this one.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``velocity`` with momentum, and ``gradient_sum`` unless each gradient makes a step, shaped and typed like the
     weight. n follows from the count of updates.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
 
     References:
         P. Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
         https://arxiv.org/abs/1706.02677; "lars": Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of
         Convolutional Networks", 2017, https://arxiv.org/abs/1708.03888
 
-    Differs from MXNet 1.9.1: the sum of gradients is state, so that a run can be resumed in the middle of a batch;
-    an unknown ``warmup_strategy`` is refused, and the factor of 1 that it stood for is called "none".
+    Differs from MXNet 1.9.1: the sum of gradients is part of the state, so that a run can be resumed in the middle of a
+    batch; an unknown ``warmup_strategy`` is refused, and its factor of 1 is available as "none".
     """
 
     elementwise = False
     expected_failures = {
         "clipping_bounds_the_gradient": {
-            "warmup_strategy='lars'": "the factor is of the gradient before clipping, as in MXNet",
-            "batch_scale": "what is clipped is the mean of a batch's gradients, as in MXNet, not each of them",
+            "warmup_strategy='lars'": "as in MXNet, the factor is computed before clipping",
+            "batch_scale": "as in MXNet, the mean gradient of a batch is clipped, not each gradient",
         },
         "rescaling_multiplies_the_gradient": {
-            "warmup_strategy='lars'": "the factor is of the gradient before rescaling, as in MXNet"
+            "warmup_strategy='lars'": "as in MXNet, the factor is computed before rescaling"
         },
-        "updates_are_counted_once": "the rate of a step is asked for before it is counted, as in MXNet",
+        "updates_are_counted_once": "as in MXNet, the learning rate is looked up before the step is counted",
     }
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     multi_precision: bool = hyperparameter(False, boolean)  # second, as in MXNet
@@ -113,7 +110,7 @@ class LBSGD(Optimizer):
         return grad if self.clip_gradient is None else np.clip(grad, -self.clip_gradient, self.clip_gradient)
 
     def _factor(self, received: int, weight: Array, mean: Array, wd: float) -> Array | float:
-        """What the rate is multiplied by: a number, or for "lars" one of the weight's library."""
+        """Return the factor of the learning rate: a number, or for "lars" a 0-d array of the weight's library."""
         if self.warmup_strategy == "lars":
             size, length = (np.linalg.norm(array) ** 2 for array in (weight, mean))
             decayed = length + wd * size

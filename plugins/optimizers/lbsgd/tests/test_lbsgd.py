@@ -1,4 +1,4 @@
-"""LBSGD steps once per batch of gradients, at a rate that warms up."""
+"""LBSGD steps once per batch of gradients, with a learning rate that warms up."""
 
 import numpy as np
 import pytest

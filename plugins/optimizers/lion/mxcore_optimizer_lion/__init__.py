@@ -10,15 +10,17 @@ __all__ = ["Lion"]
 
 @hyperparameters
 class Lion(Optimizer):
-    r"""Lion: a step of the learning rate's size in each element, by the sign of gradient and momentum mixed.
+    r"""Lion: steps by the sign of a mix of gradient and momentum, each as large as the learning rate.
 
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
-        w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot \mathrm{sign}(\beta_1 \cdot mean + (1 - \beta_1) \cdot G) \\
+        direction &= \mathrm{sign}(\beta_1 \cdot mean + (1 - \beta_1) \cdot G) \\
+        w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot direction \\
         mean &\leftarrow \beta_2 \cdot mean + (1 - \beta_2) \cdot G
 
-    The sign of 0 is 0. Its authors advise a rate three to ten times smaller than Adam's, and a decay as much larger.
+    The sign of 0 is 0. The authors recommend a learning rate three to ten times smaller than for AdamW, and a decay
+    that is larger by the same factor.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -28,14 +30,11 @@ class Lion(Optimizer):
 
     Args:
         learning_rate: the learning rate, at least 0.
-        beta1: the share of the mean in the direction of the step, in [0, 1).
+        beta1: the weight of the mean in the direction of the step, in [0, 1).
         beta2: the decay of the mean, in [0, 1).
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean``, shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean``, with the shape and dtype of the weight.
 
     References:
         X. Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, https://arxiv.org/abs/2302.06675

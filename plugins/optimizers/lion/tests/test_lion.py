@@ -1,4 +1,4 @@
-"""Lion's steps are all of one size, and look at the momentum before it is renewed."""
+"""Lion's steps all have the same size, and use the momentum before it is updated."""
 
 import numpy as np
 

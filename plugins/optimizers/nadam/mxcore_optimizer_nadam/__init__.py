@@ -10,7 +10,7 @@ __all__ = ["Nadam"]
 
 @hyperparameters
 class Nadam(Optimizer):
-    r"""Nadam: Adam with Nesterov's momentum, which warms up by a schedule.
+    r"""Nadam: Adam with Nesterov momentum, which warms up on a schedule.
 
     .. math::
 
@@ -19,11 +19,11 @@ class Nadam(Optimizer):
         product &\leftarrow product \cdot momentum_t \\
         mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot G \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        ahead &= \frac{1 - momentum_t}{1 - product} \cdot G +
-            \frac{momentum_{t+1}}{1 - product \cdot momentum_{t+1}} \cdot mean \\
-        w &\leftarrow w - lr \cdot ahead / (\sqrt{variance / (1 - \beta_2^t)} + \epsilon)
+        ahead &= \frac{1 - momentum_t}{1 - product} \cdot G \\
+        &\quad {} + \frac{momentum_{t+1} \cdot mean}{1 - product \cdot momentum_{t+1}} \\
+        w &\leftarrow w - \frac{lr \cdot ahead}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
 
-    with t = 1, 2, … the count of this parameter's updates.
+    with t = 1, 2, … the update count of this parameter.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -37,19 +37,17 @@ class Nadam(Optimizer):
         beta2: the decay of the variance, in [0, 1).
         epsilon: added to the root of the variance; at least 0.
         schedule_decay: how fast the momentum warms up, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean`` and ``variance``, shaped and typed like the weight, and the number ``product`` for each parameter.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean`` and ``variance``, with the shape and dtype of the weight, and one number per parameter, ``product``.
 
     References:
-        T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016, https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
+        T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016,
+        https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
 
-    Differs from MXNet 1.9.1: every parameter has its own ``product`` (there one for all, multiplied once per parameter
-    and step, so that results depended on how many parameters there are); the default learning rate does not override a
-    scheduler's ``base_lr``.
+    Differs from MXNet 1.9.1: every parameter has its own ``product`` (there they share one, multiplied once per
+    parameter and step, so that results depend on the number of parameters); the default learning rate does not override
+    a scheduler's ``base_lr``.
     """
 
     default_learning_rate = 0.001

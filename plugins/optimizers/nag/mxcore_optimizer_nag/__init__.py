@@ -25,23 +25,20 @@ class NAG(Optimizer):
     array([ 0.85, -1.15])
 
     Args:
-        momentum: the share of the last velocity that is kept, in [0, 1].
+        momentum: the fraction of the previous velocity that is kept, in [0, 1].
         learning_rate: the learning rate, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``velocity``, shaped and typed like the weight; none without momentum.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
     References:
         Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", Soviet
         Mathematics Doklady 27, 1983; in this form: I. Sutskever, J. Martens, G. Dahl and G. Hinton, "On the importance
         of initialization and momentum in deep learning", 2013, https://proceedings.mlr.press/v28/sutskever13.html
 
-    Differs from MXNet 1.9.1: there the velocity decays towards the weight that has just been written, an accident of
-    memory that two arrays share; here it sees the one that the gradient was taken at. Without ``wd`` both agree.
-    A negative momentum is refused instead of ignored.
+    Differs from MXNet 1.9.1: there, because two arrays happen to share memory, weight decay in the velocity uses the
+    weight that has just been written; here it uses the weight at which the gradient was computed. Without ``wd`` both
+    agree. A negative momentum is refused instead of ignored.
     """
 
     momentum: float = hyperparameter(0.0, in_range(0, 1))

@@ -1,4 +1,4 @@
-"""NAG steps from the point that its momentum leads to, and its velocity decays from the weight before the step."""
+"""NAG steps from where its momentum leads, and its weight decay uses the weight before the step."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ __all__ = ["RMSProp"]
 
 @hyperparameters
 class RMSProp(Optimizer):
-    r"""RMSProp: steps scaled by the root of a moving mean of squared gradients, or, centered, of their variance.
+    r"""RMSProp: steps scaled by the root of a moving average of squared gradients, or of their variance if centered.
 
     .. math::
 
@@ -23,10 +23,11 @@ class RMSProp(Optimizer):
     .. math::
 
         mean &\leftarrow \gamma_1 \cdot mean + (1 - \gamma_1) \cdot G \\
-        delta &\leftarrow \gamma_2 \cdot delta - lr \cdot G / \sqrt{mean\_square - mean^2 + \epsilon} \\
+        scale &= \sqrt{mean\_square - mean^2 + \epsilon} \\
+        delta &\leftarrow \gamma_2 \cdot delta - lr \cdot G / scale \\
         w &\leftarrow w + delta
 
-    With ``clip_weights`` the new weight is limited to [-clip_weights, clip_weights], at a rate of 0 too.
+    With ``clip_weights`` the new weight is limited to [-clip_weights, clip_weights], even at a learning rate of 0.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -36,26 +37,23 @@ class RMSProp(Optimizer):
 
     Args:
         learning_rate: the learning rate, at least 0.
-        gamma1: the decay of the means, in [0, 1).
+        gamma1: the decay of the averages, in [0, 1).
         gamma2: the momentum, in [0, 1); used only if ``centered``.
         epsilon: added inside the root; at least 0.
-        centered: whether to scale by the variance rather than by the mean square.
-        clip_weights: bound on each element of the weight; None is off.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        centered: whether to scale by the variance instead of the mean square.
+        clip_weights: the bound on each element of the weight; None for no bound.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``mean_square``; if ``centered`` also ``mean`` and ``delta``; all shaped and typed like the weight.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``mean_square``; if ``centered`` also ``mean`` and ``delta``; all with the shape and dtype of the weight.
 
     References:
         T. Tieleman and G. Hinton, "Lecture 6.5 - RMSProp", COURSERA: Neural Networks for Machine Learning, 2012,
         https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf; centered: A. Graves, "Generating
         Sequences With Recurrent Neural Networks", 2013, https://arxiv.org/abs/1308.0850 (equations 38 to 45).
 
-    Differs from MXNet 1.9.1: the state has the weight's dtype (there float32, so that other weights fail); a variance
-    that rounding has made negative counts as 0 (there the root of it is NaN); ``clip_weights`` of 0 is refused instead
-    of ignored; the default learning rate does not override a scheduler's ``base_lr``.
+    Differs from MXNet 1.9.1: the state has the weight's dtype (there float32, so that other dtypes fail); a variance
+    that rounding made negative counts as 0 (there its root is NaN); a ``clip_weights`` of 0 is refused instead of
+    ignored; the default learning rate does not override a scheduler's ``base_lr``.
     """
 
     default_learning_rate = 0.001

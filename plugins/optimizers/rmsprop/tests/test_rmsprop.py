@@ -1,4 +1,4 @@
-"""RMSProp's epsilon stands inside the root, and its weights can be kept in bounds."""
+"""RMSProp's epsilon is inside the root, and its weights can be bounded."""
 
 import numpy as np
 

@@ -8,7 +8,7 @@ __all__ = ["SGD", "ccSGD"]
 
 @hyperparameters
 class SGD(Optimizer):
-    r"""Stochastic gradient descent, with momentum where it is asked for.
+    r"""Stochastic gradient descent, with optional momentum.
 
     .. math::
 
@@ -16,8 +16,8 @@ class SGD(Optimizer):
         velocity &\leftarrow momentum \cdot velocity - lr \cdot G \\
         w &\leftarrow w + velocity
 
-    and without momentum :math:`w \leftarrow w - lr \cdot G`. The learning rate stands inside the velocity, so that a
-    new rate acts on new gradients alone.
+    and without momentum :math:`w \leftarrow w - lr \cdot G`. The learning rate is part of the velocity, so a new
+    learning rate affects only new gradients.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -28,15 +28,12 @@ class SGD(Optimizer):
     array([ 0.71, -1.29])
 
     Args:
-        momentum: the share of the last velocity that is kept, in [0, 1].
-        lazy_update: accepted for MXNet's sake, where it concerns sparse gradients; no effect on arrays.
+        momentum: the fraction of the previous velocity that is kept, in [0, 1].
+        lazy_update: accepted for compatibility with MXNet; no effect, as gradients are dense.
         learning_rate: the learning rate, at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``velocity``, shaped and typed like the weight; none without momentum.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
     References:
         B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational

@@ -1,4 +1,4 @@
-"""SGD keeps state only where momentum needs it, and its velocity carries the rate of its own time."""
+"""SGD keeps state only for momentum, and a new learning rate affects only new gradients."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""SGLD draws its noise from the seed, the parameter's name and its count."""
+"""SGLD's noise depends on the seed, the parameter's name and its update count."""
 
 from typing import Any
 

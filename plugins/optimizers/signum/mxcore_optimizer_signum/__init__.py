@@ -10,16 +10,17 @@ __all__ = ["Signum"]
 
 @hyperparameters
 class Signum(Optimizer):
-    r"""Signum: a step of the learning rate's size in each element, by the sign of the momentum.
+    r"""Signum: steps by the sign of the momentum, each as large as the learning rate.
 
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
-        velocity &\leftarrow momentum \cdot velocity - (1 - momentum) \cdot (G + wd \cdot w) \\
+        velocity &\leftarrow momentum \cdot velocity \\
+        &\qquad {} - (1 - momentum) \cdot (G + wd \cdot w) \\
         w &\leftarrow (1 - lr \cdot wd\_lh) \cdot w + lr \cdot \mathrm{sign}(velocity)
 
-    and without momentum (signSGD) :math:`w \leftarrow (1 - lr \cdot (wd + wd\_lh)) \cdot w - lr \cdot
-    \mathrm{sign}(G)`. The sign of 0 is 0.
+    and without momentum (signSGD) :math:`w \leftarrow (1 - lr \cdot d) \cdot w - lr \cdot \mathrm{sign}(G)` with
+    :math:`d = wd + wd\_lh`. The sign of 0 is 0.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -30,27 +31,23 @@ class Signum(Optimizer):
     Args:
         learning_rate: the learning rate, at least 0.
         momentum: the decay of the velocity, in [0, 1).
-        wd_lh: weight decay apart from the gradient, as Loshchilov and Hutter do it; at least 0.
-        kwargs: those of :class:`~mxcore.optimizer.Optimizer`.
+        wd_lh: decoupled weight decay, as in Loshchilov and Hutter; at least 0.
+        kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``velocity``, shaped and typed like the weight; none without momentum.
-
-    Raises:
-        ValueError: a hyper-parameter is out of its range.
+    State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
     References:
         J. Bernstein, Y.-X. Wang, K. Azizzadenesheli and A. Anandkumar, "signSGD: Compressed Optimisation for
         Non-Convex Problems", 2018, https://arxiv.org/abs/1802.04434
 
-    Differs from MXNet 1.9.1: without momentum ``wd_lh`` is allowed, and a negative ``rescale_grad`` turns the step
-    around (there both the factor and its sign are ignored); the default learning rate does not override a scheduler's
-    ``base_lr``.
+    Differs from MXNet 1.9.1: without momentum, ``wd_lh`` works, and a negative ``rescale_grad`` reverses the step
+    (there, both are ignored); the default learning rate does not override a scheduler's ``base_lr``.
     """
 
     default_learning_rate = 0.01
     decay = "own"
     examples = ({}, {"momentum": 0.0})
-    expected_failures = {"a_gradient_of_zero_moves_nothing": {"wd_lh": "it decays weights whatever wd is"}}
+    expected_failures = {"a_gradient_of_zero_moves_nothing": {"wd_lh": "it decays weights regardless of wd"}}
     momentum: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     wd_lh: float = hyperparameter(0.0, non_negative)
 

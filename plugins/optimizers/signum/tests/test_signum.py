@@ -1,4 +1,4 @@
-"""Signum's steps are all of one size, and its decays stand where their names say."""
+"""Signum's steps all have the same size, and both kinds of decay enter where their names say."""
 
 import numpy as np
 

@@ -1,8 +1,8 @@
-"""How fast optimizers, initializers and the import are, against their peers and against what memory allows.
+"""Benchmarks of optimizers, initializers and import time, compared with other libraries and with memory bandwidth.
 
-``mxcore bench`` is the way in (:mod:`mxcore_bench.command`); nothing else in mxcore imports this package. An
-:class:`~mxcore_bench.experiment.Experiment` names its contestants; :mod:`~mxcore_bench.timing` times them in turns;
-:mod:`~mxcore_bench.results` makes figures of the samples; tables, plots and the targets are views of those.
+The entry point is ``mxcore bench`` (:mod:`mxcore_bench.command`); nothing else in mxcore imports this package. An
+:class:`~mxcore_bench.experiment.Experiment` has several contestants; :mod:`~mxcore_bench.timing` times them in turns;
+:mod:`~mxcore_bench.results` turns the samples into figures, which tables, plots and targets show.
 
-Peers (torch, jax with optax) are imported where they are used, and left out where they are not installed.
+Peers (torch, jax with optax) are imported when used, and left out if they are not installed.
 """

@@ -1,4 +1,4 @@
-"""``python -m mxcore_bench`` is ``mxcore bench``."""
+"""``python -m mxcore_bench`` runs ``mxcore bench``."""
 
 from mxcore_bench.command import bench
 

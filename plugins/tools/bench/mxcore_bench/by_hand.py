@@ -1,4 +1,4 @@
-"""Optimizers as people write them with NumPy or CuPy: from the formula, and with ``out=`` once that is too slow."""
+"""Optimizers written by hand with NumPy or CuPy: straight from the formula, and with ``out=`` for speed."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ LAMB_EPSILON = 1e-6
 
 Write = Callable[[Problem], Step]
 Scalars = Callable[[int], Any]
-"""The numbers of an update, from its count."""
+"""Computes the numbers of an update from its count."""
 InPlace = Callable[..., None]
-"""Updates a weight: takes those numbers, a scratch array of its size, the weight, the gradient and the slots, flat."""
+"""Updates a weight, given these numbers, a scratch array of its size, the weight, the gradient and the slots, flat."""
 
 
 def entrants(algorithm: Algorithm, device: Device = CPU) -> list[Entrant]:
-    """The two ways of writing it."""
+    """Return the two ways of writing an optimizer."""
     threads = None if device.on_gpu else 1
     written = {f"{device.library} naive": _NAIVE[algorithm.name], with_out(device): _out(*_OUT[algorithm.name])}
     return [Entrant(family, _sampler(write), threads) for family, write in written.items()]
 
 
 def callers(algorithm: Algorithm, device: Device = CPU) -> list[Caller]:
-    """The faster of them, called with one parameter at a time."""
+    """Return the faster of the two, called with one parameter at a time."""
     prepare = functools.partial(_one_by_one, *_OUT[algorithm.name])
     return [Caller(with_out(device), prepare, None if device.on_gpu else 1, lists=False)]
 
 
 def with_out(device: Device) -> str:
-    """The family that is written with ``out=``."""
+    """Return the family that is written with ``out=``."""
     return f"{device.library} out="
 
 
@@ -55,7 +55,7 @@ def _sampler(write: Write) -> Callable[[Problem], Sampler]:
 
 
 def _through_masters(problem: Problem, step: Step) -> Step:
-    """A step in float32 between two conversions."""
+    """Return a step in float32 between two conversions."""
 
     def converted() -> None:
         for full, grad in zip(problem.full_grads, problem.grads, strict=True):
@@ -114,7 +114,7 @@ def _naive_momentum(problem: Problem) -> Step:
 
 
 def _scratch(problem: Problem) -> Array:
-    """Room for the largest parameter, flat."""
+    """Allocate scratch space for the largest parameter, flat."""
     return problem.device.xp.empty(max(array.size for array in problem.masters), np.float32)
 
 
@@ -123,7 +123,7 @@ def _flat(problem: Problem) -> list[tuple[Array, ...]]:
 
 
 def _out(scalars: Scalars, update: InPlace) -> Write:
-    """All parameters in a loop, one after the other."""
+    """Return a step that updates all parameters in a loop."""
 
     def write(problem: Problem) -> Step:
         counter, parameters, scratch = itertools.count(1), _flat(problem), _scratch(problem)
@@ -139,7 +139,7 @@ def _out(scalars: Scalars, update: InPlace) -> Write:
 
 
 def _one_by_one(scalars: Scalars, update: InPlace, problem: Problem) -> Prepare:
-    """A function of index, gradient and weight, which are flat, that counts the updates of each parameter."""
+    """Return a function of index, flat gradient and flat weight, which counts the updates of each parameter."""
     counts, slots, scratch = [0] * len(problem.weights), [*zip(*problem.slots, strict=True)], _scratch(problem)
 
     def call(index: int, grad: Array, weight: Array) -> None:

@@ -1,4 +1,4 @@
-"""Other libraries' optimizers, called for a parameter at a time, or for the parameters that one optimizer has."""
+"""Other libraries' optimizers, called per parameter, or for all parameters of an optimizer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["callers"]
 
 
 def callers(algorithm: Algorithm, threads: int, device: Device = CPU) -> list[Caller]:
-    """thinc, torch and DeepSpeed on the host, which settles the number of its threads itself; torch on a GPU."""
+    """Return thinc, torch and DeepSpeed (which chooses its own number of threads) on the host, or torch on a GPU."""
     if device.on_gpu:
         return [_torch(algorithm, kind, None) for kind in ("fused", "foreach")]
     return [
@@ -40,15 +40,15 @@ def _only_adam(library: str, algorithm: Algorithm) -> None:
 # --- thinc -----------------------------------------------------------------------------------------------------------
 
 
-# What thinc does by default and others do not: it clips by the norm and keeps averages of the weights. Most users leave
-# that on, and "thinc" is what they pay; "thinc plain" does no more than the others.
+# By default, thinc also clips by the norm and keeps averages of the weights. Most users leave this on, so "thinc"
+# includes it; "thinc plain" does only what the others do.
 _PLAIN = {"grad_clip": 0.0, "use_averages": False}
 
 
 def _thinc(algorithm: Algorithm, options: Mapping[str, Any], problem: Problem) -> Prepare:
-    """``optimizer((id, "W"), weights, gradient)``, which also zeroes the gradient, so that each has a copy.
+    """Call ``optimizer((id, "W"), weights, gradient)``, which zeroes the gradient, so each call gets a copy.
 
-    Zeroing cannot be turned off, and everybody who calls thinc pays for it: it counts. Making copies does not.
+    Zeroing cannot be turned off, so every user pays for it and it is timed. Copying is not.
     """
     thinc = peer("thinc.api")
     _only_adam("thinc", algorithm)
@@ -62,7 +62,7 @@ def _thinc(algorithm: Algorithm, options: Mapping[str, Any], problem: Problem) -
 # --- torch, and DeepSpeed, which updates torch's tensors -------------------------------------------------------------
 
 Make = Callable[[list[Any], list[list[Any]]], Step]
-"""From parameters, and a list of state tensors for each, to the step that updates them."""
+"""Takes parameters, and a list of state tensors for each, and returns the step that updates them."""
 
 
 def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Caller:
@@ -72,7 +72,7 @@ def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Caller:
 
         def make(parameters: list[Any], slots: list[list[Any]]) -> Step:
             optimizer = torch_optimizer(torch, algorithm, kind, parameters, slots)
-            for parameter in parameters:  # one of several lists has one count of its updates
+            for parameter in parameters:  # with several lists, each counts its own updates
                 optimizer.state[parameter] = states.setdefault(parameter, optimizer.state[parameter])
             step: Step = optimizer.step
             return step
@@ -83,7 +83,7 @@ def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Caller:
 
 
 def _deepspeed(algorithm: Algorithm, problem: Problem) -> Prepare:
-    with contextlib.redirect_stdout(io.StringIO()):  # where its import logs
+    with contextlib.redirect_stdout(io.StringIO()):  # its import logs to stdout
         deepspeed, torch = peer("deepspeed.ops.adam"), peer("torch")
         _only_adam("DeepSpeed", algorithm)
         optimizer = _deepspeed_optimizer(deepspeed, torch)
@@ -105,17 +105,17 @@ def _deepspeed(algorithm: Algorithm, problem: Problem) -> Prepare:
 
 @functools.cache
 def _deepspeed_optimizer(deepspeed: ModuleType, torch: ModuleType) -> Any:
-    """One for all, whose parameters are exchanged: DeepSpeed takes more than a second to make one."""
+    """Return a shared optimizer whose parameters are replaced: DeepSpeed takes more than a second to create one."""
     try:
         made = deepspeed.DeepSpeedCPUAdam([torch.nn.Parameter(torch.zeros(1))], lr=LEARNING_RATE, adamw_mode=False)
     except RuntimeError as error:
         raise LeftOutError(str(error)) from error
-    atexit.register(_deepspeed_optimizer.cache_clear)  # it cannot be deleted once the interpreter shuts down
+    atexit.register(_deepspeed_optimizer.cache_clear)  # it cannot be deleted during interpreter shutdown
     return made
 
 
 def _steps(torch: ModuleType, problem: Problem, make: Make) -> Prepare:
-    """Calls that are the step of one parameter, or of a list of them, each made when it is first asked for."""
+    """Steps of one parameter or of a list of parameters, each created on first use."""
 
     @functools.cache
     def parameter(index: int) -> Any:
@@ -143,7 +143,7 @@ def _steps(torch: ModuleType, problem: Problem, make: Make) -> Prepare:
 
 
 def _assign_and_step(assigned: list[tuple[Any, str, Any]], step: Step) -> None:
-    """What is new in a call is given to its parameter within the call, as a backward pass would."""
+    """Assign new arrays to the parameter within the call, as a backward pass would."""
     for parameter, name, value in assigned:
         setattr(parameter, name, value)
     step()

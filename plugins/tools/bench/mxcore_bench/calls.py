@@ -1,7 +1,7 @@
-"""The ways in which people call an optimizer: one parameter at a time, lists in turn, arrays that are new each time.
+"""The ways to call an optimizer: one parameter at a time, alternating lists, new arrays in each call.
 
-A :class:`Case` says what the calls are about; a :class:`Caller` says how somebody's optimizer is called. Every caller
-gets the same calls, so that a comparison is between libraries and not between loops.
+A :class:`Case` defines the calls; a :class:`Caller` defines how to call the optimizer of a library. Every caller
+gets the same calls, so that the comparison is between libraries and not between loops.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ __all__ = ["SHAPES", "USUAL", "Caller", "Case", "Prepare", "Shape", "called", "e
 Named = int | tuple[int, ...]
 """The parameters of a call: an index, or several for a call with lists."""
 Prepare = Callable[[Any, Any, Any], Step]
-"""A call with an index, a gradient and a weight, or with lists of them, ready to be timed."""
+"""A call with an index, a gradient and a weight, or with lists of them, ready to time."""
 
 USUAL = (4, 1000)
-"""How many numbers a parameter has, where what a call costs matters most."""
+"""The sizes of parameters for which the cost of a call matters most."""
 _SIZES = (*USUAL, 10_000, 100_000)
-# Cases with more numbers than this are left out: they are about memory, as the large workloads are.
+# Larger cases are left out: like the large workloads, they would measure memory.
 _MOST = 32_000_000
 
 _LIST = 160
-# A parameter alone is called so often in one pass that passing costs next to nothing for each call.
+# A single parameter is called so often in a pass that the overhead of the pass is negligible.
 _ALONE = (0,) * 16
-# So many bytes of new arrays are at hand at a time: as many as stay in a second-level cache.
+# How many bytes of new arrays exist at a time: as many as fit into a second-level cache.
 _AT_HAND = 256 * 1024
-# thinc zeroes the gradient. After some 800 steps without one Adam's mean is a denormal number, with which processors
-# are slow; each parameter gets a gradient with values long before.
+# thinc zeroes the gradient. After about 800 steps with zero gradients, Adam's mean becomes denormal, which is slow on
+# processors; each parameter gets a new gradient long before.
 _STEPS_AT_A_TIME = 256
 
 
@@ -55,13 +55,13 @@ def _copy(array: Array) -> Array:
 
 @attrs.frozen
 class Case:
-    """What an optimizer is called with, again and again.
+    """The arguments with which an optimizer is called repeatedly.
 
     Args:
         name: its name in a table.
-        calls: one pass: the parameters of each call.
-        grad: makes the gradient of a call from that of the problem.
-        weight: the same for the weight.
+        calls: the parameters of each call in a pass.
+        grad: creates the gradient of a call from that of the problem.
+        weight: likewise for the weight.
     """
 
     name: str
@@ -71,21 +71,21 @@ class Case:
 
     @property
     def updates(self) -> tuple[int, ...]:
-        """The parameters of one pass, one after the other, each as often as it is updated."""
+        """The parameters of a pass, one after the other, each as often as it is updated."""
         return tuple(index for named in self.calls for index in _indices(named))
 
     @property
     def parameters(self) -> int:
-        """How many parameters there must be."""
+        """How many parameters are needed."""
         return 1 + max(self.updates)
 
     @property
     def same(self) -> bool:
-        """Whether every pass is about the same objects."""
+        """Whether every pass uses the same objects."""
         return self.grad is _itself and self.weight is _itself
 
     def new_bytes(self, problem: Problem) -> int:
-        """How much memory the arrays of a pass take that were not there before."""
+        """Return how much memory the new arrays of a pass take."""
         made = [
             arrays for make, arrays in ((self.grad, problem.grads), (self.weight, problem.weights)) if make is _copy
         ]
@@ -94,12 +94,12 @@ class Case:
 
 @attrs.frozen
 class Shape:
-    """Cases that are compared with one another, and with the same cases of other libraries.
+    """Cases that are compared with each other, and with the same cases in other libraries.
 
     Args:
         name: its name on the command line, before the size.
         title: its name in a table.
-        cases: the cases, the one that the others are compared with first.
+        cases: the cases, starting with the one with which the others are compared.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Shape:
 
     @property
     def parameters(self) -> int:
-        """How many parameters there are in all."""
+        """The total number of parameters."""
         return max(case.parameters for case in self.cases)
 
 
@@ -144,7 +144,7 @@ SHAPES = (
 
 
 def workloads() -> dict[str, tuple[Shape, Workload]]:
-    """Every shape in every size."""
+    """Return every shape in every size."""
     made = [_sized(shape, size) for shape, size in itertools.product(SHAPES, _SIZES)]
     return {workload.name: (shape, workload) for shape, workload in made}
 
@@ -161,11 +161,11 @@ class Caller:
 
     Args:
         family: what it is, such as ``torch fused``.
-        prepare: makes ready, for a problem, whatever turns arguments into a call; or raises
+        prepare: for a problem, returns the function that turns arguments into a call, or raises
             :class:`~mxcore_bench.experiment.LeftOutError`.
-        threads: how many threads it is told to use; None if it decides for itself.
-        ready: what is done before each sample.
-        lists: whether a call can be about several parameters; else there is one for each.
+        threads: how many threads to use; None if it chooses itself.
+        ready: called before each sample.
+        lists: whether a call can update several parameters; otherwise, there is a call for each.
     """
 
     family: str
@@ -176,7 +176,7 @@ class Caller:
 
 
 def entrants(cases: Sequence[Case], callers: Sequence[Caller]) -> list[Entrant]:
-    """Every caller in every case."""
+    """Return every caller in every case."""
     return [Entrant(one.family, _sampler(case, one), one.threads, case.name) for one in callers for case in cases]
 
 
@@ -199,7 +199,7 @@ def _sampler(case: Case, caller: Caller) -> Callable[[Problem], Sampler]:
 
 
 def called(case: Case, calls: Sequence[Named], prepare: Prepare, problem: Problem, passes: int) -> list[list[Step]]:
-    """The calls of so many passes, all ready: arrays that are new in a call are made here."""
+    """Prepare the calls of this many passes, including the arrays that are new in each call."""
 
     def ready(named: Named) -> Step:
         grads = [case.grad(problem.grads[index]) for index in _indices(named)]
@@ -213,7 +213,7 @@ def called(case: Case, calls: Sequence[Named], prepare: Prepare, problem: Proble
 
 
 def _passes(passes: Sequence[Sequence[Step]]) -> Step:
-    """A step that makes the calls of one pass."""
+    """Return a step that makes the calls of a pass."""
     following = iter(passes)
 
     def step() -> None:

@@ -1,4 +1,4 @@
-"""The command ``mxcore bench``. Importing this imports what the options need to be checked, and no peer."""
+"""The command ``mxcore bench``. Importing this imports only what is needed to check options, and no peers."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Examples:
 
 
 def _installed(_context: click.Context, _parameter: click.Parameter, names: Sequence[str]) -> Sequence[str]:
-    """The names of optimizers that can be made; a callback for click."""
+    """Check that optimizers can be created; a callback for click."""
     try:
         return [algorithm_of(name).name for name in names]
     except (catalogue.PluginError, ValueError, TypeError) as error:
@@ -51,7 +51,7 @@ _FILE = click.Path(path_type=Path)
     multiple=True,
     type=click.Choice([*GROUPS, *names()]),
     metavar="NAME",
-    help="A workload, or a group of them, as listed below; may be repeated.  [default: all, but calls with 4 and "
+    help="A workload or group, as listed below; may be repeated.  [default: all, but calls with 4 and "
     "1000 numbers only]",
 )
 @click.option(
@@ -60,55 +60,55 @@ _FILE = click.Path(path_type=Path)
     multiple=True,
     callback=_installed,
     metavar="NAME",
-    help="Any that is installed; other libraries compete in adam, lamb and sgd.  [default: adam for calls, these three "
-    "for the rest]",
+    help="Any installed optimizer; other libraries take part in adam, lamb and sgd.  [default: adam for calls, these "
+    "three for the rest]",
 )
 @click.option(
     "--dtype",
     "dtypes",
     multiple=True,
     type=click.Choice(DTYPES),
-    help="Of the weights; bfloat16 has float32 masters.  [default: float32, and both for the large workloads]",
+    help="Dtype of the weights; bfloat16 has float32 masters.  [default: float32, and both for the large workloads]",
 )
 @click.option(
     "--device",
     type=click.Choice([*DEVICES]),
     default="cpu",
     show_default=True,
-    help="Where the arrays are. A GPU needs CuPy, and runs steps, overhead and calls in float32.",
+    help="The device. A GPU needs CuPy, and runs steps, overhead and calls in float32.",
 )
 @click.option(
     "--threads",
     multiple=True,
     type=click.IntRange(min=1),
     default=(1, 2),
-    help="A number of threads to run on; may be repeated.  [default: 1 and 2]",
+    help="Number of threads; may be repeated.  [default: 1 and 2]",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
-    help="The time for the rounds of each experiment, of which there are at least three.",
+    help="Time for the rounds of each experiment; there are at least three rounds.",
 )
 @click.option(
     "--only",
     multiple=True,
     metavar="CONTESTANT",
-    help="Run those whose name contains this text, such as 'llvm 1T' or torch; may be repeated.",
+    help="Run only contestants whose name contains this text, such as 'llvm 1T' or torch; may be repeated.",
 )
-@click.option("--json", "json_file", type=_FILE, callback=writable, metavar="FILE", help="Write every figure there.")
-@click.option("--plot", type=_FILE, callback=picture, metavar="FILE.png|.svg", help="Draw the ratios there.")
-@click.option("--check", is_flag=True, help="Say of each target whether this machine meets it; status 1 if one is not.")
+@click.option("--json", "json_file", type=_FILE, callback=writable, metavar="FILE", help="Write all results here.")
+@click.option("--plot", type=_FILE, callback=picture, metavar="FILE.svg|.png|.pdf", help="Draw the ratios here.")
+@click.option("--check", is_flag=True, help="Report whether this machine meets each target; exit status 1 if not.")
 @click.pass_context
 def bench(ctx: click.Context, /, **options: Any) -> None:
-    """Time the optimizers against other libraries and against what memory allows.
+    """Compare the speed of optimizers with other libraries and with memory bandwidth.
 
-    Contestants of one experiment take turns in one process. Columns that begin with × are medians of the ratios round
-    by round: to a kernel with the same loads and stores and next to no arithmetic (limit), to NumPy as people write it
-    (NumPy out=), to torch's fused optimizer on as many threads (torch), and to that on the number of threads where it
-    is fastest (best torch). Calls are compared with thinc and with their first case, too, and their times are those for
-    one parameter. Libraries that are not installed are left out.
+    The contestants of an experiment take turns in one process. Columns that start with × are medians of the ratios per
+    round: to a kernel with the same loads and stores but next to no arithmetic (limit), to hand-written NumPy
+    (NumPy out=), to torch's fused optimizer on the same number of threads (torch), and on its fastest number of
+    threads (best torch). Calls are also compared with thinc and with their first case; their times are per parameter.
+    Libraries that are not installed are left out.
     """
     none_missed = _run(**options)
     ctx.exit(0 if none_missed else 1)
@@ -127,14 +127,14 @@ def _run(
     plot: Path | None,
     check: bool,
 ) -> bool:
-    """Run, print and write; whether no target was missed."""
+    """Run, print and write; return whether all targets were met."""
     from mxcore.commands.tables import console
     from mxcore_bench import machine, ours, table, targets
 
     described = machine.describe(_usable(device, check=check))
     experiments = suite(workloads, optimizers, dtypes, sorted(set(threads)), DEVICES[device])
     if not experiments:
-        raise RefusedError("nothing is left to time: calls are in float32, and a GPU times no fills and no start")
+        raise RefusedError("no experiment is left: calls are in float32 only, and a GPU has no fills and no start")
     wanted = _filter(experiments, only)
     console().print(machine.line(described))
     with ours.restored():
@@ -153,9 +153,9 @@ def _run(
 
 
 def _usable(device: str, *, check: bool) -> str | None:
-    """The model of the GPU that was asked for, if one was."""
+    """Return the model of the requested GPU, if any."""
     if device != "cpu" and check:
-        raise RefusedError("the targets are about the CPU: leave out --check or --device")
+        raise RefusedError("the targets are for the CPU: leave out --check or --device")
     try:
         return DEVICES[device].describe()
     except BackendError as error:
@@ -163,7 +163,7 @@ def _usable(device: str, *, check: bool) -> str | None:
 
 
 def _filter(experiments: Sequence[Experiment], only: Sequence[str]) -> Callable[[Entrant], bool]:
-    """Whether a contestant's name contains one of the texts."""
+    """Return whether a contestant's name contains one of the texts."""
 
     def wanted(entrant: Entrant) -> bool:
         return not only or any(text.lower() in entrant.name.lower() for text in only)
@@ -171,12 +171,12 @@ def _filter(experiments: Sequence[Experiment], only: Sequence[str]) -> Callable[
     known = dict.fromkeys(entrant.name for experiment in experiments for entrant in experiment.entrants)
     for text in only:
         if not any(text.lower() in name.lower() for name in known):
-            raise RefusedError(f"no contestant's name contains {text!r}: there are {', '.join(known)}")
+            raise RefusedError(f"no contestant's name contains {text!r}: the contestants are {', '.join(known)}")
     return wanted
 
 
 def _run_all(experiments: Sequence[Experiment], seconds: float, wanted: Callable[[Entrant], bool]) -> list[Result]:
-    """Run one after the other, printing each when it is done, above a bar on the error stream."""
+    """Run the experiments one after the other, printing each result above a bar on stderr."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -184,7 +184,7 @@ def _run_all(experiments: Sequence[Experiment], seconds: float, wanted: Callable
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     results = []
-    # Drawn between rounds only: a thread that draws at any time would run in somebody's sample.
+    # Drawn only between rounds: a drawing thread would disturb samples.
     bar = Progress(
         *columns, console=Console(stderr=True), transient=True, auto_refresh=False, disable=not sys.stderr.isatty()
     )

@@ -1,4 +1,4 @@
-"""Where the arrays of an experiment are: on the host, or on a GPU."""
+"""The device of an experiment's arrays: the host or a GPU."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Device:
 
     Args:
         name: its name on the command line.
-        context: where its arrays are made.
-        library: the array library that people write an optimizer with by hand.
-        groups: the groups of workloads that run there; None for all.
-        dtypes: the dtypes of weights that run there.
+        context: the device on which its arrays are created.
+        library: the array library for hand-written optimizers.
+        groups: the groups of workloads that run on it; None for all.
+        dtypes: the dtypes of weights that run on it.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Device:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether work is only started by a call, and done later."""
+        """Whether a call only starts work, which is done later."""
         return self.context.device_type == "gpu"
 
     @property
@@ -41,7 +41,7 @@ class Device:
         return self.context.backend.xp
 
     def array(self, values: Array) -> Array:
-        """A new array with the values of a host array; it begins where a cache line does."""
+        """Return a new array with the values of a host array, aligned to a cache line."""
         return self.context.array(values)
 
     def wait(self) -> None:
@@ -50,14 +50,14 @@ class Device:
             self.xp.cuda.Device(self.context.device_id).synchronize()
 
     def free_memory(self) -> int | None:
-        """How many bytes can be taken; None where the system does not say."""
+        """Return how many bytes are available, or None if the system does not tell."""
         if not self.on_gpu:
             return machine.available_memory()
         with self.context.backend.on(self.context.device_id):
             return int(self.xp.cuda.runtime.memGetInfo()[0])
 
     def describe(self) -> str | None:
-        """The model of a GPU; None for the host.
+        """Return the model of a GPU, or None for the host.
 
         Raises:
             BackendError: the device, its driver or its array library is missing; the message says which.
@@ -69,6 +69,6 @@ class Device:
 
 
 CPU = Device("cpu", cpu(), "NumPy", None, ("float32", "bfloat16"))
-# Initial values are drawn on the host, CuPy has no bfloat16, and the start of a process is about no device.
+# Initial values are drawn on the host, CuPy has no bfloat16, and the start of a process involves no device.
 GPU = Device("gpu", gpu(), "CuPy", ("steps", "overhead", "calls"), ("float32",))
 DEVICES = {device.name: device for device in (CPU, GPU)}

@@ -1,4 +1,4 @@
-"""The records of a benchmark: an experiment, its contestants and what they are compared with."""
+"""The records of a benchmark: an experiment, its contestants and its references."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Entrant", "Experiment", "LeftOutError", "Reference", "Sampler", "Set
 Step = Callable[[], object]
 """What is timed."""
 Setup = Callable[[int], Step]
-"""What comes before and is not timed: it is told how many times the step will be called, and returns the step."""
+"""The setup, which is not timed: it receives how often the step will be called, and returns the step."""
 Sampler = Callable[[int], float]
-"""One sample: that many steps, and the seconds that one of them took."""
+"""Takes a sample of that many steps, and returns the seconds per step."""
 
 
 class LeftOutError(Exception):
@@ -34,9 +34,9 @@ class Entrant:
 
     Args:
         family: what it is, such as ``torch fused``.
-        build: makes its sampler from the subject of the experiment, or raises :class:`LeftOutError`.
-        threads: how many threads it is told to use; None if it decides for itself.
-        case: what it is called with, where that differs within an experiment.
+        build: creates its sampler for the subject of the experiment, or raises :class:`LeftOutError`.
+        threads: how many threads to use; None if it chooses itself.
+        case: its case, if these differ within an experiment.
     """
 
     family: str
@@ -53,12 +53,12 @@ class Entrant:
 
 @attrs.frozen
 class Reference:
-    """Whom the contestants of an experiment are compared with, in one column of the table.
+    """What the contestants of an experiment are compared with in a column of the table.
 
     Args:
         name: the name of the column.
         family: the family of the reference; None for a contestant's own.
-        equal_threads: compare with the member that has as many threads; else with the fastest one.
+        equal_threads: compare with the member that has the same number of threads, instead of the fastest one.
         case: the case of the reference; None for a contestant's own.
     """
 
@@ -68,7 +68,7 @@ class Reference:
     case: str | None = None
 
     def pick(self, entrant: Entrant, medians: Mapping[Entrant, float]) -> Entrant | None:
-        """The member of the family that ``entrant`` is compared with, given the median times of all."""
+        """Return the member of the family with which to compare ``entrant``, given the median times of all."""
         wanted = (
             entrant.family if self.family is None else self.family,
             entrant.case if self.case is None else self.case,
@@ -76,29 +76,29 @@ class Reference:
         family = [one for one in medians if (one.family, one.case) == wanted]
         if self.equal_threads and entrant.threads is not None:
             return next((one for one in family if one.threads == entrant.threads), None)
-        if self.equal_threads:  # whoever decides for itself may use every core
+        if self.equal_threads:  # one that chooses itself may use every core
             return max(family, key=lambda one: one.threads or 0, default=None)
         return min(family, key=medians.__getitem__, default=None)
 
 
 @attrs.frozen
 class Experiment:
-    """Contestants that do the same work, to be timed in turns.
+    """Contestants that do the same work, timed in turns.
 
     Args:
         workload: the name of the workload.
-        title: the same for a table.
+        title: its name in tables.
         group: steps, overhead, calls, fills or start.
-        prepare: makes the subject that all contestants share, such as the arrays.
+        prepare: creates the subject that all contestants share, such as the arrays.
         entrants: the contestants.
-        references: whom they are compared with; the last one that was measured is the one of the plot.
-        optimizer: the name of the optimizer, where one takes part.
-        dtype: the dtype of the weights, where there are some.
-        tensors: how many arrays one step covers.
-        parameters: how many numbers one step covers.
-        bytes_per_parameter: how many bytes a perfect step moves to and from memory for each.
-        memory: how many bytes of memory the experiment needs, roughly.
-        device: where its arrays are.
+        references: what they are compared with; the plot uses the last one that was measured.
+        optimizer: the name of the optimizer, if there is one.
+        dtype: the dtype of the weights, if there are any.
+        tensors: how many arrays a step covers.
+        parameters: how many numbers a step covers.
+        bytes_per_parameter: how many bytes a perfect step moves to and from memory per parameter.
+        memory: roughly how many bytes of memory the experiment needs.
+        device: the device of its arrays.
     """
 
     workload: str
@@ -124,14 +124,14 @@ class Experiment:
 def timed(
     setup: Setup, *, updates: int = 1, at_most: int | None = None, wait: Callable[[], object] = lambda: None
 ) -> Sampler:
-    """A sampler that calls the step of ``setup`` in a loop.
+    """Return a sampler that calls the step of ``setup`` in a loop.
 
     Args:
-        setup: makes the step.
-        updates: how many updates a step consists of, if one of them is what a sample is about. The sampler then counts
-            updates where others count steps.
-        at_most: how many times the step of one setup may be called, for setups that make something for each call. A
-            sample of more calls has several setups, whose time does not count.
+        setup: creates the step.
+        updates: how many updates a step has, if the sample measures single updates. The sampler then counts updates
+            instead of steps.
+        at_most: how often the step of a setup may be called, for setups that prepare something for each call. A larger
+            sample uses several setups, whose time does not count.
         wait: waits for work that a step has only started.
     """
 
@@ -141,7 +141,7 @@ def timed(
             calls = min(at_most or steps, steps - done)
             step = setup(calls + 1)
             if repetitions > 1:
-                step()  # brings its data back into the caches, which another contestant had
+                step()  # brings its data back into the caches that another contestant has used
             wait()
             start = time.perf_counter()
             for _ in itertools.repeat(None, calls):
@@ -154,7 +154,7 @@ def timed(
 
 
 def peer(module: str) -> ModuleType:
-    """A module that is no dependency of ours.
+    """Import an optional module.
 
     Raises:
         LeftOutError: it is not installed, or cannot be imported.

@@ -1,4 +1,4 @@
-"""The machine that figures were taken on."""
+"""The machine on which measurements were taken."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TAKING_PART = (
 
 
 def describe(gpu: str | None = None) -> dict[str, Any]:
-    """The processor, the system, the versions of everything that takes part, the kernel in use, and the date.
+    """Describe the processor, system, versions, kernel and date.
 
     Args:
-        gpu: the model of the GPU, where the arrays are on one.
+        gpu: the model of the GPU, if the arrays are on one.
     """
     return {
         "cpu": _cpu(),
@@ -40,7 +40,7 @@ def describe(gpu: str | None = None) -> dict[str, Any]:
 
 
 def line(machine: dict[str, Any]) -> str:
-    """The same in a line, for tables and plots."""
+    """Return the same in a line, for tables and plots."""
     versions = [f"{name} {found}" for name, found in machine["versions"].items() if found]
     cores = f"{machine['cores']} core{'' if machine['cores'] == 1 else 's'}"
     gpu = f", {machine['gpu']}" if machine.get("gpu") else ""
@@ -48,13 +48,13 @@ def line(machine: dict[str, Any]) -> str:
 
 
 def _cpu() -> str:
-    """The model of the processor, as the system calls it."""
+    """Return the model of the processor, as reported by the system."""
     models = (text.partition(":")[2].strip() for text in _lines("/proc/cpuinfo") if text.startswith("model name"))
     return next(models, "") or platform.processor() or platform.machine()
 
 
 def available_memory() -> int | None:
-    """How many bytes can be taken without swapping; None where the system does not say."""
+    """Return how many bytes are available without swapping, or None if the system does not tell."""
     for text in _lines("/proc/meminfo"):
         name, _, value = text.partition(":")
         if name == "MemAvailable":

@@ -1,4 +1,4 @@
-"""The contestants of this library: each emitter, one thread and several, and the ways to call an updater."""
+"""The contestants of mxcore: each emitter, on one or several threads, and the ways to call an updater."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ Call = Callable[[Updater[Optimizer], Problem], Setup]
 
 
 EMITTERS = ("llvm", "numpy")
-"""The emitters for the host, the fastest first."""
+"""The emitters for the host, fastest first."""
 _GPU_EMITTER = "cuda"
 
 
 def missing(emitter: str) -> str | None:
-    """Why an emitter cannot be used here."""
+    """Return why an emitter cannot be used here."""
     if emitter == "llvm" and not importlib.util.find_spec("llvmlite"):
         return "llvmlite is not installed"
     return None
 
 
 def choose(emitter: str, threads: int | None) -> None:
-    """Let what is compiled from now on use an emitter, and every step that many threads.
+    """Use an emitter for everything compiled from now on, and this many threads for every step.
 
-    Arrays on a GPU leave no choice: with their emitter, or without a number of threads, nothing changes.
+    Arrays on a GPU have their own emitter: with it, or without a number of threads, nothing changes.
 
     Raises:
         LeftOutError: the emitter is not available here.
@@ -52,7 +52,7 @@ def choose(emitter: str, threads: int | None) -> None:
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Leave emitter and threads as they were."""
+    """Restore emitter and threads afterwards."""
     emitter, threads = kernel.in_use(), mx.get_num_threads()
     try:
         yield
@@ -73,11 +73,11 @@ def _bound(updater: Updater[Optimizer], problem: Problem) -> Setup:
 
 
 def _fresh(updater: Updater[Optimizer], problem: Problem) -> Setup:
-    """The list call with gradients that are new objects in every step, as a framework hands them out."""
+    """Return the list call with gradients that are new objects in every step, as frameworks provide them."""
     indices, weights = list(range(len(problem.weights))), problem.weights
 
     def setup(calls: int) -> Callable[[], None]:
-        # Views: what is timed is to recognise new arrays, not to fetch other memory.
+        # Views: this measures recognising new arrays, not access to other memory.
         grads = iter([[grad.view() for grad in problem.grads] for _ in range(calls)])
         return lambda: updater(indices, next(grads), weights)
 
@@ -88,7 +88,7 @@ _CALLS: dict[str, Call] = {"": _listed, " bound": _bound, " fresh": _fresh}
 
 
 def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool, device: Device = CPU) -> list[Entrant]:
-    """Every emitter on the numbers of threads that it runs on; with ``every_call``, by every way to call it."""
+    """Return every emitter with its possible numbers of threads and, with ``every_call``, every way to call it."""
     calls = _CALLS if every_call and algorithm.fused else {"": _listed}
     return [
         Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
@@ -99,7 +99,7 @@ def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool, 
 
 
 def limits(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
-    """The same traffic with next to no arithmetic, by the best emitter there is and the shortest way to call it."""
+    """Return the same traffic with next to no arithmetic, with the best emitter and the shortest way to call it."""
     if algorithm.traffic is None:
         return []
     emitter = next(one for one in _emitters(device) if not missing(one))
@@ -110,7 +110,7 @@ def limits(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -
 
 
 def callers(algorithm: Algorithm, threads: int, device: Device = CPU) -> list[Caller]:
-    """Every emitter through an updater, and the fastest through the optimizer itself as well."""
+    """Return every emitter through an updater, and the fastest one also through the optimizer itself."""
     first, *rest = _emitters(device, algorithm)
     ways = (("", first, _through_updater), (" direct", first, _direct), *(("", one, _through_updater) for one in rest))
     return [
@@ -161,7 +161,7 @@ def _sampler(
 
 
 def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater[Optimizer]:
-    """An updater that keeps its state in the arrays of the problem, if those have room for it."""
+    """Return an updater that keeps its state in the arrays of the problem, if they fit."""
     options: dict[str, Any] = {"learning_rate": LEARNING_RATE, "multi_precision": problem.mixed}
     if limit and algorithm.traffic:
         optimizer: Optimizer = algorithm.traffic(**options)
@@ -176,7 +176,7 @@ def _updater(algorithm: Algorithm, problem: Problem, *, limit: bool) -> Updater[
 
 
 def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
-    """Filling an array with the initializer ``normal`` or ``uniform``, by every emitter."""
+    """Return fills of an array with the initializer ``normal`` or ``uniform``, for every emitter."""
     return [
         Entrant(f"mxcore {emitter}", _filler(kind, emitter, count), count)
         for emitter in EMITTERS
@@ -186,12 +186,12 @@ def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
 
 def _emitters(device: Device, algorithm: Algorithm | None = None) -> Sequence[str]:
     if algorithm and not algorithm.fused:
-        return ("numpy",)  # array code runs by no emitter: the last one stands for it
+        return ("numpy",)  # array code uses no emitter: the last one stands in for it
     return (_GPU_EMITTER,) if device.on_gpu else EMITTERS
 
 
 def _runs_on(emitter: str, threads: Sequence[int]) -> Sequence[int | None]:
-    """Those numbers of threads that make a difference: blocked NumPy runs on one, and a GPU decides for itself."""
+    """Return the numbers of threads that make a difference: blocked NumPy uses one, and a GPU chooses itself."""
     return {"llvm": threads, _GPU_EMITTER: (None,)}.get(emitter, (1,))
 
 

@@ -1,6 +1,6 @@
-"""The contestants of other libraries: torch, and jax with optax. Neither is a dependency of this project.
+"""The contestants of other libraries: torch, and jax with optax. Neither is a dependency of mxcore.
 
-Those that are called parameter by parameter are in :mod:`mxcore_bench.called`.
+Those called per parameter are in :mod:`mxcore_bench.called`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["entrants", "on_threads", "tensor", "torch_fill", "torch_fused", "tor
 
 
 def entrants(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
-    """Every peer; jax settles the number of its threads when it starts, and takes part on the host."""
+    """Return every peer; jax chooses its number of threads when it starts, and takes part only on the host."""
     fused = torch_fused(algorithm, threads, device)
     foreach = _torch_entrants(algorithm, "foreach", threads, device)
     return [*fused, *foreach, *([] if device.on_gpu else [Entrant("optax jit", _optax(algorithm))])]
 
 
 def torch_fused(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
-    """What most people use, and the fastest of torch's implementations."""
+    """Return the implementation that most people use, and torch's fastest one."""
     return _torch_entrants(algorithm, "fused", threads, device)
 
 
@@ -56,14 +56,14 @@ def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Callable[[Pr
 def torch_optimizer(
     torch: ModuleType, algorithm: Algorithm, kind: str, parameters: list[Any], slots: list[list[Any]]
 ) -> Any:
-    """One of torch's optimizers, which keeps its state in the given tensors.
+    """Create a torch optimizer that keeps its state in the given tensors.
 
     Args:
         torch: the module.
         algorithm: which optimizer.
         kind: which implementation, fused or foreach.
-        parameters: what it updates.
-        slots: for each of them, its state.
+        parameters: the parameters.
+        slots: the state of each parameter.
 
     Raises:
         LeftOutError: torch has no such optimizer.
@@ -79,7 +79,7 @@ def torch_optimizer(
 
 
 def _torch_state(algorithm: Algorithm, count: Any, slots: list[Any]) -> dict[str, Any]:
-    """The state as torch names it, so that it need not make its own."""
+    """Return the state under torch's names, so that torch need not create its own."""
     if algorithm.name == "adam":
         mean, variance = slots
         return {"step": count, "exp_avg": mean, "exp_avg_sq": variance}
@@ -87,7 +87,7 @@ def _torch_state(algorithm: Algorithm, count: Any, slots: list[Any]) -> dict[str
 
 
 def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step: Step) -> Step:
-    """The usual recipe for half precision: gradients to float32, a step on the masters, and back to the weights."""
+    """Return the usual half-precision step: gradients to float32, a step on the masters, and back to the weights."""
     weights = [tensor(torch, array) for array in problem.weights]
     grads = [tensor(torch, array) for array in problem.grads]
 
@@ -103,7 +103,7 @@ def _three_passes(torch: ModuleType, problem: Problem, masters: list[Any], step:
 
 
 def tensor(torch: ModuleType, array: Array) -> Any:
-    """The same memory as a tensor; torch knows NumPy's bfloat16 by its bits only."""
+    """Return a tensor over the same memory; torch accepts NumPy's bfloat16 only as raw bits."""
     if not isinstance(array, np.ndarray):
         return torch.from_dlpack(array)
     if array.dtype.name == "bfloat16":
@@ -112,7 +112,7 @@ def tensor(torch: ModuleType, array: Array) -> Any:
 
 
 def on_threads(threads: int | None) -> None:
-    """Let torch compute on so many threads; None leaves it as it is."""
+    """Set torch's number of threads; None leaves it unchanged."""
     if threads is not None:
         peer("torch").set_num_threads(threads)
 
@@ -126,7 +126,7 @@ def _on_threads(threads: int | None, step: Step) -> Callable[[int], Step]:
 
 
 def torch_fill(kind: str, threads: int, low: float, high: float) -> Callable[[Array], Sampler]:
-    """Filling an array by the method ``normal_`` or ``uniform_`` with these parameters."""
+    """Return fills of an array by the method ``normal_`` or ``uniform_`` with these parameters."""
 
     def build(array: Array) -> Sampler:
         torch = peer("torch")
@@ -150,7 +150,7 @@ def _optax(algorithm: Algorithm) -> Callable[[Problem], Sampler]:
         update = _jax_update(jax, optax, transform, mixed=problem.mixed)
 
         def step() -> None:
-            # The weights in half precision are a result, to be waited for and dropped.
+            # The half-precision weights are a result to wait for and discard.
             kept[0], kept[1], weights = update(kept[0], kept[1], grads)
             jax.block_until_ready((kept[0], weights))
 
@@ -160,7 +160,7 @@ def _optax(algorithm: Algorithm) -> Callable[[Problem], Sampler]:
 
 
 def _jax_update(jax: ModuleType, optax: ModuleType, transform: Any, *, mixed: bool) -> Any:
-    """One compiled update that is given the masters and the state to overwrite."""
+    """Return a compiled update that may overwrite the masters and the state."""
 
     def update(masters: Any, state: Any, grads: Any) -> Any:
         full = [grad.astype("float32") for grad in grads]

@@ -1,4 +1,4 @@
-"""Results as a figure: for each workload, how long every contestant takes against the reference, on one axis."""
+"""Results as a figure: for each workload, the time of every contestant relative to the reference."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
-# By a word in a contestant's name.
+# Selected by a word in a contestant's name.
 _COLOURS = {
     "limit": "#9a9a9a",
     **dict(zip(("mxcore", "torch", "optax", "NumPy", "thinc", "DeepSpeed"), COLOURS, strict=False)),
 }
-_ROW, _FRAME, _WIDTH = 0.19, 0.85, 6.4  # inches: a contestant, what surrounds a panel, and a panel
+_ROW, _FRAME, _WIDTH = 0.19, 0.85, 6.4  # inches: the height of a contestant, the margins of a panel, and its width
 _COLUMNS = 2
 
 
 def draw(path: Path, results: Sequence[Result], machine: Mapping[str, Any]) -> None:
-    """Write a figure, as PNG or SVG by the end of the name.
+    """Write a figure as PDF, PNG or SVG, depending on the file name.
 
     Args:
         path: the file.
-        results: the experiments; those without a reference that took part are not drawn.
-        machine: what :func:`mxcore_bench.machine.describe` says.
+        results: the experiments; those whose reference did not take part are not drawn.
+        machine: the result of :func:`mxcore_bench.machine.describe`.
     """
     drawn = [result for result in results if result.plotted]
     columns = min(_COLUMNS, max(1, len(drawn)))
@@ -53,19 +53,19 @@ def draw(path: Path, results: Sequence[Result], machine: Mapping[str, Any]) -> N
 
 
 def _headline(machine: Mapping[str, Any]) -> str:
-    """What the numbers are, and on which machine, in lines short enough for one column."""
+    """Return what the numbers mean, and on which machine, in lines short enough for one column."""
     cpu, rest = machines.line(dict(machine)).split(", Python ", 1)
     return f"Time per step against the reference (further to the left is faster)\n{cpu}\nPython {rest}"
 
 
 def _ratios(result: Result) -> dict[Row, float]:
-    """Who can be compared with the reference of the plot, and how long each takes against it."""
+    """Return the contestants that can be compared with the reference of the plot, and their ratios."""
     reference = str(result.plotted)
     return {row: row.ratios[reference] for row in result.rows if reference in row.ratios}
 
 
 def _limits(results: Sequence[Result]) -> tuple[float, float]:
-    """The same axis for all, with room for the labels at both ends."""
+    """Return a common axis range, with room for the labels at both ends."""
     ratios = [ratio for result in results for ratio in _ratios(result).values()]
     return min([0.5, *ratios]) / 8, max([2.0, *ratios]) * 8
 
@@ -74,7 +74,7 @@ def _panel(axes: Axes, result: Result, limits: tuple[float, float]) -> None:
     compared = _ratios(result)
     rows, ratios = [*compared], [*compared.values()]
     places = range(len(rows))
-    # A bar of a logarithmic axis begins where nothing happens: at the reference itself.
+    # On a logarithmic axis, bars start at the reference.
     axes.barh(places, [ratio - 1 for ratio in ratios], left=1, height=0.7, color=[_colour(row) for row in rows])
     axes.set_xscale("log")
     axes.axvline(1, color="#333333", linewidth=0.9)
@@ -90,7 +90,7 @@ def _panel(axes: Axes, result: Result, limits: tuple[float, float]) -> None:
 
 
 def _label(axes: Axes, place: int, row: Row, ratio: float) -> None:
-    """The ratio and the time, at the far end of the bar."""
+    """Draw the ratio and the time at the far end of the bar."""
     text = f"{ratio:.2g} · {duration(row.median_s)}" if ratio < 10 else f"{ratio:.0f} · {duration(row.median_s)}"
     side, gap = ("right", -3) if ratio < 1 else ("left", 3)
     axes.annotate(
@@ -99,7 +99,7 @@ def _label(axes: Axes, place: int, row: Row, ratio: float) -> None:
 
 
 def _ticks(axes: Axes) -> None:
-    """Plain numbers at 1, 2, 5 of every decade, and no more of them than fit."""
+    """Set plain numbers at 1, 2, 5 of every decade as ticks, but no more than fit."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     low, high = axes.get_xlim()

@@ -20,23 +20,23 @@ from mxcore_bench.workloads import Workload
 __all__ = ["ALGORITHMS", "DTYPES", "LEARNING_RATE", "Algorithm", "Problem", "algorithm_of", "memory_needed"]
 
 DTYPES = CPU.dtypes
-# So small that a million steps on one and the same gradient leave every number an ordinary one.
+# So small that a million steps on the same gradient leave every number normal.
 LEARNING_RATE = 1e-8
 
 
 @attrs.frozen
 class Algorithm:
-    """An optimizer: one that everybody has, or one of this library.
+    """An optimizer: a common one, or one of mxcore's.
 
     Args:
         name: its name here.
         title: its name in a table.
-        slots: how many arrays of state it keeps for each weight.
-        traffic: a rule with the same loads and stores and next to no arithmetic; None if there is none.
-        options: its hyper-parameters beside the learning rate.
-        passes: how many times it has to go through its arrays; more than once where it takes norms.
-        ours_alone: whether other libraries have no counterpart that is known here, to share arrays of state with.
-        fused: whether it runs as a rule, by the emitters, and not as array code.
+        slots: how many state arrays it keeps per weight.
+        traffic: a rule with the same loads and stores but next to no arithmetic, or None.
+        options: its hyper-parameters other than the learning rate.
+        passes: how many passes over its arrays it needs; more than one if it takes norms.
+        ours_alone: whether there is no known counterpart in other libraries with which to share state arrays.
+        fused: whether it runs as a rule, through the emitters, and not as array code.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Algorithm:
 
     @property
     def bytes_per_parameter(self) -> int:
-        """What a step in place has to move, in float32 as in bfloat16 with a float32 master.
+        """The bytes that an in-place step has to move, in float32 as well as in bfloat16 with a float32 master.
 
         float32: gradient read, weight and slots read and written. bfloat16: gradient read and weight written at half
-        the size, master and slots read and written. Both come to the same. A further pass reads everything in float32.
+        the size, master and slots read and written. Both add up to the same. Another pass reads everything in float32.
         """
         return 12 + 8 * self.slots + (self.passes - 1) * (8 + 4 * self.slots)
 
@@ -69,10 +69,10 @@ _TRAFFIC = (PlainTraffic, MomentumTraffic, AdamTraffic)
 
 
 def algorithm_of(name: str) -> Algorithm:
-    """An algorithm by any name of an installed optimizer; one that is not in ``ALGORITHMS`` competes with itself.
+    """Return an algorithm by any name of an installed optimizer; one not in ``ALGORITHMS`` competes only with itself.
 
     Raises:
-        mxcore.catalogue.PluginError: nothing installed has the name, or it cannot be used.
+        mxcore.catalogue.PluginError: no installed optimizer has the name, or it cannot be used.
         ValueError, TypeError: the optimizer needs arguments.
     """
     name = catalogue.find("optimizer", name).name
@@ -92,16 +92,16 @@ def algorithm_of(name: str) -> Algorithm:
 class Problem:
     """Arrays that all contestants share.
 
-    Sharing keeps memory within bounds and gives everyone the same pages: their luck with the caches and with large
-    pages is then the same as well.
+    Sharing limits memory use and gives all contestants the same pages, and so the same luck with caches and large
+    pages.
 
     Args:
-        weights: what a model would use, float32 or bfloat16.
-        grads: of the same dtype.
-        masters: the float32 weights that are stepped: ``weights`` themselves, or their master copies.
-        full_grads: the gradients for whoever steps in float32 only: ``grads``, or buffers to convert them into.
-        slots: the state: for each slot, an array for each weight; none for an algorithm that is ours alone.
-        device: where they are.
+        weights: the weights of a model, float32 or bfloat16.
+        grads: the gradients, of the same dtype.
+        masters: the float32 weights that a step updates: ``weights`` themselves, or their master copies.
+        full_grads: the gradients for contestants that need float32: ``grads``, or buffers to convert them into.
+        slots: the state: for each slot, an array per weight; empty for an algorithm that only mxcore has.
+        device: the device of the arrays.
     """
 
     weights: list[Array]
@@ -113,7 +113,7 @@ class Problem:
 
     @classmethod
     def make(cls, workload: Workload, algorithm: Algorithm, dtype: str, device: Device = CPU) -> Problem:
-        """Arrays filled with random numbers of a plausible size.
+        """Create arrays filled with random numbers of a plausible magnitude.
 
         Raises:
             LeftOutError: ``dtype`` is bfloat16 and ml_dtypes is not installed.
@@ -124,8 +124,8 @@ class Problem:
             drawn = (rng.standard_normal(shape, np.float32) for shape in workload.shapes)
             return [device.array(array * np.float32(0.02)) for array in drawn]
 
-        # All begin where cache lines do, as arrays of torch, of JAX and of our backends do. NumPy's begin anywhere,
-        # which takes up to a fifth of the time of small models, in every process another share.
+        # All are aligned to cache lines, like arrays of torch, JAX and our backends. NumPy's are not, which costs up to
+        # a fifth of the time of small models, and varies between processes.
         masters, full_grads = arrays(), arrays()
         weights, grads = masters, full_grads
         if dtype == "bfloat16":
@@ -143,15 +143,15 @@ class Problem:
         return self.masters is not self.weights
 
     def states(self) -> dict[Any, Any]:
-        """The state as an updater keeps it, by index; empty where none is shared."""
+        """Return the state as an updater keeps it, by index; empty if none is shared."""
         slots = [one if len(one) > 1 else one[0] for one in zip(*self.slots, strict=True)]
         return dict(enumerate(zip(self.masters, slots, strict=True) if self.mixed else slots))
 
 
 def memory_needed(workload: Workload, algorithm: Algorithm) -> int:
-    """The bytes that an experiment takes: the shared arrays, the copies of a peer that shares none, temporaries.
+    """Return the bytes that an experiment needs: shared arrays, the copies of a peer that shares none, temporaries.
 
-    What is ours alone shares no state, and each contestant has its own.
+    Algorithms that only mxcore has do not share state: each contestant has its own.
     """
     states = 5 * algorithm.slots if algorithm.ours_alone else 0
     return 4 * (3 * (2 + algorithm.slots) + states) * workload.parameters

@@ -1,4 +1,4 @@
-"""What an experiment came to: the figures of each contestant, as records and as JSON."""
+"""The results of an experiment: the figures of each contestant, as records and as JSON."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["Result", "Row", "evaluate", "run"]
 
 @attrs.frozen
 class Row:
-    """The figures of one contestant.
+    """The figures of a contestant.
 
     Args:
         contestant: its name.
         family: its name without the number of threads and the case.
-        threads: how many threads it was told to use; None if it decides for itself.
-        repetitions: how many steps one sample consists of.
+        threads: how many threads it used; None if it chooses itself.
+        repetitions: how many steps a sample has.
         median_s: the median time of a step over the rounds, in seconds.
-        best_s: the least.
-        ns_per_parameter: the median over the number of parameters.
-        gb_per_s: the bytes that a perfect step moves, over the median.
-        ratios: by reference, the median of the ratios round by round; without those that did not take part.
-        case: what it was called with, where that differs within an experiment.
+        best_s: the shortest time.
+        ns_per_parameter: the median divided by the number of parameters.
+        gb_per_s: the bytes that a perfect step moves, divided by the median.
+        ratios: the median of the ratios per round, by reference, for those that took part.
+        case: its case, if these differ within an experiment.
     """
 
     contestant: str
@@ -52,8 +52,8 @@ class Result:
         experiment: the experiment.
         rounds: how often each contestant was sampled.
         rows: the figures, in the order of the contestants.
-        left_out: who did not take part, and why.
-        skipped: why nobody did, if so.
+        left_out: the contestants that did not take part, and why.
+        skipped: why the experiment was skipped; empty if it was not.
     """
 
     experiment: Experiment
@@ -64,12 +64,12 @@ class Result:
 
     @property
     def plotted(self) -> str | None:
-        """The name of the reference of the plot: the last that took part."""
+        """The name of the reference of the plot: the last one that took part."""
         present = [one.name for one in self.experiment.references if any(one.name in row.ratios for row in self.rows)]
         return present[-1] if present else None
 
     def as_json(self) -> dict[str, Any]:
-        """The result in plain values."""
+        """Return the result as plain values."""
         stated = ("workload", "title", "group", "optimizer", "dtype", "tensors", "parameters", "bytes_per_parameter")
         return {
             **{name: getattr(self.experiment, name) for name in stated},
@@ -91,13 +91,13 @@ def run(
     Args:
         experiment: the experiment.
         seconds: the budget.
-        wanted: which contestants to run.
-        on_round: told which share of the budget is spent.
+        wanted: selects the contestants to run.
+        on_round: called with the fraction of the budget that is spent.
     """
     available = experiment.device.free_memory()
     if available is not None and experiment.memory > available:
         needed, there = (f"{size / 1e9:.1f} GB" for size in (experiment.memory, available))
-        return Result(experiment, skipped=f"needs about {needed} of memory, {there} are available")
+        return Result(experiment, skipped=f"needs about {needed} of memory, but {there} are available")
     try:
         subject = experiment.prepare()
     except LeftOutError as error:
@@ -123,7 +123,7 @@ def _build(entrants: Sequence[Entrant], subject: Any) -> tuple[dict[Entrant, Sam
 def evaluate(
     experiment: Experiment, samples: Mapping[Entrant, Sequence[float]], repetitions: Mapping[Entrant, int]
 ) -> tuple[Row, ...]:
-    """The figures of each contestant, from the seconds per step in each round."""
+    """Compute the figures of each contestant from the seconds per step in each round."""
     medians = {entrant: statistics.median(times) for entrant, times in samples.items()}
     rows = []
     for entrant, median in medians.items():

@@ -1,8 +1,8 @@
-"""How long it takes until the first step: the import, and what the first call compiles and looks up.
+"""The time to the first step: the import, and what the first call compiles and looks up.
 
-NumPy's own import does not count, as whoever has arrays has paid for it.
+NumPy's own import does not count, since a program with arrays needs it anyway.
 
-Nothing of this can be timed twice in one process, so every sample is a process of its own that times itself.
+This can be timed only once per process, so every sample is a separate process that times itself.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ print(time.perf_counter() - start)
 
 
 def imports() -> list[Entrant]:
-    """``import mxcore``, which imports NumPy; the same where NumPy is there; NumPy, and torch."""
+    """Return ``import mxcore``, which imports NumPy; the same with NumPy already imported; NumPy; and torch."""
     alone = [
         Entrant(f"import {name}", _sampler(_IMPORT.format("", name), name)) for name in ("mxcore", "numpy", "torch")
     ]
@@ -55,7 +55,7 @@ def imports() -> list[Entrant]:
 
 
 def first_steps() -> list[Entrant]:
-    """The first step of Adam on the MLP, from the import on."""
+    """Return the first step of Adam on the MLP, including the import."""
     shapes = WORKLOADS["mlp"].shapes
     program = _OURS.format(shapes=shapes)
     own = [Entrant(f"mxcore {one}", _sampler(program, emitter=one)) for one in ours.EMITTERS]
@@ -68,7 +68,7 @@ def _sampler(program: str, requires: str = "numpy", emitter: str | None = None) 
             raise LeftOutError(f"{requires} is not installed")
         if emitter and (why := ours.missing(emitter)):
             raise LeftOutError(why)
-        # As in an installation, compiled files are there: only the first process of all has to compile them.
+        # As in an installation, bytecode files exist: only the very first process has to compile them.
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
         environment |= {"MXCORE_KERNEL": emitter} if emitter else {}
         _try(program, environment)
@@ -78,7 +78,7 @@ def _sampler(program: str, requires: str = "numpy", emitter: str | None = None) 
 
 
 def _try(program: str, environment: Mapping[str, str]) -> None:
-    """Find out before the rounds whether a program runs at all; what it imports may be installed and broken."""
+    """Check before the rounds whether a program runs at all, since what it imports may be broken."""
     try:
         _seconds(program, environment)
     except subprocess.CalledProcessError as error:

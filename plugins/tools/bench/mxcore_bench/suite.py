@@ -1,4 +1,4 @@
-"""The experiments by group: whole steps, the overhead of a call, ways to call, fills, and the start of a process."""
+"""The experiments by group: whole steps, call overhead, ways to call, fills, and the start of a process."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["GROUPS", "names", "suite"]
 _TORCH = (Reference("torch", "torch fused"), Reference("best torch", "torch fused", equal_threads=False))
 _LIMIT = Reference("limit", "limit")
 
-# What the initializers draw by default: the parameters of torch's methods, and NumPy's way to the same numbers.
+# The defaults of the initializers: the parameters for torch's methods, and the same distributions in NumPy.
 _FILLS: dict[str, tuple[float, float]] = {"normal": (0.0, 0.01), "uniform": (-0.07, 0.07)}
 _SIZES = {"1m": 1_000_000, "25m": 25_000_000}
 _CALLS = calls.workloads()
 
 
 def names() -> dict[str, str]:
-    """Every workload, with the group that it belongs to."""
+    """Return every workload with its group."""
     fills = {f"{kind}-{size}": "fills" for kind in _FILLS for size in _SIZES}
     stepped = (*WORKLOADS.values(), *(workload for _, workload in _CALLS.values()))
     steps = {workload.name: workload.group for workload in stepped}
@@ -44,14 +44,14 @@ def suite(
     threads: Sequence[int] = (1, 2),
     device: Device = CPU,
 ) -> list[Experiment]:
-    """The experiments that these words choose. No word chooses all but calls with large arrays.
+    """Return the selected experiments; by default, all but calls with large arrays.
 
     Args:
         workloads: names of workloads or groups.
-        optimizers: any installed ones; by default Adam for calls, and adam, lamb and sgd for everything else.
+        optimizers: any installed ones; by default adam for calls, and adam, lamb and sgd for everything else.
         dtypes: float32, bfloat16; by default float32, and both for the large workloads. Calls are in float32.
-        threads: the numbers of threads to run on; calls run on the least of them.
-        device: where the arrays are.
+        threads: the numbers of threads to run on; calls run on the smallest.
+        device: the device of the arrays.
     """
     words = set(workloads)
     chosen = [
@@ -64,7 +64,7 @@ def suite(
 
 
 def _usual(name: str) -> bool:
-    """Whether a workload runs if none is named."""
+    """Return whether a workload runs by default."""
     return name not in _CALLS or _CALLS[name][1].shapes[0][0] in calls.USUAL
 
 
@@ -103,7 +103,7 @@ def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequen
 
 
 def _calls(name: str, algorithm: Algorithm, threads: int, device: Device) -> Experiment:
-    """What is timed is the time for one parameter."""
+    """Return the experiments that time calls, per parameter."""
     shape, workload = _CALLS[name]
     callers = ours.callers(algorithm, threads, device)
     if not algorithm.ours_alone:
@@ -166,12 +166,12 @@ def _fill(name: str, threads: Sequence[int]) -> Experiment:
         tensors=1,
         parameters=size,
         bytes_per_parameter=4,
-        memory=5 * 8 * size,  # a fill that is not done in place has temporaries in double precision
+        memory=5 * 8 * size,  # a fill that is not in place has temporaries in double precision
     )
 
 
 def _numpy_fill(kind: str, bounds: tuple[float, float]) -> Callable[[Array], Sampler]:
-    """NumPy's generator in float32, in place."""
+    """Fill in place with NumPy's generator, in float32."""
 
     def build(array: Array) -> Sampler:
         rng = np.random.default_rng(0)

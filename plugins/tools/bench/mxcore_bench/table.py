@@ -14,7 +14,7 @@ __all__ = ["duration", "print_result", "print_verdicts"]
 
 
 def duration(seconds: float) -> str:
-    """A time in a unit that suits it.
+    """Format a time in a suitable unit.
 
     >>> duration(1.5e-6), duration(0.0123), duration(2)
     ('1.50 µs', '12.3 ms', '2.00 s')
@@ -25,7 +25,7 @@ def duration(seconds: float) -> str:
 
 
 def print_result(result: Result) -> None:
-    """Print an experiment: a row for each contestant, and who did not take part."""
+    """Print an experiment: a row for each contestant, and those that did not take part."""
     experiment, out = result.experiment, console()
     count = f": {experiment.tensors} tensors, {experiment.parameters:,} parameters" if experiment.tensors > 1 else ""
     out.print(f"\n[bold]{experiment.label}[/bold]{count}", f"({result.rounds} rounds)" if result.rounds else "")
@@ -55,7 +55,7 @@ def _cells(row: Row, references: Sequence[str]) -> list[str]:
 
 
 def _number(value: float | None) -> str:
-    """Three digits, so that 0.0123 and 1230 can both be read; empty for nothing."""
+    """Format with three significant digits, so that both 0.0123 and 1230 are readable; None is empty."""
     if value is None:
         return ""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}" if value < 0.1 else f"{value:.2f}"
@@ -69,7 +69,7 @@ def _by_reason(left_out: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def print_verdicts(verdicts: Sequence[Verdict]) -> None:
-    """Print each target, what was measured, and whether it is met."""
+    """Print each target, its measurement, and whether it is met."""
     table = Table(box=None, header_style="bold", pad_edge=False, title="Targets", title_justify="left")
     for column in ("workload", "optimizer", "dtype", "contestant", "figure"):
         table.add_column(column, no_wrap=True)

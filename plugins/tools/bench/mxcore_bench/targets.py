@@ -1,6 +1,6 @@
-"""What the project promises, as data: bounds that ``mxcore bench --check`` compares a machine with.
+"""The project's performance targets: bounds that ``mxcore bench --check`` checks on a machine.
 
-They were set on two cores with AVX2, and are no test: on a loaded machine, or on another one, some may be missed.
+They were set on two cores with AVX2, and are not a test: on a loaded machine, or another one, some may be missed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ __all__ = ["TARGETS", "Target", "Verdict", "check"]
 
 @attrs.frozen
 class Target:
-    """A bound on one figure of one family of contestants.
+    """A bound on a figure of a family of contestants.
 
     A family may run on several numbers of threads. Each must meet the bound; against the best of torch, and in seconds,
-    only the one with the most, which is what you get if you set none.
+    only the one with the most threads, which is the default.
 
     Args:
         workload: the name of the workload.
-        family: who must meet it.
-        figure: the name of a reference, whose ratio is bounded; or ``seconds``, for the median time of a step.
+        family: the family that must meet it.
+        figure: the name of a reference whose ratio is bounded, or ``seconds`` for the median time of a step.
         at_most: the bound.
-        optimizer: the optimizer, where one takes part.
-        dtype: the dtype of the weights, where there are some.
-        case: what the family is called with, where that differs within an experiment.
+        optimizer: the optimizer, if there is one.
+        dtype: the dtype of the weights, if there are any.
+        case: the case of the family, if these differ within an experiment.
     """
 
     workload: str
@@ -41,7 +41,7 @@ class Target:
     case: str = ""
 
     def _rows(self, results: Iterable[Result]) -> list[Row]:
-        """The figures of the family."""
+        """Return the figures of the family."""
         wanted = (self.workload, self.optimizer, self.dtype)
         found = (
             result.rows
@@ -51,7 +51,7 @@ class Target:
         return [row for rows in found for row in rows if (row.family, row.case) == (self.family, self.case)]
 
     def measured(self, results: Iterable[Result]) -> float | None:
-        """The figure that decides, or None if it was not measured."""
+        """Return the figure to compare, or None if it was not measured."""
         rows = self._rows(results)
         if self.figure in ("best torch", "seconds"):
             rows = [row for row in rows if (row.threads or 0) == max(one.threads or 0 for one in rows)]
@@ -123,7 +123,7 @@ TARGETS = (
 
 @attrs.frozen
 class Verdict:
-    """A target, and what was measured; ``met`` is None if nothing was."""
+    """A target and its measurement; ``met`` is None if there is none."""
 
     target: Target
     measured: float | None
@@ -135,5 +135,5 @@ class Verdict:
 
 
 def check(results: Sequence[Result]) -> list[Verdict]:
-    """The verdict on each target."""
+    """Return the verdict on each target."""
     return [Verdict(target, target.measured(results)) for target in TARGETS]

@@ -1,8 +1,8 @@
 """Time contestants in turns.
 
-The machine is never quiet, so only what ran side by side is compared: every round takes one sample of each contestant,
-in an order drawn anew, and two contestants are compared by the median of their ratios round by round. Slow spells of
-the machine then fall on both sides of a ratio.
+Machines are never quiet, so only measurements taken side by side are compared: every round takes a sample of each
+contestant, in random order, and two contestants are compared by the median of their ratios per round. Slow phases of
+the machine then affect both sides of a ratio.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mxcore_bench.experiment import Entrant, Sampler
 __all__ = ["SHORTEST_SAMPLE", "measure", "ratio"]
 
 SHORTEST_SAMPLE = 0.004
-"""The least time of one sample in seconds: some ten thousand times what the clock can tell apart."""
+"""The minimum time of a sample in seconds: about ten thousand times the resolution of the clock."""
 FEWEST_ROUNDS = 3
-# Worker threads of other contestants spin a while in case more work comes; let them go to sleep before the next one.
+# Worker threads of other contestants spin for a while in case of more work; let them go to sleep first.
 _PAUSE = 0.002
 
 Samples = dict[Entrant, list[float]]
@@ -31,13 +31,13 @@ Samples = dict[Entrant, list[float]]
 def measure(
     samplers: Mapping[Entrant, Sampler], seconds: float, on_round: Callable[[float], object] = lambda _: None
 ) -> tuple[Samples, dict[Entrant, int]]:
-    """The seconds per step of each contestant in each round, and how many steps its samples were made of.
+    """Return the seconds per step of each contestant in each round, and how many steps its samples had.
 
     Args:
         samplers: the contestants.
-        seconds: the time after which no round is begun; there are at least three. Warming up, where some compile for
-            seconds, does not count.
-        on_round: told after each round which share of the time has passed.
+        seconds: the time after which no round is started; there are at least three. Warming up, in which some compile
+            for seconds, does not count.
+        on_round: called after each round with the fraction of the time that has passed.
     """
     with _no_garbage_collection():
         repetitions = {entrant: _repetitions(sampler) for entrant, sampler in samplers.items()}
@@ -53,10 +53,10 @@ def measure(
 
 
 def _repetitions(sampler: Sampler) -> int:
-    """How many steps make a sample long enough; the first steps, which may compile, do not count."""
-    sampler(2)  # the second may be the first with another gradient, which takes code of its own
+    """Return how many steps make a sample long enough, not counting the first steps, which may compile."""
+    sampler(2)  # the second step may be the first with another gradient, which may compile again
     repetitions = 1
-    enough = 1.25 * SHORTEST_SAMPLE  # for the machine may be slower now than later
+    enough = 1.25 * SHORTEST_SAMPLE  # the machine may be slower now than later
     while (took := sampler(repetitions) * repetitions) < enough:
         repetitions *= max(2, math.ceil(enough / max(took, 1e-7)))
     return repetitions
@@ -75,7 +75,7 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def ratio(ours: Sequence[float], reference: Sequence[float]) -> float:
-    """The median of the ratios round by round, which is not the ratio of the medians.
+    """Return the median of the ratios per round, which is not the ratio of the medians.
 
     >>> ratio([1, 2, 30], [1, 4, 10])
     1.0

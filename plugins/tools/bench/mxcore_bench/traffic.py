@@ -1,7 +1,7 @@
-"""What a step cannot be faster than: rules that load and store what an optimizer does, with next to no arithmetic.
+"""Lower bounds on the time of a step: rules with the loads and stores of an optimizer but next to no arithmetic.
 
-They run through the same kernel layer as every other rule, so that what separates an optimizer from its limit is its
-arithmetic alone. Whether the kernel layer itself is any good is what the comparison with other libraries tells.
+They run through the same kernel layer as every other rule, so only its arithmetic separates an optimizer from its
+limit. The comparison with other libraries shows how good the kernel layer is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mxcore.optimizer import Optimizer
 
 __all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic", "PlainTraffic"]
 
-# The float32 below 1: no compiler may leave out the product, and no number of steps makes the slots overflow.
+# The float32 below 1, so that no compiler removes the product, and the slots never overflow.
 _KEEP = 1 - 2.0**-24
 
 
@@ -34,7 +34,7 @@ class AdamTraffic(Optimizer):
 
 @hyperparameters
 class LambTraffic(AdamTraffic):
-    """The traffic of LAMB: that of Adam, after everything has been read once for a norm."""
+    """The traffic of LAMB: that of Adam, after a pass that reads everything for a norm."""
 
     @staticmethod
     def rule(weight, grad, mean, variance, *, lr, keep):

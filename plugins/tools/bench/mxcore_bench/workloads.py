@@ -1,4 +1,4 @@
-"""What the optimizers step over: lists of shapes, from four tiny tensors to the 124 million parameters of GPT-2."""
+"""The workloads: lists of shapes, from four tiny tensors to the 124 million parameters of GPT-2."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Shape = tuple[int, ...]
 
 @attrs.frozen
 class Workload:
-    """A model, as far as an optimizer is concerned.
+    """A model as seen by an optimizer.
 
     Args:
-        name: how the command line calls it.
-        title: how a table calls it.
+        name: its name on the command line.
+        title: its name in tables.
         shapes: the shapes of its parameters, in the order of the model.
-        group: ``"steps"``, or ``"overhead"`` where the arithmetic is next to nothing.
+        group: ``"steps"``, or ``"overhead"`` if there is next to no arithmetic.
     """
 
     name: str
@@ -34,17 +34,17 @@ class Workload:
 
     @property
     def parameters(self) -> int:
-        """How many numbers they hold."""
+        """How many numbers they have."""
         return sum(map(math.prod, self.shapes))
 
     @property
     def large(self) -> bool:
-        """Whether its state exceeds any cache, so that memory decides how fast a step can be."""
+        """Whether its state exceeds any cache, so that memory bandwidth limits the speed of a step."""
         return self.parameters > 10_000_000
 
 
 def _resnet50() -> list[Shape]:
-    """ResNet-50 v1: every convolution is followed by the scale and the shift of a batch normalisation."""
+    """Return the shapes of ResNet-50 v1; every convolution is followed by the scale and shift of a batch norm."""
     shapes = _convolution(64, 3, 7)
     channels = 64
     for width, out, blocks in ((64, 256, 3), (128, 512, 4), (256, 1024, 6), (512, 2048, 3)):
@@ -60,7 +60,7 @@ def _convolution(out: int, channels: int, size: int) -> list[Shape]:
 
 
 def _gpt2(layers: int = 12, width: int = 768) -> list[Shape]:
-    """GPT-2 small, whose output layer shares the weights of the embedding."""
+    """Return the shapes of GPT-2 small, whose output layer shares the weights of the embedding."""
     norm: list[Shape] = [(width,), (width,)]
     attention = [*norm, *_linear(width, 3 * width), *_linear(width, width)]
     network = [*norm, *_linear(width, 4 * width), *_linear(4 * width, width)]

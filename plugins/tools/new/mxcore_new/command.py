@@ -1,7 +1,7 @@
-"""The command ``mxcore new``: scaffold a plugin from the cookiecutter template that comes with this package.
+"""The command ``mxcore new``: scaffold a plugin from this package's cookiecutter template.
 
-What is asked, which answers are possible and what each must look like is said in the template's ``cookiecutter.json``,
-once for this command and for plain cookiecutter.
+The questions, the possible answers and their rules are in the template's ``cookiecutter.json``, which this command and
+plain cookiecutter share.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MARK = "Edit here ("
 
 
 def template() -> Path:
-    """The template's folder: within the package, and in a checkout beside the plugins."""
+    """Return the template's folder: in the package, or in a checkout next to the plugins."""
     package = Path(__file__).parent
-    folders = [package, *list(package.parents)[3:4]]  # of an installation close to the root, the latter is not there
+    folders = [package, *list(package.parents)[3:4]]  # an installation close to the root has no such parent
     places = [folder / "cookiecutter-template" for folder in folders]
     for place in places:
         if (place / "cookiecutter.json").is_file():
             return place
-    raise RefusedError(f"the template is not at {' or '.join(map(str, places))}: install mxcore-new again")
+    raise RefusedError(f"the template is not at {' or '.join(map(str, places))}: reinstall mxcore-new")
 
 
 @functools.cache
@@ -42,7 +42,7 @@ def _questions() -> Any:
 
 
 class _Text(click.ParamType):  # type: ignore[type-arg]  # generic in newer clicks only
-    """Text that meets one of the template's rules."""
+    """A string that meets one of the template's rules."""
 
     name = "text"
 
@@ -50,7 +50,7 @@ class _Text(click.ParamType):  # type: ignore[type-arg]  # generic in newer clic
         self.pattern, self.requirement, self.example = pattern, requirement, example
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text itself."""
+        """Return the string."""
         if not re.fullmatch(self.pattern, value):
             self.fail(f"it {self.requirement}: such as {self.example}, got {value!r}", param, ctx)
         return str(value)
@@ -64,7 +64,7 @@ def _type(question: str) -> Any:
 
 
 def _parameters() -> list[click.Parameter]:
-    """An option for every question, but for the two that the command is hardly ever called without."""
+    """Return an option for every question except the two that are arguments."""
     texts = _questions()["__prompts__"]
     options = [
         click.Option([f"--{question}"], type=_type(question), help=f"{text}.", metavar=_metavar(question))
@@ -80,7 +80,7 @@ def _parameters() -> list[click.Parameter]:
             type=click.Path(file_okay=False, path_type=Path),
             default=".",
             show_default=True,
-            help="Where the project's folder is made.",
+            help="The folder in which to create the project.",
         ),
     ]
 
@@ -91,24 +91,24 @@ def _metavar(question: str) -> str | None:
 
 @click.command(params=_parameters())
 def new(out: Path, **answers: str | None) -> None:
-    """Scaffold an optimizer, an initializer or a scheduler, called NAME.
+    """Scaffold an optimizer, initializer or scheduler called NAME.
 
-    It is a project of its own, with tests, documentation and CI. KIND is optimizer, initializer or lr_scheduler. It
-    works as it is: "Edit here" marks what is to become yours, which is the algorithm, its tests, the example and who
-    wrote it. What is not given is asked for on a terminal, and else has the default of the template.
+    The result is a complete project with tests, documentation and CI. KIND is optimizer, initializer or lr_scheduler.
+    It works as it is: "Edit here" marks what you should replace: the algorithm, its tests, the example and the author.
+    On a terminal, you are asked for missing options; otherwise, they take the defaults of the template.
     """
     given = {question: answer for question, answer in answers.items() if answer is not None}
     if sys.stdin.isatty():
         _ask(given)
     elif not {"kind", "name"} <= set(given):
-        raise click.UsageError("say what to make and how it is called, such as: mxcore new optimizer swift")
+        raise click.UsageError("missing KIND or NAME, as in: mxcore new optimizer swift")
     complete = _complete(given)
     _check_free(complete["kind"], complete["name"], complete["class"])
     click.echo(_next_steps(_generate(complete, out)))
 
 
 def _ask(given: dict[str, str]) -> None:
-    """Ask for what was not given, and ask again where the answer cannot be."""
+    """Ask for missing answers, and ask again if an answer is invalid."""
     for question, text in _questions()["__prompts__"].items():
         if question not in given:
             default = _complete(given)[question]
@@ -116,7 +116,7 @@ def _ask(given: dict[str, str]) -> None:
 
 
 def _complete(given: Mapping[str, str]) -> dict[str, Any]:
-    """The answers, the defaults of those not given, and what follows from them."""
+    """Return the answers, with defaults for missing ones, and what is derived from them."""
     from cookiecutter.generate import generate_context
     from cookiecutter.prompt import prompt_for_config
 
@@ -125,15 +125,15 @@ def _complete(given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _check_free(kind: str, name: str, class_name: str) -> None:
-    """Refuse a name that another distribution or the core already uses: with both installed it would be ambiguous."""
+    """Refuse a name that another distribution or the core uses: with both installed, it would be ambiguous."""
     records = catalogue.records(kind)
     installed = {word.lower(): record.distribution for record in records for word in (record.name, record.class_name)}
     own = dict.fromkeys(map(str.lower, importlib.import_module(f"mxcore.{kind}").__all__), "mxcore")
     taken = {**catalogue.known_names(kind), **installed}
     if name in taken:
-        raise click.UsageError(f"the {kind} {name!r} is there already, in {taken[name]}: choose another name")
+        raise click.UsageError(f"the {kind} {name!r} already exists, in {taken[name]}: choose another name")
     if where := {**own, **taken}.get(class_name.lower()):
-        raise click.UsageError(f"the class {class_name!r} is there already, in {where}: give another one as --class")
+        raise click.UsageError(f"the class {class_name!r} already exists, in {where}: choose another one with --class")
 
 
 def _generate(answers: Mapping[str, Any], out: Path) -> Path:
@@ -144,21 +144,21 @@ def _generate(answers: Mapping[str, Any], out: Path) -> Path:
         return Path(generate_files(template(), {"cookiecutter": answers}, out))
     except OutputDirExistsException:
         raise click.UsageError(
-            f"{str(out / answers['__distribution'])!r} is there already: move it away, or choose another --out"
+            f"{str(out / answers['__distribution'])!r} already exists: move it, or choose another --out"
         ) from None
     except (CookiecutterException, OSError) as error:
         raise RefusedError(f"cannot write to {str(out)!r}: {error}") from error
 
 
 _WHEELS = [
-    "mxcore is not on a public index yet. In a checkout of it, make its wheels, and let uv find them:",
+    "mxcore is not on a public index yet. Build its wheels in a checkout, and let uv find them:",
     "  uv build --all-packages --wheel --out-dir ~/wheels",
     "  export UV_FIND_LINKS=~/wheels",
 ]
 
 
 def _is_published() -> bool:
-    """Whether uv finds mxcore by itself, as the template says."""
+    """Return whether uv finds mxcore by itself, as the template says."""
     return bool(json.loads((template() / "cookiecutter.json").read_text("utf-8"))["_published"])
 
 
@@ -172,9 +172,9 @@ def _next_steps(project: Path) -> str:
     ]
     return "\n".join(
         [
-            f"Wrote {project}: {len(files)} files that work as they are. What is yours to write is marked “Edit here”:",
+            f"Wrote {project}: {len(files)} files that work as they are. “Edit here” marks what to replace:",
             *marks,
-            "To test it:",
+            "To test the project:",
             f"  cd {project}",
             "  uv run pytest",
             *([] if _is_published() else _WHEELS),

@@ -1,4 +1,4 @@
-"""``mxcore plot``: pictures of algorithms by their names."""
+"""``mxcore plot``: plots of algorithms, by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mxcore import catalogue
 from mxcore.commands.choice import Choice, ChoiceError, parse
 from mxcore.commands.options import RefusedError
 from mxcore.testing.functions import FUNCTIONS
-from mxcore_plot import paths, save, schedules
+from mxcore_plot import paths, save, schedules, values
 from mxcore_plot.options import picture
 
 if TYPE_CHECKING:
@@ -27,34 +27,31 @@ EPILOG = """\b
 Examples:
   mxcore plot cosine factor --updates 1000 --out curves.svg
   mxcore plot cosine:max_update=500,warmup_steps=50 multifactor:step=[200,400],factor=0.3 --out curves.png
-  mxcore plot adam sgd:learning_rate=0.1,momentum=0.9 --function beale --steps 200 --out paths.png"""
+  mxcore plot adam sgd:learning_rate=0.1,momentum=0.9 --function beale --steps 200 --out paths.png
+  mxcore plot xavier normal:sigma=0.1 --out values.svg"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("texts", nargs=-1, required=True, metavar="NAME[:ARGUMENT=VALUE,...]...")
-@click.option("--out", type=click.Path(path_type=Path), callback=picture, required=True, metavar="FILE.png|.svg")
+@click.option("--out", type=click.Path(path_type=Path), callback=picture, required=True, metavar="FILE.svg|.png|.pdf")
 @click.option(
     "--updates",
     type=click.IntRange(min=1),
-    help="Of schedules: how many updates to show.  [default: until none of them changes any more]",
+    help="For schedules: how many updates to show.  [default: until none of them changes any more]",
 )
-@click.option("--function", type=click.Choice([*FUNCTIONS]), help="Of optimizers: the function.  [default: rosenbrock]")
-@click.option("--steps", type=click.IntRange(min=1), help=f"Of optimizers: how many steps.  [default: {_STEPS}]")
+@click.option("--function", type=click.Choice([*FUNCTIONS]), help="For optimizers: function.  [default: rosenbrock]")
+@click.option("--steps", type=click.IntRange(min=1), help=f"For optimizers: the number of steps.  [default: {_STEPS}]")
 def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str | None, steps: int | None) -> None:
-    """Draw the curves of schedules, or the paths of optimizers on a test function.
+    """Draw curves of schedules, paths of optimizers on a test function, or initial values.
 
-    NAME is one that `mxcore list` shows, or a qualified name; arguments may follow it, each a Python literal or text.
-    A schedule that must be told how long the run is is told --updates, or 1000. What is not said of an optimizer is as
-    its class declares it for such functions: `descent`, beside its hyper-parameters.
+    NAME is a name from `mxcore list`, or a qualified name, optionally with arguments, which are Python literals or
+    strings. Schedules that need the length of the run get --updates, or 1000. Optimizers get the arguments that their
+    class declares for such functions, `descent`, unless you pass others. The weight of the first initializer is drawn
+    as an image, and the values of all of them as a histogram.
     """
     try:
         kind, choices = _choices(texts)
-        if kind == "optimizer":
-            _refuse(kind, {"--updates": updates})
-            figure = _paths(choices, function or "rosenbrock", steps or _STEPS)
-        else:
-            _refuse(kind, {"--function": function, "--steps": steps})
-            figure = _schedules(choices, updates)
+        figure = _figure(kind, choices, updates, function, steps)
         save(figure, out)
     except (ChoiceError, catalogue.PluginError, ImportError) as error:
         raise RefusedError(str(error)) from error
@@ -63,11 +60,21 @@ def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str |
     click.echo(f"Drawn: {out}")
 
 
+def _figure(kind: str, choices: Choices, updates: int | None, function: str | None, steps: int | None) -> Figure:
+    if kind != "lr_scheduler":
+        _refuse(kind, {"--updates": updates})
+    if kind != "optimizer":
+        _refuse(kind, {"--function": function, "--steps": steps})
+    if kind == "optimizer":
+        return _paths(choices, function or "rosenbrock", steps or _STEPS)
+    return _schedules(choices, updates) if kind == "lr_scheduler" else _values(choices)
+
+
 def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
-    """The kind of what was named, and each choice by what the picture calls it.
+    """Return the kind of these names, and each choice by its label.
 
     Raises:
-        ChoiceError: the names are of kinds that make no picture, or not one picture; or one is given twice.
+        ChoiceError: the names are of several kinds, which cannot be plotted together; or one is given twice.
         PluginError: nothing installed has a name.
     """
     parsed = {text: parse(text) for text in texts}
@@ -82,23 +89,21 @@ def _choices(texts: Sequence[str]) -> tuple[str, Choices]:
 
 
 def _kind(names: Sequence[str]) -> str:
-    """The one kind that all names can be of."""
+    """Return the kind that all names have in common."""
     kinds = {name: {record.kind for record in catalogue.find_all(name)} for name in names}
-    for name, found in kinds.items():
-        if not found - {"initializer"}:
-            raise ChoiceError(f"{name!r} is an initializer: plot draws optimizers and learning-rate schedulers")
-    common = set.intersection(*kinds.values()) - {"initializer"}
+    common = set.intersection(*kinds.values())
     if not common:
         said = ", ".join(f"{name!r} ({', '.join(sorted(found))})" for name, found in kinds.items())
-        raise ChoiceError(f"one picture shows either optimizers or learning-rate schedulers, got {said}")
+        raise ChoiceError(f"a plot shows algorithms of one kind, got {said}")
     if len(common) > 1:
-        raise ChoiceError(f"{names[0]!r} is of two kinds: say optimizer:{names[0]} or lr_scheduler:{names[0]}")
+        choices = " or ".join(f"{kind}:{names[0]}" for kind in sorted(common))
+        raise ChoiceError(f"{names[0]!r} has several kinds: use {choices}")
     return common.pop()
 
 
 def _refuse(kind: str, options: Mapping[str, object]) -> None:
     if given := [name for name, value in options.items() if value is not None]:
-        raise ChoiceError(f"{given[0]} is not for a picture of {kind}s")
+        raise ChoiceError(f"{given[0]} does not apply to {kind}s")
 
 
 def _schedules(choices: Choices, updates: int | None) -> Figure:
@@ -113,3 +118,14 @@ def _paths(choices: Choices, function: str, steps: int) -> Figure:
     declared = {name: {**choice.load().examples[0], **choice.load().descent} for name, choice in choices.items()}
     made = {name: choice.with_defaults(**declared[name]).create() for name, choice in choices.items()}
     return paths(made, function, steps)
+
+
+def _values(choices: Choices) -> Figure:
+    made = {
+        name: choice.with_defaults(**choice.load().examples[0]) if choice.missing() else choice
+        for name, choice in choices.items()
+    }
+    try:
+        return values({name: choice.create() for name, choice in made.items()})
+    except ValueError as error:
+        raise ChoiceError(str(error)) from error

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.lr_scheduler import LRScheduler, evaluate
-from mxcore_plot.style import new_figure, style, widths
+from mxcore_plot.style import columns, new_figure, style, widths
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["schedules"]
+__all__ = ["schedules", "whole"]
 
 Schedule = LRScheduler | Callable[[int], float]
 Rates = npt.NDArray[np.float64]
@@ -23,11 +23,10 @@ Rates = npt.NDArray[np.float64]
 _LONGEST, _USUAL = 2**20, 1000
 _POINTS = 4000
 _SETTLED = 0.002  # of the height of a curve
-_LINE, _SAMPLE = 76, 9  # of a legend: characters that fit beside each other, and the width of a sample of a line
 
 
 def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> Figure:
-    """The rates of one schedule, or of several, against updates.
+    """Plot the learning rates of one or several schedules against updates.
 
     >>> import mxcore as mx
     >>> cosine = mx.lr_scheduler.create("cosine", max_update=500)
@@ -36,13 +35,13 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
     ['cosine', 'root']
 
     Args:
-        schedules: each schedule by what the picture calls it; they are not changed.
-        updates: how many updates are shown. Not given: as many as it takes until none of the schedules changes any
-            more, or 1000 where they never come to rest.
+        schedules: the schedules, by label; they are not modified.
+        updates: how many updates to show; by default, until none of the schedules changes any more, or 1000 if they
+            never settle.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there is no schedule, or no update.
+        ValueError: there are no schedules, or no updates.
     """
     if not schedules:
         raise ValueError("schedules must name at least one schedule, got none")
@@ -51,7 +50,7 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
     with style():
         figure = new_figure(6.6, 3.6)
         axes = figure.subplots()
-        length = updates or _whole(schedules.values())
+        length = updates or whole(schedules.values())
         curves = {name: np.column_stack(_curve(schedule, length)) for name, schedule in schedules.items()}
         highest = max(curve[:, 1].max() for curve in curves.values())
         drawn = widths([*curves.values()], (length, highest or 1.0), 1.9)
@@ -60,22 +59,17 @@ def schedules(schedules: Mapping[str, Schedule], updates: int | None = None) -> 
         axes.set(xlabel="update", ylabel="learning rate", xlim=(0, length))
         axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-4, 5), useMathText=True)
-        figure.legend(loc="outside upper left", ncols=_columns(schedules))
+        figure.legend(loc="outside upper left", ncols=columns(schedules, 76))
     return figure
 
 
-def _columns(names: Iterable[str]) -> int:
-    """How many names of this length stand beside each other above the picture."""
-    return max(1, min(4, _LINE // (max(map(len, names)) + _SAMPLE)))
-
-
 def _rates(schedule: Schedule, updates: Rates) -> Rates:
-    # A copy: a schedule in MXNet's way may keep count of what it was asked.
+    # A copy: a schedule in MXNet's style may count its calls.
     return evaluate(copy.deepcopy(schedule), updates)
 
 
 def _curve(schedule: Schedule, length: int) -> tuple[Rates, Rates]:
-    """The places of a line: a rate that stays, jumps and stays again makes a corner, not a slope."""
+    """Return the points of a line: a rate that jumps between constant parts becomes a step, not a slope."""
     updates = np.unique(np.linspace(1, length, _POINTS).astype(int))
     rates = _rates(schedule, updates)
     change = np.abs(np.diff(rates))
@@ -84,8 +78,8 @@ def _curve(schedule: Schedule, length: int) -> tuple[Rates, Rates]:
     return np.insert(updates.astype(float), jumps, updates[jumps]), np.insert(rates, jumps, rates[jumps - 1])
 
 
-def _whole(schedules: Iterable[Schedule]) -> int:
-    """A round number of updates that shows all of the schedules."""
+def whole(schedules: Iterable[Schedule]) -> int:
+    """Return a round number of updates that shows all schedules."""
     ends = [end for end in map(_end, schedules) if end]
     length = max(ends) * 1.08 if ends else _USUAL
     unit = 10 ** max(0, int(np.log10(length)) - 1)
@@ -93,7 +87,7 @@ def _whole(schedules: Iterable[Schedule]) -> int:
 
 
 def _end(schedule: Schedule) -> int:
-    """The first update from which on nobody would see the rate change; 0 if it never changes, or always does."""
+    """Return the update after which the rate no longer changes visibly; 0 if it never changes, or always does."""
     updates = np.unique(np.geomspace(1, _LONGEST, _POINTS).astype(int))
     rates = _rates(schedule, updates)
     moving = np.flatnonzero(np.abs(rates - rates[-1]) > _SETTLED * np.ptp(rates))

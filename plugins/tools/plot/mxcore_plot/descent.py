@@ -18,19 +18,21 @@ from mxcore_plot.style import new_figure, style, widths
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.path import Path as MatplotlibPath
 
-__all__ = ["follow", "paths"]
+__all__ = ["follow", "own_random_numbers", "paths"]
 
 Array = npt.NDArray[Any]
 
 _BOX = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
 _PLATE: Any = {"fontsize": 9, "zorder": 3, "bbox": _BOX}
-_LEVELS = 14
+_LEVELS = 12
 _GRID = 241
+_POINTS = 300  # the size of the plane in the picture, roughly
 
 
 def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", steps: int = 500) -> Figure:
-    """The paths of one optimizer, or of several, on the contour lines of a test function, and its value at each step.
+    """Plot the paths of one or several optimizers on the contours of a test function, and its value at each step.
 
     >>> import mxcore as mx
     >>> steady, hasty = mx.optimizer.SGD(learning_rate=0.1), mx.optimizer.SGD(learning_rate=10)
@@ -39,17 +41,17 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
     >>> [line.get_label() for line in values.lines]
     ['steady', 'hasty (diverges)']
 
-    The functions stand in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer's
-    class has arguments that suit them.
+    The functions are in :data:`mxcore.testing.functions.FUNCTIONS`. The attribute ``descent`` of an optimizer class has
+    suitable arguments.
 
     Args:
-        optimizers: each optimizer by what the picture calls it; they are not changed.
+        optimizers: the optimizers, by label; they are not modified.
         function: ``"rosenbrock"`` or ``"beale"``.
-        steps: how many steps each of them makes.
+        steps: the number of steps.
 
     Raises:
         ImportError: matplotlib is not installed.
-        ValueError: there is no optimizer, no step, or no such function.
+        ValueError: there are no optimizers, no steps, or no such function.
     """
     if not optimizers:
         raise ValueError("optimizers must name at least one optimizer, got none")
@@ -74,14 +76,13 @@ def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", ste
 
 
 def follow(optimizer: Optimizer, function: Function, steps: int) -> Array:
-    """The places that an optimizer goes through, of shape ``(steps + 1, n)``, the beginning first.
+    """Return the path of an optimizer, of shape ``(steps + 1, n)``, including the starting point.
 
-    A copy of the optimizer makes them, and noise is the same each time. Where the function is no longer finite, the
-    path ends.
+    It uses a copy of the optimizer, with the same noise each time. The path ends where the function is not finite.
     """
     update, place = get_updater(copy.deepcopy(optimizer)), np.array(function.begin)
     places = [place.copy()]
-    with _own_random_numbers(), np.errstate(all="ignore"):
+    with own_random_numbers(), np.errstate(all="ignore"):
         for _ in range(steps):
             update("place_weight", function.gradient(place), place)
             if not np.isfinite(function.value(place)):
@@ -91,7 +92,8 @@ def follow(optimizer: Optimizer, function: Function, steps: int) -> Array:
 
 
 @contextlib.contextmanager
-def _own_random_numbers() -> Iterator[None]:
+def own_random_numbers() -> Iterator[None]:
+    """Whatever is drawn in the block is the same each time, and leaves the program's own random numbers as they are."""
     before = random.get_state()
     random.seed(0)
     try:
@@ -104,15 +106,27 @@ def _contours(axes: Axes, function: Function) -> None:
     left, right, bottom, top = function.window
     x, y = np.meshgrid(np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID))
     values = function.value(np.array([x, y]))
-    levels = np.geomspace(np.quantile(values, 0.002), values.max(), _LEVELS)
-    axes.contourf(x, y, values, [0, *levels], cmap="Greys", norm=_shades(levels), zorder=0)
-    axes.contour(x, y, values, levels, colors="#ffffff", linewidths=0.7, zorder=0.5)
+    levels = np.geomspace(np.quantile(values, 0.01), values.max(), _LEVELS)
+    # In an SVG file the bands are an image: their outlines would be nine tenths of it.
+    axes.contourf(x, y, values, [0, *levels], cmap="Greys", norm=_shades(levels)).set(rasterized=True, zorder=0)
+    lines = axes.contour(x, y, values, levels, colors="#ffffff", linewidths=0.7, zorder=0.5)
+    lines.set_paths([_simpler(path, (right - left, top - bottom)) for path in lines.get_paths()])
     axes.set(xlim=(left, right), ylim=(bottom, top), title=function.name, xlabel="x", ylabel="y")
     axes.grid(visible=False)
 
 
+def _simpler(path: MatplotlibPath, size: tuple[float, float]) -> MatplotlibPath:
+    """An outline without the points that nobody would see the lack of."""
+    from matplotlib.transforms import Affine2D
+
+    to_points = Affine2D().scale(_POINTS / size[0], _POINTS / size[1])
+    drawn = to_points.transform_path(path)
+    drawn.should_simplify, drawn.simplify_threshold = True, 0.4
+    return to_points.inverted().transform_path(drawn.cleaned(simplify=True))
+
+
 def _shades(levels: Array) -> Any:
-    """From white, at the lowest, to a grey on which every colour is seen."""
+    """Return colours from white, for the lowest level, to a grey on which every line colour is visible."""
     from matplotlib.colors import LogNorm
 
     return LogNorm(levels[0], levels[-1] * (levels[-1] / levels[0]) ** 2)
@@ -139,3 +153,4 @@ def _draw_values(axes: Axes, found: Mapping[str, Array], function: Function, ste
     for (name, curve), width in zip(curves.items(), drawn, strict=True):
         axes.plot(curve, label=name if len(curve) > steps else f"{name} (diverges)", linewidth=width)
     axes.set(yscale="log", title="Value at each step", xlabel="step", xlim=(0, steps), ylim=limits)
+    axes.minorticks_off()

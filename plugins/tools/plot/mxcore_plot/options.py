@@ -1,4 +1,4 @@
-"""The option of a command that names a picture."""
+"""The command-line option for an image file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["picture"]
 
 
 def picture(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
-    """A file that a picture can be written to; a callback for click."""
+    """Check that an image can be written to a file; a callback for click."""
     if path:
         try:
             suffix_of(path)

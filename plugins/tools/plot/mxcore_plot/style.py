@@ -1,11 +1,12 @@
-"""What the pictures of this project have in common: colours, type, and files with the same bytes each time."""
+"""The common style of all plots: colours, fonts, and reproducible files."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -17,18 +18,20 @@ from mxcore.state.atomic import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "new_figure", "render", "save", "style", "suffix_of", "widths"]
+__all__ = ["COLOURS", "GREY", "columns", "new_figure", "render", "save", "style", "suffix_of", "widths"]
 
 Line: TypeAlias = npt.NDArray[Any]
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#000000")
-"""Colours that people with any kind of colour vision tell apart, after Okabe and Ito, in the order of their use."""
+"""Colours that can be distinguished with any kind of colour vision, after Okabe and Ito, in order of use."""
 GREY = "#555555"
-SEEN = 0.004  # of a picture: what is closer to a line is on it
-STEP, WIDEST = 3.0, 12.0  # points: how much wider a line is for each that would hide it, and at most
-_DASHES = ("-", "--", ":", "-.")  # for what comes after the last colour
+SEEN = 0.004  # as a fraction of the plot: anything closer to a line is on it
+_SAMPLE = 9  # in a legend: the width of a line sample, in characters
+STEP, WIDEST = 3.0, 12.0  # points: the extra width for each line that would hide it, and the maximum
+_DASHES = ("-", "--", ":", "-.")  # used after the last colour
 _STYLE: Any = {
     "font.size": 10,
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "sans-serif"],
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
@@ -46,15 +49,21 @@ _STYLE: Any = {
     "lines.linewidth": 1.9,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text
+    "svg.fonttype": "none",  # keeps text as text
     "svg.hashsalt": "mxcore",
 }
-_METADATA: Any = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+_DPI = {"pdf": "figure", "png": "figure", "svg": 72}  # of an SVG file, the dpi of what is an image in it
+_SHAPE, _LONG = re.compile(rb'(?<= d=")[^"]*'), re.compile(rb"\d+\.\d{2,}")
+_METADATA: Any = {
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+}
 
 
 @contextlib.contextmanager
 def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Whatever is drawn in the block looks like the pictures of this project.
+    """Draw everything in the block in the style of this project.
 
     >>> import mxcore as mx
     >>> with mx.plot.style({"lines.linewidth": 3.0}):
@@ -64,7 +73,7 @@ def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
     (True, 3.0)
 
     Args:
-        changes: parameters of matplotlib that one picture needs otherwise.
+        changes: matplotlib parameters to override.
     """
     import matplotlib
     from matplotlib.rcsetup import cycler
@@ -76,7 +85,7 @@ def style(changes: Mapping[str, Any] | None = None) -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of so many inches that arranges itself; made without pyplot: nothing global, no display.
+    """Return an empty figure of this size in inches, with automatic layout, without pyplot's global state or a display.
 
     >>> import mxcore as mx
     >>> figure = mx.plot.new_figure(6.0, 3.5)
@@ -90,7 +99,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def widths(lines: Sequence[Line], size: tuple[float, float], width: float) -> list[float]:
-    """How wide to draw lines one over the other so that each is seen: wider by a step for each that would hide it.
+    """Return line widths that keep overlapping lines visible: each is a step wider for every line that would hide it.
 
     >>> import numpy as np
     >>> from mxcore_plot.style import widths
@@ -101,9 +110,9 @@ def widths(lines: Sequence[Line], size: tuple[float, float], width: float) -> li
     [7.5, 4.5, 1.5]
 
     Args:
-        lines: the points of each, of shape ``(n, 2)``, in the order in which they are drawn.
-        size: the width and the height of what is shown, in the units of the points.
-        width: that of a line that nothing hides.
+        lines: the points of each line, of shape ``(n, 2)``, in drawing order.
+        size: the width and height of the visible area, in the units of the points.
+        width: the width of a line that nothing hides.
     """
     scaled = [np.asarray(line, np.float64) / size for line in lines]
     hiding = [sum(_hides(other, line) for other in scaled[i + 1 :]) for i, line in enumerate(scaled)]
@@ -112,7 +121,7 @@ def widths(lines: Sequence[Line], size: tuple[float, float], width: float) -> li
 
 
 def _hides(over: Line, line: Line) -> bool:
-    """Whether all points of a line lie on another one, to within what can be seen."""
+    """Return whether all points of a line visibly lie on another one."""
     start, step = over[:-1], np.diff(over, axis=0)
     if not len(step):
         start, step = over, np.zeros_like(over)
@@ -124,20 +133,34 @@ def _hides(over: Line, line: Line) -> bool:
     return True
 
 
+def columns(names: Iterable[str], line: int) -> int:
+    """How many names stand beside each other in a legend above a picture.
+
+    >>> from mxcore_plot.style import columns
+    >>> columns(["adam", "sgd"], 76), columns(["x" * 60, "y"], 76)
+    (4, 1)
+
+    Args:
+        names: the names.
+        line: how many characters fit beside each other.
+    """
+    return max(1, min(4, line // (max(map(len, names)) + _SAMPLE)))
+
+
 def suffix_of(path: str | os.PathLike[str]) -> str:
-    """The format that a file's name asks for, ``"png"`` or ``"svg"``.
+    """Return the format for a file name, ``"pdf"``, ``"png"`` or ``"svg"``.
 
     Raises:
-        ValueError: it asks for another one.
+        ValueError: the name has another ending.
     """
     suffix = Path(path).suffix[1:].lower()
     if suffix not in _METADATA:
-        raise ValueError(f"{os.fspath(path)!r} must end in .png or .svg")
+        raise ValueError(f"{os.fspath(path)!r} must end in .pdf, .png or .svg")
     return suffix
 
 
 def render(figure: Figure, format: str) -> bytes:
-    r"""A figure as the bytes of a PNG or SVG file: the same ones each time, with no date and no random names.
+    r"""Render a figure as PDF, PNG or SVG, with the same bytes each time, without dates or random names.
 
     >>> import mxcore as mx
     >>> figure = mx.plot.new_figure(4, 3)
@@ -148,12 +171,19 @@ def render(figure: Figure, format: str) -> bytes:
     """
     buffer = io.BytesIO()
     with style():
-        figure.savefig(buffer, format=format, metadata=_METADATA[format])
-    return buffer.getvalue()
+        figure.savefig(buffer, format=format, metadata=_METADATA[format], dpi=_DPI[format])
+    return _smaller(buffer.getvalue()) if format == "svg" else buffer.getvalue()
+
+
+def _smaller(svg: bytes) -> bytes:
+    """The same picture: no indentation, and shapes to a tenth of a point, where matplotlib writes a millionth."""
+    return _SHAPE.sub(
+        lambda shape: _LONG.sub(lambda number: b"%.1f" % float(number[0]), shape[0]), re.sub(rb"\n +", b"\n", svg)
+    )
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a figure, as PNG or SVG by the end of the name; a file there is replaced whole or not at all.
+    """Write a figure as PDF, PNG or SVG, depending on the file name; an existing file is replaced as a whole.
 
     >>> import pathlib, tempfile
     >>> import mxcore as mx
@@ -161,13 +191,13 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     ...     mx.plot.save(mx.plot.new_figure(4, 3), pathlib.Path(folder, "empty.svg"))
     ...     [path.name for path in pathlib.Path(folder).iterdir()]
     ['empty.svg']
-    >>> mx.plot.save(mx.plot.new_figure(4, 3), "picture.pdf")
+    >>> mx.plot.save(mx.plot.new_figure(4, 3), "picture.gif")
     Traceback (most recent call last):
         ...
-    ValueError: 'picture.pdf' must end in .png or .svg
+    ValueError: 'picture.gif' must end in .pdf, .png or .svg
 
     Raises:
-        ValueError: the name ends in something else; nothing has been written.
+        ValueError: the name has another ending; nothing has been written.
         OSError: the file cannot be written.
     """
     write_atomically(Path(path), render(figure, suffix_of(path)))

@@ -20,8 +20,9 @@
         sgd:learning_rate=0.001,momentum=0.9
 
 ``mxcore-algorithm`` documents one algorithm, by the name that ``mxcore show`` takes: signature, formula,
-hyper-parameters with defaults and checks, state, errors, its code, its source, and the distribution that it comes from,
-all from the class itself. One that cannot be imported is shown as broken, with the cause, and the build goes on.
+hyper-parameters with defaults and checks, a picture, state, errors, its code, its source, and the distribution that it
+comes from, all from the class itself. One that cannot be imported is shown as broken, with the cause, and the build
+goes on.
 ``mxcore-catalogue`` lists what is installed of a kind, from metadata alone. The other two draw what ``mxcore plot``
 draws, and take what it takes, one algorithm in each line; ``:alt:`` replaces the description of the picture.
 
@@ -31,6 +32,11 @@ With ``mxcore_pages = "reference"`` every build writes one page for each install
 ``reference/optimizers``, ``reference/initializers`` and ``reference/lr_schedulers``, which belong into ``.gitignore``;
 the catalogue of a kind is then also the table of contents of its pages. So a plugin that is installed beside the
 documentation appears in it, and one that is uninstalled is gone.
+
+Two more settings add links at the top of an algorithm's page: ``mxcore_guides``, a dict of the document that is the
+guide of a kind, such as ``{"optimizer": "guides/choosing"}``, and ``mxcore_source``, the address below which the files
+of your repository can be read; the folder of the documentation must be at the repository's top. The source of a class
+that is not in your repository is the one that its distribution names.
 
 Sphinx and matplotlib come with the extra ``mxcore[docs]``.
 """
@@ -57,6 +63,8 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Take part in a build; Sphinx calls this."""
     app.setup_extension("sphinx.ext.napoleon")
     app.add_config_value("mxcore_pages", "", "env", types=(str,))
+    app.add_config_value("mxcore_guides", {}, "env", types=(dict,))
+    app.add_config_value("mxcore_source", "", "env", types=(str,))
     app.add_domain(MxcoreDomain)
     app.add_node(Listing)
     app.add_directive("mxcore-algorithm", AlgorithmDirective)
@@ -65,5 +73,5 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.add_directive("mxcore-path", PathDirective)
     app.connect("builder-inited", write_pages)
     app.connect("doctree-resolved", fill_listings)
-    app.connect("missing-reference", leave_core_unlinked)
+    app.connect("missing-reference", leave_core_unlinked, priority=900)  # after intersphinx, in any order of extensions
     return {"version": mxcore.__version__, "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-import textwrap
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,8 +18,10 @@ from mxcore import catalogue
 from mxcore.declarations import Described, describe
 from mxcore_sphinx.docstring import Docstring, read
 from mxcore_sphinx.domain import Documented, MxcoreDomain
+from mxcore_sphinx.links import links
 from mxcore_sphinx.nodes import admonition, paragraph, parse, section, table
-from mxcore_sphinx.pictures import path_picture, schedule_picture
+from mxcore_sphinx.pictures import path_picture, schedule_picture, values_picture
+from mxcore_sphinx.place import file_of, source_of
 
 __all__ = ["AlgorithmDirective"]
 
@@ -31,6 +33,9 @@ _CODE = {
     "initializer": ("values", "_init_weight"),
     "lr_scheduler": ("rate", "__call__"),
 }
+
+# What the paths of optimizers are compared with.
+_PEERS = ("sgd", "adam")
 
 
 class AlgorithmDirective(SphinxDirective):
@@ -71,8 +76,8 @@ class AlgorithmDirective(SphinxDirective):
 
     def _depend_on(self, cls: type) -> None:
         """Read the page again when the class changes, or what makes pages of classes."""
-        classes = [inspect.getfile(one) for one in cls.__mro__[:-1]]
-        for file in (*map(Path, classes), *Path(__file__).parent.glob("*.py")):
+        classes = [Path(source) for one in cls.__mro__ if (source := file_of(one))]
+        for file in (*classes, *Path(__file__).parent.glob("*.py")):
             self.env.note_dependency(file)
 
 
@@ -97,7 +102,9 @@ class _Page:
         """All of it."""
         return [
             *self._signature(),
-            *self.docstring.body,
+            *self.docstring.body[:1],
+            links(self.directive, self.record, self.cls),
+            *self.docstring.body[1:],
             *self._picture(),
             *self._hyperparameters(),
             *self._part("State"),
@@ -116,60 +123,69 @@ class _Page:
 
     def _signature(self) -> list[nodes.Node]:
         """The class as Python's domain knows it: under the name that users write, and the one it is defined as."""
-        defined = f"{self.cls.__module__}.{self.cls.__qualname__}"
+        module, name = self.cls.__module__, self.cls.__qualname__
         usable = self.key.count(":") == 1  # nobody else has the name
-        name = f"mxcore.{self.record.kind}.{self.cls.__name__}" if usable else defined
-        canonical = f"   :canonical: {defined}\n" if usable else ""
-        return parse(self.directive, f".. py:class:: {name}{self._arguments()}\n{canonical}", self.key)
+        if usable:
+            module, name = f"mxcore.{self.record.kind}", self.cls.__name__
+        canonical = f"   :canonical: {self.cls.__module__}.{self.cls.__qualname__}\n" if usable else ""
+        text = f".. py:class:: {name}{self._arguments()}\n   :module: {module}\n{canonical}"
+        return parse(self.directive, text, self.key)
 
     def _arguments(self) -> str:
         """The signature; where the docstring leaves some to "kwargs", so does this."""
         signature = inspect.signature(self.cls)
         if "kwargs" not in self.docstring.arguments:
-            return str(signature)
+            return " ".join(str(signature).split())
         own = [
             one.replace(kind=one.POSITIONAL_OR_KEYWORD)
             for one in signature.parameters.values()
             if one.name in self.docstring.arguments
         ]
         rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-        return str(signature.replace(parameters=[*own, rest]))
+        return " ".join(str(signature.replace(parameters=[*own, rest])).split())
 
     def _picture(self) -> list[nodes.Node]:
-        """Where the algorithm goes on a test function, or its curve."""
-        examples = [self.cls(**arguments) for arguments in self.cls.examples]
+        """Where the algorithm goes on a test function beside well-known ones, or its curve, or the values it draws."""
         try:
             if self.record.kind == "optimizer":
-                optimizer = self.cls(**{**self.cls.examples[0], **self.cls.descent})
-                return [path_picture(self.directive, {self.record.name: optimizer})]
+                return [path_picture(self.directive, {self.record.name: _descending(self.cls), **_peers(self.cls)})]
+            examples = [self.cls(**arguments) for arguments in self.cls.examples]
+            named = zip(self.cls.examples, examples, strict=True)
+            called = {_call(self.record.name, how): one for how, one in named}
             if self.record.kind == "lr_scheduler":
-                named = zip(self.cls.examples, examples, strict=True)
-                return [schedule_picture(self.directive, {_call(self.record.name, how): one for how, one in named})]
+                return [schedule_picture(self.directive, called)]
+            return [values_picture(self.directive, called if len(called) > 1 else {self.record.name: examples[0]})]
         except Exception as error:  # whatever the author's code raises
-            _logger.info("no picture of %s: %s: %s", self.key, type(error).__name__, error)
+            _logger.warning(
+                "cannot draw %s: %s: %s; let 'examples' of %s hold arguments that it can be drawn with, or add "
+                "'mxcore.picture' to suppress_warnings in conf.py",
+                self.key, type(error).__name__, error, self.cls.__name__,
+                location=self.directive.get_location(), type="mxcore", subtype="picture",
+            )  # fmt: skip
         return []
 
     def _hyperparameters(self) -> list[nodes.Node]:
-        """The class's own, and those that it inherits."""
-        rows = describe(self.cls)
-        own = [row for row in rows if row.name in self.docstring.arguments]
-        inherited = [row for row in rows if row.name not in self.docstring.arguments]
-        content = [self._table(own, self.docstring)] if own else []
-        if inherited and (base := self._base()):
-            title = f"Those of every {self.record.kind.replace('lr_', 'learning-rate ')}"
-            box = nodes.admonition(
-                "", nodes.title("", title), classes=["mxcore-inherited"], collapsible=True, open=False
-            )
-            box.append(self._table(inherited, read(self.directive, base)))
-            content.append(box)
-        elif inherited:
-            content.append(self._table(inherited, self.docstring))
+        """The class's own, and those that it inherits, each with the class that declares it."""
+        bases = [one for one in self.cls.__mro__[1:] if one.__module__.partition(".")[0] not in sys.stdlib_module_names]
+        said = {self.cls: self.docstring, **{one: read(self.directive, one) for one in bases}}
+        rows: dict[type, list[Described]] = {one: [] for one in said}
+        for row in describe(self.cls):
+            owner = next((one for one in said if row.name in said[one].arguments or _declares(one, row.name)), self.cls)
+            rows[owner].append(row)
+        content: list[nodes.Node] = []
+        for owner, own in rows.items():
+            if own and owner is self.cls:
+                content.append(self._table(own, said[owner]))
+            elif own:
+                content.append(self._inherited(owner, self._table(own, said[owner])))
         return [self._section("Hyper-parameters", content)] if content else []
 
-    def _base(self) -> type | None:
-        """The class of the core that says what the others are."""
-        found = [one for one in self.cls.__mro__[1:] if one.__module__.partition(".")[0] == "mxcore"]
-        return found[0] if found else None
+    def _inherited(self, owner: type, rows: nodes.table) -> nodes.Node:
+        """A box that is opened by those who want to know."""
+        of_the_core = owner.__module__.partition(".")[0] == "mxcore"
+        kind = f"every {self.record.kind.replace('lr_', 'learning-rate ')}" if of_the_core else owner.__name__
+        title = nodes.title("", f"Those of {kind}")
+        return nodes.admonition("", title, rows, classes=["mxcore-inherited"], collapsible=True, open=False)
 
     def _table(self, rows: Iterable[Described], said: Docstring) -> nodes.table:
         cells = [
@@ -178,7 +194,7 @@ class _Page:
                 [paragraph(nodes.literal(row.default, row.default))],
                 [
                     *said.arguments.get(row.name, []),
-                    *_requirement(row),
+                    *_requirement(row, said.arguments.get(row.name, [])),
                 ],
             ]
             for row in rows
@@ -199,8 +215,9 @@ class _Page:
         """The algorithm as it is written."""
         defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)]
         if defined:
-            source = textwrap.dedent(inspect.getsource(getattr(self.cls, defined[0])))
-            yield self._section("In code", [nodes.literal_block(source, source, language="python")])
+            source = source_of(getattr(self.cls, defined[0]))
+            content = [nodes.literal_block(source, source, language="python")]
+            yield from [self._section("In code", content)] * bool(source)
 
     def _origin(self) -> Iterator[nodes.Node]:
         record = self.record
@@ -212,9 +229,28 @@ class _Page:
                 paragraph(f"{record.distribution} {record.version}: {record.summary}."),
                 paragraph(f"To install it{where}:"),
                 nodes.literal_block(install, install, language="sh"),
-                paragraph("In Python, ", _literal(f'mx.{record.kind}.create("{record.name}")'), "."),
             ],
         )
+
+
+def _is_said(requirement: str, text: str) -> bool:
+    """Whether a text says what a value must be: its bounds, or each of the values to choose from.
+
+    That a switch is True or False is said by its default.
+    """
+    if choices := re.findall("'([^']*)'", requirement):
+        return all(re.search(rf"\b{re.escape(one)}\b", text) for one in choices)
+    bounds = re.sub(
+        r"^must be (None or )?(a list of )?(an? )?((finite )?number|integer)?( of)? ?|, (?=[a-z]).*", "", requirement
+    )
+    return requirement == "must be True or False" or (bool(bounds) and bounds in text)
+
+
+def _declares(cls: type, name: str) -> bool:
+    """Whether a class itself has an argument, as a hyper-parameter or in a constructor of its own."""
+    if attributes := vars(cls).get("__attrs_attrs__"):
+        return any(one.alias == name and not one.inherited for one in attributes)
+    return "__init__" in vars(cls) and name in inspect.signature(vars(cls)["__init__"]).parameters
 
 
 def _literal(text: str) -> nodes.literal:
@@ -225,9 +261,21 @@ def _call(name: str, arguments: Any) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
-def _requirement(row: Described) -> list[nodes.Node]:
-    """What a value must be, as a sentence; words in quotes are code."""
-    if not row.requirement:
+def _descending(cls: Any) -> Any:
+    """An optimizer with the arguments that its class declares for test functions."""
+    return cls(**{**cls.examples[0], **cls.descent})
+
+
+def _peers(cls: type) -> dict[str, Any]:
+    """What the picture of an optimizer compares it with, as far as it is installed."""
+    installed = {record.name: record for record in catalogue.records("optimizer") if record.status == "ok"}
+    found = {name: catalogue.load_record(installed[name]) for name in _PEERS if name in installed}
+    return {name: _descending(peer) for name, peer in found.items() if peer is not cls}
+
+
+def _requirement(row: Described, said: Iterable[nodes.Node]) -> list[nodes.Node]:
+    """What a value must be, as a sentence, unless that has been said; words in quotes are code."""
+    if not row.requirement or _is_said(row.requirement, " ".join(one.astext() for one in said)):
         return []
     words = re.split("('[^']*')", f"{row.requirement[:1].upper()}{row.requirement[1:]}.")
     return [paragraph(*(_literal(word) if word.startswith("'") else word for word in words))]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import pkgutil
 from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 from sphinx.domains import Domain, ObjType
 from sphinx.roles import XRefRole
+from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 __all__ = ["Documented", "MxcoreDomain", "leave_core_unlinked"]
+
+_logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -113,8 +119,28 @@ class MxcoreDomain(Domain):
 
 
 def leave_core_unlinked(
-    _app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: Element
+    _app: Sphinx, _env: BuildEnvironment, node: pending_xref, contnode: Element
 ) -> nodes.Element | None:
-    """Show what docstrings refer to of the core as it is written, on a site that does not document the core."""
-    of_the_core = str(node.get("reftarget", "")).startswith("mxcore.")
-    return contnode if of_the_core and "mxcore.optimizer" not in env.domains.python_domain.modules else None
+    """Show a reference to the core as text where nothing that it could link to is known; warn if it is misspelt.
+
+    Called after everybody else, intersphinx among them, has found nothing.
+    """
+    target = str(node.get("reftarget", ""))
+    if node.get("refdomain") != "py" or not target.startswith("mxcore."):
+        return None
+    if not _exists(target):
+        _logger.warning("mxcore has no %r", target, location=node, type="ref", subtype="mxcore")
+    return contnode
+
+
+def _exists(name: str) -> bool:
+    """Whether a full name leads to a module, or to an attribute of one or of its instances."""
+    with contextlib.suppress(ImportError, AttributeError):
+        pkgutil.resolve_name(name)
+        return True
+    owner, _, attribute = name.rpartition(".")
+    try:
+        classes = inspect.getmro(pkgutil.resolve_name(owner))
+    except (ImportError, AttributeError):
+        return False
+    return any(attribute in vars(cls).get("__annotations__", ()) for cls in classes)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Offer", "offers", "page_name", "write_pages"]
 
 _MARK = ".. Written by mxcore_sphinx at each build: changes are lost."
+_LONGEST = 60  # characters: of a title
 
 
 @attrs.frozen
@@ -37,6 +38,21 @@ class Offer:
         """What the algorithm is documented as: ``optimizer:adam``, with the distribution where that is needed."""
         name = self.record.qualified_name if self.ambiguous else self.record.name
         return f"{self.record.kind}:{name}"
+
+    @property
+    def title(self) -> str:
+        """What people call the algorithm: how the summary of its distribution begins, with the name if that differs."""
+        called = re.split(r"[,:;] ", self.record.summary.removesuffix(", for mxcore"), maxsplit=1)[0].strip(" .")
+        if not 0 < len(called) <= _LONGEST:
+            called = self.record.class_name
+        title = called[:1].upper() + called[1:]
+        is_named = any(_letters(name) in _letters(title) for name in self.names)
+        added = [*[self.record.name] * (not is_named), *[self.record.distribution] * self.ambiguous]
+        return f"{title} ({', '.join(added)})" if added else title
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def offers(kind: str) -> list[Offer]:
@@ -80,5 +96,4 @@ def write_pages(app: Sphinx) -> None:
 
 
 def _page(offer: Offer) -> str:
-    title = ", ".join(offer.names) + (f" ({offer.record.distribution})" if offer.ambiguous else "")
-    return f"{_MARK}\n\n{title}\n{'=' * len(title)}\n\n.. mxcore-algorithm:: {offer.key}\n"
+    return f"{_MARK}\n\n{offer.title}\n{'=' * len(offer.title)}\n\n.. mxcore-algorithm:: {offer.key}\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,18 +18,20 @@ from mxcore.catalogue import PluginError
 from mxcore.commands.choice import Choice, ChoiceError, parse
 from mxcore.testing import functions
 from mxcore.testing.functions import FUNCTIONS
+from mxcore_sphinx.alt import of_paths, of_schedules, of_values
+from mxcore_sphinx.place import file_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PathDirective", "ScheduleDirective", "path_picture", "schedule_picture"]
+__all__ = ["PathDirective", "ScheduleDirective", "path_picture", "schedule_picture", "values_picture"]
 
 
 def schedule_picture(
     directive: SphinxDirective, schedules: Mapping[str, Any], updates: int | None = None, alt: str = ""
 ) -> nodes.image:
     """The curves of schedules, each by what the picture calls it."""
-    alt = alt or f"The learning rate against the number of the update: {', '.join(schedules)}."
+    alt = alt or of_schedules(schedules, updates)
     return _picture(directive, schedules, f"schedule {updates}", lambda: plotting.schedules(schedules, updates), alt)
 
 
@@ -42,11 +43,15 @@ def path_picture(
     alt: str = "",
 ) -> nodes.image:
     """The paths of optimizers on a test function, each by what the picture calls it."""
-    names = ", ".join(optimizers)
-    alt = alt or f"{names}: {steps} steps on the function {FUNCTIONS[function].name}, and its value at each of them."
+    alt = alt or of_paths(optimizers, function, steps)
     return _picture(
         directive, optimizers, f"path {function} {steps}", lambda: plotting.paths(optimizers, function, steps), alt
     )
+
+
+def values_picture(directive: SphinxDirective, initializers: Mapping[str, Any]) -> nodes.image:
+    """What initializers draw, each by what the picture calls it."""
+    return _picture(directive, initializers, "values", lambda: plotting.values(initializers), of_values(initializers))
 
 
 def _picture(
@@ -58,17 +63,21 @@ def _picture(
     digest.update(f"{how} {[(name, repr(one)) for name, one in drawn.items()]}".encode())
     for source in _sources(drawn.values()):
         digest.update(source.read_bytes())
-    file = Path(env.doctreedir) / "mxcore" / f"{how.split()[0]}-{digest.hexdigest()[:20]}.svg"
-    if not file.exists():
+    file = Path(env.doctreedir) / "mxcore" / f"{how.split()[0]}-{digest.hexdigest()[:20]}"
+    files = [file.with_suffix(suffix) for suffix in (".svg", ".pdf")]  # LaTeX shows no SVG
+    if not all(one.exists() for one in files):
         file.parent.mkdir(parents=True, exist_ok=True)
-        plotting.save(draw(), file)
+        figure = draw()
+        for one in files:
+            plotting.save(figure, one)
     here = Path(env.doc2path(env.docname)).parent
-    return nodes.image(uri=Path(os.path.relpath(file, here)).as_posix(), alt=alt, classes=["mxcore-picture"])
+    uri = f"{Path(os.path.relpath(file, here)).as_posix()}.*"  # each builder takes what it can show
+    return nodes.image(uri=uri, alt=alt, classes=["mxcore-picture"])
 
 
 def _sources(drawn: Iterable[Any]) -> list[Path]:
     """The files that a picture follows from: the modules of the classes, and what draws."""
-    files = {Path(inspect.getfile(type(one))) for one in drawn}
+    files = {Path(file) for one in drawn if (file := file_of(type(one)))}
     drawing = [Path(functions.__file__), *Path(plotting.__file__).parent.glob("*.py")]
     return [*sorted(files), *sorted(drawing)]
 
@@ -90,6 +99,19 @@ class _Drawing(SphinxDirective):
             return {line: self._make(line) for line in map(str.strip, self.content) if line}
         except (ChoiceError, PluginError) as error:
             raise self.error(str(error)) from error
+        except Exception as error:  # whatever an author's constructor raises
+            raise self.error(f"cannot make one of these: {type(error).__name__}: {error}") from error
+
+    def drawn(self, draw: Callable[[], nodes.image]) -> list[nodes.Node]:
+        """The picture that a function draws.
+
+        Raises:
+            DirectiveError: an algorithm cannot be drawn.
+        """
+        try:
+            return [draw()]
+        except Exception as error:  # whatever an author's code raises
+            raise self.error(f"cannot draw this: {type(error).__name__}: {error}") from error
 
     def _make(self, line: str) -> Any:
         choice = Choice(self.kind, *parse(line))
@@ -109,7 +131,8 @@ class ScheduleDirective(_Drawing):
     option_spec: ClassVar[Any] = {"updates": directives.positive_int, "alt": directives.unchanged}
 
     def run(self) -> list[nodes.Node]:
-        return [schedule_picture(self, self.made(), **self.options)]
+        made = self.made()
+        return self.drawn(lambda: schedule_picture(self, made, **self.options))
 
 
 class PathDirective(_Drawing):
@@ -126,4 +149,5 @@ class PathDirective(_Drawing):
         function = self.arguments[0] if self.arguments else "rosenbrock"
         if function not in FUNCTIONS:
             raise self.error(f"there is no function {function!r}: choose from {', '.join(FUNCTIONS)}")
-        return [path_picture(self, self.made(), function, **self.options)]
+        made = self.made()
+        return self.drawn(lambda: path_picture(self, made, function, **self.options))

@@ -293,7 +293,7 @@ def test_what_is_wrong_with_such_a_text_is_said(text: str, error: type[Exception
 
 
 def test_an_optimizer_that_exists_takes_no_further_arguments() -> None:
-    with pytest.raises(ValueError, match="is an instance already"):
+    with pytest.raises(ValueError, match="is already an instance"):
         mx.optimizer.create("slowed", optimizer=mx.optimizer.SGD(), learning_rate=0.1)
     with pytest.raises(ValueError, match="optimizer must be an optimizer, or the name of one, got 3"):
         Slowed(3)

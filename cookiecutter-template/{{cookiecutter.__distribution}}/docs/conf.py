@@ -2,9 +2,10 @@
 
 import importlib.metadata
 
-project = "{{ cookiecutter.__distribution }}"
-author = copyright = "{{ cookiecutter.author }}"
-version = release = importlib.metadata.version(project)
+metadata = importlib.metadata.metadata("{{ cookiecutter.__distribution }}")
+project, version = metadata["Name"], metadata["Version"]
+author = copyright = metadata.get("Author", project)
+release = version
 extensions = ["mxcore_sphinx", "myst_parser"]
 html_theme = "furo"
 # With `-b epub`, Sphinx would warn about its own cache in the output folder.

@@ -181,7 +181,7 @@ def test_another_version_is_a_warning(workplace):
     (workplace / "run" / "config.json").write_text(json.dumps(changed), encoding="utf-8")
     result = call("--resume", "run")
     assert result.exit_code == 0
-    assert 'Warning: numpy was "1.0", is "' in result.stderr
+    assert 'Warning: numpy was "1.0", is now "' in result.stderr
 
 
 def test_a_folder_without_a_whole_run_is_refused(workplace):

@@ -30,7 +30,7 @@ class LSTMBias(Initializer):
     >>> bias
     array([0., 0., 1., 1., 0., 0., 0., 0.])
 
-    The first axis of an array holds four gates, so its size must be divisible by four. Any floating dtype works.
+    Arrays hold the four gates along their first axis, so its size must be divisible by four. Any floating dtype works.
     Nothing is random.
 
     Args:

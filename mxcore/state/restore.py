@@ -106,26 +106,21 @@ def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatabl
 
 def _optimizer(saved: Place, given: dict[str, Any]) -> Updatable:
     """Create an optimizer, and those that it wraps."""
-    if _class("optimizer", saved)._inner is not None:
+    if "schedule" not in saved:  # a wrapper leaves it to the optimizer inside
         given = {WRAPPED: _optimizer(saved["wrapped"][WRAPPED], given)}
     elif saved["schedule"].value is not None:
         given = {**given, "lr_scheduler": _created("lr_scheduler", saved["schedule"], {})}
     return cast("Updatable", _created("optimizer", saved, given))
 
 
-def _class(kind: str, saved: Place) -> Any:
-    """Return a class that is already imported: a file must not trigger an import."""
-    if (cls := registry_for(kind).imported(saved["name"].text())) is None:
+def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
+    """Create an instance of a class that is already imported: a file must not trigger an import."""
+    cls: Any = registry_for(kind).imported(saved["name"].text())
+    if cls is None:
         raise ValueError(
             f"it was saved with the {kind} {saved['name'].text()!r}, which is not imported: a file does not import it. "
             f"If you trust it, use the class once before you load, as in mx.{kind}.create"
         )
-    return cls
-
-
-def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
-    """Create an instance of such a class."""
-    cls = _class(kind, saved)
     fields = attrs.fields(cls) if attrs.has(cls) else ()
     # The others are set later, when the instance can tell their types.
     required = [field for field in fields if field.init and field.default is attrs.NOTHING and field.alias not in given]

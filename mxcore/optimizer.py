@@ -190,7 +190,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     def _has_counted(self) -> bool:
         """Whether the updater that is running, or ran last, has counted an update."""
-        counting = vars(self).get("_counting")
+        counting = getattr(self, "_counting", None)
         return counting is not None and any(True for _ in counting.tally.table)
 
     def _check_state(self, name: str, value: Any) -> None:

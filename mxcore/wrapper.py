@@ -1,4 +1,4 @@
-"""Optimizers that wrap another one, and change what it is given or what it does, in the same pass."""
+"""Optimizers that wrap another one: they change its gradients or its steps, in the same pass."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def _optimizer(given: Any) -> Any:
 class Wrapper(Optimizer):
     r"""Base class of optimizers that wrap another one.
 
-    The rule of a wrapper is given the rescaled gradient, before it is clipped and before weight decay, and calls
-    ``inner(weight, grad)`` once. That clips, decays and applies the rule of the wrapped optimizer, and returns the new
-    weight. Both rules are traced into one, which runs in one pass.
+    A wrapper's rule takes the rescaled gradient, before clipping and weight decay. It calls ``inner(weight, grad)``
+    once, which clips, decays, applies the rule of the wrapped optimizer and returns the new weight. Both rules are
+    traced into one graph, which runs in one pass.
 
     >>> import numpy as np, mxcore as mx
     >>> @mx.hyperparameters
@@ -50,17 +50,18 @@ class Wrapper(Optimizer):
     >>> weight
     array([0.75])
 
-    The wrapped optimizer has the learning rate, its schedule, the weight decay, rescaling, clipping, names,
-    multipliers and counts. All of these are read from and assigned to the wrapper as if they were its own. A rule may
-    also take ``raw_grad``, ``noise``, ``lr``, ``wd``, ``t`` and ``num_update``.
+    The wrapped optimizer owns the learning rate, its schedule, weight decay, rescaling, clipping, names, multipliers
+    and counts. You can read and assign all of them through the wrapper. A wrapper's rule may also take ``raw_grad``,
+    ``noise``, ``lr``, ``wd``, ``t`` and ``num_update``.
 
-    Around an optimizer without a rule, a wrapper does the same in array code, one parameter after the other.
+    If the wrapped optimizer has no rule, the wrapper runs as array code, one parameter at a time. An update that fails
+    may then have changed the state of the wrapped optimizer.
 
     Args:
         optimizer: the optimizer to wrap, or its name; it cannot be exchanged later.
 
     Raises:
-        ValueError: ``optimizer`` is no optimizer, or an argument is out of its range.
+        ValueError: ``optimizer`` is not an optimizer, or updates all parameters of a call at once.
         TypeError: the rule does not call ``inner`` once; raised by the first update.
     """
 

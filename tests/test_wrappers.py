@@ -266,6 +266,27 @@ def test_what_is_assigned_in_a_run_counts_from_the_next_update(name: str) -> Non
         np.testing.assert_allclose(got, wanted, rtol=1e-12)
 
 
+def test_what_decides_which_state_is_kept_cannot_change_after_the_first_update() -> None:
+    @mx.hyperparameters
+    class Kept(mx.optimizer.Wrapper):
+        keeps: bool = mx.hyperparameter(True)
+
+        def slots(self) -> tuple[str, ...]:
+            return ("last",) * self.keeps
+
+        @staticmethod
+        def rule(weight, grad, *, inner, last=None):  # type: ignore[no-untyped-def]
+            new = inner(weight, grad)
+            return new if last is None else (new, grad)
+
+    made = Kept("sgd")
+    made.keeps = False
+    made.keeps = True
+    mx.optimizer.get_updater(made)(0, np.ones(2), np.ones(2))
+    with pytest.raises(ValueError, match="keeps determines which state is kept"):
+        made.keeps = False
+
+
 def test_text_that_reads_like_a_call_makes_optimizers_in_each_other() -> None:
     made = mx.optimizer.create("amplified(slowed(adam, k=7), factor=2.0)", learning_rate=0.25, beta1=0.5)
     again: Optimizer = eval(repr(made), {name: getattr(mx.optimizer, name) for name in ("Amplified", "Slowed", "Adam")})

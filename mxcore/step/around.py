@@ -55,8 +55,11 @@ class Around:
         host = {slot.name: float(slot.init) for slot in program.slots if slot.on_host}
         kept = {**host, **wrapper.host_numbers.get(index, {})}
         numbers = {**self._settings.numbers, **self._settings.static, **row, **kept}
-        with np.errstate(all="ignore"):
-            new_weight, new = program.unpack(program.apply(backend.xp, given, numbers))
+        try:
+            with np.errstate(all="ignore"):
+                new_weight, new = program.unpack(program.apply(backend.xp, given, numbers))
+        finally:
+            del self._wrapped  # which keeps arrays alive
         for name, array in {"weight": weight, **slots}.items():
             backend.fill(array, new_weight if name == "weight" else new[name])
         if host:

@@ -109,7 +109,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     default_learning_rate: ClassVar[float] = 0.01
     decay: ClassVar[Decay] = "after_clip"
     slots: ClassVar[Any] = ()
-    """The state of a rule: a tuple of names and :class:`~mxcore.kernel.Slot` objects, or a method that returns one."""
+    """The state of a rule, as a tuple of names and :class:`~mxcore.kernel.Slot`, or a method that returns one."""
     rule: ClassVar[Callable[..., Any] | None] = None
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated independently, without norms, matrices or positional noise."""

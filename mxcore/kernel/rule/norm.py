@@ -37,7 +37,7 @@ def norm(x: Array) -> Any:
         x: an array of any shape, or a value that a rule has computed from arrays.
 
     Returns:
-        The norm: 0 for an empty array, inf if the squares of ``x`` exceed the range of float64.
+        The norm, which is 0 for an empty array, and inf if the squares of ``x`` exceed the range of float64.
     """
     array = np.asarray(x) if isinstance(x, np.generic) else x
     backend = backend_of(array)

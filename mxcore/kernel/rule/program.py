@@ -180,7 +180,7 @@ class Program:
 
     @property
     def all_numbers(self) -> tuple[str, ...]:
-        """The names of the numbers of a step: those that the rule takes, and those applied before it."""
+        """The names of all numbers of a step, both those that the rule takes and those applied before it."""
         before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
         inner = [name if name in OF_ALL else INNER + name for name in self.inner.all_numbers] if self.inner else []
@@ -303,7 +303,7 @@ class Member:
 
     @property
     def computed(self) -> Array:
-        """The array that the rule updates: the master, or else the weight."""
+        """The array that the rule updates, which is the master if there is one, or else the weight."""
         return self.weight if self.master is None else self.master
 
     @property

@@ -42,7 +42,7 @@ Examples:
 @click.option("--function", type=click.Choice([*FUNCTIONS]), help="For optimizers: function.  [default: rosenbrock]")
 @click.option("--steps", type=click.IntRange(min=1), help=f"For optimizers: the number of steps.  [default: {_STEPS}]")
 def plot(texts: tuple[str, ...], out: Path, updates: int | None, function: str | None, steps: int | None) -> None:
-    """Draw curves of schedules, paths of optimizers on a test function, or initial values.
+    """Draw schedules, paths of optimizers on a test function, or initial values.
 
     NAME is a name from `mxcore list`, or a qualified name, optionally with arguments, which are Python literals or
     strings. Schedules that need the length of the run get --updates, or 1000. Optimizers get the arguments that their

@@ -111,7 +111,7 @@ REFUSED = [
     (["adam", "adam"], "'adam' is given twice"),
     (["adam:beta1=1.2"], "optimizer 'adam': beta1 must be in [0, 1), got 1.2"),
     (["cosine:max_updat=5"], "lr_scheduler 'cosine' has no argument 'max_updat' (did you mean 'max_update'?)"),
-    (["adam:beta1=0.1,beta1=0.2"], "an argument is given twice in 'adam:beta1=0.1,beta1=0.2'"),
+    (["adam:beta1=0.1,beta1=0.2"], "an argument is given twice in 'beta1=0.1,beta1=0.2'"),
     (["adam:beta1"], "cannot find optimizer 'adam:beta1'"),
     (["adam", "--updates", "5"], "--updates does not apply to optimizers"),
     (["cosine", "--steps", "5"], "--steps does not apply to lr_schedulers"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import attrs
-
 from mxcore.backend import Array
 from mxcore.catalogue import PluginError
 from mxcore.catalogue.registry import registry_for
@@ -114,8 +112,7 @@ class Wrapper(Optimizer):
 
     def state_slots(self) -> tuple[Slot, ...]:
         """Return the slots of the wrapper's rule, and those of the wrapped optimizer, such as ``inner/mean``."""
-        inner = [attrs.evolve(slot, name=INNER + slot.name) for slot in self.optimizer.state_slots()]
-        return (*self.own_slots(), *inner)
+        return (*self.own_slots(), *(slot.inside for slot in self.optimizer.state_slots()))
 
     def create_state(self, index: Index, weight: Array) -> tuple[Any, Any]:
         """Create the state of a parameter: the wrapper's own, and that of the wrapped optimizer."""

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from commands import invoke
 
 from mxcore.commands import cli
@@ -53,6 +55,15 @@ def built(source: Path, target: Path, *options: str, path: Path | None = None) -
     status, printed = sphinx(source, target, *options, path=path)
     assert status == 0, printed
     return Site(target, printed)
+
+
+def browsed(url: str, *options: str) -> str:
+    """Return the document that a headless browser makes of a page; without a browser, the test is skipped."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no browser: apt-get install chromium")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", *options, url]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, timeout=300).stdout
 
 
 def plugin(folder: Path, distribution: str, name: str, code: str, requires: str = "mxcore") -> None:

@@ -15,7 +15,7 @@ import pkgutil
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -157,12 +157,12 @@ def _heading(text: str, line: str) -> list[str]:
     return [text, line * len(text), ""]
 
 
-def _summary(listed: list[Member]) -> Iterator[str]:
-    """The table at the top of a page."""
+def _summary(rows: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
+    """The table at the top of a page: links, each with the first sentence of a docstring."""
     yield from (".. list-table::", "   :class: api-summary", "   :widths: 35 65", "")
-    for member in listed:
-        yield f"   * - :py:obj:`{member.name} <{member.documented}>`"
-        yield f"     - {first_sentence(explained(member))}"
+    for link, said in rows:
+        yield f"   * - {link}"
+        yield f"     - {first_sentence(said)}"
     yield ""
 
 
@@ -212,9 +212,10 @@ def _pages(module: Module, listed: list[Member], documented: set[int]) -> Iterat
     typed = [f"``{name}``" for name in module.aliases if name.startswith("mxcore.")]
     origin = [f"Comes with the distribution ``{module.distribution}``."] * bool(module.distribution)
     origin += [f"Also reached as {' and '.join(typed)}."] * bool(typed)
+    rows = ((f":py:obj:`{one.name} <{one.documented}>`", explained(one)) for one in listed)
     lines = [
         _MARK, "", *_heading(module.name, "="), f".. py:module:: {module.name}", "", *said, "", " ".join(origin), "",
-        *_summary(listed), *_toctree([member.name for member in apart]),
+        *_summary(rows), *_toctree([member.name for member in apart]),
         *(line for member in own if member not in apart for line in _entry(member, module, documented)),
     ]  # fmt: skip
     yield module.name, "\n".join(lines)
@@ -225,20 +226,13 @@ def _toctree(names: list[str]) -> list[str]:
 
 
 def _index(public: list[Module]) -> str:
+    rows = ((f":py:mod:`{one.name}`", (inspect.getdoc(one.module) or "").splitlines()) for one in public)
     lines = [
         _MARK, "", *_heading("Python API", "="),
         "Each public module has a page with a summary of its names at the top. Examples import ``mxcore`` as ``mx``.",
-        "", *_table_of_modules(public), *_toctree([module.name for module in public]),
+        "", *_summary(rows), *_toctree([module.name for module in public]),
     ]  # fmt: skip
     return "\n".join([*lines, ""])
-
-
-def _table_of_modules(public: list[Module]) -> Iterator[str]:
-    yield from (".. list-table::", "   :class: api-summary", "   :widths: 35 65", "")
-    for module in public:
-        yield f"   * - :py:mod:`{module.name}`"
-        yield f"     - {first_sentence((inspect.getdoc(module.module) or '').splitlines())}"
-    yield ""
 
 
 def write(app: Any) -> None:

@@ -21,11 +21,10 @@ import mxcore as mx
 from mxcore import catalogue
 from mxcore.catalogue.calls import arguments, call
 from mxcore.catalogue.hints import no_such_arguments, required
+from mxcore.step import WRAPPED
 
 __all__ = ["RESERVED", "Choice", "ChoiceError", "parse"]
 
-WRAPPED = "optimizer"
-"""The argument of a wrapper that names the optimizer to wrap."""
 RESERVED = ("lr_scheduler", "sym", "param_idx2name", "param_dict")
 """Optimizer arguments that cannot be given as a string, because the program that runs the optimizer supplies them."""
 

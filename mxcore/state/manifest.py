@@ -13,7 +13,7 @@ from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.packing import Packer, encode_key
 from mxcore.state.settings import plain, settings_of
-from mxcore.step import levels
+from mxcore.step import depth_of
 from mxcore.step.protocol import Index, Run, Updatable
 from mxcore.step.states import by_slot
 
@@ -29,7 +29,7 @@ def pack_state(packer: Packer, updater: Run, index: Index) -> dict[str, Any]:
     if index in updater.worker_states:
         entry["workers"] = packer.pack(updater.worker_states[index], f"{label}/worker")
     # None if a class overrides `create_state` without declaring slots.
-    named = None if names is None else by_slot(updater.states[index], names, len(levels(updater.optimizer)) - 1)
+    named = None if names is None else by_slot(updater.states[index], names, depth_of(updater.optimizer))
     if named is None:
         return {**entry, "state": packer.pack(updater.states[index], label)}
     return {**entry, "slots": {slot: packer.pack(x, f"{label}/{slot}") for slot, x in named.items()}}

@@ -18,12 +18,10 @@ from mxcore.state.packing import unpack
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, settings_of
 from mxcore.state.tensorfile import parse
-from mxcore.step import Counting, Tally, adopted, count_in, levels
+from mxcore.step import WRAPPED, Counting, Tally, adopted, count_in, depth_of, levels
 from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
 
-WRAPPED = "optimizer"
-"""The attribute of a wrapper that holds the optimizer it wraps."""
 _OWN = {"_counting", "_settings_version", "_tables_version"}
 """What a copy of an optimizer does not share, so that trying settings on it has no side effects."""
 
@@ -51,7 +49,7 @@ def restore(
     described, given = manifest["optimizer"], params or {}
     asked = manifest["restore_optimizer"].flag() if restore_optimizer is None else restore_optimizer
     optimizer = _settled(updater.optimizer, described, asked, problems)
-    depth = len(levels(optimizer)) - 1
+    depth = depth_of(optimizer)
     for _ in range(depth):  # the counts are those of the innermost optimizer
         described = described["wrapped"][WRAPPED]
     entries = [Entry.read(place, arrays, depth) for place in manifest["states"].list()]

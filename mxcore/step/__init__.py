@@ -7,10 +7,10 @@ kernel checks) and nothing has been assigned (:class:`~mxcore.watched.Version`).
 from __future__ import annotations
 
 from mxcore.step.counts import Counted, Counting, Counts, Tally, adopted, count_in, viewed
-from mxcore.step.program import Traits, levels, traits_of
+from mxcore.step.program import WRAPPED, Traits, depth_of, levels, traits_of
 from mxcore.step.runner import Runner
 
 __all__ = [
-    "Counted", "Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "levels", "traits_of",
-    "viewed",
+    "WRAPPED", "Counted", "Counting", "Counts", "Runner", "Tally", "Traits", "adopted", "count_in", "depth_of",
+    "levels", "traits_of", "viewed",
 ]  # fmt: skip

@@ -13,6 +13,8 @@ from mxcore.kernel import Program, Slot
 from mxcore.kernel.rule.program import COUNTED, INNER, OF_ALL, keywords
 from mxcore.step.protocol import Stepped
 
+WRAPPED = "optimizer"
+"""The attribute and argument of a wrapper that is the optimizer it wraps."""
 _STATIC = (bool, str, type(None))
 _RATES = ("_update_count", "_get_lr", "_get_lrs", "_get_wd", "_get_wds", "multiplier", "learning_rate")
 _SMALLEST = 2.0**-126  # the smallest normal number of float32
@@ -93,7 +95,7 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
     numbers = _numbers(optimizer, cls.rule, slots)
     if inner is None:
         return Program(cls.__name__, cls.rule, slots, optimizer.decay, numbers, **shared)
-    every = (*slots, *(attrs.evolve(slot, name=INNER + slot.name) for slot in inner.slots))
+    every = (*slots, *(slot.inside for slot in inner.slots))
     return Program(f"{cls.__name__}({inner.owner})", cls.rule, every, inner.decay, numbers, **shared)
 
 
@@ -116,6 +118,11 @@ def levels(optimizer: Stepped) -> list[Any]:
     """Return an optimizer, the one that it wraps, and so on."""
     inner = optimizer._inner
     return [optimizer] if inner is None else [optimizer, *levels(inner)]
+
+
+def depth_of(optimizer: Stepped) -> int:
+    """Return how many wrappers are around the innermost optimizer."""
+    return len(levels(optimizer)) - 1
 
 
 class Settings:

@@ -20,7 +20,7 @@ from mxcore.kernel.run.layout import sharing
 from mxcore.native.words import DONE, MOVED
 from mxcore.step.arguments import check_pair
 from mxcore.step.counts import Counts, Tally
-from mxcore.step.program import Settings, levels, traits_of
+from mxcore.step.program import Settings, depth_of, traits_of
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.rows import Rows
@@ -69,7 +69,7 @@ class Step:
     ) -> None:
         self.indices, self._settings = list(indices), settings
         has_master = [masters and optimizer.has_master(weight) for weight in weights]
-        self._states = StateReader(self.indices, has_master, states, len(levels(optimizer)) - 1)
+        self._states = StateReader(self.indices, has_master, states, depth_of(optimizer))
         self._host = [slot for slot in settings.program.slots if slot.on_host]
         self._own_rates = traits_of(optimizer).own_rates
         self._tables_seen = optimizer._tables_version.number

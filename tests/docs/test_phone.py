@@ -2,13 +2,10 @@
 
 import json
 import re
-import shutil
-import subprocess
 from html import unescape
 from pathlib import Path
 
-import pytest
-from sites import Site
+from sites import Site, browsed
 
 WIDTH = 390
 PAGE = """<!doctype html><meta charset="utf-8"><body><iframe width="{width}" height="844" style="border: 0"></iframe>
@@ -31,21 +28,14 @@ look({pages});
 
 
 def test_formulas_fit_the_screen_of_a_phone(site: Site, tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no browser: apt-get install chromium")
     names = [name for name in site.names() if re.match(r"reference/\w+s/", name) and site.page(name).select("div.math")]
     assert len(names) > 30
     pages = [(site.folder / name).resolve().as_uri() for name in names]
     (tmp_path / "look.html").write_text(PAGE.format(width=WIDTH, pages=json.dumps(pages)), "utf-8")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom"]
-    options.append("--allow-file-access-from-files")
-    done = subprocess.run(
-        [browser, *options, "--virtual-time-budget=200000", (tmp_path / "look.html").as_uri()],
-        capture_output=True, encoding="utf-8", check=False, timeout=300,
-    )  # fmt: skip
-    match = re.search(r"found (\{.*\}) end", unescape(done.stdout))
-    assert match, done.stderr
+    options = ("--hide-scrollbars", "--allow-file-access-from-files", "--virtual-time-budget=200000")
+    shown = browsed((tmp_path / "look.html").as_uri(), *options)
+    match = re.search(r"found (\{.*\}) end", unescape(shown))
+    assert match, shown
     measured = json.loads(match[1])
     assert len(measured) == len(names)
     assert {page: sizes for page, sizes in measured.items() if sizes[1] > sizes[0]} == {}

@@ -2,12 +2,10 @@
 
 import json
 import re
-import shutil
-import subprocess
 from urllib.parse import quote
 
 import pytest
-from sites import Site
+from sites import Site, browsed
 
 # What people type, and the page that they should find.
 TERMS = {
@@ -31,14 +29,8 @@ def test_the_index_of_the_search_has_the_term_at_its_page(site: Site, term: str)
 
 @pytest.mark.parametrize("term", TERMS)
 def test_a_browser_finds_the_page_first(site: Site, term: str) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("there is no browser: apt-get install chromium")
     page = f"{(site.folder / 'search.html').resolve().as_uri()}?q={quote(term)}"
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000", "--dump-dom"]
-    shown = subprocess.run(
-        [browser, *options, page], capture_output=True, encoding="utf-8", check=True, timeout=300
-    ).stdout
+    shown = browsed(page, "--virtual-time-budget=20000")
     results = re.findall(r'<li class="kind-\w+"><a href="([^"]+)"', shown)
     assert results, "no results"
     assert results[0].startswith(f"{TERMS[term]}.html"), results[:5]

@@ -68,6 +68,11 @@ class Slot:
         """Whether this slot is one number per parameter, kept on the host."""
         return self.shape == ()
 
+    @property
+    def inside(self) -> Slot:
+        """The same slot as a wrapper calls it."""
+        return attrs.evolve(self, name=INNER + self.name)
+
     @classmethod
     def of(cls, declared: str | Slot) -> Slot:
         """Return the slot that a bare name stands for: an array like the weight, initially 0."""

@@ -16,8 +16,9 @@ from rule_runs import CLASSES, SPECIAL, every_rule
 
 import mxcore as mx
 from mxcore.kernel.emit.blocked import Blocked, emit
-from mxcore.kernel.rule.norm import CHUNK
+from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced, trace
+from mxcore.kernel.run.layout import CHUNK
 from mxcore.random.fill import fill_normal, normal_calls
 from mxcore.step.program import Settings
 
@@ -63,16 +64,17 @@ class Chunk:
         drawn = zip(rule.uniforms, rng.random(len(rule.uniforms)), strict=True)
         # No number is equal to another: a rate is not 0.
         self.uniforms = [np.array(0 if node.op == "equal" else value, dtype) for node, value in drawn]
-        self.norms = [np.array(value, dtype) for value in rng.random(len(rule.norms))]
-        self.sums = np.zeros(len(rule.norms))
+        self.reductions = [np.array(value, dtype) for value in rng.random(len(rule.reductions))]
+        self.sums = np.zeros((-(-size // BLOCK), len(rule.reductions)))
 
     @property
     def last(self) -> Blocked:
         return self.stages[-1]
 
     def calls(self, stage: int = -1) -> tuple[Any, ...]:
-        arrays, uniforms, norms = ([[one] for one in each] for each in (self.arrays, self.uniforms, self.norms))
-        (table,) = self.stages[stage].calls(arrays, *self.scratch[stage], uniforms, norms, [self.sums])
+        every = self.arrays, self.uniforms, self.reductions
+        arrays, uniforms, reductions = ([[one] for one in each] for each in every)
+        (table,) = self.stages[stage].calls(arrays, *self.scratch[stage], uniforms, reductions, [self.sums])
         return table
 
     def bits(self) -> bytes:
@@ -88,7 +90,7 @@ def test_no_python_runs_while_a_chunk_is_computed(name: str, arguments: Any, dty
     *measuring, writing = [chunk.calls(stage) for stage in range(len(chunk.stages))]
     assert chunk.bits() == before
     for table in measuring:
-        assert {"_measure", "sum_of_squares"} <= set(python_called_by(table))
+        assert {"_measure", "partials"} <= set(python_called_by(table))
         assert chunk.bits() == before
     assert python_called_by(writing) == []
     assert chunk.bits() != before
@@ -102,7 +104,7 @@ def test_calls_that_are_repeatable_follow_the_numbers(name: str, arguments: Any,
     table = kept.calls()
     for factor in (1, 3):
         for chunk in (kept, built):
-            for number in (*chunk.uniforms, *chunk.norms):
+            for number in (*chunk.uniforms, *chunk.reductions):
                 number *= factor
         python_called_by(table)
         python_called_by(built.calls())

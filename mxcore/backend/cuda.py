@@ -74,6 +74,11 @@ class Cuda:
         """Copy from the host, in the current stream; ``values`` may be changed as soon as this returns."""
         array.set(values, stream=self.xp.cuda.get_current_stream())
 
+    def download(self, array: Array) -> Host:
+        """Copy to the host, after everything in the current stream has been done."""
+        values: Host = array.get(stream=self.xp.cuda.get_current_stream())
+        return values
+
     def kernel(self, source: str, name: str) -> Kernel:
         """Compile a kernel from CUDA C for the current device."""
         key = int(self.xp.cuda.runtime.getDevice()), source

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from mxcore.kernel import Program, Slot
-from mxcore.kernel.rule.program import COUNTED, INNER, OF_ALL, keywords
+from mxcore.kernel.rule.program import COUNTED, INNER, OF_ALL, OF_SHAPE, keywords
 from mxcore.step.protocol import Stepped
 
 WRAPPED = "optimizer"
@@ -92,6 +92,8 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
     slots = optimizer.own_slots()
     if clash := [slot.name for slot in slots if hasattr(optimizer, slot.name)]:
         raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the same name as a hyper-parameter or attribute")
+    if clash := [name for name in OF_SHAPE if name in keywords(cls.rule) and hasattr(optimizer, name)]:
+        raise TypeError(f"{cls.__name__}: {clash[0]} follows from the shape of the weight: rename the hyper-parameter")
     numbers = _numbers(optimizer, cls.rule, slots)
     if inner is None:
         return Program(cls.__name__, cls.rule, slots, optimizer.decay, numbers, **shared)
@@ -101,7 +103,7 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
 
 def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
     """Return the numbers that the rule takes: rates and counts, host slots, flags, and hyper-parameters by name."""
-    known = {*COUNTED, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
+    known = {*COUNTED, *OF_SHAPE, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
     arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
     arrays |= {"inner"} if optimizer._inner is not None else set()
     numbers = []

@@ -15,6 +15,7 @@ from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit
 from mxcore.kernel.rule.program import HIGHEST
 from mxcore.kernel.run.choose import Plans, grouped, job_of
+from mxcore.kernel.run.fold import calls_of
 from mxcore.kernel.run.inspector import Inspector
 from mxcore.kernel.run.layout import sharing
 from mxcore.native.words import DONE, MOVED
@@ -50,7 +51,7 @@ class Step:
 
     # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
-        "_again", "_at_once", "_backend", "_device", "_host", "_inspector", "_job", "_keeps", "_named", "_own_rates",
+        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_named", "_own_rates",
         "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
         "in_place", "indices", "other", "plans",
     )  # fmt: skip
@@ -82,6 +83,8 @@ class Step:
         self._positions = grouped(self._backend, members)
         chosen = [[members[place] for place in places] for places in self._positions]
         self.plans: list[Plan] = [plans.plan(self._backend, settings.program, some[0].static, some) for some in chosen]
+        over_all = any(plan.over_all for plan in self.plans)
+        self._fold = self.plans[0].fold(self.plans, self._positions) if over_all else None
         self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._states.lengths)])
         if self._job is None:
             arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
@@ -102,7 +105,10 @@ class Step:
         master, slots = (further[0], further[1:]) if self._states.has_master[place] else (None, further)
         flags, noise_key = self._named[place]
         arrays = self._settings.program.slot_arrays(label, weight if master is None else master, slots)
-        return Member(label, weight, grad, master, arrays, {**self._settings.static, **flags}, noise_key)
+        static = {**self._settings.static, **flags}
+        if self._settings.program.by_ndim:
+            static["ndim"] = weight.ndim
+        return Member(label, weight, grad, master, arrays, static, noise_key)
 
     def _read_names(self, optimizer: Stepped) -> list[tuple[dict[str, Any], Any]]:
         """Return what depends on the names of the parameters: the rule's flags, and the noise keys."""
@@ -265,7 +271,7 @@ class Step:
         """Do everything that can fail, and then all writes in one go."""
         self._prepare(numbers)
         if self._job is not None:
-            self._job.measure()
+            self._job.measure(self._fold)
             commit([self._job.call(), *self._host_calls(tally)])
             return
         with self._backend.on(self._device):
@@ -278,7 +284,7 @@ class Step:
             pairs = list(zip(self.plans, taken, strict=True))
             kept = [again for plan, own in pairs if self._keeps and (again := plan.repeat(own)) is not None]
             if len(kept) < len(pairs):
-                return itertools.chain(*(plan.calls(own) for plan, own in pairs))
+                return calls_of([plan.steps(own) for plan, own in pairs], self._fold)
             self._again = kept
         assert self._again is not None
         return itertools.chain(*[again() for again in self._again])
@@ -293,9 +299,9 @@ class Step:
         if not self._host:
             return []
         new = {
-            self.indices[place]: plan.host[row]
+            self.indices[place]: {**(plan.host[row] if plan.host else {}), **late}
             for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True)
-            for place, row in zip(places, row_of, strict=True)
+            for place, row, late in zip(places, row_of, plan.late, strict=True)
         }
         return [(dict.update, tally.host_numbers, new)]
 

@@ -67,6 +67,12 @@ class CudaOnCpu(Cuda):
         self.uploaded.append(values.nbytes)
         ctypes.memmove(array.data.ptr, values.ctypes.data, values.nbytes)
 
+    def download(self, array: Any) -> Any:
+        assert array.device.id == self.current
+        values = np.empty(array.shape, array.dtype)
+        ctypes.memmove(values.ctypes.data, array.data.ptr, values.nbytes)
+        return values
+
     def kernel(self, source: str, name: str) -> Kernel:
         entry = self._built(source, name)
 

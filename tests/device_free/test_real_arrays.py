@@ -22,7 +22,7 @@ from rule_runs import (
 
 import mxcore as mx
 from mxcore.kernel.emit import cuda as emitter
-from mxcore.kernel.rule.norm import CHUNK
+from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.run import device as device_plans
 from mxcore.kernel.run.device import PIECE, DevicePlan
 
@@ -92,7 +92,7 @@ def test_a_rule_is_one_launch_for_all_parameters(cuda: CudaOnCpu) -> None:
 def test_a_rule_with_norms_measures_finishes_and_writes(cuda: CudaOnCpu) -> None:
     run = Run("lamb", {}, values("f4"), on_device)
     run.step(values("f4"))
-    chunks, pieces = (sum(-(-array.size // size) for array in run.weights) for size in (CHUNK, PIECE))
+    chunks, pieces = (sum(-(-array.size // size) for array in run.weights) for size in (BLOCK, PIECE))
     names = [(name, blocks) for _, name, blocks in cuda.launched]
     assert names == [("kernel", chunks), ("finish", 1), ("kernel", pieces)]
 

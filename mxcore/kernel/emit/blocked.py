@@ -22,8 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Host
-from mxcore.kernel.rule.graph import LOGICAL, Node
-from mxcore.kernel.rule.norm import sum_of_squares
+from mxcore.kernel.rule.graph import LOGICAL, REDUCTIONS, Node
+from mxcore.kernel.rule.reduction import partials
 from mxcore.kernel.rule.source import define, identifier
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.calls import Call
@@ -42,9 +42,9 @@ class Blocked:
     """A compiled stage of a rule. List its calls through :func:`~mxcore.kernel.run.calls.quietly`.
 
     Args:
-        calls: the calls of each chunk, ``calls(arrays, scratch, masks, uniforms, norms, partials)``. Each of the first
-            five is a sequence of columns; ``partials`` has a row for each chunk, for the sums of squares that the stage
-            computes.
+        calls: the calls of each chunk, ``calls(arrays, scratch, masks, uniforms, reductions, partials)``. Each of the
+            first five is a sequence of columns; ``partials`` has a table for each chunk, with a row for each of its
+            blocks, for what the stage measures.
         scratch: how many blocks of numbers it needs.
         masks: how many blocks of booleans it needs.
         repeatable: whether the calls can be made again after the uniforms have changed in place, because none of them
@@ -80,10 +80,10 @@ def emit(traced: Traced, stage: Stage, dtype: npt.DTypeLike) -> Blocked:
     arrays = ", ".join(_array(name) for name in [*traced.arrays, *(["noise"] if traced.noisy else [])])
     lines = [f"({arrays},) = arrays", *_unpacked("s", writer.made["s"], "scratch")]
     lines += [*_unpacked("b", writer.made["b"], "masks"), *_unpacked("u", len(traced.uniforms), "uniforms")]
-    lines += [*_unpacked("g", len(traced.norms), "norms"), *writer.singles, *writer.views.values()]
+    lines += [*_unpacked("g", len(traced.reductions), "reductions"), *writer.singles, *writer.views.values()]
     rows = "".join(f"\n        {row}," for row in writer.rows)
     lines.append(f"return zip({rows}\n    )" if rows else "return [()] * len(weight_)")
-    source = "def calls(arrays, scratch, masks, uniforms, norms, partials):\n    " + "\n    ".join(lines)
+    source = "def calls(arrays, scratch, masks, uniforms, reductions, partials):\n    " + "\n    ".join(lines)
     namespace = _namespace((node.op for node in writer.steps), writer.constants, np.dtype(dtype))
     calls = define("calls", source, f"the rule of {traced.owner}", namespace)
     decided = any(node.op == "where" and _decided(node) for node in writer.steps)
@@ -108,9 +108,9 @@ def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype
     return {"measure": _measure, "dtype": dtype, "bits": np.dtype(f"i{dtype.itemsize}"), **known, **values}
 
 
-def _measure(sums: npt.NDArray[np.float64], number: int, x: Host) -> None:
-    """Compute a sum of squares. This can be Python code, since a stage that measures changes nothing of the user's."""
-    sums[number] = sum_of_squares(x.reshape(-1))
+def _measure(name: str, number: int, sums: npt.NDArray[np.float64], *arrays: Host) -> None:
+    """Compute a reduction. This can be Python code, since a stage that measures changes nothing of the user's."""
+    sums[:, number] = partials(name, *(x.reshape(-1) for x in arrays))
 
 
 class _Writer:
@@ -118,14 +118,14 @@ class _Writer:
 
     def __init__(self, traced: Traced, stage: Stage) -> None:
         self.traced, self.stage = traced, stage
-        self.steps = [node for node in stage.order if node.op not in ("input", "norm")]
+        self.steps = [node for node in stage.order if node.op not in ("input", *REDUCTIONS)]
         self.places = {node.number: _array(node.value) for node in stage.order if node.op == "input"}
         self.places |= {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
-        self.places |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
+        self.places |= {node.number: f"g{number}" for number, node in enumerate(traced.reductions)}
         self.last: dict[int, int] = {}
         for step, node in enumerate(self.steps):
             self.last |= {argument.number: step for argument in node.args}
-        outputs = [*stage.written.values(), *(traced.norms[number].args[0] for number in stage.norms)]
+        outputs = [*stage.written.values(), *(node for number in stage.measured for node in traced.reductions[number].args)]
         self.last |= {node.number: len(self.steps) for node in outputs}  # moved or measured after all steps
         # An array may be overwritten once its old value is no longer needed.
         self.read_until = {_array(one.value): self.last.get(one.number, -1) for one in stage.order if one.op == "input"}
@@ -228,10 +228,11 @@ class _Writer:
                 moves = {name: aside if source == first else source for name, source in moves.items()}
 
     def measure(self) -> None:
-        """Emit the sums of squares for the norms that the stage measures."""
-        for number in self.stage.norms:
-            x = self.traced.norms[number].args[0]
-            self.rows.append(f"zip(repeat(measure), partials, repeat({number}), {_each(self._operand(x, x))})")
+        """Emit the reductions that the stage measures."""
+        for number in self.stage.measured:
+            node = self.traced.reductions[number]
+            columns = ", ".join(_each(self._operand(x, node)) for x in node.args)
+            self.rows.append(f"zip(repeat(measure), repeat({node.op!r}), repeat({number}), partials, {columns})")
 
 
 def _array(name: Any) -> str:

@@ -7,13 +7,15 @@ are kept, and every emitter gives the same bits. The code uses no header, and of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
-from mxcore.kernel.rule.graph import Node
-from mxcore.kernel.rule.norm import LANES
+import numpy as np
+
+from mxcore.kernel.rule.graph import REDUCTIONS, Node
 from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.program import Storage
+from mxcore.kernel.rule.reduction import KINDS, LANES
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_cuda
@@ -28,7 +30,7 @@ _SHARED = 48 * 1024
 
 
 def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
-    """Emit ``kernel(addresses, chunks, uniforms, rows, norms, partials, keys)``, where block b computes chunk b.
+    """Emit ``kernel(addresses, chunks, uniforms, rows, reductions, partials, keys)``, where block b computes chunk b.
 
     :func:`mxcore.kernel.emit.llvm.emit` describes the arguments; blocks must have as many threads as :func:`threads`
     returns.
@@ -43,15 +45,50 @@ def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
 
 def threads(stage: Stage) -> int:
     """Return how many threads a block of a stage has."""
-    if not stage.norms:
+    if not stage.measured:
         return _THREADS
-    most = _SHARED // (8 * LANES * len(stage.norms)) // 2  # squares are stored twice, the sum of a lane once
+    most = _SHARED // (8 * LANES * len(stage.measured)) // 2  # terms are stored twice, the sum of a lane once
     return LANES * (8 if most > 8 else 4 if most > 4 else 2 if most > 2 else 1)
 
 
-def finish(dtype: str) -> str:
-    """Emit ``finish(partials, starts, norms, …)``, which computes norms from the sums of the chunks."""
-    return filled("kernel/emit/finish.cu", type=philox_cuda.TYPES[_TYPES[dtype]])
+def finish(traced: Traced, stage: Stage, dtype: str) -> str:
+    """Emit ``finish(partials, sections, …)``, which computes the reductions that a stage has measured."""
+    every = []
+    for number in stage.measured:
+        node = traced.reductions[number]
+        by_row, over_all = (str(node.value == over).lower() for over in ("row", "all"))
+        every.append({"number": number, "by_row": by_row, "over_all": over_all, **_forms(node)})
+    return _combining("finish", traced, dtype, reduction=every, count=len(stage.measured), first=stage.measured.start)
+
+
+def fold(traced: Traced, columns: Sequence[int]) -> str:
+    """Emit ``fold(places, found, parameters)``, which combines what all parameters contribute to some reductions."""
+    every = [{"number": place, **_forms(traced.reductions[column])} for place, column in enumerate(columns)]
+    return _combining("fold", traced, "float64", reduction=every)
+
+
+def spread(traced: Traced, columns: Sequence[int], dtype: str) -> str:
+    """Emit ``spread(found, exact, reductions, sections, elements)``, which gives them to a plan."""
+    places = enumerate(columns)
+    every = [{"number": place, "column": column, **_forms(traced.reductions[column])} for place, column in places]
+    return _combining("spread", traced, dtype, reduction=every)
+
+
+def _combining(file: str, traced: Traced, dtype: str, **values: Any) -> str:
+    kind = philox_cuda.TYPES[_TYPES[dtype]]
+    functions = filled("kernel/emit/functions.cu", type=kind)
+    return functions + filled(f"kernel/emit/{file}.cu", type=kind, width=len(traced.reductions), **values)
+
+
+def _forms(node: Node) -> dict[str, str]:
+    """Return how to combine ``total`` with ``other``, where to start, and how to get the value from the total."""
+    kind = KINDS[node.op]
+    values = {"norm": "sqrt(total)", "mean": "total / count"}
+    return {
+        "combine": "greater(total, other)" if kind.combine is np.maximum else "total + other",
+        "start": philox_cuda.constant(kind.start, "f64"),
+        "value": values.get(node.op, "total"),
+    }
 
 
 class _Emitter:
@@ -63,7 +100,7 @@ class _Emitter:
         self.type, self.suffix = philox_cuda.TYPES[dtype], "f" if dtype == "f32" else ""
         self.columns = storage.columns(traced.arrays)
         self.names: dict[int, str] = {node.number: f"u{number}" for number, node in enumerate(traced.uniforms)}
-        self.names |= {node.number: f"g{number}" for number, node in enumerate(traced.norms)}
+        self.names |= {node.number: f"g{number}" for number, node in enumerate(traced.reductions)}
         self.normal = DISTRIBUTIONS[f"normal_{dtype}"]
 
     def source(self) -> str:
@@ -73,7 +110,7 @@ class _Emitter:
         noisy = any(node.value == "noise" for node in self.stage.order)
         noise = philox_cuda.source(self.normal) if noisy else ""
         own = filled("kernel/emit/functions.cu", type=self.type)
-        return "\n".join([half, noise, own, self._measuring() if self.stage.norms else self._writing()])
+        return "\n".join([half, noise, own, self._measuring() if self.stage.measured else self._writing()])
 
     def _writing(self) -> str:
         """Emit a body where a thread handles adjacent elements, loaded and stored at once if alignment allows."""
@@ -95,17 +132,21 @@ class _Emitter:
 
     def _measuring(self) -> str:
         """Emit a body where a thread handles one element; some threads also sum, each for one lane and norm."""
-        count, groups = len(self.stage.norms), threads(self.stage) // LANES
+        count, groups = len(self.stage.measured), threads(self.stage) // LANES
+        measured = [
+            {"place": place, "own_group": place % groups, **_forms(self.traced.reductions[number])}
+            for place, number in enumerate(self.stage.measured)
+        ]
         return filled(
             "kernel/emit/measure.cu",
             type=self.type,
             count=count,
             groups=groups,
             lanes=LANES,
-            width=len(self.traced.norms),
-            first=self.stage.norms.start,
+            width=len(self.traced.reductions),
+            first=self.stage.measured.start,
             given=self._given(),
-            norm=[{"norm": number, "own_group": number % groups} for number in range(count)],
+            measured=measured,
             single=self._body("a{}[i]"),
         )
 
@@ -125,8 +166,8 @@ class _Emitter:
         for number in range(len(self.traced.uniforms)):
             row = f"rows[tensor] * {width} + " * (number >= shared)
             yield f"const {self.type} u{number} = uniforms[{row}{number}];"
-        for number in range(len(self.traced.norms)):
-            yield f"const {self.type} g{number} = norms[tensor * {len(self.traced.norms)} + {number}];"
+        for number in range(len(self.traced.reductions)):
+            yield f"const {self.type} g{number} = reductions[section * {len(self.traced.reductions)} + {number}];"
         for column, array in enumerate(self.columns):
             stored = self._stored(array)
             yield f"{stored}* a{column} = ({stored}*)addresses[tensor * {len(self.columns)} + {column}];"
@@ -141,15 +182,17 @@ class _Emitter:
             element: the expression for it, with a placeholder for the column.
         """
         for node in self.stage.order:
-            if node.op == "norm":
+            if node.op in REDUCTIONS:
                 continue
             name = self.names[node.number] = f"v{node.number}"
             kind = "bool" if node.kind == "mask" else self.type
             value = self._load(node, element) if node.op == "input" else self._expression(node)
             yield f"const {kind} {name} = {value};"
-        for place, number in enumerate(self.stage.norms):
-            value = f"(double){self._operand(self.traced.norms[number].args[0])}"
-            yield f"square{place} = {value} * {value};"
+        for place, number in enumerate(self.stage.measured):
+            node = self.traced.reductions[number]
+            values = [f"(double){self._operand(argument)}" for argument in node.args]
+            product = node.op in ("norm", "dot")
+            yield f"term{place} = {f'{values[0]} * {values[-1]}' if product else values[0]};"
         written = {**self.stage.written, "half_weight": self.traced.written["weight"]}
         for column in self._writes():
             array = self.columns[column]

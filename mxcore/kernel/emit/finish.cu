@@ -1,12 +1,27 @@
-// norms[tensor, norm], of norms first <= norm < last: the root of what the chunks of a tensor have added up to, one after
-// the other. A thread for each; starts has the first chunk of each tensor, and at the end the number of chunks.
-extern "C" __global__ void finish(const double* __restrict__ partials, const long long* __restrict__ starts,
-    $type* __restrict__ norms, long long tensors, long long width, long long first, long long last) {
-  const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;
-  const long long tensor = i / (last - first), norm = first + i % (last - first);
-  if (tensor >= tensors) return;
-  double sum = 0;
-  #pragma unroll 16  // or every addition would wait for its own load
-  for (long long chunk = starts[tensor]; chunk < starts[tensor + 1]; ++chunk) sum += partials[chunk * width + norm];
-  norms[tensor * width + norm] = ($type)sqrt(sum);
+// What a stage has measured: a thread for each parameter or row and each of its reductions, from block to block.
+// sections has the first section of each parameter, blocks the first block of each section; both have their end, too.
+extern "C" __global__ void finish(const double* __restrict__ partials, const long long* __restrict__ sections,
+    const long long* __restrict__ blocks, const long long* __restrict__ lengths, double* __restrict__ totals,
+    double* __restrict__ exact, $type* __restrict__ reductions, long long tensors) {
+  const long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x, unit = i / $count;
+  const int reduction = i % $count + $first;
+  for each reduction:
+    if (reduction == $number && unit < ($by_row ? sections[tensors] : tensors)) {
+      const long long from = $by_row ? unit : sections[unit], to = $by_row ? unit + 1 : sections[unit + 1];
+      double total = $start;
+      #pragma unroll 16  // or every addition would wait for its own load
+      for (long long block = blocks[from]; block < blocks[to]; ++block) {
+        const double other = partials[block * $width + $number];
+        total = $combine;
+      }
+      if ($over_all) {
+        totals[unit * $width + $number] = total;
+        return;
+      }
+      const double count = (double)((to - from) * lengths[from]), value = $value;
+      for (long long section = from; section < to; ++section) {
+        exact[section * $width + $number] = value;
+        reductions[section * $width + $number] = ($type)value;
+      }
+    }
 }

@@ -11,11 +11,14 @@ import ctypes
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from mxcore.kernel.rule.graph import LOGICAL, Node
-from mxcore.kernel.rule.norm import CHUNK, LANES
+import numpy as np
+
+from mxcore.kernel.rule.graph import LOGICAL, REDUCTIONS, Node
 from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.program import Storage
+from mxcore.kernel.rule.reduction import KINDS, LANES
 from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.kernel.run.layout import CHUNK
 from mxcore.native.files import filled
 from mxcore.random import philox_llvm
 from mxcore.random.distributions import DISTRIBUTIONS
@@ -26,7 +29,7 @@ RUN_ALL = ctypes.PYFUNCTYPE(None, ctypes.c_void_p)
 """``run_all(tables)``: runs every chunk, for work so short that releasing the GIL would take longer.
 
 Passing one argument instead of three saves 0.3 µs."""
-TABLES = ("addresses", "chunks", "uniforms", "rows", "norms", "partials", "keys")
+TABLES = ("addresses", "chunks", "uniforms", "rows", "reductions", "partials", "keys")
 """What the pointers in ``tables`` point to, in this order; the number of chunks follows them."""
 
 _TYPES: dict[str, tuple[str, int, Literal["f32", "f64"]]] = {
@@ -42,11 +45,11 @@ def emit(traced: Traced, stage: Stage, storage: Storage) -> str:
     ``tables`` holds pointers to
 
     * ``addresses``: pointers, one row for each tensor, one column for each of ``storage.columns(traced.arrays)``;
-    * ``chunks``: (tensor, from, to) in elements;
+    * ``chunks``: (tensor, from, to, section), where from and to are elements;
     * ``uniforms``: the values of ``traced.uniforms``: the shared ones, then a row for each distinct set of the others;
     * ``rows``: for each tensor, its row of ``uniforms``;
-    * ``norms``: the values of ``traced.norms``, one row for each tensor;
-    * ``partials``: room for the sums of squares of the stage, as float64, one row for each chunk;
+    * ``reductions``: the values of ``traced.reductions``, one row for each section;
+    * ``partials``: room for what the chunks contribute to reductions, as float64, one row for each chunk;
     * ``keys``: for each tensor, the two halves of its noise key.
 
     Args:
@@ -65,12 +68,12 @@ class _Emitter:
         self.type, self.size, self.suffix = _TYPES[storage.dtype]
         self.half = _HALF.get(storage.half or "", "")
         self.names: dict[int, str] = {node.number: f"%u{number}" for number, node in enumerate(traced.uniforms)}
-        self.names |= {node.number: f"%g{number}" for number, node in enumerate(traced.norms)}
+        self.names |= {node.number: f"%g{number}" for number, node in enumerate(traced.reductions)}
         self.normal = DISTRIBUTIONS[f"normal_{self.suffix}"]
         self.columns = storage.columns(traced.arrays)
         self.noisy = any(node.value == "noise" for node in stage.order)
         # The memory that a loop reads and writes; no two of these overlap.
-        self.memory = [*self.columns, "noise", *(f"lanes{number}" for number in stage.norms)]
+        self.memory = [*self.columns, "noise", *(f"lanes{number}" for number in stage.measured)]
 
     def module(self) -> str:
         """Return the complete module."""
@@ -80,21 +83,20 @@ class _Emitter:
             "kernel/emit/stage.ll",
             tables=tables,
             noise=[self.normal.name] if self.noisy else [],
-            norm=self.stage.norms,
+            measured=[{"measured": one, "start": self._lanes(one)} for one in self.stage.measured],
             shared=range(shared),
             own=range(shared, count),
-            known=range(len(self.traced.norms)),
+            known=range(len(self.traced.reductions)),
             array=[{"array": column, "stored": self._stored(name)[0]} for column, name in enumerate(self.columns)],
             loop=self._loop(),
             count=len(TABLES),
             type=self.type,
             suffix=self.suffix,
             varying=count - shared,
-            norms=len(self.traced.norms),
+            reductions=len(self.traced.reductions),
             columns=len(self.columns),
             chunk=CHUNK,
             lanes=LANES,
-            bytes=8 * LANES,
         )
         name = self.storage.half
         half = filled(f"kernel/emit/{name}.ll") + filled("kernel/emit/half.ll", half=self.half) if name else ""
@@ -103,18 +105,33 @@ class _Emitter:
 
     def _loop(self) -> str:
         values = list(self._values())
-        if not self.stage.norms:
+        if not self.stage.measured:
             return filled("kernel/emit/write.ll", values=values, results=self._stores())
-        squares, norms = list(map(self._square, self.stage.norms)), len(self.traced.norms)
-        names: dict[str, Any] = {"square": squares, "norm": self.stage.norms, "lanes": LANES, "norms": norms}
-        return filled("kernel/emit/measure.ll", values=values, **names)
+        terms, width = list(map(self._term, self.stage.measured)), len(self.traced.reductions)
+        return filled("kernel/emit/measure.ll", values=values, reduction=terms, lanes=LANES, reductions=width)
 
-    def _square(self, number: int) -> Mapping[str, str | int]:
-        """Emit the addition of a value's square to its lane of a norm."""
-        value = self._operand(self.traced.norms[number].args[0])
-        wide = f"%d{number}" if self.type == "float" else value
-        widen = "" if wide == value else f"{wide} = fpext float {value} to double"
-        return {"norm": number, "widen": widen, "value": wide, "access": self._access(f"lanes{number}")}
+    def _lanes(self, number: int) -> str:
+        """Return the initial value of the lanes of a reduction."""
+        return f"<{', '.join([f'double {self._start(number)}'] * LANES)}>"
+
+    def _start(self, number: int) -> str:
+        return philox_llvm.constant(KINDS[self.traced.reductions[number].op].start, "f64")
+
+    def _term(self, number: int) -> Mapping[str, str | int]:
+        """Emit the addition of a value's term to its lane of a reduction."""
+        node, lines = self.traced.reductions[number], list[str]()
+        values = [self._operand(argument) for argument in node.args]
+        if self.type == "float":
+            wide = [f"%d{number}_{place}" for place in range(len(values))]
+            lines += [f"{to} = fpext float {value} to double" for to, value in zip(wide, values, strict=True)]
+            values = wide
+        value = values[0]
+        if node.op in ("norm", "dot"):
+            value = f"%q{number}"
+            lines.append(f"{value} = fmul double {values[0]}, {values[-1]}")
+        combine = "greater" if KINDS[node.op].combine is np.maximum else "plus"
+        term: dict[str, str | int] = {"number": number, "term": "\n    ".join(lines), "value": value}
+        return {**term, "combine": combine, "start": self._start(number), "access": self._access(f"lanes{number}")}
 
     def _stored(self, name: str) -> tuple[str, int]:
         """Return the type, and the size in bytes, in which the elements of an array are stored."""
@@ -126,7 +143,7 @@ class _Emitter:
 
     def _values(self) -> Iterator[str]:
         for node in self.stage.order:
-            if node.op != "norm":
+            if node.op not in REDUCTIONS:
                 name = self.names[node.number] = f"%v{node.number}"
                 yield from self._read(node, name) if node.op == "input" else self._compute(node, name)
 

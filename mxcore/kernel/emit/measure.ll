@@ -1,4 +1,4 @@
-; The loop of a stage that measures norms: over rows of lanes, which are added up at the end of the chunk.
+; The loop of a stage that measures: over rows of lanes, which are combined at the end of the block.
 loop:
   br label %stretch
 stretch:
@@ -11,13 +11,12 @@ element:
   %lane = phi i64 [0, %stretch], [%next, %element]
   %i = add nuw nsw i64 %r, %lane
   $values
-  for each square:
-    $widen
-    %q$norm = fmul double $value, $value
-    %l${norm}_p = getelementptr inbounds double, ptr %lanes$norm, i64 %lane
-    %l${norm}_0 = load double, ptr %l${norm}_p, $access
-    %l${norm}_1 = fadd double %l${norm}_0, %q$norm
-    store double %l${norm}_1, ptr %l${norm}_p, $access
+  for each reduction:
+    $term
+    %l${number}_p = getelementptr inbounds double, ptr %lanes$number, i64 %lane
+    %l${number}_0 = load double, ptr %l${number}_p, $access
+    %l${number}_1 = call double @$combine(double %l${number}_0, double $value)
+    store double %l${number}_1, ptr %l${number}_p, $access
   %next = add nuw nsw i64 %lane, 1
   %more = icmp slt i64 %next, %m
   br i1 %more, label %element, label %stretch_end, !llvm.loop !1
@@ -27,17 +26,17 @@ stretch_end:
   br i1 %r_more, label %stretch, label %add_up
 add_up:
   %l = phi i64 [0, %stretch_end], [%l_next, %add_up]
-  for each norm:
-    %s$norm = phi double [0.0, %stretch_end], [%t$norm, %add_up]
-  for each norm:
-    %x$norm = word double %lanes$norm, %l
-    %t$norm = fadd double %s$norm, %x$norm
+  for each reduction:
+    %s$number = phi double [$start, %stretch_end], [%t$number, %add_up]
+  for each reduction:
+    %x$number = word double %lanes$number, %l
+    %t$number = call double @$combine(double %s$number, double %x$number)
   %l_next = add i64 %l, 1
   %l_more = icmp slt i64 %l_next, $lanes
   br i1 %l_more, label %add_up, label %keep
 keep:
-  %kept = getelementptr [$norms x double], ptr %partials, i64 %c
-  for each norm:
-    %kept$norm = getelementptr double, ptr %kept, i64 $norm
-    store double %t$norm, ptr %kept$norm
+  %kept = getelementptr [$reductions x double], ptr %partials, i64 %c
+  for each reduction:
+    %kept$number = getelementptr double, ptr %kept, i64 $number
+    store double %t$number, ptr %kept$number
   br label %chunk_end

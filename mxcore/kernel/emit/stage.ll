@@ -5,21 +5,22 @@ entry:
   $tables
   for each noise:
     %noise = alloca [$chunk x $type], align 64
-  for each norm:
-    %lanes$norm = alloca [$lanes x double], align 64
+  for each measured:
+    %lanes$measured = alloca [$lanes x double], align 64
   %any = icmp slt i64 %first, %last
   br i1 %any, label %chunk, label %done
 
 ; Before a chunk: its tensor, bounds and numbers, and the address at which each array begins there.
 chunk:
   %c = phi i64 [%first, %entry], [%c_next, %chunk_end]
-  %bounds = getelementptr [3 x i64], ptr %chunks, i64 %c
+  %bounds = getelementptr [4 x i64], ptr %chunks, i64 %c
   %tensor = word i64 %bounds, 0
   %from = word i64 %bounds, 1
   %to = word i64 %bounds, 2
+  %section = word i64 %bounds, 3
   %row = word i64 %rows, %tensor
   %numbers = getelementptr [$varying x $type], ptr %uniforms, i64 %row
-  %known = getelementptr [$norms x $type], ptr %norms, i64 %tensor
+  %known = getelementptr [$reductions x $type], ptr %reductions, i64 %section
   %columns = getelementptr [$columns x ptr], ptr %addresses, i64 %tensor
   for each shared:
     %u${shared}_p = getelementptr $type, ptr %uniforms, i64 $shared
@@ -38,8 +39,8 @@ chunk:
     %key = word i64 %own, 0
     %stream = word i64 %own, 1
     call void @$noise(ptr %noise, i64 %from, i64 %to, i64 %key, i64 %stream, $type 0.0, $type 1.0)
-  for each norm:
-    call void @llvm.memset.p0.i64(ptr %lanes$norm, i8 0, i64 $bytes, i1 false)
+  for each measured:
+    store <$lanes x double> $start, ptr %lanes$measured, align 64
   %n = sub i64 %to, %from
   br label %loop
 
@@ -59,7 +60,6 @@ define void @run_all(ptr %tables) {
   ret void
 }
 
-declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 declare $type @llvm.sqrt.$suffix($type)
 declare $type @llvm.exp.$suffix($type)
 declare $type @llvm.log.$suffix($type)
@@ -95,6 +95,19 @@ define internal $type @minimum($type %x, $type %y) alwaysinline {
   %nan = fcmp uno $type %y, %y
   %result = select i1 %nan, $type %y, $type %chosen
   ret $type %result
+}
+
+define internal double @plus(double %x, double %y) alwaysinline {
+  %result = fadd double %x, %y
+  ret double %result
+}
+
+define internal double @greater(double %x, double %y) alwaysinline {
+  %better = fcmp oge double %x, %y
+  %nan = fcmp uno double %x, %x
+  %first = or i1 %better, %nan
+  %result = select i1 %first, double %x, double %y
+  ret double %result
 }
 
 ; log(1 + x). The logarithm of the sum u is off by as much as u is, so that it is multiplied by x / (u - 1).

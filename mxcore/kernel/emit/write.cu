@@ -3,10 +3,10 @@ template <class T> struct alignas($width * sizeof(T)) Pack { T at[$width]; };
 
 // A stage that writes, see mxcore.kernel.emit.cuda: block b does chunk b.
 extern "C" __global__ void kernel(const unsigned long long* __restrict__ addresses, const long long* __restrict__ chunks,
-    const $type* __restrict__ uniforms, const long long* __restrict__ rows, const $type* __restrict__ norms,
+    const $type* __restrict__ uniforms, const long long* __restrict__ rows, const $type* __restrict__ reductions,
     double* __restrict__ partials, const unsigned long long* __restrict__ keys) {
-  const long long tensor = chunks[3 * blockIdx.x];
-  const long long from = chunks[3 * blockIdx.x + 1], to = chunks[3 * blockIdx.x + 2];
+  const long long tensor = chunks[4 * blockIdx.x], section = chunks[4 * blockIdx.x + 3];
+  const long long from = chunks[4 * blockIdx.x + 1], to = chunks[4 * blockIdx.x + 2];
   $given
   const bool packed = ($addresses) % $bytes == 0;
   const long long rest = packed ? to - (to - from) % $width : from;

@@ -2,8 +2,8 @@
 
 A node is an *array* (one value per element), a *mask* (one boolean per element) or a *number* (one value per
 parameter, computed on the host in double precision). An array or mask is *single* if it has one value for all elements
-of a parameter: a norm, or what is computed from norms and numbers. Nodes are created through ``Graph``, which
-reuses equal ones.
+of a parameter, or of a row: a reduction, or what is computed from reductions and numbers. Nodes are created through
+``Graph``, which reuses equal ones.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ Kind = Literal["array", "mask", "number"]
 
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 LOGICAL = ("logical_and", "logical_or", "logical_not")
-COMMUTATIVE = ("add", "multiply", "logical_and", "logical_or", "equal", "not_equal")
+REDUCTIONS = ("norm", "sum", "mean", "dot", "max", "size")
+"""What has one value per parameter or row; ``size``, the number of elements, is known beforehand."""
+COMMUTATIVE = ("dot", "add", "multiply", "logical_and", "logical_or", "equal", "not_equal")
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -28,9 +30,9 @@ class Node:
         op: ``"input"``, ``"constant"``, or the NumPy name of an operation.
         kind: whether it is an array, a mask or a number.
         args: the nodes from which it is computed.
-        value: the name of an input, or the value of a constant.
+        value: the name of an input, the value of a constant, or what a reduction covers.
         number: its position in the order of creation, in which arguments come first.
-        single: whether an array or a mask is the same for all elements of a parameter.
+        single: whether an array or a mask is the same for all elements of a parameter or row.
     """
 
     op: str
@@ -52,7 +54,7 @@ class Node:
     @property
     def noun(self) -> str:
         """How error messages refer to it."""
-        return {"array": "a norm" if self.single else "an array", "mask": "a mask", "number": "a number"}[self.kind]
+        return {"array": "a reduction" if self.single else "an array", "mask": "a mask", "number": "a number"}[self.kind]
 
     @property
     def is_number(self) -> bool:
@@ -81,10 +83,14 @@ class Graph:
             args = tuple(sorted(args, key=lambda node: node.number))
         return self._make(op, _kind(op, args), args, None)
 
+    def reduction(self, name: str, over: str, *args: Node) -> Node:
+        """Return the node of a reduction of arrays, or of a parameter's size."""
+        return self._make(name, "array", args, over)
+
     def _make(self, op: str, kind: Kind, args: tuple[Node, ...], value: str | float | bool | None) -> Node:
         key = (op, kind, tuple(node.number for node in args), repr(value))
         if key not in self.nodes:
-            single = op == "norm" or (kind != "number" and _all_single(args))
+            single = op in REDUCTIONS or (kind != "number" and _all_single(args))
             self.nodes[key] = Node(op, kind, args, value, len(self.nodes), single)
         return self.nodes[key]
 

@@ -28,7 +28,9 @@ COUNTED = ("lr", "wd", "t", "num_update")
 """The numbers that every row starts with."""
 INNER = "inner/"
 """The prefix of the slots and numbers that belong to the rule inside a wrapper."""
-OF_ALL = (*COUNTED, "rescale_grad", "clip_gradient", "raw_grad", "noise")
+OF_SHAPE = ("size", "ndim")
+"""The numbers of a rule that follow from the shape of the weight: how many elements and axes it has."""
+OF_ALL = (*COUNTED, *OF_SHAPE, "rescale_grad", "clip_gradient", "raw_grad", "noise")
 """What a wrapper's rule and the rule inside it share, under the same names."""
 HIGHEST = COUNTED.index("num_update")
 """The position of the highest count in a row."""
@@ -162,6 +164,11 @@ class Program:
     def noisy(self) -> bool:
         """Whether the rule, or one inside it, takes ``noise``."""
         return self.takes("noise") or bool(self.inner and self.inner.noisy)
+
+    @property
+    def by_ndim(self) -> bool:
+        """Whether the rule, or one inside it, takes ``ndim``."""
+        return self.takes("ndim") or bool(self.inner and self.inner.by_ndim)
 
     @property
     def _own_slots(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,40 +25,45 @@ def _on_numbers(function: Callable[..., Any]) -> Callable[..., float]:
     return lambda *numbers: float(quietly(function, *map(float, numbers)))
 
 
-def varying(row: Collection[str], nodes: Iterable[Node]) -> set[int]:
+def varying(row: Collection[str], nodes: Iterable[Node], reductions: Collection[Node] = ()) -> set[int]:
     """Return which of these numbers and their arguments depend on a row, by their positions in the graph."""
     found: set[int] = set()
-    for node in needed(nodes):
-        of_row = node.op == "input" and node.value in row
+    for node in needed(nodes, reductions):
+        of_row = node in reductions or (node.op == "input" and node.value in row)
         if of_row or any(argument.number in found for argument in node.args):
             found.add(node.number)
     return found
 
 
-def host_function(row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[str, Node]) -> Bind:
+def host_function(
+    row: tuple[str, ...], uniforms: Iterable[Node], host: Mapping[str, Node], reductions: Sequence[Node] = ()
+) -> Bind:
     """Generate a Python function that computes each value that depends on the numbers of a step once.
 
     Args:
         row: the names of the numbers that may differ between parameters.
         uniforms: the values to compute.
         host: the new host slots, by name.
+        reductions: reductions, whose values follow the numbers of a row.
     """
     uniforms = list(uniforms)
-    nodes = [*uniforms, *host.values()]
-    varies = varying(row, nodes)
-    once = [_line(node, row) for node in needed(nodes) if node.number not in varies]
-    each = [_line(node, row) for node in needed(nodes) if node.number in varies]
+    nodes = needed([*uniforms, *host.values()], reductions)
+    varies = varying(row, nodes, reductions)
+    once = [_line(node, row) for node in nodes if node.number not in varies]
+    each = [_line(node, row) for node in nodes if node.number in varies and node not in reductions]
     shared = "".join(f"n{node.number}, " for node in uniforms if node.number not in varies)
     values = [node for node in uniforms if node.number in varies]
     write = [f"values[at + {place}] = n{node.number}" for place, node in enumerate(values)]
     slots = ", ".join(f"{name!r}: n{node.number}" for name, node in host.items())
     keep = [f"slots.append({{{slots}}})"] if host else []
-    loop = [f"    for {''.join(f'row_{identifier(name)}, ' for name in row)} in rows:"]
+    names = [*(f"row_{identifier(name)}" for name in row), *(f"n{node.number}" for node in reductions)]
+    loop = [f"    for {''.join(f'{name}, ' for name in names)} in rows:"]
     loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
     namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # how constants of these values are written
-    called = {node.op for node in needed(nodes) if node.args and "python" not in OPERATIONS[node.op]}
+    computed = {node.op for node in nodes if node.args and node not in reductions}
+    called = {op for op in computed if "python" not in OPERATIONS[op]}
     namespace |= {op: _on_numbers(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)
     return bind

@@ -1,8 +1,8 @@
 """Trace a rule: call it with symbols in place of arrays and numbers, and record what it does as a graph.
 
 The language of rules is a part of NumPy: + - × ÷ ** and comparisons, ``& | ~`` and ``np.logical_*`` on masks, the
-functions of :mod:`mxcore.kernel.rule.operations`, and :func:`mxcore.norm`. No source code is parsed, so closures and
-helper functions work.
+functions of :mod:`mxcore.kernel.rule.operations`, and reductions such as :func:`mxcore.norm`. No source code is parsed,
+so closures and helper functions work.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any, NoReturn
 import attrs
 import numpy as np
 
-from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, Graph, Node, needed
-from mxcore.kernel.rule.norm import norm
+from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, REDUCTIONS, Graph, Node, needed
 from mxcore.kernel.rule.operand import Operand, plain
 from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
 from mxcore.kernel.rule.program import Program, RuleError
@@ -39,17 +38,17 @@ _MADE_OF: dict[str, Callable[..., Node]] = {
 
 @attrs.frozen(eq=False)
 class Stage:
-    """One pass over the elements: it measures norms or, if it is the last one, writes arrays.
+    """One pass over the elements: it measures reductions or, if it is the last one, writes arrays.
 
     Args:
-        order: every array and mask that it needs, arguments first; their norms are known from earlier stages.
+        order: every array and mask that it needs, arguments first; their reductions are known from earlier stages.
         written: the arrays that it writes, with the new value of each.
-        norms: the positions in :attr:`Traced.norms` of those that it measures.
+        measured: the positions in :attr:`Traced.reductions` of those that it measures.
     """
 
     order: tuple[Node, ...]
     written: Mapping[str, Node]
-    norms: range
+    measured: range
 
 
 @attrs.frozen(eq=False)
@@ -65,7 +64,8 @@ class Traced:
         uniforms: the numbers, other than constants, from which arrays are computed. Those that are the same for all
             parameters come first.
         shared: how many uniforms are the same for all parameters.
-        norms: the norms of the rule.
+        reductions: the reductions of the rule, in the order in which they are measured.
+        late: the host slots that depend on reductions, with the new value of each.
         stages: the passes, one after the other.
         noisy: whether it uses ``noise``, which is drawn, not read.
     """
@@ -77,19 +77,30 @@ class Traced:
     row: tuple[str, ...]
     uniforms: tuple[Node, ...]
     shared: int
-    norms: tuple[Node, ...]
+    reductions: tuple[Node, ...]
+    late: Mapping[str, Node]
     stages: tuple[Stage, ...]
     noisy: bool
 
     @property
     def in_order(self) -> bool:
         """Whether the order of the elements in memory matters."""
-        return self.noisy or bool(self.norms)
+        return self.noisy or bool(self.reductions)
+
+    @property
+    def by_row(self) -> bool:
+        """Whether a reduction covers a row."""
+        return any(node.value == "row" for node in self.reductions)
 
     @functools.cached_property
     def prologue(self) -> Bind:
         """The function that computes the uniforms and the host slots."""
         return host_function(self.row, self.uniforms, self.host)
+
+    @functools.cached_property
+    def epilogue(self) -> Bind:
+        """The function that computes the host slots that depend on reductions, from rows that end with these."""
+        return host_function(self.row, (), self.late, self.reductions)
 
 
 class _Symbol(Operand):
@@ -135,12 +146,18 @@ class _Symbol(Operand):
     def _call(self, function: Callable[..., Any], name: str, args: Any, keywords: Any) -> _Symbol:
         if function is np.linalg.norm:
             self._refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
+        if name in REDUCTIONS or name in ("add.reduce", "maximum.reduce"):
+            own = {"add.reduce": "sum", "maximum.reduce": "max"}.get(name, name)
+            self._refuse(f"calls np.{own}: use mxcore.{own}, which has the same bits everywhere")
         given = "".join(f", with {key}=" for key in keywords)
         if name not in OPERATIONS:
             self._refuse(f"calls np.{name}{given}, which rules do not support: they work element by element")
         if given:
             self._refuse(f"calls np.{name}{given}: pass only arrays and numbers, by position")
         return self._tracer.apply(name, args)
+
+    def _reduce(self, name: str, over: str, args: tuple[Any, ...]) -> _Symbol:
+        return self._tracer.reduce(name, over, args)
 
 
 def _called_function() -> str:
@@ -171,11 +188,6 @@ for _name, _what in REFUSED.items():
     setattr(_Symbol, f"__r{_name}__", _refusal(_what))
 
 
-@norm.register
-def _norm(x: _Symbol) -> _Symbol:
-    return x._tracer.norm(x)
-
-
 class _Tracer:
     """Builds the graph of a rule."""
 
@@ -202,10 +214,13 @@ class _Tracer:
             self.refuse(f"calls np.{op} with {len(args)} argument(s) instead of 3")
         return _Symbol(self, self._value(op, *args))
 
-    def norm(self, x: _Symbol) -> _Symbol:
-        if x._node.kind != "array" or x._node.single:
-            self.refuse(f"takes the norm of {x._node.noun}, which is not an array")
-        return _Symbol(self, self.graph.apply("norm", x._node))
+    def reduce(self, name: str, over: str, inputs: tuple[Any, ...]) -> _Symbol:
+        nodes = [self.lift(value) for value in inputs]
+        for node in nodes:
+            if node.single or node.is_number or (node.kind == "mask" and name not in ("sum", "mean")):
+                what = f"the {name} of {node.noun}" if node.kind != "number" or name != "dot" else node.noun
+                self.refuse(f"takes {what}, which is not an array")
+        return _Symbol(self, self.graph.reduction(name, over, *map(self._array, nodes)))
 
     def _value(self, op: str, *args: Node) -> Node:
         if op in _MADE_OF:
@@ -287,18 +302,24 @@ def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[
         name: static[name] if name in static else _Symbol(tracer, tracer.graph.input(name, "number"))
         for name in program.all_numbers
     }
+    if "size" in numbers:
+        numbers["size"] = _Symbol(tracer, tracer.graph.reduction("size", "parameter"))
     new_weight, slots = program.unpack(program.apply(np, arrays, numbers))
     return tracer, {name: tracer.lift(value) for name, value in {"weight": new_weight, **slots}.items()}
 
 
 def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> Traced:
-    host = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
-    written = {name: node for name, node in outputs.items() if name not in host}
+    slots = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
+    written = {name: node for name, node in outputs.items() if name not in slots}
     if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
         tracer.refuse(f"returns {written[wrong[0]].noun} for {wrong[0]!r}, which must be an array")
-    if wrong := [name for name, node in host.items() if not node.is_number]:
-        tracer.refuse(f"returns an array for {wrong[0]!r}, which must be one number per parameter")
-    order = needed(written.values())
+    of_rows = [node.number for node in tracer.graph.nodes.values() if node.op in REDUCTIONS and node.value == "row"]
+    for name, node in slots.items():
+        if not (node.is_number or node.single) or node.kind == "mask" or _depends(node, of_rows):
+            tracer.refuse(f"returns {node.noun} for {name!r}, which must be one number per parameter")
+    late = {name: node for name, node in slots.items() if node.single}
+    host = {name: node for name, node in slots.items() if node.is_number}
+    order = needed([*written.values(), *late.values()])
     computed = tuple(node for node in order if not node.is_number)
     used = {argument.number: argument for node in computed for argument in node.args if argument.is_number}
     numbers = [node for _, node in sorted(used.items()) if node.op != "constant"]
@@ -306,24 +327,31 @@ def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> T
     uniforms = tuple(sorted(numbers, key=lambda node: node.number in varies))
     read = {node.value for node in computed if node.op == "input"}
     arrays = tuple(name for name in program.arrays if (name in read and name != "noise") or name in written)
-    norms, stages = _staged(written)
+    reductions, stages = _staged(written, late)
     shared, noisy = sum(node.number not in varies for node in numbers), "noise" in read
-    return Traced(program.owner, arrays, written, host, program.row, uniforms, shared, norms, stages, noisy)
+    of_rule = program.owner, arrays, written, host, program.row, uniforms, shared
+    return Traced(*of_rule, reductions, late, stages, noisy)
 
 
-def _staged(written: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:
-    """Return the norms that results depend on, and the stages: first all norms that need no other, and so on."""
-    waiting = [node for node in needed(written.values()) if node.op == "norm"]
-    norms: list[Node] = []
+def _depends(node: Node, on: Collection[int]) -> bool:
+    return bool(on) and any(other.number in on for other in needed([node]))
+
+
+def _staged(written: Mapping[str, Node], late: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:
+    """Return the reductions that results depend on, and the stages: first all that need no other, and so on."""
+    found = [node for node in needed([*written.values(), *late.values()]) if node.op in REDUCTIONS]
+    reductions = [node for node in found if not node.args]
+    waiting = [node for node in found if node.args]
     stages: list[Stage] = []
     while waiting:
         ready = [node for node in waiting if not any(other in waiting for other in needed(node.args))]
-        arguments = [node.args[0] for node in ready]
-        stages.append(Stage(_arrays(arguments, norms), {}, range(len(norms), len(norms) + len(ready))))
-        norms += ready
+        arguments = [argument for node in ready for argument in node.args]
+        measured = range(len(reductions), len(reductions) + len(ready))
+        stages.append(Stage(_arrays(arguments, reductions), {}, measured))
+        reductions += ready
         waiting = [node for node in waiting if node not in ready]
-    stages.append(Stage(_arrays(written.values(), norms), written, range(0)))
-    return tuple(norms), tuple(stages)
+    stages.append(Stage(_arrays(written.values(), reductions), written, range(0)))
+    return tuple(reductions), tuple(stages)
 
 
 def _arrays(outputs: Iterable[Node], given: Collection[Node]) -> tuple[Node, ...]:

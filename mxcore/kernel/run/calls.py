@@ -6,7 +6,7 @@ import collections
 import contextvars
 import itertools
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 Call = tuple[Any, ...]
 """A function implemented entirely in C, and its arguments."""
+Steps = Generator[None, None, Iterable[Call]]
+"""A plan's step: it pauses after each stage that measures, and returns the calls that write."""
 
 
 _quiet = contextvars.Context()

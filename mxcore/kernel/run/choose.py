@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from mxcore.backend import Array, Backend
 from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.run.calls import Call
+from mxcore.kernel.run.calls import Call, Steps
+from mxcore.kernel.run.fold import Contribution
 from mxcore.native.emitters import in_use
 from mxcore.once import building
 
@@ -24,6 +25,7 @@ class Plan(Protocol):
 
     >>> import numpy as np, mxcore as mx
     >>> from mxcore.kernel import Member, Program, commit, plan_of
+    >>> from mxcore.kernel.run.fold import run_alone
     >>> def rule(weight, grad, *, lr):
     ...     return weight - lr * grad
     >>> weight, grad = np.ones(2), np.array([1.0, 2.0])
@@ -31,7 +33,7 @@ class Plan(Protocol):
     >>> backend = mx.backend.get_backend("numpy")
     >>> plan = plan_of(backend, program, {}, [Member("parameter 'w'", weight, grad, None, {})])
     >>> plan.prepare({}, rows=[(0.5, 0.0, 1, 1)], row_of=[0])
-    >>> commit(plan.calls([[weight], [grad]]))
+    >>> commit(run_alone(plan, [[weight], [grad]]))
     >>> weight
     array([0.5, 0. ])
     """
@@ -40,7 +42,10 @@ class Plan(Protocol):
     """Whether it works for any parameters with these layouts, because its messages do not name parameters."""
 
     host: list[dict[str, float]]
-    """The new host numbers of each row, available once a step has been computed."""
+    """The new host numbers of each row that do not depend on arrays, available once a step has been prepared."""
+
+    late: list[dict[str, float]]
+    """The other new host numbers, for each parameter, available once a step has been computed."""
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Set the numbers of a step.
@@ -51,21 +56,33 @@ class Plan(Protocol):
             row_of: the row of each parameter, as an index into ``rows``.
         """
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> Iterable[Call]:
+    def steps(self, handed_over: Sequence[Sequence[Array]]) -> Steps:
         """Do everything in a step that can fail, and return the calls that write weights and states.
+
+        It pauses after each stage that measures, so that reductions over all parameters can be set.
 
         Args:
             handed_over: the weights of all parameters, their gradients, their masters if there are any, and each slot.
         """
 
     def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
-        """Return a function that replaces :meth:`calls` for these arrays while the rows stay in the same order.
+        """Return a function that replaces :meth:`steps` for these arrays while the rows stay in the same order.
 
         It does not keep the arrays alive: use it only while they exist. None if each step needs the arrays.
         """
 
     def written_of(self, handed_over: Sequence[Array]) -> list[tuple[str, Array]]:
         """Return the arrays of one parameter that a step writes, each with its name."""
+
+    over_all: bool
+    fold: Callable[..., Callable[[int], None]]
+    """What combines reductions over all parameters, if there may be some; see :class:`mxcore.kernel.run.fold.Fold`."""
+
+    def contributions(self, stage: int) -> list[Contribution]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+
+    def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
 
 
 def plan_of(backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> Plan:

@@ -16,8 +16,10 @@ import numpy.typing as npt
 from mxcore.backend import Array, Host
 from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.program import Member, Program, Storage
+from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced
-from mxcore.kernel.run.calls import Call, commit
+from mxcore.kernel.run.calls import Call, Steps, commit
+from mxcore.kernel.run.fold import Contribution, Fold, calls_of
 from mxcore.kernel.run.plan import FusedPlan, chunks_of
 
 if TYPE_CHECKING:
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
 _ADDRESS = operator.attrgetter("data.ptr")
 _FINISHING = 64
-"""Threads in a block that finishes norms, one norm each."""
+"""Threads in a block that finishes reductions, one each."""
 PIECE = 2048
-"""Elements that a block writes. Norms need chunks of a fixed size, but smaller pieces keep more blocks busy."""
+"""Elements that a thread block writes. Smaller pieces than those of reductions keep more thread blocks busy."""
 
 
 @functools.lru_cache(maxsize=128)
@@ -56,20 +58,28 @@ class DevicePlan(FusedPlan):
         with cuda.on(self.device):
             super().__init__(program, static, members)
             self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, self.storage)]
-            finish = emitter.finish(self.storage.dtype)
-            self.finish = cuda.kernel(finish, "finish") if self.traced.norms else None
-        tensors, width = len(members), len(self.traced.norms)
-        self.constant = {
-            "chunks": self.chunks,
-            "pieces": chunks_of(tuple(self.sizes.tolist()), PIECE)[1],
-            "starts": np.searchsorted(self.chunks[:, 0], np.arange(tensors + 1)),
-        }
+            self.measured = self.traced.stages[:-1]
+            finish = [emitter.finish(self.traced, stage, self.storage.dtype) for stage in self.measured]
+            self.finish = [cuda.kernel(source, "finish") for source in finish]
+            self.spread = [self._spreading(stage) for stage in range(len(self.measured))]
+        blocks = chunks_of(self.sections, BLOCK) if self.measured else self.chunks[:0]
+        counts = [one.count for one in self.sections]
+        self.constant = {"pieces": chunks_of(self.sections, PIECE), "chunks": blocks}
+        if self.traced.reductions:
+            self.constant |= {
+                "sections": np.cumsum([0, *counts]),
+                "blocks": np.searchsorted(blocks[:, 3], np.arange(sum(counts) + 1)),
+                "lengths": np.repeat([one.length for one in self.sections], counts),
+            }
+        width = len(self.traced.reductions)
         self.scratch: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
-            "partials": ((len(self.chunks), width), np.float64),
-            "norms": ((tensors, width), self.dtype),
+            "partials": ((len(blocks), width), np.float64),
+            "totals": ((len(members), width), np.float64),
+            "exact": ((sum(counts), width), np.float64),
+            "reductions": ((sum(counts), width), self.dtype),
         }
         self.tables = _Tables(cuda, None)
-        self.addresses = np.zeros((tensors, len(self.columns)), np.uint64)
+        self.addresses = np.zeros((len(members), len(self.columns)), np.uint64)
 
     def _check(self, members: Sequence[Member]) -> None:
         for member in members:
@@ -82,34 +92,41 @@ class DevicePlan(FusedPlan):
                     )
         super()._check(members)
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+    def steps(self, handed_over: Sequence[Sequence[Array]]) -> Steps:
         """Measure, update the tables on the device, and return the launch that writes."""
-        again = self.repeat(handed_over)
-        if again is not None:
-            return again()
-        with self.cuda.on(self.device):
-            found, back = self.flats(handed_over)
-        self._place(list(zip(*found, strict=True)))
-        return [*self._launches(), *back, (len, found)]  # the last call keeps the copies alive until then
+        found, back = [], []
+        if self.staged:
+            with self.cuda.on(self.device):
+                found, back = self.flats(handed_over)
+            self._place(list(zip(*found, strict=True)))
+        else:
+            self._place([handed_over[source] for source in self.sources])
+        launches = yield from self._launches()
+        return [*launches, *back, (len, found)]  # the last call keeps the copies alive until then
 
     def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], list[Call]] | None:
         """Return the function that lists the launches, for the addresses of these arrays."""
-        if self.staged:
+        if self.staged or self.over_all:
             return None
         self._place([handed_over[source] for source in self.sources])
-        return self._launches
+        return lambda: list(calls_of([self._launches()], None))
 
     def _place(self, columns: Sequence[Sequence[Array]]) -> None:
         """Record the addresses of vectors."""
         for number, column in enumerate(columns):
             self.addresses[:, number] = np.fromiter(map(_ADDRESS, column), np.uint64, len(column))
 
-    def _launches(self) -> list[Call]:
+    def _launches(self) -> Steps:
         with self.cuda.on(self.device):
             self._upload()
-            for stage, measured in enumerate(self.traced.stages[:-1]):
+        for stage in range(len(self.measured)):
+            with self.cuda.on(self.device):
                 commit(self._launch(stage, "chunks"))
-                commit(self._finish(measured.norms))
+                commit(self._finish(stage))
+            yield
+        with self.cuda.on(self.device):
+            if self.traced.late:  # waits for the device
+                self.conclude(self.cuda.download(self.tables.arrays["exact"]))
             return [self.cuda.use(self.device), *self._launch(-1, "pieces")]
 
     def _upload(self) -> None:
@@ -127,21 +144,104 @@ class DevicePlan(FusedPlan):
             self.tables.follow(name, values)
 
     def _launch(self, stage: int, chunks: str) -> list[Call]:
-        tables = ("addresses", chunks, "uniforms", "rows", "norms", "partials", "keys")
+        tables = ("addresses", chunks, "uniforms", "rows", "reductions", "partials", "keys")
         threads = emitter.threads(self.traced.stages[stage])
         return self._launched(self.kernels[stage], len(self.constant[chunks]), threads, *tables)
 
-    def _finish(self, norms: range) -> list[Call]:
-        """Compute the norms from the sums of the chunks."""
-        assert self.finish is not None
-        width, tensors = len(self.traced.norms), len(self.sizes)
-        numbers = (tensors, width, norms.start, norms.stop)
-        blocks = -(-tensors * len(norms) // _FINISHING)
-        return self._launched(self.finish, blocks, _FINISHING, "partials", "starts", "norms", *numbers)
+    def _finish(self, stage: int) -> list[Call]:
+        """Compute the reductions from the blocks; those over all parameters are spread later."""
+        tables = ("partials", "sections", "blocks", "lengths", "totals", "exact", "reductions")
+        units = max(len(self.sizes), self.scratch["exact"][0][0]) * len(self.measured[stage].measured)
+        return self._launched(self.finish[stage], -(-units // _FINISHING), _FINISHING, *tables, len(self.sizes))
 
-    def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: str | int) -> list[Call]:
-        given = [self.tables.arrays[one] if isinstance(one, str) else np.int64(one) for one in arguments]
+    # --- reductions over all parameters ------------------------------------------------------------------------------
+
+    def columns_over_all(self, stage: int) -> list[int]:
+        """Return the columns of the reductions over all parameters that a stage measures."""
+        measured = self.measured[stage].measured if stage < len(self.measured) else range(0)
+        return [column for column in measured if self.traced.reductions[column].value == "all"]
+
+    def _spreading(self, stage: int) -> Kernel | None:
+        columns = self.columns_over_all(stage)
+        return self.cuda.kernel(emitter.spread(self.traced, columns, self.storage.dtype), "spread") if columns else None
+
+    def contributions(self, stage: int) -> list[Contribution]:
+        """See :class:`mxcore.kernel.run.fold.Folded`; it waits for the device."""
+        columns = self.columns_over_all(stage)
+        with self.cuda.on(self.device):
+            totals = self.cuda.download(self.tables.arrays["totals"]) if columns else np.zeros((0, 0))
+        names = [self.traced.reductions[column].op for column in columns]
+        return [Contribution(name, totals[:, column], self.sizes) for name, column in zip(names, columns, strict=True)]
+
+    def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        with self.cuda.on(self.device):
+            self.tables.follow("found", np.array([total for total, _ in totals]))
+        self.set_all(stage, self.tables.arrays["found"], totals[0][1])
+
+    def set_all(self, stage: int, found: Array, elements: int) -> None:
+        """Give all parameters these reductions, which are on the device."""
+        kernel, sections = self.spread[stage], self.scratch["exact"][0][0]
+        assert kernel is not None
+        with self.cuda.on(self.device):
+            tables = (found, "exact", "reductions", sections, elements)
+            commit(self._launched(kernel, -(-sections // _FINISHING), _FINISHING, *tables))
+
+    def fold(self, plans: Sequence[DevicePlan], positions: Sequence[Sequence[int]]) -> Fold:  # type: ignore[override]
+        """Return what combines the reductions of several plans: on their device if it is the same, or on the host."""
+        return DeviceFold(plans, positions) if len({plan.device for plan in plans}) == 1 else Fold(plans, positions)
+
+    def _launched(self, kernel: Kernel, blocks: int, threads: int, *arguments: Array | str | int) -> list[Call]:
+        tables = self.tables.arrays
+        numbers = [np.int64(one) if isinstance(one, int) else one for one in arguments]
+        given = [tables[one] if isinstance(one, str) else one for one in numbers]
         return [kernel(blocks, threads, given)] if blocks else []  # launching no block is an error
+
+
+class DeviceFold(Fold):
+    """Combines what plans on one device have measured, without waiting for the device."""
+
+    plans: Sequence[DevicePlan]
+
+    def __init__(self, plans: Sequence[DevicePlan], positions: Sequence[Sequence[int]]) -> None:
+        super().__init__(plans, positions)
+        self.cuda, self.device = plans[0].cuda, plans[0].device
+        self.elements = sum(int(plan.sizes.sum()) for plan in plans)
+        self.tables = _Tables(self.cuda, None)
+
+    def __call__(self, stage: int) -> None:
+        """Set the reductions over all parameters that a stage has measured; see :class:`Fold`."""
+        every = [plan.columns_over_all(stage) for plan in self.plans]
+        names = [
+            [plan.traced.reductions[column].op for column in columns]
+            for plan, columns in zip(self.plans, every, strict=True)
+        ]
+        self.check(names)
+        if not names[0]:
+            return
+        with self.cuda.on(self.device):
+            if (stream := self.cuda.stream()) != self.tables.stream:
+                self.tables = _Tables(self.cuda, stream)
+            self.tables.follow("places", self._places(every))
+            if "found" not in self.tables.arrays:
+                self.tables.make("found", (len(names[0]),), np.float64)
+            places, found = (self.tables.arrays[name] for name in ("places", "found"))
+            kernel = self.cuda.kernel(emitter.fold(self.plans[0].traced, every[0]), "fold")
+            commit([kernel(1, len(names[0]), [places, found, np.int64(len(self.order))])])
+        for plan in self.plans:
+            plan.set_all(stage, found, self.elements)
+
+    def _places(self, every: Sequence[Sequence[int]]) -> Host:
+        """Return the address of each parameter's contribution to each reduction."""
+        rows = []
+        for number in range(len(every[0])):
+            own = []
+            for plan, columns in zip(self.plans, every, strict=True):
+                totals = plan.tables.arrays["totals"]
+                first, (tensors, width) = _ADDRESS(totals) + 8 * columns[number], totals.shape
+                own.append(first + 8 * width * np.arange(tensors, dtype=np.uint64))
+            rows.append(np.concatenate(own)[self.order])
+        return np.stack(rows).astype(np.uint64)
 
 
 class _Tables:

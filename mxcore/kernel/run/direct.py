@@ -7,14 +7,16 @@ Everything is computed before anything is written, so that a failing rule change
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.kernel.rule.program import Member, Program, Row
-from mxcore.kernel.run.calls import Call
+from mxcore.kernel.rule.program import Member, Program, Row, RuleError
+from mxcore.kernel.rule.reduction import among, finished
+from mxcore.kernel.run.calls import Call, Steps
+from mxcore.kernel.run.fold import Contribution
 from mxcore.kernel.run.plan import ArrayPlan, noise_key
 from mxcore.random.generators import Generator
 
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
     from mxcore.backend import Backend
 
 
+class _MissingError(Exception):
+    """A rule needs a reduction over all parameters that is not known yet."""
+
+
 class DirectPlan(ArrayPlan):
     """A rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
     shared = False
+    over_all = True
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
@@ -37,25 +44,62 @@ class DirectPlan(ArrayPlan):
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Set the numbers of a step."""
         self.numbers, self.rows, self.row_of = numbers, rows, row_of
+        self.host = [{} for _ in rows]
 
-    def calls(self, handed_over: Sequence[Sequence[Array]]) -> list[Call]:
+    def steps(self, handed_over: Sequence[Sequence[Array]]) -> Steps:
         """Compute a step, and return the calls that write the results.
+
+        A rule with reductions over all parameters is called once more for each of them.
 
         Raises:
             TypeError: the rule returns a different number of values, or another dtype or shape, than it was given.
         """
+        self._totals: list[tuple[float, int]] = []
+        while (calls := self._calls(list(zip(*handed_over, strict=True)))) is None:
+            yield
+        return calls
+
+    def _calls(self, parameters: Sequence[Sequence[Array]]) -> list[Call] | None:
+        """Return the calls that write, or None if a reduction over all parameters is missing."""
         host = [slot.name for slot in self.program.slots if slot.on_host]
-        self.host = [{} for _ in self.rows]
+        self.late = [{} for _ in parameters]
+        self._missing: list[tuple[str, float, int]] = []
         writes: list[Call] = []
-        for (label, key), arrays, row in zip(self.labels, zip(*handed_over, strict=True), self.row_of, strict=True):
+        for place, ((label, key), arrays) in enumerate(zip(self.labels, parameters, strict=True)):
             with self.backend.on(self.backend.device_of(arrays[0])), np.errstate(all="ignore"):
-                own = dict(zip(self.program.row, self.rows[row], strict=True))
+                own = dict(zip(self.program.row, self.rows[self.row_of[place]], strict=True))
                 given = dict(zip(self.given, arrays, strict=True))
-                new = self._compute(label, key, given, {**self.numbers, **own, **self.static})
-                self.host[row] = {name: float(new[name]) for name in host}
+                numbers = {"size": arrays[0].size, **self.numbers, **own, **self.static}
+                known = iter(self._totals)
+                try:
+                    with among(lambda name, total, count, known=known: self._value(known, name, total, count)):
+                        new = self._compute(label, key, given, numbers)
+                except _MissingError:
+                    continue
+                self.late[place] = {name: float(new[name]) for name in host}
                 for name, array in self.written_of(arrays):
                     writes += self.backend.assignment(array, new[name])
-        return writes
+        if self._missing and len(self._missing) < len(parameters):
+            raise RuleError('a reduction with over="all" must be computed for every parameter, whatever its flags are')
+        return None if self._missing else writes
+
+    def _value(self, known: Iterator[tuple[float, int]], name: str, total: float, count: int) -> Any:
+        """Return the value of a reduction over all parameters, or note what this one contributes."""
+        for found in known:
+            return finished(name, *found)
+        self._missing.append((name, total, count))
+        raise _MissingError
+
+    def contributions(self, stage: int) -> list[Contribution]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        if not self._missing:
+            return []
+        names, totals, counts = zip(*self._missing, strict=True)
+        return [Contribution(names[0], np.array(totals), np.array(counts))]
+
+    def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        self._totals += totals
 
     def _compute(
         self, label: str, key: object, given: Mapping[str, Array], numbers: Mapping[str, Any]

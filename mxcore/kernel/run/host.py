@@ -9,14 +9,17 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
-from mxcore.kernel.rule.norm import Norms
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
+from mxcore.kernel.rule.reduction import BLOCK, Reduced
 from mxcore.kernel.rule.trace import Traced
-from mxcore.kernel.run.calls import Call, commit, quietly
+from mxcore.kernel.run.calls import Call, Steps, commit, quietly
+from mxcore.kernel.run.fold import Contribution, run_alone
 from mxcore.kernel.run.layout import address, unowned
-from mxcore.kernel.run.plan import FusedPlan
+from mxcore.kernel.run.plan import FusedPlan, chunks_of
 from mxcore.native import compile as machine
 from mxcore.native import pool
 from mxcore.native.emitters import get_num_threads
@@ -38,7 +41,37 @@ def _functions(source: str) -> tuple[Any, Any]:
     return code.function(llvm.RUN_ALL, "run_all"), code.function(llvm.RUN_SOME, "run_some")
 
 
-class NativePlan(FusedPlan):
+class HostPlan(FusedPlan):
+    """What both kinds of plans over host arrays have in common: where reductions are kept."""
+
+    def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
+        super().__init__(program, static, members)
+        self.measured = self.traced.stages[:-1]
+        self.blocks = chunks_of(self.sections, BLOCK) if self.measured else self.chunks[:0]
+        names = [(node.op, str(node.value)) for node in self.traced.reductions]
+        self.reduced = Reduced(names, self.sections, self.blocks, self.dtype)
+
+    def finish(self, stage: int) -> None:
+        """Compute the reductions from what a stage has measured; those over all parameters are filled in later."""
+        if stage < len(self.measured):
+            self.reduced.finish(self.measured[stage].measured)
+
+    def contributions(self, stage: int) -> list[Contribution]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        reduced, of_all = self.reduced, self._over_all(stage)
+        return [Contribution(reduced.names[column][0], reduced.totals[:, column], self.sizes) for column in of_all]
+
+    def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        for column, (total, count) in zip(self._over_all(stage), totals, strict=True):
+            self.reduced.fill(column, total, count)
+
+    def _over_all(self, stage: int) -> list[int]:
+        columns = self.measured[stage].measured if stage < len(self.measured) else range(0)
+        return [column for column in columns if self.reduced.names[column][1] == "all"]
+
+
+class NativePlan(HostPlan):
     """Runs a rule as compiled code."""
 
     tables_size = len(llvm.TABLES) + 1
@@ -46,41 +79,41 @@ class NativePlan(FusedPlan):
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
         self.stages = _compiled(self.traced, self.storage)
-        self.measured = self.traced.stages[:-1]
-        self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
-        after = (self.rows, self.norms.values, self.norms.partials, self.keys.table)
-        self._tables = (address(self.chunks), self.uniforms.address, *map(address, after), len(self.chunks))
+        after = (self.rows, self.reduced.values, self.reduced.partials, self.keys.table)
+        self._tables = (self.uniforms.address, *map(address, after))
 
-    def tables(self, addresses: int) -> tuple[int, ...]:
+    def tables(self, addresses: int, *, measuring: bool = False) -> tuple[int, ...]:
         """Return a kernel's arguments, in the order of :data:`mxcore.kernel.emit.llvm.TABLES`, and the chunk count.
 
         Args:
             addresses: the address of the table of array addresses: one row per parameter, one column per array.
+            measuring: whether the kernel measures, which it does block by block.
         """
-        return (addresses, *self._tables)
+        chunks = self.blocks if measuring else self.chunks
+        return (addresses, address(chunks), *self._tables, len(chunks))
 
     def kernels(self, stage: int) -> tuple[int, int]:
         """Return the kernels of a stage, for all chunks and for some."""
         run_all, run_some = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in self.stages[stage])
         return run_all, run_some
 
-    def finish(self, stage: int) -> None:
-        """Compute the norms from what a stage has measured."""
-        if stage < len(self.measured):
-            self.norms.finish(self.measured[stage].norms)
-
-    def calls(self, handed_over: Sequence[Sequence[Host]]) -> list[Call]:
-        """Return the calls of a step whose arrays the driver cannot use as they are."""
+    def steps(self, handed_over: Sequence[Sequence[Host]]) -> Steps:
+        """Measure, and return the calls of a step whose arrays the driver cannot use as they are."""
         found, back = self.flats(handed_over)
         places = [address(vector) for vectors in found for vector in vectors]
         addresses = (ctypes.c_uint64 * len(places))(*places)
-        tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(ctypes.addressof(addresses)))
-        at, chunks = ctypes.addressof(tables), len(self.chunks)
         count = get_num_threads() if int(self.sizes.sum()) >= PARALLEL_FROM else 1
-        for stage, functions in enumerate(self.stages[:-1]):
-            pool.run_shared(functions, at, chunks, count)
-            self.finish(stage)
-        function, argument, more = pool.shared_call(self.stages[-1], at, chunks, count)
+        begin = ctypes.addressof(addresses)
+        if self.measured:
+            tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(begin, measuring=True))
+            for stage, functions in enumerate(self.stages[:-1]):
+                pool.run_shared(functions, ctypes.addressof(tables), len(self.blocks), count)
+                self.finish(stage)
+                yield
+        self.conclude(self.reduced.exact)
+        tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(begin))
+        shared = pool.shared_call(self.stages[-1], ctypes.addressof(tables), len(self.chunks), count)
+        function, argument, more = shared
         kept = (found, addresses, tables, more)  # alive until they have been used
         return [(function, argument), *back, (len, kept)]
 
@@ -90,14 +123,13 @@ def _blocked(traced: Traced, dtype: str) -> list[blocked.Blocked]:
     return [blocked.emit(traced, stage, dtype) for stage in traced.stages]
 
 
-class BlockedPlan(FusedPlan):
+class BlockedPlan(HostPlan):
     """Runs a rule as NumPy calls over chunks, on one thread: see :func:`mxcore.native.emitters.threads_of`."""
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
         self.stages = _blocked(self.traced, self.dtype.name)
-        self.norms = Norms(self.chunks, len(members), len(self.traced.norms), self.dtype)
-        self.places = [(tensor, slice(begin, end)) for tensor, begin, end in self.chunks.tolist()]
+        self.places = [(tensor, slice(begin, end)) for tensor, begin, end, _ in self.chunks.tolist()]
         self.tensors = [tensor for tensor, _ in self.places]
         plain = not self.staged and all(layout.is_plain for layouts in self.layouts for layout in layouts)
         self.uncut = plain and self.tensors == list(range(len(members)))
@@ -111,11 +143,16 @@ class BlockedPlan(FusedPlan):
         self.full = {name: blocked.new_column(self.dtype, shapes) for name in (*halves, *masters)}
         self.follow = blocked.Follow(members[0].weight.dtype, shapes) if masters else None
         self.noises = blocked.new_column(self.dtype, shapes) if self.traced.noisy else None
-        # The numbers of each parameter, as 0-d views that reflect what is written there.
-        norms = [[norms[place, ...] for place in range(len(norms))] for norms in self.norms.values]
-        self.numbers_of = _transposed([norms[tensor] for tensor in self.tensors], len(self.traced.norms))
+        # The reductions of each chunk, as 0-d views that reflect what is written there.
+        width = len(self.traced.reductions)
+        values = [[values[place, ...] for place in range(width)] for values in self.reduced.values]
+        self.reduced_of = _transposed([values[section] for section in self.chunks[:, 3].tolist()], width)
+        pieces = -(-(self.chunks[:, 2] - self.chunks[:, 1]) // BLOCK)
+        begins = np.cumsum(pieces) - pieces
+        spans = zip(begins.tolist(), (begins + pieces).tolist(), strict=True)
+        self.partials_of = [self.reduced.partials[begin:end] for begin, end in spans] if self.measured else []
         self.uniforms_of: list[blocked.Column] = []
-        once = self.traced.stages[:-1] or self.traced.noisy or self.staged
+        once = self.measured or self.traced.noisy or self.staged
         self._repeatable = not once and self.stages[-1].repeatable
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
@@ -126,7 +163,7 @@ class BlockedPlan(FusedPlan):
             self.uniforms_of = _transposed(chunks, len(self.traced.uniforms))
         super().prepare(numbers, rows, row_of)
 
-    def calls(self, handed_over: Sequence[Sequence[Host]]) -> Iterable[Call]:
+    def steps(self, handed_over: Sequence[Sequence[Host]]) -> Steps:
         """Measure, and return the calls that write, chunk after chunk."""
         columns, back = self._columns(handed_over)
         named = dict(zip(self.columns, columns, strict=True))
@@ -146,11 +183,13 @@ class BlockedPlan(FusedPlan):
             drawn = zip(self.noises, self.places, strict=True)
             before.append([normal_calls(one.reshape(-1), self.keys.key(at), where.start) for one, (at, where) in drawn])
             arrays.append(self.noises)
-        numbers = self.uniforms_of, self.numbers_of, self.norms.partials
-        for stage, measured in enumerate(self.traced.stages[:-1]):
+        numbers = self.uniforms_of, self.reduced_of, self.partials_of
+        for stage in range(len(self.measured)):
             measuring = quietly(self.stages[stage].calls, arrays, *self.scratch[stage], *numbers)
             commit(_chained(*before, measuring))
-            self.norms.finish(measured.norms)
+            self.finish(stage)
+            yield
+        self.conclude(self.reduced.exact)
         writes = quietly(self.stages[-1].calls, arrays, *self.scratch[-1], *numbers)
         return itertools.chain(_chained(*before, writes, *after), back)
 
@@ -158,7 +197,7 @@ class BlockedPlan(FusedPlan):
         """Return the calls, over views that keep nothing alive."""
         if not self._repeatable:
             return None
-        calls = list(self.calls([list(map(unowned, column)) for column in handed_over]))
+        calls = list(run_alone(self, [list(map(unowned, column)) for column in handed_over]))
         return lambda: calls
 
     def _columns(self, handed_over: Sequence[Sequence[Host]]) -> tuple[list[blocked.Column], list[Call]]:

@@ -7,7 +7,7 @@ stores its address before anything runs.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mxcore.kernel.run.calls import Call
@@ -51,7 +51,7 @@ class Job:
             *(RECORD * length for length in lengths),
             *(GROUP * len(plans) for _ in range(stages + 1)),
             *(JobField.WORDS for _ in range(stages)),
-            *(word for plan in plans for word in (plan.tables_size, len(plan.sizes) * len(plan.columns))),
+            *(word for plan in plans for word in (2 * plan.tables_size, len(plan.sizes) * len(plan.columns))),
             len(offsets) - 1,
         ]
         self.memory: Any = (ctypes.c_uint64 * sum(sizes))()
@@ -62,9 +62,12 @@ class Job:
         tables = begins[5 + 2 * stages : -1 : 2]
         self._places: list[tuple[int, int]] = []
         for plan, places, at in zip(plans, positions, tables, strict=True):
-            self.memory[at : at + plan.tables_size] = list(plan.tables(self._at(at + plan.tables_size)))
+            addresses, size = at + 2 * plan.tables_size, plan.tables_size
+            for measuring in (False, True):
+                own = at + size * measuring
+                self.memory[own : own + size] = list(plan.tables(self._at(addresses), measuring=measuring))
             for tensor, place in enumerate(places):
-                self._describe(plan, tensor, place, offsets[place], begins[1:4], at + plan.tables_size)
+                self._describe(plan, tensor, place, offsets[place], begins[1:4], addresses)
         # Each stage that measures is a separate job, which does not count updates.
         self._measuring = begins[5 + stages : 5 + 2 * stages]
         for stage, words in enumerate(self._measuring):
@@ -101,14 +104,16 @@ class Job:
             at: where to write the groups that the driver runs.
             tables: the positions of the plans' tables.
         """
-        taking_part = [
-            (plan, self._at(own)) for plan, own in zip(self._plans, tables, strict=True) if stage < len(plan.measured)
-        ]
-        group = [word for plan, own in taking_part for word in (*plan.kernels(stage), own, len(plan.chunks))]
+        taking_part = [one for one in zip(self._plans, tables, strict=True) if stage < len(one[0].measured)]
+        chunks = [len(plan.chunks if stage < 0 else plan.blocks) for plan, _ in taking_part]
+        group: list[int] = []
+        for (plan, own), count in zip(taking_part, chunks, strict=True):
+            at_tables = own if stage < 0 else own + plan.tables_size
+            group += [*plan.kernels(stage), self._at(at_tables), count]
         memory = self.memory
         memory[at : at + len(group)] = group
         memory[words + JobField.GROUPS], memory[words + JobField.GROUP] = len(taking_part), self._at(at)
-        memory[words + JobField.CHUNKS] = sum(len(plan.chunks) for plan, _ in taking_part)
+        memory[words + JobField.CHUNKS] = sum(chunks)
 
     def checked(self) -> None:
         """Record that the arrays do not overlap where they are now."""
@@ -130,13 +135,21 @@ class Job:
         self.checked()
         return True
 
-    def measure(self) -> None:
-        """Run the stages that measure; they change nothing of the user's."""
+    def measure(self, fold: Callable[[int], None] | None) -> None:
+        """Run the stages that measure; they change nothing of the user's.
+
+        Args:
+            fold: combines what a stage has measured of all parameters, if there is any such reduction.
+        """
         for stage, words in enumerate(self._measuring):
             function, at = self.call(words)
             function(at)
             for plan in self._plans:
                 plan.finish(stage)
+            if fold is not None:
+                fold(stage)
+        for plan in self._plans:
+            plan.conclude(plan.reduced.exact)
 
     def call(self, words: int = 0) -> Call:
         """Return the call that writes everything and counts, or the call of another job, given its position."""

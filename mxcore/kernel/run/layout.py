@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,10 @@ import attrs
 import numpy as np
 
 from mxcore.backend import Array, Host
+
+
+CHUNK = 32768
+"""Elements that are computed in one go, the unit of work for threads. A few chunks of float32 fit into a cache."""
 
 
 @attrs.frozen(slots=False)
@@ -47,6 +52,29 @@ class Layout:
     def listed(self) -> Any:
         """The shape and then the strides in memory that native code can read while this object exists."""
         return (ctypes.c_int64 * (2 * len(self.shape)))(*self.shape, *self.strides)
+
+
+@attrs.frozen
+class Sections:
+    """The parts of an array in C order for which reductions are computed: its rows, or all of it.
+
+    Args:
+        count: how many there are.
+        length: the number of elements of each.
+    """
+
+    count: int
+    length: int
+
+    @classmethod
+    def of(cls, shape: Sequence[int], *, by_row: bool) -> Sections:
+        """Return the sections of an array of some shape; fewer than two axes are a single row."""
+        rows = shape[0] if by_row and len(shape) > 1 else 1
+        return cls(rows, math.prod(shape[1:] if by_row and len(shape) > 1 else shape))
+
+    def bounds(self) -> list[tuple[int, int]]:
+        """Return where each section begins and ends."""
+        return [(number * self.length, (number + 1) * self.length) for number in range(self.count)]
 
 
 @functools.lru_cache(maxsize=1024)

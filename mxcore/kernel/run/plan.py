@@ -2,7 +2,7 @@
 
 Everything that follows from the rule and the array layouts is computed once: the compiled rule, which arrays need
 copies, how the elements are divided into chunks. A plan holds no arrays; every step passes them in. A step sets a few
-numbers and makes one call; a rule with norms makes one more call for each stage that measures, before anything is
+numbers and makes one call; a rule with reductions makes one more call for each stage that measures, before anything is
 written.
 """
 
@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore import random
-from mxcore.backend import Array
-from mxcore.kernel.rule.norm import CHUNK
+from mxcore.backend import Array, Host
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.trace import Traced, trace
-from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.layout import address_view, check_written, flat
+from mxcore.kernel.run.calls import Call, quietly
+from mxcore.kernel.run.fold import Fold
+from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat
 
 _LOW = (1 << 64) - 1  # the low half of a key
 
@@ -45,6 +45,8 @@ class ArrayPlan:
     """
 
     shared = True
+    over_all = False
+    fold: Callable[..., Callable[[int], None]] = Fold
 
     def __init__(self, program: Program, members: Sequence[Member], written: Iterable[str]) -> None:
         self.storage = Storage.of(members[0])
@@ -54,6 +56,7 @@ class ArrayPlan:
         self.given = (*weights, *program.array_slots)
         self._check(members)
         self.host: list[dict[str, float]] = []
+        self.late: list[dict[str, float]] = [{} for _ in members]
 
     def _check(self, members: Sequence[Member]) -> None:
         for member in members:
@@ -86,6 +89,7 @@ class FusedPlan(ArrayPlan):
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = _traced(program, tuple(sorted(static.items())))
         super().__init__(program, members, self.traced.written)
+        self.over_all = any(node.value == "all" for node in self.traced.reductions)
         self.dtype = np.dtype(self.storage.dtype)
         self.columns = self.storage.columns(self.traced.arrays)
         self.sources = [self.given.index(name) for name in self.columns]
@@ -96,7 +100,9 @@ class FusedPlan(ArrayPlan):
             for member, axes in zip(members, self.axes, strict=True)
             for source in self.sources
         )
-        self.sizes, self.chunks = chunks_of(tuple(member.computed.size for member in members), CHUNK)
+        self.sizes = np.array([member.computed.size for member in members], np.int64)
+        self.sections = tuple(Sections.of(member.computed.shape, by_row=self.traced.by_row) for member in members)
+        self.chunks = chunks_of(self.sections, CHUNK)
         self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
         self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
@@ -124,9 +130,19 @@ class FusedPlan(ArrayPlan):
             self._written = None  # while it is being written, and if that fails
             self.host = self.prologue(self._memory, self._shared, rows)
             self._written = rows
+        self._rows_given = rows
         if self._noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
+
+    def conclude(self, exact: Host) -> None:
+        """Compute the host slots that depend on reductions, from the values of these for each section."""
+        if self.traced.late:
+            first = np.cumsum([0, *(one.count for one in self.sections[:-1])])
+            rows = [(*self._rows_given[row], *exact[at]) for row, at in zip(self.rows.tolist(), first, strict=True)]
+            assert self.numbers is not None
+            _, epilogue = self.traced.epilogue(self.numbers)
+            self.late = quietly(epilogue, [], 0, rows)
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
         """Return each parameter's arrays as vectors, copied if necessary, and the calls that copy results back."""
@@ -157,14 +173,17 @@ class FusedPlan(ArrayPlan):
 
 
 @functools.lru_cache(maxsize=128)
-def chunks_of(sizes: tuple[int, ...], length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the sizes as an array, and (tensor, from, to) for every chunk of at most that many elements, in order."""
-    size = np.array(sizes, np.int64)
-    counts = -(-size // length)
-    tensors = np.repeat(np.arange(len(size)), counts)
-    begins = (np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)) * length
-    chunks = np.stack([tensors, begins, np.minimum(begins + length, size[tensors])], axis=1)
-    return size, np.ascontiguousarray(chunks, np.int64)
+def chunks_of(sections: tuple[Sections, ...], length: int) -> npt.NDArray[np.int64]:
+    """Return (parameter, begin, end, section) for every chunk of at most that many elements, in order."""
+    counts = [one.count for one in sections]
+    owner, size = (np.repeat(np.array(each, np.int64), counts) for each in (range(len(counts)), [one.length for one in sections]))
+    offset = np.concatenate([np.arange(one.count) * one.length for one in sections]) if sections else owner
+    pieces = -(-size // length)
+    section = np.repeat(np.arange(len(size)), pieces)
+    begins = (np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)) * length
+    ends = np.minimum(begins + length, size[section])
+    chunks = np.stack([owner[section], begins + offset[section], ends + offset[section], section], axis=1)
+    return np.ascontiguousarray(chunks, np.int64)
 
 
 class Uniforms:

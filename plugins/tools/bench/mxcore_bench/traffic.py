@@ -7,7 +7,7 @@ limit. The comparison with other libraries shows how good the kernel layer is.
 from __future__ import annotations
 
 from mxcore.declarations import hyperparameter, hyperparameters, in_range
-from mxcore.kernel.rule.norm import norm
+from mxcore.kernel.rule.reduction import norm
 from mxcore.optimizer import Optimizer
 
 __all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic", "PlainTraffic"]

@@ -1,0 +1,276 @@
+"""Reductions, which are all that a rule may use beside element-wise operations: norms, sums, means and maxima.
+
+Floating-point sums depend on the order of their terms. Here the order is fixed, and is the same for every emitter,
+array layout and number of threads: the elements, in C order, are divided into blocks; in a block, lane j of ``LANES``
+sums the terms of elements j, j + ``LANES``, …; then the lanes are added one after the other, then the blocks, and then
+the parameters of a call. All of this happens in float64, and the result is rounded to the dtype of the array.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NoReturn, get_args
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from mxcore.backend import Array, Host, backend_of
+from mxcore.kernel.run.layout import Sections
+
+BLOCK = 4096
+"""Elements whose terms are summed before other blocks are added."""
+LANES = 64
+"""How many partial sums a block has, side by side."""
+Over = Literal["parameter", "row", "all"]
+"""What a reduction covers: a parameter, each of its rows, or all parameters of a call. A row is what one index of the
+first axis selects; arrays with fewer than two axes are a single row."""
+
+
+@attrs.frozen(eq=False)
+class Kind:
+    """A kind of reduction.
+
+    Args:
+        combine: combines terms, and results of blocks.
+        start: its neutral element.
+        term: the term of one element, from its value in each array.
+        finish: turns the result and the number of elements into the value of the reduction.
+    """
+
+    combine: np.ufunc
+    start: float
+    term: Callable[..., Any]
+    finish: Callable[[Any, Any], Any]
+
+
+def _itself(x: Any, *_: Any) -> Any:
+    return x
+
+
+KINDS = {
+    "norm": Kind(np.add, 0.0, np.square, lambda total, count: np.sqrt(total)),
+    "sum": Kind(np.add, 0.0, _itself, _itself),
+    "mean": Kind(np.add, 0.0, _itself, np.divide),
+    "dot": Kind(np.add, 0.0, np.multiply, _itself),
+    "max": Kind(np.maximum, -np.inf, _itself, _itself),
+}
+"""The reductions by name."""
+
+
+def norm(x: Any, *, over: Over = "parameter") -> Any:
+    r"""Return :math:`\sqrt{\sum_i x_i^2}`, in the dtype of ``x``. For use in rules.
+
+    Values that depend only on reductions and numbers, such as a ratio of norms, are computed once per parameter. A rule
+    with reductions takes two passes over the elements, and one more for each that depends on another.
+
+    >>> import numpy as np
+    >>> norm(np.array([[3.0], [4.0]], np.float32))
+    np.float32(5.0)
+    >>> norm(np.array([[3.0, 4.0], [0.0, 1.0]]), over="row")
+    array([[5.],
+           [1.]])
+
+    Args:
+        x: an array of any shape, or a value that a rule has computed from arrays.
+        over: the elements that are summed: those of a ``"parameter"``, of each of its rows (``"row"``), or of ``"all"``
+            parameters of a call. Rows are what the indices of the first axis select: output channels, or the vectors of
+            an embedding; a vector is a single row. The result has the axes of ``x``, of length 1, so that it can be
+            combined with ``x``.
+
+    Returns:
+        The norm, which is 0 for an empty array, and inf if the squares of ``x`` exceed the range of float64.
+    """
+    return _reduced("norm", over, x)
+
+
+def sum(x: Any, *, over: Over = "parameter") -> Any:
+    r"""Return :math:`\sum_i x_i`; of a mask, the number of true elements. See :func:`norm`.
+
+    >>> import numpy as np
+    >>> sum(np.array([3.0, 4.0])), sum(np.array([True, False, True]))
+    (np.float64(7.0), 2.0)
+    """
+    return _reduced("sum", over, x)
+
+
+def mean(x: Any, *, over: Over = "parameter") -> Any:
+    r"""Return the mean of the elements; of a mask, the proportion of true elements. See :func:`norm`.
+
+    >>> import numpy as np
+    >>> mean(np.array([[3.0, 4.0], [0.0, 1.0]]), over="row")
+    array([[3.5],
+           [0.5]])
+
+    Returns:
+        The mean, which is NaN for an empty array.
+    """
+    return _reduced("mean", over, x)
+
+
+def dot(x: Any, y: Any, *, over: Over = "parameter") -> Any:
+    r"""Return :math:`\sum_i x_i y_i`, with products in float64. See :func:`norm`.
+
+    >>> import numpy as np
+    >>> dot(np.array([3.0, 4.0]), np.array([1.0, 2.0]))
+    np.float64(11.0)
+    """
+    return _reduced("dot", over, x, y)
+
+
+def max(x: Any, *, over: Over = "parameter") -> Any:
+    r"""Return the largest element; NaN if one is NaN. See :func:`norm`.
+
+    >>> import numpy as np
+    >>> max(abs(np.array([3.0, -4.0])))
+    np.float64(4.0)
+
+    Returns:
+        The largest element, which is -inf for an empty array.
+    """
+    return _reduced("max", over, x)
+
+
+# --- on arrays -------------------------------------------------------------------------------------------------------
+
+
+def _reduced(name: str, over: Over, *arrays: Any) -> Any:
+    if over not in get_args(Over):
+        raise ValueError(f"over must be one of {', '.join(map(repr, get_args(Over)))}, got {over!r}")
+    for one in arrays:
+        if hasattr(one, "_reduce"):
+            return one._reduce(name, over, arrays)
+    given = [np.asarray(one) if isinstance(one, (np.generic, float, int)) else one for one in arrays]
+    backend, shape = backend_of(given[0]), given[0].shape
+    parts = [np.ascontiguousarray(backend.to_host(one)).reshape(-1) for one in given]
+    sections = Sections.of(shape, by_row=over == "row")
+    totals = np.array([_total(name, [part[begin:end] for part in parts]) for begin, end in sections.bounds()])
+    value = _model.get()(name, float(totals[0]), parts[0].size) if over == "all" else None
+    value = finished(name, totals, sections.length) if value is None else np.atleast_1d(value)
+    value = value.reshape(-1, *[1] * (len(shape) - 1)) if over == "row" and len(shape) > 1 else value[0]
+    if parts[0].dtype == np.bool_:
+        return float(value) if value.ndim == 0 else value  # a Python number does not widen other arrays
+    with np.errstate(over="ignore"):
+        value = value.astype(parts[0].dtype)
+    return value if backend.xp is np else backend.from_host(value, backend.device_of(given[0]))
+
+
+def _total(name: str, arrays: Sequence[Host]) -> float:
+    return float(in_order(name, partials(name, *arrays)))
+
+
+def finished(name: str, totals: Any, count: Any) -> Any:
+    """Return the value of a reduction, in float64, from its total and the number of elements."""
+    with np.errstate(all="ignore"):
+        return np.asarray(KINDS[name].finish(totals, count), np.float64)
+
+
+def _alone(name: str, total: float, count: int) -> Any:
+    """Return the value of a reduction over all parameters if there is only one."""
+    return finished(name, np.array([total]), count)
+
+
+_model: contextvars.ContextVar[Callable[[str, float, int], Any]] = contextvars.ContextVar("model", default=_alone)
+
+
+@contextlib.contextmanager
+def among(model: Callable[[str, float, int], Any]) -> Iterator[None]:
+    """Let ``model(name, total, count)`` return the values of reductions over all parameters in the block.
+
+    It receives what the parameter at hand contributes.
+    """
+    token = _model.set(model)
+    try:
+        yield
+    finally:
+        _model.reset(token)
+
+
+def refused(name: str, total: float, count: int) -> NoReturn:
+    """Refuse a reduction over all parameters where they are updated one by one."""
+    raise TypeError(f'{name}(…, over="all") needs all parameters at once, which array code does not update together')
+
+
+# --- in blocks -------------------------------------------------------------------------------------------------------
+
+
+def partials(name: str, *arrays: Host) -> npt.NDArray[np.float64]:
+    """Return what each block of vectors contributes to a reduction."""
+    kind = KINDS[name]
+    with np.errstate(all="ignore"):
+        terms = np.asarray(kind.term(*(one.astype(np.float64) for one in arrays)), np.float64)
+        whole = terms.size // BLOCK * BLOCK
+        lanes = kind.combine.reduce(terms[:whole].reshape(-1, BLOCK // LANES, LANES), axis=1)
+        found = [*kind.combine.accumulate(lanes, axis=1)[:, -1]] if whole else []
+        if rest := terms.size - whole:
+            last = np.full((-(-rest // LANES), LANES), kind.start)
+            last.reshape(-1)[:rest] = terms[whole:]
+            found.append(in_order(name, kind.combine.reduce(last, axis=0)))
+    return np.array(found)
+
+
+def in_order(name: str, terms: npt.NDArray[np.float64]) -> Any:
+    """Combine from the first term to the last, which ``accumulate`` guarantees; NumPy's sums group their terms."""
+    return KINDS[name].combine.accumulate(terms)[-1] if terms.size else np.float64(KINDS[name].start)
+
+
+class Reduced:
+    """The reductions of the parameters of a plan: what the blocks contribute, and the values.
+
+    Args:
+        names: the kind of each reduction, and what it covers.
+        sections: the rows of each parameter, or the parameter as a whole.
+        blocks: the (parameter, begin, end, section) of each block, in order.
+        dtype: the dtype of the arrays.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[tuple[str, Over]],
+        sections: Sequence[Sections],
+        blocks: npt.NDArray[np.int64],
+        dtype: npt.DTypeLike,
+    ) -> None:
+        self.names = names
+        self.tensor_of, self.section_of = (np.ascontiguousarray(blocks[:, column]) for column in (0, 3))
+        self.partials = np.zeros((len(blocks), len(names)))
+        counts = [one.count for one in sections]
+        self.owner = np.repeat(np.arange(len(sections)), counts)
+        self.lengths = {
+            "row": np.repeat([one.length for one in sections], counts),
+            "parameter": np.array([one.count * one.length for one in sections], np.int64),
+        }
+        self.totals = np.zeros((len(sections), len(names)))
+        """What each parameter contributes to reductions over all of them, in float64."""
+        self.exact = np.zeros((len(self.owner), len(names)))
+        """The values in float64, for each section."""
+        self.values = np.zeros((len(self.owner), len(names)), dtype)
+        """The values as kernels read them."""
+        for column, (name, _) in enumerate(names):
+            if name == "size":
+                self._set(column, self.lengths["parameter"][self.owner])
+
+    def finish(self, columns: range) -> None:
+        """Compute the reductions of the parameters from their blocks; ``ufunc.at`` goes in order."""
+        for column in columns:
+            name, over = self.names[column]
+            of_block, count = (self.section_of, len(self.owner)) if over == "row" else (self.tensor_of, len(self.totals))
+            totals = np.full(count, KINDS[name].start)
+            with np.errstate(all="ignore"):
+                KINDS[name].combine.at(totals, of_block, np.ascontiguousarray(self.partials[:, column]))
+            if over == "all":
+                self.totals[:, column] = totals
+            else:
+                value = finished(name, totals, self.lengths[over])
+                self._set(column, value if over == "row" else value[self.owner])
+
+    def fill(self, column: int, total: float, count: int) -> None:
+        """Set a reduction over all parameters, from what they contribute together."""
+        self._set(column, finished(self.names[column][0], np.float64(total), count))
+
+    def _set(self, column: int, value: Any) -> None:
+        with np.errstate(over="ignore"):
+            self.exact[:, column] = value
+            self.values[:, column] = value

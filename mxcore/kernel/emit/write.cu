@@ -8,7 +8,7 @@ extern "C" __global__ void kernel(const unsigned long long* __restrict__ address
   const long long tensor = chunks[4 * blockIdx.x], section = chunks[4 * blockIdx.x + 3];
   const long long from = chunks[4 * blockIdx.x + 1], to = chunks[4 * blockIdx.x + 2];
   $given
-  const bool packed = ($addresses) % $bytes == 0;
+  const bool packed = ($addresses) % $bytes == 0 && from % $width == 0;
   const long long rest = packed ? to - (to - from) % $width : from;
   for (long long first = from + $width * threadIdx.x; first < rest; first += $width * blockDim.x) {
     $load

@@ -71,12 +71,14 @@ class DevicePlan(FusedPlan):
                 "blocks": np.searchsorted(blocks[:, 3], np.arange(sum(counts) + 1)),
                 "lengths": np.repeat([one.length for one in self.sections], counts),
             }
-        width = len(self.traced.reductions)
+        sizes = self.sizes[np.repeat(np.arange(len(members)), counts)]
+        known = [sizes if node.op == "size" else 0 * sizes for node in self.traced.reductions]
+        first = np.stack(known, axis=1).astype(np.float64) if known else np.zeros((sum(counts), 0))
+        self.first = {"exact": first, "reductions": first.astype(self.dtype)}
+        """The values of reductions before anything is measured."""
         self.scratch: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
-            "partials": ((len(blocks), width), np.float64),
-            "totals": ((len(members), width), np.float64),
-            "exact": ((sum(counts), width), np.float64),
-            "reductions": ((sum(counts), width), self.dtype),
+            "partials": ((len(blocks), len(known)), np.float64),
+            "totals": ((len(members), len(known)), np.float64),
         }
         self.tables = _Tables(cuda, None)
         self.addresses = np.zeros((len(members), len(self.columns)), np.uint64)
@@ -134,7 +136,7 @@ class DevicePlan(FusedPlan):
             tables = _Tables(self.cuda, stream)
             for name, (shape, dtype) in self.scratch.items():
                 tables.make(name, shape, dtype)
-            for name, values in self.constant.items():
+            for name, values in (*self.constant.items(), *self.first.items()):
                 tables.follow(name, values)
             self.tables = tables  # last: after an interrupt, the next step starts over
         self.uniforms.rows = len(self._written or ())
@@ -151,7 +153,7 @@ class DevicePlan(FusedPlan):
     def _finish(self, stage: int) -> list[Call]:
         """Compute the reductions from the blocks; those over all parameters are spread later."""
         tables = ("partials", "sections", "blocks", "lengths", "totals", "exact", "reductions")
-        units = max(len(self.sizes), self.scratch["exact"][0][0]) * len(self.measured[stage].measured)
+        units = max(len(self.sizes), len(self.first["exact"])) * len(self.measured[stage].measured)
         return self._launched(self.finish[stage], -(-units // _FINISHING), _FINISHING, *tables, len(self.sizes))
 
     # --- reductions over all parameters ------------------------------------------------------------------------------
@@ -181,7 +183,7 @@ class DevicePlan(FusedPlan):
 
     def set_all(self, stage: int, found: Array, elements: int) -> None:
         """Give all parameters these reductions, which are on the device."""
-        kernel, sections = self.spread[stage], self.scratch["exact"][0][0]
+        kernel, sections = self.spread[stage], len(self.first["exact"])
         assert kernel is not None
         with self.cuda.on(self.device):
             tables = (found, "exact", "reductions", sections, elements)

@@ -1,6 +1,7 @@
 """Load gives parameters what was saved under their names, in every supported file format."""
 
 import itertools
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-import safetensors
 from safetensors.numpy import save_file
 
 import mxcore as mx
@@ -103,8 +103,8 @@ def test_load_does_not_read_params_files(tmp_path: Path) -> None:
 def test_what_is_no_array_of_numbers_is_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "half.npz", w=np.ones(2, ml_dtypes.bfloat16))
     np.savez(tmp_path / "objects.npz", w=np.array([None]))
-    tensor = safetensors.TensorSpec(dtype="float8_e4m3fn", shape=[1], data_ptr=VALUES.ctypes.data, data_len=1)
-    safetensors.serialize_file({"w": tensor}, tmp_path / "tiny")
+    header = json.dumps({"w": {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}}).encode()
+    (tmp_path / "tiny").write_bytes(len(header).to_bytes(8, "little") + header + bytes(1))
     for given, message in (
         ({"w": ["a"]}, "'w' of param is not an array of numbers"),
         (

@@ -20,7 +20,7 @@ COMMON = {"learning_rate": 0.1, "clip_gradient": 1.5, "wd": 0.01, "multi_precisi
 Place = Callable[[Any, int], Any]
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 3e38, 1e-7]
-SIZES = (200, 40_000, 1, 0)
+SIZES = (200, 40_000, 1, 0, (12, 70))
 
 
 def _branches(name: str) -> list[Any]:
@@ -82,16 +82,36 @@ class Functions(mx.optimizer.Optimizer):
             return [slot.astype(grad.dtype) for slot in slots]
 
 
+@mx.hyperparameters
+class Reductions(mx.optimizer.Optimizer):
+    """A rule of everything that may be reduced, over parameters, rows and all parameters."""
+
+    slots = ("kept", mx.Slot("most", shape=()), mx.Slot("steps", shape=()))
+    elementwise = False
+
+    @staticmethod
+    def rule(weight, grad, kept, most, steps, *, lr, size, ndim):  # type: ignore[no-untyped-def]
+        x = np.where(np.isfinite(weight), weight, 0.5)
+        x = np.where(abs(x) < 1e6, x, 1.0)
+        step = x / (1 + mx.norm(x, over="all")) + mx.dot(x, kept, over="row") / size
+        step = step - mx.mean(x > 0.1) * mx.max(abs(x)) / (1 + mx.norm(step)) + mx.mean(x > 0.3, over="row")
+        step = np.where(mx.sum(grad > 0, over="all") > mx.sum(grad > 0), step, -step)
+        most = np.maximum(most, mx.norm(x))
+        kept = 0.5 * kept + np.where(mx.max(grad, over="row") != mx.max(grad, over="row"), 0.25, x / most) * ndim
+        return weight - lr * step, kept, most, steps + 1
+
+
 CLASSES["the-whole-language"] = WholeLanguage
+CLASSES["reductions"] = Reductions
 CLASSES["functions"] = Functions
 every_rule = pytest.mark.parametrize(
     ("name", "arguments"),
-    [*(branch for name in RULES for branch in _branches(name)), *_branches("the-whole-language")],
+    [*(branch for name in RULES for branch in _branches(name)), *_branches("the-whole-language"), *_branches("reductions")],
 )
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
 
 
-def values(dtype: Any, sizes: Sequence[int] = SIZES, seed: int = 1) -> list[Any]:
+def values(dtype: Any, sizes: Sequence[Any] = SIZES, seed: int = 1) -> list[Any]:
     """Return arrays of normal numbers; half of the first one are special numbers, the others have comparable norms."""
     rng = np.random.default_rng(seed)
     first, *others = (rng.normal(size=size) for size in sizes)

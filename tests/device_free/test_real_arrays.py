@@ -66,7 +66,7 @@ def test_arrays_may_begin_anywhere(name: str, dtype: Any, cuda: CudaOnCpu) -> No
 
     def between_packs(array: Any, number: int) -> Any:
         begin = 1 + number % 3
-        mirror = np.empty(begin + array.size, array.dtype)[begin:]
+        mirror = np.empty(begin + array.size, array.dtype)[begin:].reshape(array.shape)
         mirror[...] = array
         placed = hosted(mirror)
         mirrors[id(placed)] = mirror

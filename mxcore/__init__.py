@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from mxcore import kernel, optimizer
     from mxcore import state as state
     from mxcore.kernel import Slot
-    from mxcore.kernel.rule.reduction import dot, max, mean, norm, sum  # noqa: A004 - as in NumPy
+    from mxcore.kernel.rule.reduction import dot, max, mean, norm, sum
     from mxcore.state import load_state, save_state
 
 __all__ = [

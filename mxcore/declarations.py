@@ -12,6 +12,7 @@ ValueError: beta must be in [0, 1), got 1.2
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import re
@@ -358,6 +359,22 @@ def _tidy_signature(cls: Any) -> None:
     cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
 
 
+def _route(cls: Any) -> None:
+    """Let the class method ``_routed`` change arguments before they reach the constructor."""
+    construct = cls.__init__
+
+    signature = inspect.signature(construct)
+    parameters = [*signature.parameters.values(), inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)]
+
+    @functools.wraps(construct)
+    def routed(self: Any, *args: Any, **kwargs: Any) -> None:
+        args, kwargs = type(self)._routed(args, kwargs)
+        construct(self, *args, **kwargs)
+
+    routed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    cls.__init__ = routed
+
+
 def _note(instance: Any, value: Any) -> None:
     """Record an assignment if the instance has a version, which optimizers have to invalidate what they precompute.
 
@@ -394,5 +411,7 @@ def hyperparameters(cls: type[T]) -> type[T]:
     if "__setattr__" in vars(defined):
         del defined.__setattr__
     _tidy_signature(defined)
+    if hasattr(defined, "_routed"):
+        _route(defined)
     explain_misfits(defined)
     return cast("type[T]", defined)

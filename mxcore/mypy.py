@@ -60,6 +60,9 @@ def _add_constructor(context: ClassDefContext) -> bool:
     if rate := arguments.get("learning_rate"):  # comes first if the class has its own default
         rate.kind = nodes.ARG_OPT if has_rate else nodes.ARG_NAMED_OPT
     ordered = sorted(arguments.values(), key=lambda one: (one.kind.is_named(), has_rate and one is not rate))
+    if wrapper:  # what it does not have goes to the optimizer that it wraps
+        anything = AnyType(TypeOfAny.explicit)
+        ordered.append(nodes.Argument(nodes.Var("kwargs", anything), anything, None, nodes.ARG_STAR2))
     add_method_to_class(context.api, context.cls, "__init__", ordered, NoneType())
     return True
 
@@ -113,13 +116,13 @@ def _arguments_of(base: nodes.TypeInfo) -> Iterator[nodes.Argument]:
 
 
 def _type_rules(context: ClassDefContext) -> None:
-    """Type an optimizer's rule as a function from anything to anything, unless its author has annotated it."""
+    """Type an optimizer's rule, and its evaluation, as a function from anything to anything, unless its author has annotated it."""
     if not context.cls.info.has_base(_OPTIMIZER):
         return
     anything = AnyType(TypeOfAny.explicit)
     for statement in context.cls.defs.body:
         function = statement.func if isinstance(statement, nodes.Decorator) else statement
-        if isinstance(function, nodes.FuncDef) and function.name == "rule" and function.type is None:
+        if isinstance(function, nodes.FuncDef) and function.name in ("rule", "evaluation") and function.type is None:
             kinds, names = function.arg_kinds, function.arg_names
             function.type = CallableType(
                 [anything] * len(kinds), kinds, names, anything, context.api.named_type("builtins.function")

@@ -34,6 +34,9 @@ from mxcore.step.states import Arrays, packed
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
+if TYPE_CHECKING:
+    from mxcore.wrapper import Wrapper as Wrapper
+
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
 
@@ -111,6 +114,9 @@ class Optimizer(Counted, Multiplied, Algorithm):
     slots: ClassVar[Any] = ()
     """The state of a rule, as a tuple of names and :class:`~mxcore.kernel.Slot`, or a method that returns one."""
     rule: ClassVar[Callable[..., Any] | None] = None
+    evaluation: ClassVar[Callable[..., Any] | None] = None
+    """The weights to evaluate, as a function that takes by name what it needs of ``weight``, the slots and the
+    hyper-parameters; None if they are the weights themselves. See :meth:`~mxcore.optimizer.Updater.evaluating`."""
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated independently, without norms, matrices or positional noise."""
     moves_at_rate_zero: ClassVar[bool] = False
@@ -143,8 +149,9 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if callable(rule := vars(cls).get("rule")):
-            cls.rule = staticmethod(weakly(rule))
+        for name in ("rule", "evaluation"):
+            if callable(function := vars(cls).get(name)):
+                setattr(cls, name, staticmethod(weakly(function)))
 
     def __attrs_post_init__(self) -> None:
         self._settings_version = Version()

@@ -21,11 +21,13 @@ from mxcore.watched import Watched
 from mxcore.wrapper import Wrapper as Wrapper
 
 __all__ = [
+    "AGC",
     "DCASGD",
     "FTML",
     "LAMB",
     "LARS",
     "LBSGD",
+    "MARS",
     "NAG",
     "SGD",
     "SGLD",
@@ -34,9 +36,14 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "Average",
+    "Cautious",
+    "Centralized",
     "Ftrl",
+    "Grokfast",
     "GroupAdaGrad",
     "Lion",
+    "Lookahead",
     "Nadam",
     "Optimizer",
     "RMSProp",
@@ -55,6 +62,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     decay: ClassVar[Decay]
     slots: ClassVar[Any]
     rule: ClassVar[Callable[..., Any] | None]
+    evaluation: ClassVar[Callable[..., Any] | None]
     elementwise: ClassVar[bool]
     moves_at_rate_zero: ClassVar[bool]
     descent: ClassVar[Mapping[str, Any]]
@@ -139,13 +147,23 @@ def create(name: Literal["adamax"], *args: Any, **kwargs: Any) -> Adamax: ...
 @overload
 def create(name: Literal["adamw"], *args: Any, **kwargs: Any) -> AdamW: ...
 @overload
+def create(name: Literal["agc"], *args: Any, **kwargs: Any) -> AGC: ...
+@overload
+def create(name: Literal["average"], *args: Any, **kwargs: Any) -> Average: ...
+@overload
+def create(name: Literal["cautious"], *args: Any, **kwargs: Any) -> Cautious: ...
+@overload
 def create(name: Literal["ccsgd", "sgd"], *args: Any, **kwargs: Any) -> SGD: ...
+@overload
+def create(name: Literal["centralized"], *args: Any, **kwargs: Any) -> Centralized: ...
 @overload
 def create(name: Literal["dcasgd"], *args: Any, **kwargs: Any) -> DCASGD: ...
 @overload
 def create(name: Literal["ftml"], *args: Any, **kwargs: Any) -> FTML: ...
 @overload
 def create(name: Literal["ftrl"], *args: Any, **kwargs: Any) -> Ftrl: ...
+@overload
+def create(name: Literal["grokfast"], *args: Any, **kwargs: Any) -> Grokfast: ...
 @overload
 def create(name: Literal["groupadagrad"], *args: Any, **kwargs: Any) -> GroupAdaGrad: ...
 @overload
@@ -156,6 +174,10 @@ def create(name: Literal["lars"], *args: Any, **kwargs: Any) -> LARS: ...
 def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
 @overload
 def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
+@overload
+def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: ...
+@overload
+def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
@@ -287,6 +309,30 @@ class AdamW(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class AGC(Wrapper):
+    r"""Adaptive gradient clipping: the gradient of a unit is at most a fraction of its weights, by their norms."""
+
+    clipping: float
+    epsilon: float
+    def __init__(self, optimizer: Any, clipping: float = 0.01, epsilon: float = 0.001, **kwargs: Any) -> None: ...
+
+class Average(Wrapper):
+    r"""Average of the weights along the way, to evaluate and deploy with: exponential, or equal as in SWA."""
+
+    beta: float | None
+    begin: int
+    every: int
+    def __init__(
+        self, optimizer: Any, beta: float | None = 0.999, begin: int = 0, every: int = 1, **kwargs: Any
+    ) -> None: ...
+
+class Cautious(Wrapper):
+    r"""Cautious steps: elements whose step does not point downhill stay; or weight decay that does not fight the step."""
+
+    caution: str
+    normalized: bool
+    def __init__(self, optimizer: Any, caution: str = "steps", normalized: bool = True, **kwargs: Any) -> None: ...
+
 class SGD(Optimizer):
     r"""Stochastic gradient descent, with optional momentum."""
 
@@ -308,6 +354,12 @@ class SGD(Optimizer):
         multi_precision: bool = False,
         param_dict: Any = None,
     ) -> None: ...
+
+class Centralized(Wrapper):
+    r"""Gradient centralization: each row of a gradient gets mean 0."""
+
+    convolutions_only: bool
+    def __init__(self, optimizer: Any, convolutions_only: bool = False, **kwargs: Any) -> None: ...
 
 class DCASGD(Optimizer):
     r"""DC-ASGD: corrects delayed gradients for how the weight has changed in the meantime."""
@@ -382,6 +434,13 @@ class Ftrl(Optimizer):
         multi_precision: bool = False,
         param_dict: Any = None,
     ) -> None: ...
+
+class Grokfast(Wrapper):
+    r"""Grokfast: amplifies the slow part of gradients, their exponential average, so that a model generalizes sooner."""
+
+    alpha: float
+    factor: float
+    def __init__(self, optimizer: Any, alpha: float = 0.98, factor: float = 2.0, **kwargs: Any) -> None: ...
 
 class GroupAdaGrad(Optimizer):
     r"""AdaGrad with one history per row of the weight, for example per word of an embedding."""
@@ -514,6 +573,20 @@ class Lion(Optimizer):
         multi_precision: bool = False,
         param_dict: Any = None,
     ) -> None: ...
+
+class Lookahead(Wrapper):
+    r"""Lookahead: every ``k`` updates, slow weights follow those of the optimizer, which goes on from there."""
+
+    k: int
+    alpha: float
+    def __init__(self, optimizer: Any, k: int = 5, alpha: float = 0.5, **kwargs: Any) -> None: ...
+
+class MARS(Wrapper):
+    r"""MARS: reduces the variance of gradients by what they have changed by since the last update."""
+
+    gamma: float
+    beta1: float
+    def __init__(self, optimizer: Any, gamma: float = 0.025, beta1: float = 0.95, **kwargs: Any) -> None: ...
 
 class Nadam(Optimizer):
     r"""Nadam: Adam with Nesterov momentum, which warms up on a schedule."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -68,6 +69,8 @@ class Updater(Generic[OptimizerT]):
         self.states = {}
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, Kept] = {}
+        self.is_evaluating = False
+        """Whether evaluation weights are in place of the weights: see :meth:`evaluating`."""
 
     @property
     def optimizer(self) -> OptimizerT:
@@ -121,6 +124,8 @@ class Updater(Generic[OptimizerT]):
                 return
         with self.lock:  # CPython handles no signal between acquiring the lock and entering the block
             optimizer, tally = self._optimizer, self.tally
+            if self.is_evaluating:
+                self.check_not_evaluating("no update")
             count_in(optimizer, tally)
             again = self._traits.runs_rule and worker is None and not self._before.implemented
             if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
@@ -188,6 +193,8 @@ class Updater(Generic[OptimizerT]):
             nonlocal step, of
             with self.lock:
                 optimizer, tally = self._optimizer, self.tally
+                if self.is_evaluating:
+                    self.check_not_evaluating("no update")
                 if optimizer is not of:
                     step, of = ready(), optimizer
                 count_in(optimizer, tally)
@@ -273,6 +280,49 @@ class Updater(Generic[OptimizerT]):
             raise ValueError(f"{owner} does not distinguish workers: leave out worker={worker!r}")
         if isinstance(worker, bool) or not isinstance(worker, (int, str)):
             raise TypeError(f"worker must be an integer or a string, got {worker!r}")
+
+    def evaluating(self, weights: Any, indices: Sequence[Index] | None = None) -> AbstractContextManager[None]:
+        """Put the evaluation weights in place of the weights for a block, and the weights back after it.
+
+        Optimizers such as ``average`` train one set of weights and evaluate another. With any other optimizer, nothing
+        changes. What you save in the block is the evaluation weights; a state of the updater is the same as outside.
+
+        >>> import numpy as np, mxcore as mx
+        >>> update, weight = mx.optimizer.get_updater(mx.optimizer.create("average(sgd)", beta=0.5)), np.zeros(1)
+        >>> for _ in range(2):
+        ...     update("w", np.array([-100.0]), weight)
+        >>> with update.evaluating([weight], ["w"]):
+        ...     print(weight)
+        [1.5]
+        >>> weight
+        array([2.])
+
+        Args:
+            weights: the weights, which are changed in place: a list, or a dict by index.
+            indices: what identifies the weights of a list; by default 0, 1, ….
+
+        Raises:
+            RuntimeError: in the block, an update, or another block.
+            ValueError: the state of a parameter belongs to a weight of another shape.
+        """
+        from mxcore import evaluation
+
+        return evaluation.evaluating(self, weights, indices)
+
+    def evaluation_weights(self, weights: Any, indices: Sequence[Index] | None = None) -> Any:
+        """Return copies of the evaluation weights, in a list or, for a dict, in a dict; see :meth:`evaluating`."""
+        from mxcore import evaluation
+
+        given = evaluation.by_index(weights, indices)
+        with self.lock:
+            self.check_not_evaluating("no other weights")
+            found = {index: evaluation.evaluation_weight(self, index, weight) for index, weight in given.items()}
+        return found if isinstance(weights, Mapping) else list(found.values())
+
+    def check_not_evaluating(self, what: str) -> None:
+        """Raise a RuntimeError if evaluation weights are in place."""
+        if self.is_evaluating:
+            raise RuntimeError(f"{what} inside `with updater.evaluating(…)`: leave the block first")
 
     def get_states(self, dump_optimizer: bool = False) -> bytes:
         """Return everything needed to resume, as the bytes of a safetensors file; see :func:`mxcore.save_state`.

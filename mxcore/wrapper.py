@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from mxcore.backend import Array
 from mxcore.catalogue import PluginError
+from mxcore.catalogue.hints import closest
 from mxcore.catalogue.registry import registry_for
 from mxcore.declarations import hyperparameter, hyperparameters
 from mxcore.kernel import Slot
 from mxcore.kernel.rule.program import INNER
 from mxcore.optimizer import Optimizer
-from mxcore.step import traits_of
+from mxcore.step import WRAPPED, traits_of
 from mxcore.step.around import Around
 from mxcore.step.protocol import Index
 
@@ -68,7 +69,14 @@ class Wrapper(Optimizer):
     # These belong to the wrapped optimizer, and are not arguments of a wrapper.
     _delegated: ClassVar[frozenset[str]] = frozenset(Optimizer._declared)
 
+    _delegated_names: ClassVar[frozenset[str]]
+
     optimizer: Optimizer = hyperparameter(converter=_optimizer, first=True)
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if taken := sorted(Wrapper._delegated_names & set(vars(cls).get("__annotations__", ()))):
+            raise TypeError(f"{cls.__name__}.{taken[0]} is an attribute of the wrapped optimizer: use another name")
 
     def __attrs_post_init__(self) -> None:
         self._set_runners()
@@ -87,22 +95,22 @@ class Wrapper(Optimizer):
         return dict(vars(self))
 
     @classmethod
-    def created(cls, *args: Any, **kwargs: Any) -> Any:
-        """Create a wrapper; arguments that it does not have go to the optimizer that it wraps.
-
-        Args:
-            args: positional arguments of the wrapper.
-            kwargs: arguments of the wrapper and of the wrapped optimizer.
-
-        Raises:
-            ValueError: there are arguments for an optimizer that is an instance already.
-        """
-        own = {field.alias: kwargs.pop(field.alias) for field in cls._declared.values() if field.alias in kwargs}
-        first = [*args[:1], *([own.pop("optimizer")] if not args and "optimizer" in own else [])]
-        if first and isinstance(first[0], (str, dict, Optimizer)):
-            first, kwargs = [registry_for("optimizer").create(first[0], **kwargs)], {}
-        make: Any = cls  # not to be checked against the arguments of this class, which its subclasses add to
-        return make(*first, *args[1:], **own, **kwargs)
+    def _routed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return constructor arguments, of which those that a wrapper does not have were given to what it wraps."""
+        own = {field.alias: kwargs[field.alias] for field in cls._declared.values() if field.alias in kwargs}
+        others = {name: value for name, value in kwargs.items() if name not in own}
+        wrapped = args[0] if args else own.get(WRAPPED)
+        if not others or not isinstance(wrapped, (str, dict, Optimizer)):
+            return args, kwargs
+        try:
+            created = registry_for("optimizer").create(wrapped, **others)
+        except TypeError as error:
+            names = [str(field.alias) for field in cls._declared.values()]
+            if close := [match for name in others for match in closest(name, names, 1)]:
+                raise TypeError(f"{error}; {cls.__name__} has {close[0]!r}") from error
+            raise
+        own.pop(WRAPPED, None)
+        return (created, *args[1:]), own
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -148,9 +156,10 @@ def _of_inner(name: str) -> Any:
     return property(lambda self: getattr(self.optimizer, name), assign, doc=f"``{name}`` of the wrapped optimizer.")
 
 
-for _name in (
-    *sorted(Wrapper._delegated), "_counting", "_decided", "_get_lr", "_get_lrs", "_get_wd", "_get_wds",
+Wrapper._delegated_names = frozenset({
+    *Wrapper._delegated, "_counting", "_decided", "_get_lr", "_get_lrs", "_get_wd", "_get_wds",
     "_settings_version", "_tables_version", "_update_count", "aggregate_num", "decay", "decayed_suffixes",
     "default_learning_rate", "describe", "learning_rate", "multiplier", "set_lr_mult", "set_wd_mult", "warn_of_names",
-):  # fmt: skip
+})  # fmt: skip
+for _name in Wrapper._delegated_names:
     setattr(Wrapper, _name, _of_inner(_name))

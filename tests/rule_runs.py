@@ -106,7 +106,11 @@ CLASSES["reductions"] = Reductions
 CLASSES["functions"] = Functions
 every_rule = pytest.mark.parametrize(
     ("name", "arguments"),
-    [*(branch for name in RULES for branch in _branches(name)), *_branches("the-whole-language"), *_branches("reductions")],
+    [
+        *(branch for name in RULES for branch in _branches(name)),
+        *_branches("the-whole-language"),
+        *_branches("reductions"),
+    ],
 )
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
 

@@ -23,13 +23,15 @@ def _names(case: Case) -> set[str]:
     """Return the names of the algorithms that a case needs."""
     config = case.get("config") or {"optimizer": case["class"], "optimizer_params": case["kwargs"]}
     scheduler = config["optimizer_params"].get("lr_scheduler", {"class": config["optimizer"]})["class"]
+    wrapped = config["optimizer_params"].get("optimizer", config["optimizer"])
+    wrapped = wrapped["optimizer"] if isinstance(wrapped, dict) else wrapped
     texts = [text for text in (case.get("attrs") or {}).values() if text.startswith("[")]
-    return {config["optimizer"].lower(), scheduler.lower(), *(json.loads(text)[0] for text in texts)}
+    return {config["optimizer"].lower(), wrapped.lower(), scheduler.lower(), *(json.loads(text)[0] for text in texts)}
 
 
 CASES: list[Case] = [
     case
-    for name in ("index.json", "modern/index.json")
+    for name in ("index.json", "modern/index.json", "composed/index.json")
     for case in json.loads((GOLDEN / name).read_text(encoding="utf-8"))["cases"]
 ]
 REPLAYED: list[Case] = []
@@ -102,6 +104,9 @@ def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> Non
             key = f"wdoc/{k}" if f"wdoc/{k}" in case["keys"] else f"w/{k}"
             _assert_close(weights[k], _array(case, key)[step], case)
             np.testing.assert_array_equal(grads[k], _array(case, f"g/{k}")[step])
+            if f"x/{k}" in case["keys"]:
+                (evaluated,) = updater.evaluation_weights([weights[k]], [case["indices"][k]])
+                _assert_close(evaluated, _array(case, f"x/{k}")[step], case)
         assert updater.optimizer.learning_rate == pytest.approx(rate, rel=0, abs=1e-12)
     assert updater.optimizer.num_update == case["num_update"]
     _check_states(case, updater)
@@ -251,4 +256,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 938
+    assert len(CASES) == len(REPLAYED) + 4 == 992

@@ -17,9 +17,9 @@ from numpy.lib.stride_tricks import as_strided
 from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
-from mxcore.kernel.run.layout import CHUNK
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
+from mxcore.kernel.run.layout import CHUNK
 from mxcore.native.driver import driver
 from mxcore.native.emitters import get_num_threads, set_num_threads
 

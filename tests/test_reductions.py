@@ -260,7 +260,9 @@ def test_a_host_slot_may_depend_on_reductions(monkeypatch: pytest.MonkeyPatch) -
         total = 1 + 5 + 2 * math.hypot(6, 1) + 3 * math.hypot(0.3, np.float32(0.4))
         numbers = update.optimizer.host_numbers
         assert {name: own["most"] for name, own in numbers.items()} == {"a": 6.0, "b": 4.0}, way
-        assert [own["total"] for own in numbers.values()] == pytest.approx([total] * 2, rel=1e-7 if way == "direct" else 1e-14)
+        assert [own["total"] for own in numbers.values()] == pytest.approx(
+            [total] * 2, rel=1e-7 if way == "direct" else 1e-14
+        )
         np.testing.assert_allclose(weights, [[-2.05], [-1.35]], rtol=1e-6)
         again = mx.optimizer.get_updater(of_rule(rule, slots=slots))
         again.set_states(update.get_states())

@@ -82,9 +82,12 @@ class Amplified(mx.optimizer.Wrapper):
 
 
 WRAPPERS = {"slowed": Slowed, "amplified": Amplified}
-RAW = {name for name in RULES if "raw_grad" in keywords(CLASSES[name].rule)}
+BARE = [name for name in RULES if not issubclass(CLASSES[name], mx.optimizer.Wrapper)]
+RAW = {name for name in BARE if "raw_grad" in keywords(CLASSES[name].rule)}
 """Rules that look at the gradient as the program gave it, whatever a wrapper makes of it."""
-ARRAY_CODE = sorted(name for name, cls in CLASSES.items() if name not in RULES and not mx.testing.subject.required(cls))
+ARRAY_CODE = sorted(
+    name for name, cls in CLASSES.items() if not cls.runs_rule() and not mx.testing.subject.required(cls)
+)
 
 
 def arguments(name: str) -> dict[str, Any]:
@@ -132,7 +135,7 @@ def trained(updater: Updater, steps: Sequence[int], found: list[Array] | None = 
     [
         (wrapper, name)
         for wrapper in WRAPPERS
-        for name in sorted({*RULES, *ARRAY_CODE})
+        for name in sorted({*BARE, *ARRAY_CODE})
         if not (wrapper == "amplified" and name in RAW)
     ],
 )
@@ -299,8 +302,8 @@ def test_text_that_reads_like_a_call_makes_optimizers_in_each_other() -> None:
     ("text", "error", "message"),
     [
         ("slowed(adam, k=0)", ValueError, "k must be an integer of at least 1, got 0"),
-        ("slowed(adam, alpa=1)", TypeError, "did you mean 'alpha'"),
-        ("slowed(adma)", mx.catalogue.UnknownNameError, "did you mean"),
+        ("slowed(adam, alpa=1)", TypeError, "Slowed has 'alpha'"),
+        ("slowed(adma)", ValueError, "did you mean"),
         ("slowed(adam, 3, k=4)", TypeError, "multiple values"),
         ("slowed()", TypeError, "needs optimizer"),
         ("slowed(adam, beta1=2)", ValueError, r"beta1 must be in \[0, 1\), got 2"),

@@ -84,7 +84,8 @@ def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str,
         return None
     except TypeError:
         parameters = signature.parameters
-    if unknown := [name for name in kwargs if name not in parameters]:
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    if unknown := [name for name in kwargs if name not in parameters and not takes_any]:
         return TypeError(no_such_arguments(what, unknown, parameters))
     missing = [name for name in required(parameters) if name not in {*kwargs, *[*parameters][: len(args)]}]
     example: Mapping[str, Any] = next(iter(getattr(cls, "examples", ())), {})

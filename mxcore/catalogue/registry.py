@@ -194,7 +194,7 @@ class Registry(Generic[T]):
             return self.create(name, *own, *positional, **{**given, **kwargs})
         cls = self.get(what)
         try:
-            return getattr(cls, "created", cls)(*positional, **kwargs)
+            return cls(*positional, **kwargs)
         except TypeError as error:
             call = f"mx.{self.kind}.create({what!r}, " if self.kind in catalogue.GROUPS else f"create({what!r}, "
             if why := misfit(cls, positional, kwargs, f"{self.kind} {what!r}", call):

@@ -117,6 +117,10 @@ class Run(Protocol):
     states: Any
     states_synced: dict[Index, bool]
     worker_states: dict[Index, Kept]
+    is_evaluating: bool
+
+    def check_not_evaluating(self, what: str) -> None:
+        """Check that evaluation weights are not in place."""
 
     @property
     def optimizer(self) -> Updatable:

@@ -51,8 +51,8 @@ class Step:
 
     # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
-        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_named", "_own_rates",
-        "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
+        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_named",
+        "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
         "in_place", "indices", "other", "plans",
     )  # fmt: skip
 

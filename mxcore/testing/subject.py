@@ -29,12 +29,17 @@ class Subject:
 
     def make(self, **more: Any) -> Any:
         """Create an instance, with additional arguments."""
-        return getattr(self.cls, "created", self.cls)(**{**self.settings, **more})
+        return self.cls(**{**self.settings, **more})
 
     @property
     def runs_rule(self) -> bool:
         """Whether an update is just a rule, in the optimizer and in those that it wraps."""
         return traits_of(self.make()).runs_rule
+
+    @property
+    def wraps(self) -> bool:
+        """Whether it is an optimizer that wraps another one."""
+        return len(levels(self.make())) > 1
 
     @property
     def elementwise(self) -> bool:

@@ -125,7 +125,10 @@ class _Writer:
         self.last: dict[int, int] = {}
         for step, node in enumerate(self.steps):
             self.last |= {argument.number: step for argument in node.args}
-        outputs = [*stage.written.values(), *(node for number in stage.measured for node in traced.reductions[number].args)]
+        outputs = [
+            *stage.written.values(),
+            *(node for number in stage.measured for node in traced.reductions[number].args),
+        ]
         self.last |= {node.number: len(self.steps) for node in outputs}  # moved or measured after all steps
         # An array may be overwritten once its old value is no longer needed.
         self.read_until = {_array(one.value): self.last.get(one.number, -1) for one in stage.order if one.op == "input"}

@@ -133,7 +133,7 @@ class _Emitter:
     def _measuring(self) -> str:
         """Emit a body where a thread handles one element; some threads also sum, each for one lane and norm."""
         count, groups = len(self.stage.measured), threads(self.stage) // LANES
-        measured = [
+        measured: list[Any] = [
             {"place": place, "own_group": place % groups, **_forms(self.traced.reductions[number])}
             for place, number in enumerate(self.stage.measured)
         ]

@@ -54,7 +54,9 @@ class Node:
     @property
     def noun(self) -> str:
         """How error messages refer to it."""
-        return {"array": "a reduction" if self.single else "an array", "mask": "a mask", "number": "a number"}[self.kind]
+        return {"array": "a reduction" if self.single else "an array", "mask": "a mask", "number": "a number"}[
+            self.kind
+        ]
 
     @property
     def is_number(self) -> bool:

@@ -17,7 +17,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from mxcore.backend import Array, Host, backend_of
+from mxcore.backend import Host, backend_of
 from mxcore.kernel.run.layout import Sections
 
 BLOCK = 4096
@@ -50,8 +50,12 @@ def _itself(x: Any, *_: Any) -> Any:
     return x
 
 
+def _root(x: Any, *_: Any) -> Any:
+    return np.sqrt(x)
+
+
 KINDS = {
-    "norm": Kind(np.add, 0.0, np.square, lambda total, count: np.sqrt(total)),
+    "norm": Kind(np.add, 0.0, np.square, _root),
     "sum": Kind(np.add, 0.0, _itself, _itself),
     "mean": Kind(np.add, 0.0, _itself, np.divide),
     "dot": Kind(np.add, 0.0, np.multiply, _itself),
@@ -147,13 +151,16 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     parts = [np.ascontiguousarray(backend.to_host(one)).reshape(-1) for one in given]
     sections = Sections.of(shape, by_row=over == "row")
     totals = np.array([_total(name, [part[begin:end] for part in parts]) for begin, end in sections.bounds()])
-    value = _model.get()(name, float(totals[0]), parts[0].size) if over == "all" else None
+    model, dtype = _context.get()
+    value = model(name, float(totals[0]), parts[0].size) if over == "all" else None
     value = finished(name, totals, sections.length) if value is None else np.atleast_1d(value)
-    value = value.reshape(-1, *[1] * (len(shape) - 1)) if over == "row" and len(shape) > 1 else value[0]
-    if parts[0].dtype == np.bool_:
-        return float(value) if value.ndim == 0 else value  # a Python number does not widen other arrays
+    value = value.reshape(-1, *[1] * (len(shape) - 1))[: shape[0]] if over == "row" and len(shape) > 1 else value[0]
+    if parts[0].dtype == np.bool_ and dtype is None:
+        from mxcore.kernel.rule.operand import weak  # here, since it loads the tables of the language
+
+        return weak(value) if value.ndim == 0 else value  # a number that does not widen other arrays
     with np.errstate(over="ignore"):
-        value = value.astype(parts[0].dtype)
+        value = value.astype(parts[0].dtype if dtype is None else dtype)
     return value if backend.xp is np else backend.from_host(value, backend.device_of(given[0]))
 
 
@@ -172,23 +179,27 @@ def _alone(name: str, total: float, count: int) -> Any:
     return finished(name, np.array([total]), count)
 
 
-_model: contextvars.ContextVar[Callable[[str, float, int], Any]] = contextvars.ContextVar("model", default=_alone)
+Model = Callable[[str, float, int], Any]
+_context: contextvars.ContextVar[tuple[Model, Any]] = contextvars.ContextVar("context", default=(_alone, None))
 
 
 @contextlib.contextmanager
-def among(model: Callable[[str, float, int], Any]) -> Iterator[None]:
-    """Let ``model(name, total, count)`` return the values of reductions over all parameters in the block.
+def among(model: Model, dtype: npt.DTypeLike) -> Iterator[None]:
+    """Reduce arrays of one parameter among several in the block.
 
-    It receives what the parameter at hand contributes.
+    Args:
+        model: ``model(name, total, count)`` returns the value of a reduction over all parameters; it receives what this
+            parameter contributes.
+        dtype: the dtype of the rule's arrays.
     """
-    token = _model.set(model)
+    token = _context.set((model, dtype))
     try:
         yield
     finally:
-        _model.reset(token)
+        _context.reset(token)
 
 
-def refused(name: str, total: float, count: int) -> NoReturn:
+def refused(name: str, *_: object) -> NoReturn:
     """Refuse a reduction over all parameters where they are updated one by one."""
     raise TypeError(f'{name}(…, over="all") needs all parameters at once, which array code does not update together')
 
@@ -228,7 +239,7 @@ class Reduced:
 
     def __init__(
         self,
-        names: Sequence[tuple[str, Over]],
+        names: Sequence[tuple[str, str]],
         sections: Sequence[Sections],
         blocks: npt.NDArray[np.int64],
         dtype: npt.DTypeLike,
@@ -256,7 +267,9 @@ class Reduced:
         """Compute the reductions of the parameters from their blocks; ``ufunc.at`` goes in order."""
         for column in columns:
             name, over = self.names[column]
-            of_block, count = (self.section_of, len(self.owner)) if over == "row" else (self.tensor_of, len(self.totals))
+            of_block, count = (
+                (self.section_of, len(self.owner)) if over == "row" else (self.tensor_of, len(self.totals))
+            )
             totals = np.full(count, KINDS[name].start)
             with np.errstate(all="ignore"):
                 KINDS[name].combine.at(totals, of_block, np.ascontiguousarray(self.partials[:, column]))

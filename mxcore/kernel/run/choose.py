@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from mxcore.backend import Array, Backend
 from mxcore.kernel.rule.program import Member, Program, Row
 from mxcore.kernel.run.calls import Call, Steps
-from mxcore.kernel.run.fold import Contribution
+from mxcore.kernel.run.fold import Contribution, Fold
 from mxcore.native.emitters import in_use
 from mxcore.once import building
 
@@ -75,8 +75,11 @@ class Plan(Protocol):
         """Return the arrays of one parameter that a step writes, each with its name."""
 
     over_all: bool
-    fold: Callable[..., Callable[[int], None]]
-    """What combines reductions over all parameters, if there may be some; see :class:`mxcore.kernel.run.fold.Fold`."""
+    """Whether there may be reductions over all parameters."""
+
+    @staticmethod
+    def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:
+        """Return what combines such reductions of plans like this one, whose parameters have these positions."""
 
     def contributions(self, stage: int) -> list[Contribution]:
         """See :class:`mxcore.kernel.run.fold.Folded`."""

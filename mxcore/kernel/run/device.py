@@ -96,7 +96,8 @@ class DevicePlan(FusedPlan):
 
     def steps(self, handed_over: Sequence[Sequence[Array]]) -> Steps:
         """Measure, update the tables on the device, and return the launch that writes."""
-        found, back = [], []
+        found: list[list[Array]] = []
+        back: list[Call] = []
         if self.staged:
             with self.cuda.on(self.device):
                 found, back = self.flats(handed_over)
@@ -189,7 +190,8 @@ class DevicePlan(FusedPlan):
             tables = (found, "exact", "reductions", sections, elements)
             commit(self._launched(kernel, -(-sections // _FINISHING), _FINISHING, *tables))
 
-    def fold(self, plans: Sequence[DevicePlan], positions: Sequence[Sequence[int]]) -> Fold:  # type: ignore[override]
+    @staticmethod
+    def fold(plans: Sequence[DevicePlan], positions: Sequence[Sequence[int]]) -> Fold:
         """Return what combines the reductions of several plans: on their device if it is the same, or on the host."""
         return DeviceFold(plans, positions) if len({plan.device for plan in plans}) == 1 else Fold(plans, positions)
 

@@ -7,6 +7,7 @@ Everything is computed before anything is written, so that a failing rule change
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class DirectPlan(ArrayPlan):
                 numbers = {"size": arrays[0].size, **self.numbers, **own, **self.static}
                 known = iter(self._totals)
                 try:
-                    with among(lambda name, total, count, known=known: self._value(known, name, total, count)):
+                    with among(functools.partial(self._value, known), self.storage.dtype):
                         new = self._compute(label, key, given, numbers)
                 except _MissingError:
                     continue

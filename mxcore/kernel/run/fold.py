@@ -64,7 +64,6 @@ class Fold:
             for plan in self.plans:
                 plan.fill(stage, totals)
 
-
     @staticmethod
     def check(names: Sequence[Sequence[str]]) -> None:
         """Check that all plans have the same reductions over all parameters."""

@@ -15,7 +15,6 @@ import numpy as np
 
 from mxcore.backend import Array, Host
 
-
 CHUNK = 32768
 """Elements that are computed in one go, the unit of work for threads. A few chunks of float32 fit into a cache."""
 
@@ -68,9 +67,10 @@ class Sections:
 
     @classmethod
     def of(cls, shape: Sequence[int], *, by_row: bool) -> Sections:
-        """Return the sections of an array of some shape; fewer than two axes are a single row."""
-        rows = shape[0] if by_row and len(shape) > 1 else 1
-        return cls(rows, math.prod(shape[1:] if by_row and len(shape) > 1 else shape))
+        """Return the sections of an array of some shape, at least one; fewer than two axes are a single row."""
+        if by_row and len(shape) > 1 and shape[0]:
+            return cls(shape[0], math.prod(shape[1:]))
+        return cls(1, math.prod(shape))
 
     def bounds(self) -> list[tuple[int, int]]:
         """Return where each section begins and ends."""

@@ -46,7 +46,6 @@ class ArrayPlan:
 
     shared = True
     over_all = False
-    fold: Callable[..., Callable[[int], None]] = Fold
 
     def __init__(self, program: Program, members: Sequence[Member], written: Iterable[str]) -> None:
         self.storage = Storage.of(members[0])
@@ -71,6 +70,11 @@ class ArrayPlan:
     def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
         """See :meth:`mxcore.kernel.Plan.repeat`."""
         return None
+
+    @staticmethod
+    def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:
+        """See :meth:`mxcore.kernel.Plan.fold`."""
+        return Fold(plans, positions)
 
 
 class FusedPlan(ArrayPlan):
@@ -176,7 +180,9 @@ class FusedPlan(ArrayPlan):
 def chunks_of(sections: tuple[Sections, ...], length: int) -> npt.NDArray[np.int64]:
     """Return (parameter, begin, end, section) for every chunk of at most that many elements, in order."""
     counts = [one.count for one in sections]
-    owner, size = (np.repeat(np.array(each, np.int64), counts) for each in (range(len(counts)), [one.length for one in sections]))
+    owner, size = (
+        np.repeat(np.array(each, np.int64), counts) for each in (range(len(counts)), [one.length for one in sections])
+    )
     offset = np.concatenate([np.arange(one.count) * one.length for one in sections]) if sections else owner
     pieces = -(-size // length)
     section = np.repeat(np.arange(len(size)), pieces)

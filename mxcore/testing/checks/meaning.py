@@ -29,8 +29,11 @@ def rescaling_multiplies_the_gradient(subject: Subject) -> None:
 def clipping_bounds_the_gradient(subject: Subject) -> None:
     """``clip_gradient`` bounds each element of the gradient.
 
-    A bound that is accepted but ignored is noticed only when a run diverges.
+    A bound that is accepted but ignored is noticed only when a run diverges. A wrapper is not asked: the optimizer that
+    it wraps clips what the wrapper makes of the gradient.
     """
+    if subject.wraps:
+        return
     plain = {"rescale_grad": 1.0, "wd": 0.0}
     clipped = run(
         start(subject, **plain, clip_gradient=None),
@@ -45,9 +48,9 @@ def decay_enters_where_it_is_declared(subject: Subject) -> None:
     """``wd`` decays weights where ``decay`` says, or is refused.
 
     ``before_clip`` and ``after_clip``: it is added to the gradient. ``decoupled``: it is subtracted from the weight,
-    times the learning rate. If the rule or ``update`` applies it, it must have some effect.
+    times the learning rate. If the rule or ``update`` applies it, it must have some effect. A wrapper is not asked.
     """
-    if not _takes_decay(subject):
+    if subject.wraps or not _takes_decay(subject):
         return
     settings: dict[str, Any] = {"rescale_grad": 1.0, "clip_gradient": CLIP}
     decayed, where = run(start(subject, **settings, wd=WD), range(1, 5))[0], _place(subject)

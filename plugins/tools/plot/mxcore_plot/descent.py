@@ -107,8 +107,12 @@ def _contours(axes: Axes, function: Function) -> None:
     x, y = np.meshgrid(np.linspace(left, right, _GRID), np.linspace(bottom, top, _GRID))
     values = function.value(np.array([x, y]))
     levels = np.geomspace(np.quantile(values, 0.01), values.max(), _LEVELS)
-    # In an SVG file the bands are an image: their outlines would be nine tenths of it.
-    axes.contourf(x, y, values, [0, *levels], cmap="Greys", norm=_shades(levels)).set(rasterized=True, zorder=0)
+    # The bands between lines are an image: in an SVG file, their outlines would be nine tenths of it.
+    bands = np.sqrt(levels[:-1] * levels[1:])[np.clip(np.digitize(values, levels) - 1, 0, len(levels) - 2)]
+    shades = np.where(values < levels[0], levels[0], bands)
+    bands_drawn = axes.imshow(shades, cmap="Greys", norm=_shades(levels), interpolation="none", origin="lower")
+    bands_drawn.set(extent=function.window, zorder=0)
+    axes.set_aspect("auto")
     lines = axes.contour(x, y, values, levels, colors="#ffffff", linewidths=0.7, zorder=0.5)
     lines.set_paths([_simpler(path, (right - left, top - bottom)) for path in lines.get_paths()])
     axes.set(xlim=(left, right), ylim=(bottom, top), title=function.name, xlabel="x", ylabel="y")

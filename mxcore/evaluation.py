@@ -1,0 +1,92 @@
+"""Evaluation weights: what to evaluate and deploy, where it is not the weights that are trained."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from mxcore.backend import Array, backend_of, on_device_of
+from mxcore.kernel.rule.program import INNER
+from mxcore.step import levels
+from mxcore.step.protocol import Index, Run
+from mxcore.step.states import arrays_of, split_master
+
+
+def by_index(weights: Any, indices: Sequence[Index] | None) -> dict[Index, Array]:
+    """Return weights by what identifies them: the given indices, the keys of a dict, or 0, 1, ….
+
+    Raises:
+        ValueError: there are not as many indices as weights.
+    """
+    if isinstance(weights, Mapping):
+        return dict(weights) if indices is None else {index: weights[index] for index in indices}
+    arrays = list(weights)
+    names = list(range(len(arrays)) if indices is None else indices)
+    if len(names) != len(arrays):
+        raise ValueError(f"pass one index for each weight, got {len(names)} for {len(arrays)} weights")
+    return dict(zip(names, arrays, strict=True))
+
+
+def evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
+    """Return the evaluation weight of a parameter as a new array, with the dtype of the weight.
+
+    Raises:
+        ValueError: the state of this parameter belongs to a weight of another shape.
+    """
+    optimizer, backend = updater.optimizer, backend_of(weight)
+    with on_device_of(weight), np.errstate(all="ignore"):
+        value = weight
+        if index in updater.states and any(type(level).evaluation is not None for level in levels(optimizer)):
+            master, state = split_master(updater.states[index], optimizer.has_master(weight))
+            numbers = updater.tally.host_numbers.get(index, {})
+            value = _evaluated(levels(optimizer), weight if master is None else master, state, numbers, "")
+        if value.shape != weight.shape:
+            label = optimizer.describe(index)
+            raise ValueError(f"{label} has shape {weight.shape}, but its evaluation weight {value.shape}")
+        return backend.copy(value, weight.dtype)
+
+
+def _evaluated(every: Sequence[Any], weight: Array, state: Any, numbers: Mapping[str, float], prefix: str) -> Array:
+    """Apply the evaluation of each optimizer, from the innermost on."""
+    optimizer, *inside = every
+    if inside:
+        state, inner = state
+        weight = _evaluated(inside, weight, inner, numbers, prefix + INNER)
+    function = type(optimizer).evaluation
+    if function is None:
+        return weight
+    slots = optimizer.own_slots()
+    known: dict[str, Any] = {slot.name: numbers.get(prefix + slot.name, slot.init) for slot in slots if slot.on_host}
+    known |= zip([slot.name for slot in slots if not slot.on_host], arrays_of(state), strict=True)
+    known["weight"] = weight
+    names = inspect.signature(function).parameters
+    result: Array = function(**{name: known[name] if name in known else getattr(optimizer, name) for name in names})
+    return result
+
+
+@contextmanager
+def evaluating(updater: Run, weights: Any, indices: Sequence[Index] | None) -> Iterator[None]:
+    """Put the evaluation weights in place of the weights for a block; see :meth:`mxcore.updater.Updater.evaluating`."""
+    given = by_index(weights, indices)
+    with updater.lock:
+        updater.check_not_evaluating("already")
+        values = [evaluation_weight(updater, index, weight) for index, weight in given.items()]
+        kept = [backend_of(weight).copy(weight) for weight in given.values()]
+        updater.is_evaluating = True
+        _fill(given.values(), values)
+    try:
+        yield
+    finally:
+        with updater.lock:
+            _fill(given.values(), kept)
+            updater.is_evaluating = False
+
+
+def _fill(weights: Any, values: Sequence[Array]) -> None:
+    for weight, value in zip(weights, values, strict=True):
+        with on_device_of(weight):
+            backend_of(weight).fill(weight, value)

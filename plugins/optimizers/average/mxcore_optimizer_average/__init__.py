@@ -1,0 +1,67 @@
+"""Averaged weights, for mxcore."""
+
+import numpy as np
+
+from mxcore import Slot, hyperparameter, hyperparameters, in_range, integer, optional
+from mxcore.optimizer import Wrapper
+
+__all__ = ["Average"]
+
+
+@hyperparameters
+class Average(Wrapper):
+    r"""Average of the weights along the way, to evaluate and deploy with: exponential, or equal as in SWA.
+
+    .. math::
+
+        w &\leftarrow \mathrm{inner}(w, g) \\
+        average &\leftarrow average + c \, (w - average), \qquad
+        c = 1 - \beta, \quad \text{or} \quad 1 / n \text{ without } \beta
+
+    with n = 1, 2, … the number of weights in the average. The first one is copied. The optimizer's steps do not depend
+    on the average. Get it with :meth:`~mxcore.optimizer.Updater.evaluating`, or
+    :meth:`~mxcore.optimizer.Updater.evaluation_weights`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("average(sgd, beta=None)", learning_rate=1.0))
+    >>> weight = np.array([0.0])
+    >>> for _ in range(3):
+    ...     update("w", np.array([1.0]), weight)
+    >>> weight, update.evaluation_weights([weight], ["w"])
+    (array([-3.]), [array([-2.])])
+
+    Args:
+        optimizer: the optimizer to wrap, or its name.
+        beta: the factor of earlier weights per averaged update, in [0, 1); None weights all of them equally.
+        begin: the updates before averaging begins; until then, the average is the weight.
+        every: the number of updates from one weight in the average to the next; at least 1.
+
+    State: ``average``, initially the weight, with its shape and dtype; and ``updates``, a number.
+
+    References:
+        B. T. Polyak, A. B. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
+        https://doi.org/10.1137/0330046
+
+        P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
+        https://arxiv.org/abs/1803.05407
+
+    Equal to ``torch.optim.swa_utils.AveragedModel`` with one ``update_parameters`` per averaged update.
+    """
+
+    slots = (Slot("average", init="weight"), Slot("updates", shape=()))
+    beta: float | None = hyperparameter(0.999, optional(in_range(0, 1, right_open=True)))
+    begin: int = hyperparameter(0, integer(at_least=0))
+    every: int = hyperparameter(1, integer(at_least=1))
+
+    @staticmethod
+    def rule(weight, grad, average, *, inner, updates, beta, begin, every):
+        weight, updates = inner(weight, grad), updates + 1
+        count = (updates - begin - 1) // every + 1  # of weights in the average, up to now
+        due = (updates > begin) & ((updates - begin - 1) % every == 0)
+        factor = 1 / np.maximum(count, 1) if beta is None else 1 - beta
+        factor = np.where(count <= 1, 1, np.where(due, factor, 0))
+        return weight, average + factor * (weight - average), updates
+
+    @staticmethod
+    def evaluation(average):
+        return average

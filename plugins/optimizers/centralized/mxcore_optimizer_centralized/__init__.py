@@ -1,0 +1,46 @@
+"""Gradient centralization, for mxcore."""
+
+from mxcore import boolean, hyperparameter, hyperparameters, mean
+from mxcore.optimizer import Wrapper
+
+__all__ = ["Centralized"]
+
+
+@hyperparameters
+class Centralized(Wrapper):
+    r"""Gradient centralization: each row of a gradient gets mean 0.
+
+    .. math::
+
+        g_i &\leftarrow g_i - \mathrm{mean}(g_i) \quad \text{for each index } i \text{ of the first axis} \\
+        w &\leftarrow \mathrm{inner}(w, g)
+
+    Rows are output channels if weights have the shape (outputs, inputs, …), as those of most libraries.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.zeros((2, 2))
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("centralized(sgd)", learning_rate=1.0))
+    >>> update("w", np.array([[1.0, 3.0], [0.5, 0.5]]), weight)
+    >>> weight
+    array([[ 1., -1.],
+           [ 0.,  0.]])
+
+    Args:
+        optimizer: the optimizer to wrap, or its name.
+        convolutions_only: whether matrices are left alone, and only gradients with more than two axes are centralized.
+
+    References:
+        H. Yong et al., "Gradient Centralization: A New Optimization Technique for Deep Neural Networks", 2020,
+        https://arxiv.org/abs/2004.01461
+
+    Equal to ``centralize_gradient`` of pytorch_optimizer, whose ``gc_conv_only`` is for kernels with four axes or more.
+    """
+
+    elementwise = False
+    convolutions_only: bool = hyperparameter(False, boolean)
+
+    @staticmethod
+    def rule(weight, grad, *, inner, ndim, convolutions_only):
+        if ndim > (2 if convolutions_only else 1):
+            grad = grad - mean(grad, over="row")
+        return inner(weight, grad)

@@ -40,7 +40,7 @@ def evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
     optimizer, backend = updater.optimizer, backend_of(weight)
     with on_device_of(weight), np.errstate(all="ignore"):
         value = weight
-        if index in updater.states and any(type(level).evaluation is not None for level in levels(optimizer)):
+        if index in updater.states and _differ(optimizer):
             master, state = split_master(updater.states[index], optimizer.has_master(weight))
             numbers = updater.tally.host_numbers.get(index, {})
             value = _evaluated(levels(optimizer), weight if master is None else master, state, numbers, "")
@@ -48,6 +48,11 @@ def evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
             label = optimizer.describe(index)
             raise ValueError(f"{label} has shape {weight.shape}, but its evaluation weight {value.shape}")
         return backend.copy(value, weight.dtype)
+
+
+def _differ(optimizer: Any) -> bool:
+    """Return whether an optimizer, or one that it wraps, has evaluation weights of its own."""
+    return any(type(level).evaluation is not None for level in levels(optimizer))
 
 
 def _evaluated(every: Sequence[Any], weight: Array, state: Any, numbers: Mapping[str, float], prefix: str) -> Array:
@@ -74,6 +79,8 @@ def evaluating(updater: Run, weights: Any, indices: Sequence[Index] | None) -> I
     given = by_index(weights, indices)
     with updater.lock:
         updater.check_not_evaluating("already")
+        if not _differ(updater.optimizer):
+            given = {}
         values = [evaluation_weight(updater, index, weight) for index, weight in given.items()]
         kept = [backend_of(weight).copy(weight) for weight in given.values()]
         updater.is_evaluating = True

@@ -116,7 +116,7 @@ def _arguments_of(base: nodes.TypeInfo) -> Iterator[nodes.Argument]:
 
 
 def _type_rules(context: ClassDefContext) -> None:
-    """Type an optimizer's rule, and its evaluation, as a function from anything to anything, unless its author has annotated it."""
+    """Type the rule and the evaluation of an optimizer as functions of anything, unless their author annotates them."""
     if not context.cls.info.has_base(_OPTIMIZER):
         return
     anything = AnyType(TypeOfAny.explicit)

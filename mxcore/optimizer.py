@@ -97,6 +97,9 @@ class Optimizer(Counted, Multiplied, Algorithm):
             :meth:`~mxcore.optimizer.Optimizer.set_wd_mult`.
         wd: the weight decay.
         clip_gradient: the bound on each element of the rescaled gradient; None for no clipping.
+        clip_global_norm: the bound on the norm of all rescaled gradients of a call together; they are scaled by
+            min(bound / (norm + 1e-6), 1), as by torch's ``clip_grad_norm_``, before each element is clipped. Every call
+            must then have all parameters.
         learning_rate: the learning rate. If given, it becomes the scheduler's ``base_lr``. By default, the scheduler's
             ``base_lr`` is used, or without a scheduler the ``default_learning_rate`` of the class.
         lr_scheduler: a :class:`~mxcore.lr_scheduler.LRScheduler`, its name or string, or a function of the count.
@@ -139,6 +142,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     sym_info: Any = hyperparameter(None, alias="sym", converter=_symbol, kw_only=True, repr=False)
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, kw_only=True)
+    clip_global_norm: float | None = hyperparameter(None, optional(positive), kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
     lr_mult: Watched[Index, float] = _multipliers("lr_mult")
     wd_mult: Watched[Index, float] = _multipliers("wd_mult")

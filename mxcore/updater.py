@@ -16,6 +16,7 @@ from mxcore.step.arguments import check_call, fitted, in_lists
 from mxcore.step.protocol import Index, Kept, Updatable, Worker
 from mxcore.step.states import split_master
 from mxcore.step.step import Step
+from mxcore.step.whole import bounded, check_complete
 from mxcore.watched import Watched
 
 if TYPE_CHECKING:
@@ -218,7 +219,16 @@ class Updater(Generic[OptimizerT]):
             optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
         elif self._traits.runs_rule:
             self._runner.run(optimizer, self.tally, indices, weights, grads, self._states)
-        elif self._traits.updates_all:
+        else:
+            if optimizer.clip_global_norm is not None:
+                check_complete(optimizer, indices, self._states)
+            self._run_array_code(indices, weights, bounded(optimizer, grads), states)
+
+    def _run_array_code(
+        self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]
+    ) -> None:
+        optimizer = self._optimizer
+        if self._traits.updates_all:
             self._update_all(indices, weights, grads, states)
         elif self._traits.splits_lists:
             optimizer.update_multi_precision(indices, weights, grads, states)

@@ -9,7 +9,7 @@ A rule is *traced* (:mod:`~mxcore.kernel.rule.trace`) into a graph (:mod:`~mxcor
 the graph becomes native code (:mod:`~mxcore.kernel.emit.llvm`) or blocked NumPy calls
 (:mod:`~mxcore.kernel.emit.blocked`), which a plan runs (:mod:`~mxcore.kernel.run.plan`). For CuPy arrays, it becomes
 CUDA C (:mod:`~mxcore.kernel.emit.cuda`), which a plan runs on their device (:mod:`~mxcore.kernel.run.device`). A rule
-may use the norm of a parameter (:mod:`~mxcore.kernel.rule.norm`), which takes another pass, and noise
+may use norms and other reductions (:mod:`~mxcore.kernel.rule.reduction`), which take another pass, and noise
 (:class:`~mxcore.kernel.run.plan.Keys`).
 """
 

@@ -80,8 +80,11 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
         TypeError: there is no rule, or it takes something that is neither a slot nor a hyper-parameter.
     """
     cls: Any = type(optimizer)
-    inner = None if optimizer._inner is None else attrs.evolve(program_of(optimizer._inner, code), rescales=False)
-    shared: dict[str, Any] = {"rescales": optimizer.rescale_grad != 1, "inner": inner}
+    inner = None
+    if optimizer._inner is not None:
+        inner = attrs.evolve(program_of(optimizer._inner, code), rescales=False, bounds=False)
+    bounds = optimizer.clip_global_norm is not None and code is None
+    shared: dict[str, Any] = {"rescales": optimizer.rescale_grad != 1, "bounds": bounds, "inner": inner}
     if inner is None:
         shared["clips"] = optimizer.clip_gradient is not None
         shared["decays"] = bool(optimizer.wd) or traits_of(optimizer).own_decay

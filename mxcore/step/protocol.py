@@ -26,6 +26,7 @@ class Stepped(Protocol):
     wd: float
     rescale_grad: float
     clip_gradient: float | None
+    clip_global_norm: float | None
     begin_num_update: int
     num_update: int
     idx2name: Watched[Any, str]

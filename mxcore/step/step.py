@@ -26,6 +26,7 @@ from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.rows import Rows
 from mxcore.step.states import Arrays, StateReader, States
+from mxcore.step.whole import check_complete
 
 _KNOWN = object()
 """Instead of arrays for the plans: the previous calls can be reused, or the native side has the addresses."""
@@ -149,6 +150,8 @@ class Step:
         Returns:
             False if settings or arrays need another step; nothing has been done then.
         """
+        if self._fold is not None:
+            check_complete(optimizer, self.indices, states)
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
             return False

@@ -29,6 +29,24 @@ def test_a_rule(name: str, arguments: Any, dtype: Any, gpu: Context) -> None:
     assert_same_bits([host(array) for array in got.placed], wanted.host)
 
 
+@pytest.mark.parametrize("name", ["sgd", "lamb", "average(adam)", "cautious(adam)", "agc(adam)"])
+def test_clipping_by_the_norm_of_all_gradients(name: str, gpu: Context) -> None:
+    dtypes, sizes = ("f4", "f2", "f8", "f4"), (70_000, 300, (50, 30), 1)
+    optimizers = [
+        mx.optimizer.create(name, learning_rate=0.1, clip_global_norm=2.0, multi_precision=True) for _ in range(2)
+    ]
+    found = []
+    for optimizer, context in zip(optimizers, (mx.cpu(), gpu), strict=True):
+        rng, update = np.random.default_rng(1), mx.optimizer.get_updater(optimizer)
+        weights = [
+            context.array(rng.normal(size=size).astype(dtype)) for size, dtype in zip(sizes, dtypes, strict=True)
+        ]
+        for _ in range(3):
+            update(list(range(4)), [context.array(rng.normal(size=w.shape).astype(w.dtype)) for w in weights], weights)
+        found.append([host(weight) for weight in weights])
+    assert_same_bits(found[1], found[0])
+
+
 @pytest.mark.parametrize("layout", ["F", "strided"])
 @pytest.mark.parametrize("name", ["adam", "lamb"])
 def test_other_layouts(name: str, layout: str, gpu: Context) -> None:
@@ -57,7 +75,7 @@ def test_half_precision_without_masters(name: str, arguments: Any, gpu: Context)
 def test_arrays_may_begin_anywhere(name: str, dtype: str, gpu: Context, xp: Any) -> None:
     def between_packs(array: Any, number: int) -> Any:
         begin = 1 + number % 3
-        placed = xp.empty(begin + array.size, array.dtype)[begin:]
+        placed = xp.empty(begin + array.size, array.dtype)[begin:].reshape(array.shape)
         placed[...] = gpu.array(array)
         return placed
 

@@ -11,7 +11,9 @@ from mxcore.backend import Context
 
 ELEMENTS = 25_600_000
 ROUNDS = 30
-MOVED = {"sgd": 12, "adam": 28, "lamb": 44}  # bytes for each element: what every stage reads and writes
+CLIPPED = "adam, clipped"
+# Bytes for each element: what every stage reads and writes.
+MOVED = {"sgd": 12, "adam": 28, "lamb": 44, "average(adam)": 36, "cautious(adam)": 56, CLIPPED: 32}
 
 
 def median_ms(xp: Any, work: Any) -> float:
@@ -31,11 +33,12 @@ def median_ms(xp: Any, work: Any) -> float:
 def test_a_step_of_many_parameters(name: str, gpu: Context, xp: Any, capsys: pytest.CaptureFixture[str]) -> None:
     host = np.random.default_rng(1).normal(size=(160, ELEMENTS // 160)).astype("f4")
     weights, grads = ([gpu.array(row) for row in host] for _ in range(2))
-    some, theirs = ([row.copy() for row in host[:2]] for _ in range(2))
+    few = len(host) if name == CLIPPED else 2
+    some, theirs = ([row.copy() for row in host[:few]] for _ in range(2))
     step, on_host = (bound(name, *arrays) for arrays in ((weights, grads), (some, theirs)))
     step()
     on_host()
-    assert_same_bits([gpu.backend.to_host(weight) for weight in weights[:2]], some)
+    assert_same_bits([gpu.backend.to_host(weight) for weight in weights[:few]], some)
     source = xp.zeros(ELEMENTS * MOVED[name] // 2, xp.uint8)  # a copy reads it and writes as much
     target = xp.empty_like(source)
     fused, copied = median_ms(xp, step), median_ms(xp, lambda: target.__setitem__(..., source))
@@ -45,4 +48,6 @@ def test_a_step_of_many_parameters(name: str, gpu: Context, xp: Any, capsys: pyt
 
 def bound(name: str, weights: Any, grads: Any) -> Any:
     """Return a step over fixed arrays."""
-    return mx.optimizer.get_updater(mx.optimizer.create(name, learning_rate=0.01)).bind(weights, grads)
+    name, _, clipped = name.partition(", ")
+    optimizer = mx.optimizer.create(name, learning_rate=0.01, clip_global_norm=1.0 if clipped else None)
+    return mx.optimizer.get_updater(optimizer).bind(weights, grads)

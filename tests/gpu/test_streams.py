@@ -37,8 +37,10 @@ def test_an_update_waits_for_what_was_put_into_its_stream_before(gpu: Context, x
 
 
 def test_no_step_waits_for_the_device(gpu: Context, xp: Any) -> None:
-    weights = [gpu.array(np.ones(SHAPE, "f4")) for _ in range(3)]
-    updates = [mx.optimizer.get_updater(mx.optimizer.create(name)) for name in ("adam", "lamb", "sgld")]
+    weights = [gpu.array(np.ones(SHAPE, "f4")) for _ in range(4)]
+    clipped = mx.optimizer.create("average(adam)", clip_global_norm=1.0)
+    optimizers = [*map(mx.optimizer.create, ("adam", "lamb", "sgld")), clipped]
+    updates = list(map(mx.optimizer.get_updater, optimizers))
 
     def step() -> None:  # with new gradients, whose addresses have to be copied to the device
         for number, update in enumerate(updates):

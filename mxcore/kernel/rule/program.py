@@ -32,6 +32,8 @@ OF_SHAPE = ("size", "ndim")
 """The numbers of a rule that follow from the shape of the weight: how many elements and axes it has."""
 OF_ALL = (*COUNTED, *OF_SHAPE, "rescale_grad", "clip_gradient", "raw_grad", "noise")
 """What a wrapper's rule and the rule inside it share, under the same names."""
+TINY = 1e-6
+"""Added to the norm of all gradients before dividing by it, as in torch."""
 HIGHEST = COUNTED.index("num_update")
 """The position of the highest count in a row."""
 
@@ -130,6 +132,7 @@ class Program:
         decays: whether there is weight decay at all.
         clips: whether gradients are clipped.
         rescales: whether gradients are rescaled by a factor other than 1.
+        bounds: whether the norm of all gradients together is bounded.
         inner: for a wrapper, the program that its rule calls as ``inner``. Its slots come last, with names that start
             with ``inner/``.
     """
@@ -142,6 +145,7 @@ class Program:
     decays: bool = False
     clips: bool = False
     rescales: bool = True
+    bounds: bool = False
     inner: Program | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -193,7 +197,8 @@ class Program:
     @property
     def all_numbers(self) -> tuple[str, ...]:
         """The names of all numbers of a step, both those that the rule takes and those applied before it."""
-        before = ["rescale_grad"] * self.rescales + ["clip_gradient"] * self.clips
+        before = ["rescale_grad"] * self.rescales + ["clip_global_norm"] * self.bounds
+        before += ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
         inner = [name if name in OF_ALL else INNER + name for name in self.inner.all_numbers] if self.inner else []
         return tuple(dict.fromkeys([*self.numbers, *before, *inner]))
@@ -212,6 +217,10 @@ class Program:
             numbers = {name: weak(value) for name, value in numbers.items()}
         raw_grad = arrays["grad"]
         grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
+        if self.bounds:
+            from mxcore.kernel.rule.reduction import norm
+
+            grad = grad * xp.minimum(numbers["clip_global_norm"] / (norm(grad, over="all") + TINY), 1)
         return self._applied(xp, arrays["weight"], grad, {**arrays, **numbers, "raw_grad": raw_grad})
 
     def _applied(self, xp: Any, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from mxcore.backend import Array
@@ -206,6 +207,10 @@ class BaseModule:
         for name, value in values:
             self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
 
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Use the weights to evaluate and deploy with in a block; here, they are those that are trained."""
+        return nullcontext()
+
     def _passes(self, eval_data: Any, num_batch: int | None, reset: bool) -> Iterator[tuple[int, DataBatch]]:
         """Iterate over batches, computing the outputs of each."""
         require(self.binded and self.params_initialized, "call bind and init_params first")
@@ -214,7 +219,8 @@ class BaseModule:
         for nbatch, data_batch in enumerate(eval_data):
             if nbatch == num_batch:
                 return
-            self.forward(data_batch, is_train=False)
+            with self.evaluating():
+                self.forward(data_batch, is_train=False)
             yield nbatch, data_batch
 
     def score(
@@ -291,7 +297,8 @@ class BaseModule:
         """
         if hasattr(eval_data, "shape"):
             require(self.binded and self.params_initialized, "call bind and init_params first")
-            self.forward(DataBatch([eval_data]), is_train=False)
+            with self.evaluating():
+                self.forward(DataBatch([eval_data]), is_train=False)
             return self.get_outputs()[0]
         batches = [outputs for outputs, _, _ in self.iter_predict(eval_data, num_batch, reset)]
         if not merge_batches:

@@ -14,14 +14,19 @@ __all__ = ["load_checkpoint", "load_parameters", "params_file", "save_checkpoint
 Arrays = dict[str, Array]
 
 
-def params_file(prefix: str, epoch: int) -> str:
+def params_file(prefix: str, epoch: int, evaluation: bool = False) -> str:
     """Return the path of the parameters after an epoch.
 
     >>> import mxcore as mx
-    >>> mx.model.params_file("net", 5)
-    'net-0005.params'
+    >>> mx.model.params_file("net", 5), mx.model.params_file("net", 5, evaluation=True)
+    ('net-0005.params', 'net-0005-evaluation.params')
+
+    Args:
+        prefix: how the path begins.
+        epoch: the number in the name.
+        evaluation: whether they are the weights to evaluate with, instead of those that are trained.
     """
-    return f"{prefix}-{epoch:04d}.params"
+    return f"{prefix}-{epoch:04d}{'-evaluation' * evaluation}.params"
 
 
 def states_file(prefix: str, epoch: int) -> str:

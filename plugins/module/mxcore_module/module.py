@@ -14,6 +14,7 @@ array([[3.]], dtype=float32)
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import mxcore as mx
@@ -159,29 +160,62 @@ class Module(Network):
         """Set parameters and auxiliary states from a file of :meth:`save_params`."""
         self.set_params(*checkpoint.load_parameters(fname))
 
-    def save_checkpoint(self, prefix: str, epoch: int, save_optimizer_states: bool = False) -> None:
-        """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and, if requested, ``prefix-NNNN.states``."""
+    def evaluating(self) -> AbstractContextManager[None]:
+        """Put the weights to evaluate with in place of those that are trained for a block.
+
+        ``score`` and ``predict`` do it by themselves. See :meth:`mxcore.optimizer.Updater.evaluating`.
+        """
+        if self._updater is None:
+            return nullcontext()
+        arrays = self._ready().arg_dict
+        return self._updater.evaluating([arrays[name] for name in self._param_names])
+
+    def save_checkpoint(
+        self, prefix: str, epoch: int, save_optimizer_states: bool = False, save_evaluation_params: bool = False
+    ) -> None:
+        """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and further files on request.
+
+        Args:
+            prefix: where the files go, and how their names begin.
+            epoch: the number in the names.
+            save_optimizer_states: whether to write ``prefix-NNNN.states``.
+            save_evaluation_params: whether to write the weights to evaluate with, to
+                ``prefix-NNNN-evaluation.params``.
+        """
         updater = self._with_optimizer() if save_optimizer_states else None
         save_checkpoint(prefix, epoch, self.symbol, *self.get_params())
+        if save_evaluation_params:
+            with self.evaluating():
+                checkpoint.save_parameters(checkpoint.params_file(prefix, epoch, evaluation=True), *self.get_params())
         if updater is not None:
             mx.save_state(checkpoint.states_file(prefix, epoch), updater)
 
     @staticmethod
-    def load(prefix: str, epoch: int, load_optimizer_states: bool = False, **kwargs: Any) -> Module:
+    def load(
+        prefix: str,
+        epoch: int,
+        load_optimizer_states: bool = False,
+        load_evaluation_params: bool = False,
+        **kwargs: Any,
+    ) -> Module:
         """Create a module from the files of :meth:`save_checkpoint`. You still have to bind it.
 
         Args:
             prefix: the start of the file names.
             epoch: the number in the file names.
             load_optimizer_states: whether :meth:`init_optimizer` restores the optimizer's state.
+            load_evaluation_params: whether to load the weights to evaluate with instead of those that are trained.
             kwargs: further arguments of :class:`Module`.
 
         Raises:
             ValueError: a file holds something else, or lacks parameters of the network.
         """
         symbol, arg_params, aux_params = load_checkpoint(prefix, epoch)
+        file = checkpoint.params_file(prefix, epoch, load_evaluation_params)
+        if load_evaluation_params:
+            arg_params, aux_params = checkpoint.load_parameters(file)
         module = Module(symbol, **kwargs)
-        module.preload(checkpoint.params_file(prefix, epoch), arg_params, aux_params)
+        module.preload(file, arg_params, aux_params)
         if load_optimizer_states:
             module._loaded_states = checkpoint.states_file(prefix, epoch)
         return module

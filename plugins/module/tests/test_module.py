@@ -1,4 +1,5 @@
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -610,3 +611,29 @@ def test_a_file_of_another_network_is_refused(tmp_path):
     mod.save_optimizer_states(tmp_path / "net-0001.params")
     with pytest.raises(ValueError, match="holds the state of an updater"):
         mod.load_params(tmp_path / "net-0001.params")
+
+
+def test_a_module_evaluates_with_averages_and_saves_both(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(8, 1)
+    batches = mx.io.NDArrayIter(x, 3 * x[:, 0] + 1, batch_size=4, label_name="out_label")
+    layer = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=1, name="fc")
+    module = mx.mod.Module(mx.sym.LinearRegressionOutput(layer, name="out"), label_names=["out_label"])
+    arguments = {"beta": 0.9, "learning_rate": 0.5}
+    module.fit(batches, eval_metric="mse", optimizer="average(sgd)", optimizer_params=arguments, num_epoch=2)
+    trained = module.get_params()[0]["fc_weight"]
+    with module.evaluating():
+        average = module.get_params()[0]["fc_weight"]
+    assert not np.array_equal(trained, average)
+    assert np.array_equal(module.get_params()[0]["fc_weight"], trained)
+    prefix = str(tmp_path / "net")
+    module.save_checkpoint(prefix, 1, save_optimizer_states=True, save_evaluation_params=True)
+    evaluated, resumed = (
+        mx.mod.Module.load(prefix, 1, load_evaluation_params=evaluation, label_names=["out_label"])
+        for evaluation in (True, False)
+    )
+    for loaded, wanted in ((evaluated, average), (resumed, trained)):
+        loaded.bind(batches.provide_data, batches.provide_label)
+        assert np.array_equal(loaded.get_params()[0]["fc_weight"], wanted)
+    assert module.score(batches, "mse") == evaluated.score(batches, "mse")
+    assert module.score(batches, "mse") != resumed.score(batches, "mse")
+    np.testing.assert_array_equal(module.predict(batches), evaluated.predict(batches))

@@ -18,8 +18,8 @@ class MARS(Wrapper):
         w &\leftarrow \mathrm{inner}(w, c / \max(\lVert c \rVert, 1)) \\
         previous &\leftarrow g
 
-    The first update takes g as it is. This is the approximation that the paper recommends for large models: ``previous`` is
-    the last gradient, not that of the last weights on the current batch.
+    The first update takes g as it is. This is the approximation that the paper recommends for large models, where
+    ``previous`` is the last gradient, instead of that of the last weights on the current batch.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.zeros(1)

@@ -1,0 +1,53 @@
+"""What takes all parameters of a model together: which calls are complete, and the bound on the norm of gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+
+from mxcore.backend import backend_of, on_device_of
+from mxcore.kernel.rule.program import TINY
+from mxcore.step.protocol import Stepped
+from mxcore.step.states import Arrays
+
+
+def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) -> None:
+    """Check that a call of an updater has every parameter that the updater has seen.
+
+    Args:
+        optimizer: the optimizer.
+        indices: the parameters of the call.
+        states: the states of all parameters; a list, of a call without an updater, is complete.
+
+    Raises:
+        ValueError: a parameter is missing.
+    """
+    if isinstance(states, Mapping) and len(states) > len(indices):
+        given = set(indices)
+        missing = [optimizer.describe(index) for index in states if index not in given]
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise ValueError(
+            f"{type(optimizer).__name__} looks at all parameters of a model together, but this call lacks {missing[0]}"
+            f"{more}, which an earlier one had: update all of them in one call, updater(indices, grads, weights)"
+        )
+
+
+def bounded(optimizer: Stepped, grads: Arrays) -> Arrays:
+    """Return gradients for array code, scaled so that their norm keeps to ``clip_global_norm``; new ones if need be."""
+    bound = optimizer.clip_global_norm
+    if bound is None:
+        return grads
+    norms = []
+    for grad in grads:
+        with on_device_of(grad):
+            norms.append(float(backend_of(grad).xp.linalg.norm(grad.astype(np.float64).ravel())))
+    factor = min(bound / (abs(optimizer.rescale_grad) * math.hypot(*norms) + TINY), 1.0)
+    return [_scaled(grad, factor) for grad in grads]
+
+
+def _scaled(grad: Any, factor: float) -> Any:
+    with on_device_of(grad):
+        return grad * grad.dtype.type(factor)

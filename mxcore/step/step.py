@@ -14,6 +14,7 @@ from typing import Any
 from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit
 from mxcore.kernel.rule.program import HIGHEST
+from mxcore.kernel.run.calls import Steps
 from mxcore.kernel.run.choose import Plans, grouped, job_of
 from mxcore.kernel.run.fold import calls_of
 from mxcore.kernel.run.inspector import Inspector
@@ -90,7 +91,7 @@ class Step:
         if self._job is None:
             arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
             self._inspector = Inspector(self._backend, arrays)
-            self._again: list[Callable[[], Iterable[Call]]] | None = None
+            self._again: list[Callable[[], Steps | Iterable[Call]]] | None = None
             self._keeps = False
         self._at_once = self._job is not None and self._job.at_once and not self._host and not self._own_rates
         self._device = self._backend.device_of(weights[0])
@@ -290,7 +291,7 @@ class Step:
                 return calls_of([plan.steps(own) for plan, own in pairs], self._fold)
             self._again = kept
         assert self._again is not None
-        return itertools.chain(*[again() for again in self._again])
+        return calls_of([again() for again in self._again], self._fold)
 
     def _counts(self, tally: Tally, numbers: Sequence[Row]) -> list[Call]:
         """Return the calls that count, if neither the native side nor the optimizer does."""

@@ -65,7 +65,7 @@ class Plan(Protocol):
             handed_over: the weights of all parameters, their gradients, their masters if there are any, and each slot.
         """
 
-    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Steps | Iterable[Call]] | None:
         """Return a function that replaces :meth:`steps` for these arrays while the rows stay in the same order.
 
         It does not keep the arrays alive: use it only while they exist. None if each step needs the arrays.

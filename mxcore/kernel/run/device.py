@@ -19,7 +19,7 @@ from mxcore.kernel.rule.program import Member, Program, Storage
 from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit
-from mxcore.kernel.run.fold import Contribution, Fold, calls_of
+from mxcore.kernel.run.fold import Contribution, Fold
 from mxcore.kernel.run.plan import FusedPlan, chunks_of
 
 if TYPE_CHECKING:
@@ -107,12 +107,12 @@ class DevicePlan(FusedPlan):
         launches = yield from self._launches()
         return [*launches, *back, (len, found)]  # the last call keeps the copies alive until then
 
-    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], list[Call]] | None:
-        """Return the function that lists the launches, for the addresses of these arrays."""
-        if self.staged or self.over_all:
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Steps] | None:
+        """Return the function that starts a step, for the addresses of these arrays."""
+        if self.staged:
             return None
         self._place([handed_over[source] for source in self.sources])
-        return lambda: list(calls_of([self._launches()], None))
+        return self._launches
 
     def _place(self, columns: Sequence[Sequence[Array]]) -> None:
         """Record the addresses of vectors."""
@@ -212,6 +212,8 @@ class DeviceFold(Fold):
         self.cuda, self.device = plans[0].cuda, plans[0].device
         self.elements = sum(int(plan.sizes.sum()) for plan in plans)
         self.tables = _Tables(self.cuda, None)
+        self.kernels: dict[int, Kernel] = {}
+        self.seen: list[_Tables] = []
 
     def __call__(self, stage: int) -> None:
         """Set the reductions over all parameters that a stage has measured; see :class:`Fold`."""
@@ -226,12 +228,16 @@ class DeviceFold(Fold):
         with self.cuda.on(self.device):
             if (stream := self.cuda.stream()) != self.tables.stream:
                 self.tables = _Tables(self.cuda, stream)
-            self.tables.follow("places", self._places(every))
-            if "found" not in self.tables.arrays:
-                self.tables.make("found", (len(names[0]),), np.float64)
-            places, found = (self.tables.arrays[name] for name in ("places", "found"))
-            kernel = self.cuda.kernel(emitter.fold(self.plans[0].traced, every[0]), "fold")
-            commit([kernel(1, len(names[0]), [places, found, np.int64(len(self.order))])])
+            kept = [plan.tables for plan in self.plans]
+            if f"places {stage}" not in self.tables.arrays or kept != self.seen:
+                self.tables.follow(f"places {stage}", self._places(every))
+                self.seen = kept
+            if stage not in self.kernels:
+                self.kernels[stage] = self.cuda.kernel(emitter.fold(self.plans[0].traced, every[0]), "fold")
+            if f"found {stage}" not in self.tables.arrays:
+                self.tables.make(f"found {stage}", (len(names[0]),), np.float64)
+            places, found = (self.tables.arrays[f"{name} {stage}"] for name in ("places", "found"))
+            commit([self.kernels[stage](1, len(names[0]), [places, found, np.int64(len(self.order))])])
         for plan in self.plans:
             plan.set_all(stage, found, self.elements)
 

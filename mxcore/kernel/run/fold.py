@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -71,10 +71,17 @@ class Fold:
             raise RuleError('a reduction with over="all" must be computed for every parameter, whatever its flags are')
 
 
-def calls_of(steps: Sequence[Steps], fold: Callable[[int], None] | None) -> Iterable[Call]:
-    """Run the measuring stages of several plans side by side, and return the calls that write."""
-    found: list[Iterable[Call]] = [()] * len(steps)
-    running = dict(enumerate(steps))
+def calls_of(steps: Sequence[Steps | Iterable[Call]], fold: Callable[[int], None] | None) -> Iterable[Call]:
+    """Run the measuring stages of several plans side by side, and return the calls that write.
+
+    Args:
+        steps: for each plan its step, or the calls if it measures nothing.
+        fold: combines what a stage has measured of all parameters, if there is any such reduction.
+    """
+    found: list[Any] = list(steps)
+    running = {number: one for number, one in enumerate(steps) if isinstance(one, Generator)}
+    if not running:  # as is nearly always true of blocked NumPy
+        return itertools.chain(*found)
     for stage in itertools.count():
         for number, plan in list(running.items()):
             try:

@@ -20,7 +20,7 @@ from mxcore import random
 from mxcore.backend import Array, Host
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.trace import Traced, trace
-from mxcore.kernel.run.calls import Call, quietly
+from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import Fold
 from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat
 
@@ -67,7 +67,7 @@ class ArrayPlan:
         pairs = zip(self.given, handed_over, strict=True)
         return [(name.removeprefix("half_"), array) for name, array in pairs if name in self.written]
 
-    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Iterable[Call]] | None:
+    def repeat(self, handed_over: Sequence[Sequence[Array]]) -> Callable[[], Steps | Iterable[Call]] | None:
         """See :meth:`mxcore.kernel.Plan.repeat`."""
         return None
 

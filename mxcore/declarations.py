@@ -12,7 +12,6 @@ ValueError: beta must be in [0, 1), got 1.2
 
 from __future__ import annotations
 
-import functools
 import inspect
 import math
 import re
@@ -232,6 +231,10 @@ class Algorithm:
                 )
         return super().__new__(cls)
 
+    @classmethod
+    def _decorated(cls) -> None:
+        """Finish the class once :func:`hyperparameters` has given it a constructor."""
+
     def check_together(self) -> None:
         """Raise a ValueError if values that are valid on their own contradict each other; override this in a subclass.
 
@@ -352,27 +355,9 @@ def _tidy_signature(cls: Any) -> None:
     """Make the signature show only names and defaults, and the learning rate that the class falls back on."""
     signature = inspect.signature(cls.__init__)
     rates = {"learning_rate": getattr(cls, "default_learning_rate", None)}
-    parameters = [
-        parameter.replace(annotation=parameter.empty, default=rates.get(parameter.name, parameter.default))
-        for parameter in signature.parameters.values()
-    ]
+    every = signature.parameters.values()
+    parameters = [one.replace(annotation=one.empty, default=rates.get(one.name, one.default)) for one in every]
     cls.__init__.__signature__ = signature.replace(parameters=parameters, return_annotation=signature.empty)
-
-
-def _route(cls: Any) -> None:
-    """Let the class method ``_routed`` change arguments before they reach the constructor."""
-    construct = cls.__init__
-
-    signature = inspect.signature(construct)
-    parameters = [*signature.parameters.values(), inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)]
-
-    @functools.wraps(construct)
-    def routed(self: Any, *args: Any, **kwargs: Any) -> None:
-        args, kwargs = type(self)._routed(args, kwargs)
-        construct(self, *args, **kwargs)
-
-    routed.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    cls.__init__ = routed
 
 
 def _note(instance: Any, value: Any) -> None:
@@ -411,7 +396,6 @@ def hyperparameters(cls: type[T]) -> type[T]:
     if "__setattr__" in vars(defined):
         del defined.__setattr__
     _tidy_signature(defined)
-    if hasattr(defined, "_routed"):
-        _route(defined)
+    defined._decorated()
     explain_misfits(defined)
     return cast("type[T]", defined)

@@ -34,9 +34,6 @@ from mxcore.step.states import Arrays, packed
 from mxcore.updater import Updater, get_updater
 from mxcore.watched import Version, Watched
 
-if TYPE_CHECKING:
-    from mxcore.wrapper import Wrapper as Wrapper
-
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
 
 

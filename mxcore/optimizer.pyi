@@ -77,6 +77,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
     sym_info: Any
     begin_num_update: int
     multi_precision: bool
+    clip_global_norm: float | None
     param_dict: Any
     lr_mult: Watched[Index, float]
     wd_mult: Watched[Index, float]
@@ -92,6 +93,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
     def __init_subclass__(cls, **keywords: Any) -> None: ...
@@ -210,6 +212,7 @@ class AdaDelta(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -230,6 +233,7 @@ class AdaGrad(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -256,6 +260,7 @@ class Adam(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -280,6 +285,7 @@ class Adamax(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -306,6 +312,7 @@ class AdamW(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -352,6 +359,7 @@ class SGD(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -386,6 +394,7 @@ class DCASGD(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -410,6 +419,7 @@ class FTML(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -432,6 +442,7 @@ class Ftrl(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -459,6 +470,7 @@ class GroupAdaGrad(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -489,6 +501,7 @@ class LAMB(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -517,6 +530,7 @@ class LARS(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -549,6 +563,7 @@ class LBSGD(Optimizer):
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -571,6 +586,7 @@ class Lion(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -611,6 +627,7 @@ class Nadam(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -631,6 +648,7 @@ class NAG(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -659,6 +677,7 @@ class RMSProp(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -676,6 +695,7 @@ class SGLD(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -698,5 +718,6 @@ class Signum(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
+        clip_global_norm: float | None = None,
         param_dict: Any = None,
     ) -> None: ...

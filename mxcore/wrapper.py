@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -93,6 +95,21 @@ class Wrapper(Optimizer):
 
     def __getstate__(self) -> dict[str, Any]:
         return dict(vars(self))
+
+    @classmethod
+    def _decorated(cls) -> None:
+        """Let the constructor take arguments of the wrapped optimizer."""
+        construct: Any = cls.__init__
+        signature = inspect.signature(construct)
+        more = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+
+        @functools.wraps(construct)
+        def routed(self: Any, *args: Any, **kwargs: Any) -> None:
+            args, kwargs = type(self)._routed(args, kwargs)
+            construct(self, *args, **kwargs)
+
+        vars(routed)["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), more])
+        cls.__init__ = routed  # type: ignore[method-assign]
 
     @classmethod
     def _routed(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

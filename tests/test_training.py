@@ -18,7 +18,7 @@ OPTIMIZERS = sorted({record.distribution: record.name for record in mx.catalogue
 def claim(name: str) -> tuple[list[str], float]:
     """Return the arguments of the command in an optimizer's README, and the accuracy that it claims."""
     readme = (PLUGINS / "optimizers" / name / "README.md").read_text("utf-8")
-    line = re.search(rf"^mxcore (train --optimizer {name}\b.*)$", readme, re.MULTILINE)
+    line = re.search(rf"^mxcore (train --optimizer '?{name}\b.*)$", readme, re.MULTILINE)
     percent = re.search(r"to an accuracy above (\d\d) % on held-out rows with seeds 1 to 3", readme)
     assert line, f"the README of {name} shows no mxcore train --optimizer {name}"
     assert percent, f"the README of {name} does not say what that leads to"

@@ -94,7 +94,15 @@ class Choice:
         Raises:
             catalogue.PluginError: if nothing installed has the name.
         """
-        return catalogue.find(self.kind, self._called[0]).name
+        return self.record().name
+
+    def record(self) -> catalogue.Record:
+        """What the catalogue knows about the class.
+
+        Raises:
+            catalogue.PluginError: if nothing installed has the name.
+        """
+        return catalogue.find(self.kind, self._called[0])
 
     @property
     def _called(self) -> tuple[str, list[Any], dict[str, Any]]:
@@ -112,7 +120,9 @@ class Choice:
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The arguments of the class and of the optimizer that it wraps, without those that no command can give."""
         _, by_position, given = self._called
-        own = inspect.signature(self.load()).parameters
+        own: Mapping[str, inspect.Parameter] = inspect.signature(self.load()).parameters
+        if WRAPPED in own:
+            own = {name: one for name, one in own.items() if one.kind is not one.VAR_KEYWORD}
         wrapped = next(iter(by_position), {**given, **self.arguments}.get(WRAPPED)) if WRAPPED in own else None
         inner = Choice(self.kind, wrapped).parameters() if isinstance(wrapped, str) else {}
         return {name: one for name, one in {**inner, **own}.items() if name not in RESERVED}

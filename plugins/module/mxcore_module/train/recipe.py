@@ -75,7 +75,7 @@ class Recipe:
 
 def describe(choice: Choice, instance: Any) -> dict[str, Any]:
     """Describe an algorithm for the record: its source, and every hyper-parameter as used."""
-    record = mxcore.catalogue.find(choice.kind, choice.name)
+    record = choice.record()
     return {
         "name": record.name,
         "class": record.class_name,

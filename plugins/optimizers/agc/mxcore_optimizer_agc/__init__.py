@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxcore import hyperparameter, hyperparameters, norm, positive
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["AGC"]
 
@@ -33,11 +33,13 @@ class AGC(Wrapper):
         clipping: the greatest ratio of the norm of a gradient to that of its weights; above 0.
         epsilon: the least norm of weights, so that weights of 0 can move; above 0.
 
+    State: none of its own.
+
     References:
         A. Brock et al., "High-Performance Large-Scale Image Recognition Without Normalization", 2021,
         https://arxiv.org/abs/2102.06171
 
-    Equal to timm's ``adaptive_clip_grad``.
+    Differs from MXNet 1.9.1: MXNet has no adaptive clipping. This is timm's ``adaptive_clip_grad``.
     """
 
     elementwise = False

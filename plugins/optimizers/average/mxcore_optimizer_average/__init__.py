@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxcore import Slot, hyperparameter, hyperparameters, in_range, integer, optional
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["Average"]
 
@@ -45,7 +45,8 @@ class Average(Wrapper):
         P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
         https://arxiv.org/abs/1803.05407
 
-    Equal to ``torch.optim.swa_utils.AveragedModel`` with one ``update_parameters`` per averaged update.
+    Differs from MXNet 1.9.1: MXNet has no averages. These are those of ``torch.optim.swa_utils.AveragedModel``, with an
+    ``update_parameters`` after each update.
     """
 
     slots = (Slot("average", init="weight"), Slot("updates", shape=()))
@@ -56,10 +57,9 @@ class Average(Wrapper):
     @staticmethod
     def rule(weight, grad, average, *, inner, updates, beta, begin, every):
         weight, updates = inner(weight, grad), updates + 1
-        count = (updates - begin - 1) // every + 1  # of weights in the average, up to now
-        due = (updates > begin) & ((updates - begin - 1) % every == 0)
-        factor = 1 / np.maximum(count, 1) if beta is None else 1 - beta
-        factor = np.where(count <= 1, 1, np.where(due, factor, 0))
+        since = updates - begin - 1  # the first weight that is averaged
+        factor = 1 / np.maximum(since // every + 1, 1) if beta is None else 1 - beta
+        factor = np.where(since <= 0, 1, np.where(since % every == 0, factor, 0))
         return weight, average + factor * (weight - average), updates
 
     @staticmethod

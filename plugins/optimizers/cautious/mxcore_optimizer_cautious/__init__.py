@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxcore import boolean, hyperparameter, hyperparameters, mean, one_of
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["Cautious"]
 
@@ -38,13 +38,16 @@ class Cautious(Wrapper):
     Raises:
         ValueError: decay would be cautious, but the wrapped optimizer does not decouple it from the gradient.
 
+    State: none of its own.
+
     References:
         K. Liang et al., "Cautious Optimizers: Improving Training with One Line of Code", 2024,
         https://arxiv.org/abs/2411.16085
 
         L. Chen et al., "Cautious Weight Decay", 2025, https://arxiv.org/abs/2510.12402
 
-    Around AdamW, cautious steps are those of timm's ``AdamWLegacy`` with ``caution=True``.
+    Differs from MXNet 1.9.1: MXNet has no cautious steps. Around AdamW, these are those of timm's ``AdamWLegacy`` with
+    ``caution=True``.
     """
 
     elementwise = False

@@ -1,7 +1,7 @@
 """Gradient centralization, for mxcore."""
 
 from mxcore import boolean, hyperparameter, hyperparameters, mean
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["Centralized"]
 
@@ -29,11 +29,14 @@ class Centralized(Wrapper):
         optimizer: the optimizer to wrap, or its name.
         convolutions_only: whether matrices are left alone, and only gradients with more than two axes are centralized.
 
+    State: none of its own.
+
     References:
         H. Yong et al., "Gradient Centralization: A New Optimization Technique for Deep Neural Networks", 2020,
         https://arxiv.org/abs/2004.01461
 
-    Equal to ``centralize_gradient`` of pytorch_optimizer, whose ``gc_conv_only`` is for kernels with four axes or more.
+    Differs from MXNet 1.9.1: MXNet has no centralization. This is ``centralize_gradient`` of pytorch_optimizer, whose
+    ``gc_conv_only`` is for gradients with four axes or more.
     """
 
     elementwise = False

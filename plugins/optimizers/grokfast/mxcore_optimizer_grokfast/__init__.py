@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxcore import Slot, hyperparameter, hyperparameters, in_range, non_negative
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["Grokfast"]
 
@@ -35,7 +35,7 @@ class Grokfast(Wrapper):
         J. Lee et al., "Grokfast: Accelerated Grokking by Amplifying Slow Gradients", 2024,
         https://arxiv.org/abs/2405.20233
 
-    Equal to ``gradfilter_ema`` of the authors.
+    Differs from MXNet 1.9.1: MXNet has no Grokfast. This is the authors' ``gradfilter_ema``.
     """
 
     slots = ("slow", Slot("updates", shape=()))

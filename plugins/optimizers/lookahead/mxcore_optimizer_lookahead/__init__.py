@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxcore import Slot, hyperparameter, hyperparameters, in_range, integer
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["Lookahead"]
 
@@ -41,7 +41,7 @@ class Lookahead(Wrapper):
     References:
         M. Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", 2019, https://arxiv.org/abs/1907.08610
 
-    Equal to ``optax.lookahead``, where slow weights are ``sync_period`` updates apart.
+    Differs from MXNet 1.9.1: MXNet has no Lookahead. This is ``optax.lookahead``, whose ``k`` is ``sync_period``.
     """
 
     slots = (Slot("slow", init="weight"), Slot("updates", shape=()))

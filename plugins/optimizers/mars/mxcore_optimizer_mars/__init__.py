@@ -3,7 +3,7 @@
 import numpy as np
 
 from mxcore import Slot, hyperparameter, hyperparameters, in_range, non_negative, norm
-from mxcore.optimizer import Wrapper
+from mxcore.wrapper import Wrapper
 
 __all__ = ["MARS"]
 
@@ -40,7 +40,8 @@ class MARS(Wrapper):
         H. Yuan et al., "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024,
         https://arxiv.org/abs/2411.10438
 
-    Around AdamW with the same ``beta1``, equal to timm's ``Mars`` with ``optimize_1d=True``.
+    Differs from MXNet 1.9.1: MXNet has no MARS. Around AdamW with the same ``beta1``, this is timm's ``Mars`` with
+    ``optimize_1d=True``.
     """
 
     elementwise = False

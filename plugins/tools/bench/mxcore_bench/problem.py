@@ -12,6 +12,8 @@ import mxcore as mx
 from mxcore import catalogue
 from mxcore.backend import Array
 from mxcore.optimizer import Optimizer
+from mxcore.step import levels, traits_of
+from mxcore.testing.subject import required
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import peer
 from mxcore_bench.traffic import AdamTraffic, LambTraffic, MomentumTraffic, PlainTraffic
@@ -71,21 +73,33 @@ _TRAFFIC = (PlainTraffic, MomentumTraffic, AdamTraffic)
 def algorithm_of(name: str) -> Algorithm:
     """Return an algorithm by any name of an installed optimizer; one not in ``ALGORITHMS`` competes only with itself.
 
+    The name may be that of a wrapper, which wraps the optimizer of its first example, or a string such as
+    ``average(sgd)``.
+
     Raises:
         mxcore.catalogue.PluginError: no installed optimizer has the name, or it cannot be used.
         ValueError, TypeError: the optimizer needs arguments.
     """
-    name = catalogue.find("optimizer", name).name
+    if "(" not in name:
+        name = catalogue.find("optimizer", name).name
+        if wrapped := required(mx.optimizer.registry.get(name)).get("optimizer"):
+            name = f"{name}({wrapped})"
     if name in ALGORITHMS:
         return ALGORITHMS[name]
     optimizer = mx.optimizer.create(name, learning_rate=LEARNING_RATE, multi_precision=True)
     state = optimizer.create_state(0, np.zeros((2, 3), np.float32))
-    arrays = state if isinstance(state, (tuple, list)) else [state]
-    slots = sum(np.shape(array) == (2, 3) for array in arrays)
-    fused = type(optimizer).runs_rule()
-    simple = fused and optimizer.elementwise and slots < len(_TRAFFIC)
-    traffic, passes = _TRAFFIC[slots] if simple else None, 1 if optimizer.elementwise else 2
-    return Algorithm(name, type(optimizer).__name__, slots, traffic, passes=passes, ours_alone=True, fused=fused)
+    slots = sum(np.shape(array) == (2, 3) for array in _leaves(state))
+    fused, elementwise = traits_of(optimizer).runs_rule, all(type(one).elementwise for one in levels(optimizer))
+    simple = fused and elementwise and slots < len(_TRAFFIC)
+    traffic, passes = _TRAFFIC[slots] if simple else None, 1 if elementwise else 2
+    title = type(optimizer).__name__ if "(" not in name else name
+    return Algorithm(name, title, slots, traffic, passes=passes, ours_alone=True, fused=fused)
+
+
+def _leaves(state: Any) -> list[Any]:
+    if isinstance(state, (tuple, list)):
+        return [leaf for one in state for leaf in _leaves(one)]
+    return [state]
 
 
 @attrs.frozen(eq=False)

@@ -135,10 +135,8 @@ def optional(validator: Validator) -> Validator:
 
 def _validator_for(default: object) -> list[Validator]:
     """Return the validators that a default value implies."""
-    if isinstance(default, bool):
-        return [boolean]
     if isinstance(default, (int, float)):
-        return [number]
+        return [boolean if isinstance(default, bool) else number]
     return [string] if isinstance(default, str) else []
 
 

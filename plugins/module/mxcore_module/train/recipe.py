@@ -9,7 +9,6 @@ from typing import Any
 
 import attrs
 
-import mxcore.catalogue
 from mxcore.commands.choice import RESERVED, Choice
 from mxcore_module.train.errors import InputError
 

@@ -446,7 +446,7 @@ def test_a_class_that_is_defined_again_shares_or_frees_the_code_of_the_former_on
         del made, rule
     gc.collect()
     alive = sum(ref() is not None for ref in classes)
-    assert alive <= plan._traced.cache_info().maxsize  # type: ignore[operator]
+    assert alive <= plan.traced.cache_info().maxsize  # type: ignore[operator]
     assert host._functions.cache_info().currsize <= 128
 
 

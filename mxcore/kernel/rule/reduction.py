@@ -149,9 +149,12 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     given = [np.asarray(one) if isinstance(one, (np.generic, float, int)) else one for one in arrays]
     backend, shape = backend_of(given[0]), given[0].shape
     parts = [np.ascontiguousarray(backend.to_host(one)).reshape(-1) for one in given]
-    sections = Sections.of(shape, by_row=over == "row")
-    totals = np.array([_total(name, [part[begin:end] for part in parts]) for begin, end in sections.bounds()])
-    model, dtype = _context.get()
+    model, dtype, by_row = _context.get()
+    sections = Sections.of(shape, by_row=by_row or over == "row")
+    blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
+    if over != "row":
+        sections, blocks = Sections(1, parts[0].size), [np.concatenate(blocks)]
+    totals = np.array([float(in_order(name, some)) for some in blocks])
     value = model(name, float(totals[0]), parts[0].size) if over == "all" else None
     value = finished(name, totals, sections.length) if value is None else np.atleast_1d(value)
     value = value.reshape(-1, *[1] * (len(shape) - 1))[: shape[0]] if over == "row" and len(shape) > 1 else value[0]
@@ -162,10 +165,6 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     with np.errstate(over="ignore"):
         value = value.astype(parts[0].dtype if dtype is None else dtype)
     return value if backend.xp is np else backend.from_host(value, backend.device_of(given[0]))
-
-
-def _total(name: str, arrays: Sequence[Host]) -> float:
-    return float(in_order(name, partials(name, *arrays)))
 
 
 def finished(name: str, totals: Any, count: Any) -> Any:
@@ -180,19 +179,20 @@ def _alone(name: str, total: float, count: int) -> Any:
 
 
 Model = Callable[[str, float, int], Any]
-_context: contextvars.ContextVar[tuple[Model, Any]] = contextvars.ContextVar("context", default=(_alone, None))
+_context = contextvars.ContextVar[tuple[Model, Any, bool]]("context", default=(_alone, None, False))
 
 
 @contextlib.contextmanager
-def among(model: Model, dtype: npt.DTypeLike) -> Iterator[None]:
+def among(model: Model, dtype: npt.DTypeLike, *, by_row: bool = False) -> Iterator[None]:
     """Reduce arrays of one parameter among several in the block.
 
     Args:
         model: ``model(name, total, count)`` returns the value of a reduction over all parameters; it receives what this
             parameter contributes.
         dtype: the dtype of the rule's arrays.
+        by_row: whether the rule reduces rows, so that blocks end with rows.
     """
-    token = _context.set((model, dtype))
+    token = _context.set((model, dtype, by_row))
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from mxcore.kernel.rule.program import Member, Program, Row, RuleError
 from mxcore.kernel.rule.reduction import among, finished
 from mxcore.kernel.run.calls import Call, Steps
 from mxcore.kernel.run.fold import Contribution
-from mxcore.kernel.run.plan import ArrayPlan, noise_key
+from mxcore.kernel.run.plan import ArrayPlan, noise_key, traced
 from mxcore.random.generators import Generator
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 
 class _MissingError(Exception):
     """A rule needs a reduction over all parameters that is not known yet."""
+
+
+def _reduces_rows(program: Program, static: Mapping[str, Any]) -> bool:
+    try:
+        return traced(program, tuple(sorted(static.items()))).by_row
+    except TypeError:  # it is not in the language of rules, and so there is no other order to keep to
+        return False
 
 
 class DirectPlan(ArrayPlan):
@@ -40,6 +47,7 @@ class DirectPlan(ArrayPlan):
     ) -> None:
         super().__init__(program, members, ("weight", *program.array_slots))
         self.backend, self.program, self.static = backend, program, static
+        self.by_row = _reduces_rows(program, static)
         self.labels = [(member.label, member.noise_key) for member in members]
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
@@ -73,7 +81,7 @@ class DirectPlan(ArrayPlan):
                 numbers = {"size": arrays[0].size, **self.numbers, **own, **self.static}
                 known = iter(self._totals)
                 try:
-                    with among(functools.partial(self._value, known), self.storage.dtype):
+                    with among(functools.partial(self._value, known), self.storage.dtype, by_row=self.by_row):
                         new = self._compute(label, key, given, numbers)
                 except _MissingError:
                     continue

@@ -28,7 +28,8 @@ _LOW = (1 << 64) - 1  # the low half of a key
 
 
 @functools.lru_cache(maxsize=256)
-def _traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
+def traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
+    """Return the graph of a program; see :func:`mxcore.kernel.rule.trace.trace`."""
     return trace(program, dict(static))
 
 
@@ -91,7 +92,7 @@ class FusedPlan(ArrayPlan):
     """
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
-        self.traced = _traced(program, tuple(sorted(static.items())))
+        self.traced = traced(program, tuple(sorted(static.items())))
         super().__init__(program, members, self.traced.written)
         self.over_all = any(node.value == "all" for node in self.traced.reductions)
         self.dtype = np.dtype(self.storage.dtype)

@@ -71,7 +71,7 @@ class Updater(Generic[OptimizerT]):
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, Kept] = {}
         self.is_evaluating = False
-        """Whether evaluation weights are in place of the weights: see :meth:`evaluating`."""
+        """Whether evaluation weights are in place of the weights, see :meth:`evaluating`."""
 
     @property
     def optimizer(self) -> OptimizerT:

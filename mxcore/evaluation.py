@@ -11,24 +11,22 @@ import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.kernel.rule.program import INNER
+from mxcore.nested import by_path
 from mxcore.step import levels
 from mxcore.step.protocol import Index, Run
 from mxcore.step.states import arrays_of, split_master
 
 
 def by_index(weights: Any, indices: Sequence[Index] | None) -> dict[Index, Array]:
-    """Return weights by what identifies them: the given indices, the keys of a dict, or 0, 1, ….
+    """Return weights by what identifies them: the given indices, or their keys, positions or paths.
 
     Raises:
         ValueError: there are not as many indices as weights.
     """
-    if isinstance(weights, Mapping):
-        return dict(weights) if indices is None else {index: weights[index] for index in indices}
-    arrays = list(weights)
-    names = list(range(len(arrays)) if indices is None else indices)
-    if len(names) != len(arrays):
-        raise ValueError(f"pass one index for each weight, got {len(names)} for {len(arrays)} weights")
-    return dict(zip(names, arrays, strict=True))
+    found = by_path(weights if isinstance(weights, Mapping) else list(weights))
+    if indices is not None and len(indices) != len(found):
+        raise ValueError(f"pass one index for each weight, got {len(indices)} for {len(found)} weights")
+    return found if indices is None else dict(zip(indices, found.values(), strict=True))
 
 
 def evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:

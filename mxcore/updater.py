@@ -10,6 +10,7 @@ import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import registry_for
+from mxcore.nested import by_path
 from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
@@ -133,6 +134,35 @@ class Updater(Generic[OptimizerT]):
                 indices = self._work_out(indices, weights, grads, worker)
         if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
+
+    def update(self, grads: Any, weights: Any) -> None:
+        """Update all weights in nested dicts, lists or tuples from gradients in containers of the same structure.
+
+        Each parameter is identified by its path, which is also its name: ``{"fc": {"weight": w}}`` has the parameter
+        ``fc.weight``. A parameter whose gradient is None is left out of the call.
+
+        >>> import numpy as np, mxcore as mx
+        >>> updater = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
+        >>> model = {"fc": {"weight": np.ones(2), "bias": np.zeros(1)}, "scales": [np.ones(1)]}
+        >>> updater.update({"fc": {"weight": np.ones(2), "bias": np.ones(1)}, "scales": [None]}, model)
+        >>> model
+        {'fc': {'weight': array([0.5, 0.5]), 'bias': array([-0.5])}, 'scales': [array([1.])]}
+
+        Args:
+            grads: the gradients.
+            weights: the weights, which are updated in place.
+
+        Raises:
+            TypeError, ValueError: the structures differ, or as for a call.
+        """
+        given, targets = by_path(grads), by_path(weights)
+        if lacking := [path for path in targets if path not in given]:
+            raise ValueError(f"no gradient has the path {lacking[0]!r}: pass None to leave out its weight")
+        if unknown := [path for path in given if path not in targets]:
+            raise ValueError(f"no weight has the path {unknown[0]!r}, which a gradient has")
+        paths = [path for path in targets if given[path] is not None]
+        if paths:
+            self(paths, [given[path] for path in paths], [targets[path] for path in paths])
 
     def _work_out(self, indices: list[Any], weights: list[Array], grads: list[Array], worker: Any) -> list[Index]:
         """Check and make a call unlike any earlier one; return the indices as keys of the states."""
@@ -308,8 +338,9 @@ class Updater(Generic[OptimizerT]):
         array([2.])
 
         Args:
-            weights: the weights, which are changed in place: a list, or a dict by index.
-            indices: what identifies the weights of a list; by default 0, 1, ….
+            weights: the weights, which are changed in place: a list, a dict by index, or nested containers as for
+                :meth:`update`.
+            indices: what identifies the weights; by default their keys, positions or paths.
 
         Raises:
             RuntimeError: in the block, an update, or another block.

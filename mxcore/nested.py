@@ -1,0 +1,40 @@
+"""Arrays in nested containers, by their paths: ``{"fc": {"weight": w}}`` has the path ``fc.weight``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def by_path(tree: Any) -> dict[Any, Any]:
+    """Return the leaves of nested dicts, lists and tuples by path.
+
+    >>> by_path({"fc": {"weight": 1, "bias": 2}, "scales": [3, None]})
+    {'fc.weight': 1, 'fc.bias': 2, 'scales.0': 3, 'scales.1': None}
+    >>> by_path([4, 5])
+    {0: 4, 1: 5}
+
+    A key at the top remains as it is.
+
+    Raises:
+        ValueError: two leaves have the same path.
+    """
+    found: dict[Any, Any] = {}
+    for path, leaf in _leaves(tree, ()):
+        name = path[0] if len(path) == 1 else ".".join(map(str, path))
+        if name in found:
+            raise ValueError(f"two arrays have the path {name!r}: rename a key")
+        found[name] = leaf
+    return found
+
+
+def _leaves(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    if isinstance(tree, Mapping):
+        items: Any = tree.items()
+    elif isinstance(tree, (list, tuple)):
+        items = enumerate(tree)
+    else:
+        yield path, tree
+        return
+    for key, branch in items:
+        yield from _leaves(branch, (*path, key))

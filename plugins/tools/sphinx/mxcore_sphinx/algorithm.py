@@ -213,11 +213,11 @@ class _Page:
 
     def _code(self) -> Iterator[nodes.Node]:
         """The algorithm as it is written."""
-        defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)]
-        if defined:
-            source = source_of(getattr(self.cls, defined[0]))
-            content = [nodes.literal_block(source, source, language="python")]
-            yield from [self._section("In code", content)] * bool(source)
+        defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)][:1]
+        also = [name for name in ("evaluation",) if name in vars(self.cls)]
+        sources = [source for name in (*defined, *also) if (source := source_of(getattr(self.cls, name)))]
+        if source := "\n".join(sources):
+            yield self._section("In code", [nodes.literal_block(source, source, language="python")])
 
     def _origin(self) -> Iterator[nodes.Node]:
         record = self.record

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 
 from mxcore import catalogue
+from mxcore.testing.subject import required
 from mxcore_sphinx.nodes import paragraph, parse
 from mxcore_sphinx.place import file_of
 
@@ -21,7 +22,8 @@ __all__ = ["links", "source_url"]
 
 def links(directive: SphinxDirective, record: catalogue.Record, cls: type) -> nodes.paragraph:
     """How to make an instance, and links to the guide of its kind and to its source, as far as they are known."""
-    call = f'mx.{record.kind}.create("{record.name}")'
+    wrapped = required(cls).get("optimizer") if record.kind == "optimizer" else None
+    call = f'mx.{record.kind}.create("{f"{record.name}({wrapped})" if wrapped else record.name}")'
     content: list[str | nodes.Node] = [nodes.literal(call, call)]
     for name in _other_names(record):
         content += [" or ", nodes.literal(f'"{name}"', f'"{name}"')]

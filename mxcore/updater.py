@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic
 
-import numpy as np
-
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import registry_for
 from mxcore.nested import by_path
@@ -15,9 +13,8 @@ from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
 from mxcore.step.protocol import Index, Kept, Updatable, Worker
-from mxcore.step.states import split_master
 from mxcore.step.step import Step
-from mxcore.step.whole import bounded, check_complete
+from mxcore.step.whole import bounded, check_complete, update_together
 from mxcore.watched import Watched
 
 if TYPE_CHECKING:
@@ -259,7 +256,7 @@ class Updater(Generic[OptimizerT]):
     ) -> None:
         optimizer = self._optimizer
         if self._traits.updates_all:
-            self._update_all(indices, weights, grads, states)
+            update_together(optimizer, self.tally, indices, weights, grads, states)
         elif self._traits.splits_lists:
             optimizer.update_multi_precision(indices, weights, grads, states)
         else:
@@ -267,22 +264,6 @@ class Updater(Generic[OptimizerT]):
             for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
                 with on_device_of(weight):
                     optimizer.update_multi_precision(index, weight, grad, state)
-
-    def _update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
-        """Count, and let the optimizer update all weights at once, through their masters if they have some."""
-        optimizer = self._optimizer
-        pairs = [split_master(*pair) for pair in zip(states, map(optimizer.has_master, weights), strict=True)]
-        computed, full = list(weights), list(grads)
-        for place, (master, _) in enumerate(pairs):
-            if master is not None:
-                computed[place], full[place] = master, backend_of(grads[place]).copy(grads[place], np.float32)
-        with self.tally.taken_back_on_failure():
-            optimizer._update_count(indices)
-            with on_device_of(weights[0]):
-                optimizer.update_all(indices, computed, full, [inner for _, inner in pairs])
-        for weight, (master, _) in zip(weights, pairs, strict=True):
-            if master is not None:
-                backend_of(weight).fill(weight, master)
 
     def _drop(self, new: list[Index]) -> None:
         """Discard the states of parameters whose first update has failed."""

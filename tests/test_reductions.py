@@ -247,6 +247,20 @@ def test_a_rule_may_ask_for_the_size_and_the_number_of_axes(monkeypatch: pytest.
         assert [weight.flat[0] for weight in weights] == [-2, 2, -2], way
 
 
+def test_a_hyperparameter_of_such_a_name_is_what_the_rule_takes() -> None:
+    def rule(weight: Any, grad: Any, *, size: float, ndim: int) -> Any:
+        return weight + 0 * grad + size + ndim
+
+    cls = type("Sample", (mx.optimizer.Optimizer,), {"rule": staticmethod(rule), "size": mx.hyperparameter(0.25)})
+    cls.__annotations__ = {"size": float}
+    weight = np.zeros((2, 2))
+    mx.optimizer.get_updater(mx.hyperparameters(cls)())(0, np.zeros((2, 2)), weight)
+    assert weight[0, 0] == 2.25
+    wrapped = mx.optimizer.Centralized(mx.hyperparameters(cls)())
+    mx.optimizer.get_updater(wrapped)(0, np.zeros((2, 2)), weight)
+    assert weight[0, 0] == 4.5
+
+
 def test_a_host_slot_may_depend_on_reductions(monkeypatch: pytest.MonkeyPatch) -> None:
     def rule(weight: Any, grad: Any, most: Any, total: Any, *, t: Any) -> Any:
         most = np.maximum(most, mx.norm(grad))

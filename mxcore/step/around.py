@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import Array, backend_of
+from mxcore.kernel.rule.program import NDIM, SIZE
 from mxcore.kernel.rule.reduction import among, refused
 from mxcore.kernel.run.plan import noise_key
 from mxcore.random.generators import Generator
@@ -56,7 +57,7 @@ class Around:
         host = {slot.name: float(slot.init) for slot in program.slots if slot.on_host}
         kept = {**host, **wrapper.host_numbers.get(index, {})}
         numbers = {**self._settings.numbers, **self._settings.static, **row, **kept}
-        numbers |= {"size": weight.size, "ndim": weight.ndim}
+        numbers |= {SIZE: weight.size, NDIM: weight.ndim}
         try:
             with np.errstate(all="ignore"), among(refused, weight.dtype):
                 new_weight, new = program.unpack(program.apply(backend.xp, given, numbers))

@@ -95,8 +95,6 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
     slots = optimizer.own_slots()
     if clash := [slot.name for slot in slots if hasattr(optimizer, slot.name)]:
         raise TypeError(f"{cls.__name__}: slot {clash[0]!r} has the same name as a hyper-parameter or attribute")
-    if clash := [name for name in OF_SHAPE if name in keywords(cls.rule) and hasattr(optimizer, name)]:
-        raise TypeError(f"{cls.__name__}: {clash[0]} follows from the shape of the weight: rename the hyper-parameter")
     numbers = _numbers(optimizer, cls.rule, slots)
     if inner is None:
         return Program(cls.__name__, cls.rule, slots, optimizer.decay, numbers, **shared)
@@ -106,13 +104,15 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
 
 def _numbers(optimizer: Stepped, rule: Callable[..., Any], slots: Sequence[Slot]) -> tuple[str, ...]:
     """Return the numbers that the rule takes: rates and counts, host slots, flags, and hyper-parameters by name."""
-    known = {*COUNTED, *OF_SHAPE, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
+    known = {*COUNTED, *(slot.name for slot in slots if slot.on_host), *optimizer.flags("")}
     arrays = {slot.name for slot in slots if not slot.on_host} | {"raw_grad", "noise"}
     arrays |= {"inner"} if optimizer._inner is not None else set()
     numbers = []
     for name, dispensable in keywords(rule).items():
         if name in known or (name not in arrays and hasattr(optimizer, name)):
             numbers.append(name)
+        elif name not in arrays and f"weight.{name}" in OF_SHAPE:
+            numbers.append(f"weight.{name}")
         elif not dispensable and name not in arrays:
             owner = type(optimizer).__name__
             raise TypeError(f"{owner}.rule takes {name!r}, which is neither a slot nor a hyper-parameter")

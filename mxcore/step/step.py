@@ -13,7 +13,7 @@ from typing import Any
 
 from mxcore.backend import Array, shared_backend
 from mxcore.kernel import Call, Member, Plan, Row, commit
-from mxcore.kernel.rule.program import HIGHEST
+from mxcore.kernel.rule.program import HIGHEST, NDIM
 from mxcore.kernel.run.calls import Steps
 from mxcore.kernel.run.choose import Plans, grouped, job_of
 from mxcore.kernel.run.fold import calls_of
@@ -108,8 +108,8 @@ class Step:
         flags, noise_key = self._named[place]
         arrays = self._settings.program.slot_arrays(label, weight if master is None else master, slots)
         static = {**self._settings.static, **flags}
-        if self._settings.program.by_ndim:
-            static["ndim"] = weight.ndim
+        if NDIM in self._settings.program.all_numbers:
+            static[NDIM] = weight.ndim
         return Member(label, weight, grad, master, arrays, static, noise_key)
 
     def _read_names(self, optimizer: Stepped) -> list[tuple[dict[str, Any], Any]]:

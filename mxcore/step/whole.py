@@ -1,4 +1,4 @@
-"""What takes all parameters of a model together: which calls are complete, and the bound on the norm of gradients."""
+"""What takes all parameters together: complete calls, the bound on the norm of gradients, and ``update_all``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from mxcore.backend import backend_of, on_device_of
 from mxcore.kernel.rule.program import TINY
-from mxcore.step.protocol import Stepped
-from mxcore.step.states import Arrays
+from mxcore.step.counts import Tally
+from mxcore.step.protocol import Stepped, Updatable
+from mxcore.step.states import Arrays, split_master
 
 
 def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) -> None:
@@ -46,6 +47,24 @@ def bounded(optimizer: Stepped, grads: Arrays) -> Arrays:
             norms.append(float(backend_of(grad).xp.linalg.norm(grad.astype(np.float64).ravel())))
     factor = min(bound / (abs(optimizer.rescale_grad) * math.hypot(*norms) + TINY), 1.0)
     return [_scaled(grad, factor) for grad in grads]
+
+
+def update_together(
+    optimizer: Updatable, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: list[Any]
+) -> None:
+    """Count, and let an optimizer update all weights at once, through their masters if they have some."""
+    pairs = [split_master(*pair) for pair in zip(states, map(optimizer.has_master, weights), strict=True)]
+    computed, full = list(weights), list(grads)
+    for place, (master, _) in enumerate(pairs):
+        if master is not None:
+            computed[place], full[place] = master, backend_of(grads[place]).copy(grads[place], np.float32)
+    with tally.taken_back_on_failure():
+        optimizer._update_count(indices)
+        with on_device_of(weights[0]):
+            optimizer.update_all(indices, computed, full, [inner for _, inner in pairs])
+    for weight, (master, _) in zip(weights, pairs, strict=True):
+        if master is not None:
+            backend_of(weight).fill(weight, master)
 
 
 def _scaled(grad: Any, factor: float) -> Any:

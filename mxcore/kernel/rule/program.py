@@ -28,8 +28,9 @@ COUNTED = ("lr", "wd", "t", "num_update")
 """The numbers that every row starts with."""
 INNER = "inner/"
 """The prefix of the slots and numbers that belong to the rule inside a wrapper."""
-OF_SHAPE = ("size", "ndim")
-"""The numbers of a rule that follow from the shape of the weight: how many elements and axes it has."""
+SIZE, NDIM = OF_SHAPE = ("weight.size", "weight.ndim")
+"""What follows from the shape of the weight. A rule takes it as ``size`` and ``ndim``, unless these are the names of
+hyper-parameters."""
 OF_ALL = (*COUNTED, *OF_SHAPE, "rescale_grad", "clip_gradient", "raw_grad", "noise")
 """What a wrapper's rule and the rule inside it share, under the same names."""
 TINY = 1e-6
@@ -170,11 +171,6 @@ class Program:
         return self.takes("noise") or bool(self.inner and self.inner.noisy)
 
     @property
-    def by_ndim(self) -> bool:
-        """Whether the rule, or one inside it, takes ``ndim``."""
-        return self.takes("ndim") or bool(self.inner and self.inner.by_ndim)
-
-    @property
     def _own_slots(self) -> list[str]:
         """The names of the slots, without those of the rule inside."""
         return [slot.name for slot in self.slots if not slot.name.startswith(INNER)]
@@ -238,7 +234,8 @@ class Program:
         return self._called(weight, grad, given)
 
     def _called(self, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
-        return self.rule(weight, grad, **{name: given[name] for name in keywords(self.rule) if name in given})
+        keys = {name: name if name in given else f"weight.{name}" for name in keywords(self.rule)}
+        return self.rule(weight, grad, **{name: given[key] for name, key in keys.items() if key in given})
 
     def _around(self, program: Program, xp: Any, weight: Any, grad: Any, given: Mapping[str, Any]) -> Any:
         """Call a wrapper's rule; return what it returns, followed by the new slots of the program inside."""

@@ -18,7 +18,7 @@ import numpy as np
 from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, REDUCTIONS, Graph, Node, needed
 from mxcore.kernel.rule.operand import Operand, plain
 from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
-from mxcore.kernel.rule.program import Program, RuleError
+from mxcore.kernel.rule.program import SIZE, Program, RuleError
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
 
 LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
@@ -302,8 +302,8 @@ def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[
         name: static[name] if name in static else _Symbol(tracer, tracer.graph.input(name, "number"))
         for name in program.all_numbers
     }
-    if "size" in numbers:
-        numbers["size"] = _Symbol(tracer, tracer.graph.reduction("size", "parameter"))
+    if SIZE in numbers:
+        numbers[SIZE] = _Symbol(tracer, tracer.graph.reduction("size", "parameter"))
     new_weight, slots = program.unpack(program.apply(np, arrays, numbers))
     return tracer, {name: tracer.lift(value) for name, value in {"weight": new_weight, **slots}.items()}
 

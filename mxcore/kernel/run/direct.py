@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore.kernel.rule.program import Member, Program, Row, RuleError
+from mxcore.kernel.rule.program import SIZE, Member, Program, Row, RuleError
 from mxcore.kernel.rule.reduction import among, finished
 from mxcore.kernel.run.calls import Call, Steps
 from mxcore.kernel.run.fold import Contribution
@@ -78,7 +78,7 @@ class DirectPlan(ArrayPlan):
             with self.backend.on(self.backend.device_of(arrays[0])), np.errstate(all="ignore"):
                 own = dict(zip(self.program.row, self.rows[self.row_of[place]], strict=True))
                 given = dict(zip(self.given, arrays, strict=True))
-                numbers = {"size": arrays[0].size, **self.numbers, **own, **self.static}
+                numbers = {SIZE: arrays[0].size, **self.numbers, **own, **self.static}
                 known = iter(self._totals)
                 try:
                     with among(functools.partial(self._value, known), self.storage.dtype, by_row=self.by_row):

@@ -303,7 +303,7 @@ class Step:
         if not self._host:
             return []
         new = {
-            self.indices[place]: {**(plan.host[row] if plan.host else {}), **late}
+            self.indices[place]: plan.host[row] if not late else {**(plan.host[row] if plan.host else {}), **late}
             for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True)
             for place, row, late in zip(places, row_of, plan.late, strict=True)
         }

@@ -94,7 +94,7 @@ def test_a_rule_with_norms_measures_finishes_and_writes(cuda: CudaOnCpu) -> None
     run.step(values("f4"))
     chunks, pieces = (sum(-(-array.size // size) for array in run.weights) for size in (BLOCK, PIECE))
     names = [(name, blocks) for _, name, blocks in cuda.launched]
-    assert names == [("kernel", chunks), ("finish", 1), ("kernel", pieces)]
+    assert names == [("kernel", chunks), ("finish", 2 * len(run.weights)), ("kernel", pieces)]
 
 
 def test_threads_that_do_not_wait_for_one_another_would_be_seen(

@@ -25,6 +25,8 @@ _TYPES: dict[str, Literal["f32", "f64"]] = {"float32": "f32", "float64": "f64"}
 _THREADS = 256
 _PACK = 16
 """Bytes of an array that a thread loads or stores at once: the most that it can."""
+_FETCHED = 1024
+"""How many contributions to a reduction are fetched at once, before they are added up."""
 _SHARED = 48 * 1024
 """Bytes of shared memory that a thread block may use."""
 
@@ -75,9 +77,9 @@ def spread(traced: Traced, columns: Sequence[int], dtype: str) -> str:
 
 
 def _combining(file: str, traced: Traced, dtype: str, **values: Any) -> str:
-    kind = philox_cuda.TYPES[_TYPES[dtype]]
+    kind, width = philox_cuda.TYPES[_TYPES[dtype]], len(traced.reductions)
     functions = filled("kernel/emit/functions.cu", type=kind)
-    return functions + filled(f"kernel/emit/{file}.cu", type=kind, width=len(traced.reductions), **values)
+    return functions + filled(f"kernel/emit/{file}.cu", type=kind, width=width, room=_FETCHED, **values)
 
 
 def _forms(node: Node) -> dict[str, str]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from mxcore.backend.cuda import Cuda, Kernel
 
 _ADDRESS = operator.attrgetter("data.ptr")
-_FINISHING = 64
-"""Threads in a block that finishes reductions, one each."""
+_FINISHING = 128
+"""Threads in a block that finishes a reduction, or spreads reductions over all parameters."""
 PIECE = 2048
 """Elements that a thread block writes. Smaller pieces than those of reductions keep more thread blocks busy."""
 
@@ -155,7 +155,7 @@ class DevicePlan(FusedPlan):
         """Compute the reductions from the blocks; those over all parameters are spread later."""
         tables = ("partials", "sections", "blocks", "lengths", "totals", "exact", "reductions")
         units = max(len(self.sizes), len(self.first["exact"])) * len(self.measured[stage].measured)
-        return self._launched(self.finish[stage], -(-units // _FINISHING), _FINISHING, *tables, len(self.sizes))
+        return self._launched(self.finish[stage], units, _FINISHING, *tables, len(self.sizes))
 
     # --- reductions over all parameters ------------------------------------------------------------------------------
 
@@ -237,7 +237,7 @@ class DeviceFold(Fold):
             if f"found {stage}" not in self.tables.arrays:
                 self.tables.make(f"found {stage}", (len(names[0]),), np.float64)
             places, found = (self.tables.arrays[f"{name} {stage}"] for name in ("places", "found"))
-            commit([self.kernels[stage](1, len(names[0]), [places, found, np.int64(len(self.order))])])
+            commit([self.kernels[stage](len(names[0]), _FINISHING, [places, found, np.int64(len(self.order))])])
         for plan in self.plans:
             plan.set_all(stage, found, self.elements)
 

@@ -1,0 +1,177 @@
+"""Each shipped wrapper around each rule equals its definition, applied by hand in float64, whichever way it runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from rule_runs import CLASSES, RULES
+
+import mxcore as mx
+from mxcore.kernel.rule.program import keywords
+
+Array = npt.NDArray[Any]
+Inner = Callable[[Array, Array], None]
+"""``inner(weight, grad)`` updates a weight in place, from a rescaled gradient."""
+
+NAMES = {0: "fc_weight", 1: "fc_bias"}
+SHAPES = ((4, 3), (5,))
+RATE, DECAY, RESCALE = 0.05, 0.1, 0.5
+WRAPPERS = {
+    "agc": {"clipping": 0.3},
+    "average": {"beta": 0.75},
+    "cautious": {},
+    "centralized": {},
+    "grokfast": {"alpha": 0.5, "factor": 0.5},
+    "lookahead": {"k": 2, "alpha": 0.25},
+    "mars": {"gamma": 0.1, "beta1": 0.5},
+}
+BARE = [
+    name
+    for name in RULES
+    if not issubclass(CLASSES[name], mx.optimizer.Wrapper) and "raw_grad" not in keywords(CLASSES[name].rule)
+]
+PAIRS = [(wrapper, name) for wrapper in WRAPPERS for name in BARE]
+NESTED = [(outer, inner) for outer in WRAPPERS for inner in WRAPPERS]
+
+
+def sampled(every: list[Any], step: int) -> list[Any]:
+    """Return all cases, of which only a few run by day."""
+    return [pytest.param(*one, marks=[pytest.mark.nightly] * (at % step > 0)) for at, one in enumerate(every)]
+
+
+def arguments(name: str) -> dict[str, Any]:
+    """Return arguments that the class accepts."""
+    kept = {"learning_rate": RATE, "wd": DECAY, "clip_gradient": 1.0, "param_idx2name": NAMES}
+    for dropped in ("", "wd", "clip_gradient"):
+        kept.pop(dropped, None)
+        try:
+            CLASSES[name](**kept)
+        except ValueError:
+            continue
+        return kept
+    raise AssertionError(name)
+
+
+# --- by hand ---------------------------------------------------------------------------------------------------------
+
+
+def agc(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    axes = tuple(range(1, weight.ndim)) if weight.ndim > 1 else None
+    most = 0.3 * np.maximum(np.sqrt((weight**2).sum(axes, keepdims=True)), 1e-3)
+    length = np.sqrt((grad**2).sum(axes, keepdims=True))
+    inner(weight, np.where(length > most, grad * most / np.maximum(length, 1e-6), grad))
+
+
+def average(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    inner(weight, grad)
+    kept["average"] = 0.75 * kept["average"] + 0.25 * weight if kept else weight.copy()
+
+
+def cautious(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    before = weight.copy()
+    inner(weight, grad)
+    decay = kept.get("decay", 0) * before
+    step = before - weight - decay
+    mask = step * grad > 0
+    weight[...] = before - decay - step * mask / max(mask.mean(), 1e-3)
+
+
+def centralized(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    inner(weight, grad - grad.mean(1, keepdims=True) if grad.ndim > 1 else grad)
+
+
+def grokfast(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    kept["slow"] = 0.5 * kept["slow"] + 0.5 * grad if kept else grad.copy()
+    inner(weight, grad + 0.5 * kept["slow"])
+
+
+def lookahead(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    slow, count = kept.setdefault("slow", weight.copy()), kept.get("count", 0) + 1
+    kept["count"] = count
+    inner(weight, grad)
+    if count % 2 == 0:
+        slow += 0.25 * (weight - slow)
+        weight[...] = slow
+
+
+def mars(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    corrected = grad
+    if kept:
+        corrected = grad + 0.1 * (grad - kept["previous"])
+        corrected = corrected / max(float(np.linalg.norm(corrected)), 1)
+    kept["previous"] = grad.copy()
+    inner(weight, corrected)
+
+
+BY_HAND = {function.__name__: function for function in (agc, average, cautious, centralized, grokfast, lookahead, mars)}
+
+
+def around(outer: str, inner: Inner, kept: dict[str, Any]) -> Inner:
+    return lambda weight, grad: BY_HAND[outer](inner, weight, grad, kept)
+
+
+def weights_and_gradients() -> tuple[list[Array], list[list[Array]]]:
+    rng = np.random.default_rng(7)
+    weights = [rng.standard_normal(shape) for shape in SHAPES]
+    return weights, [[rng.standard_normal(shape) for shape in SHAPES] for _ in range(6)]
+
+
+def computed_by_hand(wrappers: tuple[str, ...], name: str) -> list[Array]:
+    """Return float64 weights after some steps of a rule, and of the wrappers around it, the outermost first."""
+    mx.random.seed(3)
+    update = mx.optimizer.get_updater(mx.optimizer.create(name, **arguments(name)))
+    weights, every = weights_and_gradients()
+    decoupled = update.optimizer.decay == "decoupled" and wrappers[-1:] == ("cautious",)
+    steps: list[Inner] = []
+    for index in range(len(weights)):
+        step: Inner = lambda weight, grad, index=index: update(index, grad, weight)  # type: ignore[misc]
+        for place, wrapper in enumerate(reversed(wrappers)):
+            decays = decoupled and place == 0 and NAMES[index].endswith("weight")
+            step = around(wrapper, step, {"decay": RATE * DECAY} if decays else {})
+        steps.append(step)
+    for grads in every:
+        for step, weight, grad in zip(steps, weights, grads, strict=True):
+            step(weight, RESCALE * grad)
+    return weights
+
+
+def computed(wrappers: tuple[str, ...], name: str, emitter: str) -> list[Array]:
+    """Return float32 weights after the same steps; float64 if the rule draws noise, which is other numbers then."""
+    text, dtype = name, "f8" if "noise" in keywords(CLASSES[name].rule) else "f4"
+    for wrapper in reversed(wrappers):
+        given = "".join(f", {key}={value}" for key, value in WRAPPERS[wrapper].items())
+        text = f"{wrapper}({text}{given})"
+    mx.random.seed(3)
+    mx.kernel.use(emitter)
+    try:
+        update = mx.optimizer.get_updater(mx.optimizer.create(text, rescale_grad=RESCALE, **arguments(name)))
+        weights, every = weights_and_gradients()
+        weights = [weight.astype(dtype) for weight in weights]
+        for grads in every:
+            update(list(NAMES), [grad.astype(dtype) for grad in grads], weights)
+    finally:
+        mx.kernel.use(None)
+    return weights
+
+
+def check(wrappers: tuple[str, ...], name: str) -> None:
+    found = {emitter: computed(wrappers, name, emitter) for emitter in ("llvm", "numpy")}
+    for one, other, wanted in zip(*found.values(), computed_by_hand(wrappers, name), strict=True):
+        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("wrapper", "name"), sampled(PAIRS, 3))
+def test_a_wrapper_around_a_rule(wrapper: str, name: str) -> None:
+    check((wrapper,), name)
+
+
+@pytest.mark.parametrize(("outer", "inner"), sampled(NESTED, 4))
+def test_a_wrapper_around_a_wrapper(outer: str, inner: str) -> None:
+    check((outer, inner), "adamw")
+
+
+def test_every_wrapper_is_here() -> None:
+    assert set(WRAPPERS) == set(BY_HAND) == {name for name in RULES if issubclass(CLASSES[name], mx.optimizer.Wrapper)}

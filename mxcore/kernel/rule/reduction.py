@@ -141,6 +141,7 @@ def max(x: Any, *, over: Over = "parameter") -> Any:
 
 
 def _reduced(name: str, over: Over, *arrays: Any) -> Any:
+    """Reduce arrays, or record a reduction of symbols."""
     if over not in get_args(Over):
         raise ValueError(f"over must be one of {', '.join(map(repr, get_args(Over)))}, got {over!r}")
     for one in arrays:
@@ -149,15 +150,9 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     given = [np.asarray(one) if isinstance(one, (np.generic, float, int)) else one for one in arrays]
     backend, shape = backend_of(given[0]), given[0].shape
     parts = [np.ascontiguousarray(backend.to_host(one)).reshape(-1) for one in given]
-    model, dtype, by_row = _context.get()
-    sections = Sections.of(shape, by_row=by_row or over == "row")
-    blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
-    if over != "row":
-        sections, blocks = Sections(1, parts[0].size), [np.concatenate(blocks)]
-    totals = np.array([float(in_order(name, some)) for some in blocks])
-    value = model(name, float(totals[0]), parts[0].size) if over == "all" else None
-    value = finished(name, totals, sections.length) if value is None else np.atleast_1d(value)
+    value = _value(name, over, shape, parts)
     value = value.reshape(-1, *[1] * (len(shape) - 1))[: shape[0]] if over == "row" and len(shape) > 1 else value[0]
+    dtype = _context.get()[1]
     if parts[0].dtype == np.bool_ and dtype is None:
         from mxcore.kernel.rule.operand import weak  # here, since it loads the tables of the language
 
@@ -165,6 +160,18 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     with np.errstate(over="ignore"):
         value = value.astype(parts[0].dtype if dtype is None else dtype)
     return value if backend.xp is np else backend.from_host(value, backend.device_of(given[0]))
+
+
+def _value(name: str, over: Over, shape: tuple[int, ...], parts: Sequence[Host]) -> Any:
+    """Return the values of a reduction of vectors, from arrays of some shape, in float64: one, or one for each row."""
+    model, _, by_row = _context.get()
+    sections = Sections.of(shape, by_row=by_row or over == "row")
+    blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
+    if over == "row":
+        return finished(name, np.array([in_order(name, some) for some in blocks]), sections.length)
+    total, count = float(in_order(name, np.concatenate(blocks))), parts[0].size
+    value = model(name, total, count) if over == "all" else finished(name, total, count)
+    return np.reshape(value, 1)
 
 
 def finished(name: str, totals: Any, count: Any) -> Any:
@@ -175,7 +182,7 @@ def finished(name: str, totals: Any, count: Any) -> Any:
 
 def _alone(name: str, total: float, count: int) -> Any:
     """Return the value of a reduction over all parameters if there is only one."""
-    return finished(name, np.array([total]), count)
+    return finished(name, total, count)
 
 
 Model = Callable[[str, float, int], Any]

@@ -21,6 +21,10 @@ __all__ = ["Result", "minimize"]
 class Result:
     """What a minimization has found; a callback gets one after every step.
 
+    >>> import numpy as np, mxcore as mx
+    >>> mx.minimize(lambda x: (x @ x, 2 * x), np.ones(1), "sgd", learning_rate=0.5, steps=1)
+    Result(x=array([0.]), fun=0.0, nit=1, nfev=2, success=True, message='all steps were taken')
+
     Args:
         x: the variables, in containers like those of ``x0``.
         fun: the value of the function there.

@@ -11,6 +11,7 @@ from docutils import nodes
 
 from mxcore import catalogue
 from mxcore.testing.subject import required
+from mxcore.wrapper import Wrapper
 from mxcore_sphinx.nodes import paragraph, parse
 from mxcore_sphinx.place import file_of
 
@@ -22,7 +23,7 @@ __all__ = ["links", "source_url"]
 
 def links(directive: SphinxDirective, record: catalogue.Record, cls: type) -> nodes.paragraph:
     """How to make an instance, and links to the guide of its kind and to its source, as far as they are known."""
-    wrapped = required(cls).get("optimizer") if record.kind == "optimizer" else None
+    wrapped = required(cls).get("optimizer") if issubclass(cls, Wrapper) else None
     call = f'mx.{record.kind}.create("{f"{record.name}({wrapped})" if wrapped else record.name}")'
     content: list[str | nodes.Node] = [nodes.literal(call, call)]
     for name in _other_names(record):

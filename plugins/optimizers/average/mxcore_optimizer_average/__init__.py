@@ -15,11 +15,10 @@ class Average(Wrapper):
     .. math::
 
         w &\leftarrow \mathrm{inner}(w, g) \\
-        average &\leftarrow average + c \, (w - average), \qquad
-        c = 1 - \beta, \quad \text{or} \quad 1 / n \text{ without } \beta
+        average &\leftarrow average + c \, (w - average)
 
-    with n = 1, 2, … the number of weights in the average. The first one is copied. The optimizer's steps do not depend
-    on the average. Get it with :meth:`~mxcore.optimizer.Updater.evaluating`, or
+    with :math:`c = 1 - \beta` or, to weight all weights equally, 1 / n, where n = 1, 2, … is their number. The first one
+    is copied. The optimizer's steps do not depend on the average. Get it with :meth:`~mxcore.optimizer.Updater.evaluating`, or
     :meth:`~mxcore.optimizer.Updater.evaluation_weights`.
 
     >>> import numpy as np, mxcore as mx

@@ -16,7 +16,8 @@ class Cautious(Wrapper):
 
         step &= w - \mathrm{inner}(w, g) \\
         mask &= [step \cdot g > 0] \\
-        w &\leftarrow w - step \cdot mask / \max(\mathrm{mean}(mask), 0.001)
+        share &= \max(\mathrm{mean}(mask), 0.001) \\
+        w &\leftarrow w - step \cdot mask / share
 
     If the wrapped optimizer decouples weight decay from the gradient, :math:`lr \cdot wd \cdot w` is not a part of the
     step. It is subtracted everywhere or, if cautious, where :math:`step \cdot w \ge 0`: where it does not take back

@@ -12,10 +12,10 @@ class Centralized(Wrapper):
 
     .. math::
 
-        g_i &\leftarrow g_i - \mathrm{mean}(g_i) \quad \text{for each index } i \text{ of the first axis} \\
+        g_i &\leftarrow g_i - \mathrm{mean}(g_i) \\
         w &\leftarrow \mathrm{inner}(w, g)
 
-    Rows are output channels if weights have the shape (outputs, inputs, …), as those of most libraries.
+    A row is what an index i of the first axis selects. Rows are output channels if weights have the shape (outputs, inputs, …), as those of most libraries.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.zeros((2, 2))

@@ -14,8 +14,10 @@ class Grokfast(Wrapper):
 
     .. math::
 
-        slow &\leftarrow \alpha \cdot slow + (1 - \alpha) \cdot g \qquad \text{(the first gradient itself)} \\
+        slow &\leftarrow \alpha \cdot slow + (1 - \alpha) \cdot g \\
         w &\leftarrow \mathrm{inner}(w, g + factor \cdot slow)
+
+    The average begins as the first gradient.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.zeros(1)

@@ -15,7 +15,8 @@ class Lookahead(Wrapper):
     .. math::
 
         w &\leftarrow \mathrm{inner}(w, g) \\
-        \text{every } k \text{ updates:} \quad slow &\leftarrow slow + \alpha (w - slow) \\
+        \text{every } k \text{ updates:} \\
+        slow &\leftarrow slow + \alpha (w - slow) \\
         w &\leftarrow slow
 
     The state of the wrapped optimizer is kept.

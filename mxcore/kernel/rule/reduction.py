@@ -103,13 +103,12 @@ def sum(x: Any, *, over: Over = "parameter") -> Any:
 def mean(x: Any, *, over: Over = "parameter") -> Any:
     r"""Return the mean of the elements; of a mask, the proportion of true elements. See :func:`norm`.
 
+    The mean of an empty array is NaN.
+
     >>> import numpy as np
     >>> mean(np.array([[3.0, 4.0], [0.0, 1.0]]), over="row")
     array([[3.5],
            [0.5]])
-
-    Returns:
-        The mean, which is NaN for an empty array.
     """
     return _reduced("mean", over, x)
 
@@ -125,14 +124,11 @@ def dot(x: Any, y: Any, *, over: Over = "parameter") -> Any:
 
 
 def max(x: Any, *, over: Over = "parameter") -> Any:
-    r"""Return the largest element; NaN if one is NaN. See :func:`norm`.
+    r"""Return the largest element; NaN if one is NaN, and -inf if there is none. See :func:`norm`.
 
     >>> import numpy as np
     >>> max(abs(np.array([3.0, -4.0])))
     np.float64(4.0)
-
-    Returns:
-        The largest element, which is -inf for an empty array.
     """
     return _reduced("max", over, x)
 

@@ -18,8 +18,8 @@ class Average(Wrapper):
         average &\leftarrow average + c \, (w - average)
 
     with :math:`c = 1 - \beta` or, to weight all weights equally, 1 / n, where n = 1, 2, … is their number. The first one
-    is copied. The optimizer's steps do not depend on the average. Get it with :meth:`~mxcore.optimizer.Updater.evaluating`, or
-    :meth:`~mxcore.optimizer.Updater.evaluation_weights`.
+    is copied. The optimizer's steps do not depend on the average. Get it with
+    :meth:`~mxcore.optimizer.Updater.evaluating`, or :meth:`~mxcore.optimizer.Updater.evaluation_weights`.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.get_updater(mx.optimizer.create("average(sgd, beta=None)", learning_rate=1.0))

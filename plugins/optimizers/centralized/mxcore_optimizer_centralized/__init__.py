@@ -15,7 +15,8 @@ class Centralized(Wrapper):
         g_i &\leftarrow g_i - \mathrm{mean}(g_i) \\
         w &\leftarrow \mathrm{inner}(w, g)
 
-    A row is what an index i of the first axis selects. Rows are output channels if weights have the shape (outputs, inputs, …), as those of most libraries.
+    A row is what an index i of the first axis selects: an output channel, if weights have the shape
+    (outputs, inputs, …), as those of most libraries do.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.zeros((2, 2))

@@ -17,7 +17,7 @@ class Average(Wrapper):
         w &\leftarrow \mathrm{inner}(w, g) \\
         average &\leftarrow average + c \, (w - average)
 
-    with :math:`c = 1 - \beta` or, to weight all weights equally, 1 / n, where n = 1, 2, … is their number. The first one
+    with :math:`c = 1 - \beta` or, to weight all weights equally, 1 / n with n = 1, 2, … their number. The first one
     is copied. The optimizer's steps do not depend on the average. Get it with
     :meth:`~mxcore.optimizer.Updater.evaluating`, or :meth:`~mxcore.optimizer.Updater.evaluation_weights`.
 

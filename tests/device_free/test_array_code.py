@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from commands import invoke
 from device_free.double import Library
-from rule_runs import RULES
+from rule_runs import CLASSES, RULES
 
 import mxcore as mx
+from mxcore.testing.subject import required
 
 ARRAY_CODE = sorted({record.name for record in mx.catalogue.records("optimizer")} - set(RULES))
 OPTIONS = {
@@ -66,7 +67,8 @@ def test_there_are_such_optimizers() -> None:
 @pytest.mark.filterwarnings("ignore:.*without multi_precision:UserWarning")
 @pytest.mark.parametrize("name", RULES)
 def test_half_precision_without_a_master_runs_the_rule_itself(name: str, double: Library) -> None:
-    assert_equal(*(trained(context, name, "f2", {"wd": 0.01}) for context in (mx.gpu(1), mx.cpu())))
+    options = {**required(CLASSES[name]), "wd": 0.01}
+    assert_equal(*(trained(context, name, "f2", options) for context in (mx.gpu(1), mx.cpu())))
 
 
 @pytest.mark.parametrize("layout", ["F", "A"])

@@ -1,6 +1,6 @@
 """All shipped rules, and runs with arrays wherever a test wants them; shared by several tests of rules."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ml_dtypes
@@ -113,6 +113,19 @@ every_rule = pytest.mark.parametrize(
     ],
 )
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtype(dtype).name)
+
+
+def accepted(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments for a class, without weight decay and clipping if it does not allow them."""
+    kept = dict(arguments)
+    for dropped in ("", "wd", "clip_gradient"):
+        kept.pop(dropped, None)
+        try:
+            CLASSES[name](**kept)
+        except ValueError:
+            continue
+        return kept
+    raise AssertionError(f"{name} takes none of {arguments}")
 
 
 def values(dtype: Any, sizes: Sequence[Any] = SIZES, seed: int = 1) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from rule_runs import CLASSES, RULES
+from rule_runs import CLASSES, RULES, accepted
 
 import mxcore as mx
 from mxcore.kernel.rule.program import keywords
@@ -42,16 +42,8 @@ def sampled(every: list[Any], step: int) -> list[Any]:
 
 
 def arguments(name: str) -> dict[str, Any]:
-    """Return arguments that the class accepts."""
-    kept = {"learning_rate": RATE, "wd": DECAY, "clip_gradient": 1.0, "param_idx2name": NAMES}
-    for dropped in ("", "wd", "clip_gradient"):
-        kept.pop(dropped, None)
-        try:
-            CLASSES[name](**kept)
-        except ValueError:
-            continue
-        return kept
-    raise AssertionError(name)
+    """Return the common arguments, as far as the class allows them."""
+    return accepted(name, {"learning_rate": RATE, "wd": DECAY, "clip_gradient": 1.0, "param_idx2name": NAMES})
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from rule_runs import CLASSES, RULES
+from rule_runs import CLASSES, RULES, accepted
 
 import mxcore as mx
 from mxcore.kernel.rule.program import keywords
@@ -92,15 +92,7 @@ ARRAY_CODE = sorted(
 
 def arguments(name: str) -> dict[str, Any]:
     """The common ones, as far as the class has them and allows them."""
-    kept = dict(COMMON)
-    for dropped in ("", "wd", "clip_gradient"):
-        kept.pop(dropped, None)
-        try:
-            CLASSES[name](**kept)
-        except ValueError:
-            continue
-        return kept
-    raise AssertionError(f"{name} takes none of {COMMON}")
+    return accepted(name, COMMON)
 
 
 def gradients(steps: int) -> list[list[Array]]:

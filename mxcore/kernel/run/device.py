@@ -16,7 +16,6 @@ import numpy.typing as npt
 from mxcore.backend import Array, Host
 from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.program import Member, Program, Storage
-from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit
 from mxcore.kernel.run.fold import Contribution, Fold
@@ -58,17 +57,15 @@ class DevicePlan(FusedPlan):
         with cuda.on(self.device):
             super().__init__(program, static, members)
             self.kernels = [cuda.kernel(source, "kernel") for source in _sources(self.traced, self.storage)]
-            self.measured = self.traced.stages[:-1]
             finish = [emitter.finish(self.traced, stage, self.storage.dtype) for stage in self.measured]
             self.finish = [cuda.kernel(source, "finish") for source in finish]
             self.spread = [self._spreading(stage) for stage in range(len(self.measured))]
-        blocks = chunks_of(self.sections, BLOCK) if self.measured else self.chunks[:0]
         counts = [one.count for one in self.sections]
-        self.constant = {"pieces": chunks_of(self.sections, PIECE), "chunks": blocks}
+        self.constant = {"pieces": chunks_of(self.sections, PIECE), "chunks": self.blocks}
         if self.traced.reductions:
             self.constant |= {
                 "sections": np.cumsum([0, *counts]),
-                "blocks": np.searchsorted(blocks[:, 3], np.arange(sum(counts) + 1)),
+                "blocks": np.searchsorted(self.blocks[:, 3], np.arange(sum(counts) + 1)),
                 "lengths": np.repeat([one.length for one in self.sections], counts),
             }
         sizes = self.sizes[np.repeat(np.arange(len(members)), counts)]
@@ -77,7 +74,7 @@ class DevicePlan(FusedPlan):
         self.first = {"exact": first, "reductions": first.astype(self.dtype)}
         """The values of reductions before anything is measured."""
         self.scratch: dict[str, tuple[tuple[int, ...], npt.DTypeLike]] = {
-            "partials": ((len(blocks), len(known)), np.float64),
+            "partials": ((len(self.blocks), len(known)), np.float64),
             "totals": ((len(members), len(known)), np.float64),
         }
         self.tables = _Tables(cuda, None)
@@ -158,11 +155,6 @@ class DevicePlan(FusedPlan):
         return self._launched(self.finish[stage], units, _FINISHING, *tables, len(self.sizes))
 
     # --- reductions over all parameters ------------------------------------------------------------------------------
-
-    def columns_over_all(self, stage: int) -> list[int]:
-        """Return the columns of the reductions over all parameters that a stage measures."""
-        measured = self.measured[stage].measured if stage < len(self.measured) else range(0)
-        return [column for column in measured if self.traced.reductions[column].value == "all"]
 
     def _spreading(self, stage: int) -> Kernel | None:
         columns = self.columns_over_all(stage)

@@ -17,7 +17,7 @@ from mxcore.backend import Array
 from mxcore.kernel.rule.program import SIZE, Member, Program, Row, RuleError
 from mxcore.kernel.rule.reduction import among, finished
 from mxcore.kernel.run.calls import Call, Steps
-from mxcore.kernel.run.fold import Contribution
+from mxcore.kernel.run.fold import UNEVEN, Contribution
 from mxcore.kernel.run.plan import ArrayPlan, noise_key, traced
 from mxcore.random.generators import Generator
 
@@ -89,7 +89,7 @@ class DirectPlan(ArrayPlan):
                 for name, array in self.written_of(arrays):
                     writes += self.backend.assignment(array, new[name])
         if self._missing and len(self._missing) < len(parameters):
-            raise RuleError('a reduction with over="all" must be computed for every parameter, whatever its flags are')
+            raise RuleError(UNEVEN)
         return None if self._missing else writes
 
     def _value(self, known: Iterator[tuple[float, int]], name: str, total: float, count: int) -> Any:

@@ -14,6 +14,9 @@ from mxcore.kernel.rule.program import RuleError
 from mxcore.kernel.rule.reduction import in_order
 from mxcore.kernel.run.calls import Call, Steps
 
+UNEVEN = 'a reduction with over="all" must be computed for every parameter, whatever its flags are'
+"""What is wrong with a rule that has other reductions over all parameters for some of them."""
+
 
 class Contribution(NamedTuple):
     """What the parameters of a plan contribute to a reduction over all of them."""
@@ -68,7 +71,7 @@ class Fold:
     def check(names: Sequence[Sequence[str]]) -> None:
         """Check that all plans have the same reductions over all parameters."""
         if any(some != names[0] for some in names):
-            raise RuleError('a reduction with over="all" must be computed for every parameter, whatever its flags are')
+            raise RuleError(UNEVEN)
 
 
 def calls_of(steps: Sequence[Steps | Iterable[Call]], fold: Callable[[int], None] | None) -> Iterable[Call]:

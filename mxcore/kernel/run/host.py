@@ -19,7 +19,7 @@ from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit, quietly
 from mxcore.kernel.run.fold import Contribution, run_alone
 from mxcore.kernel.run.layout import address, unowned
-from mxcore.kernel.run.plan import FusedPlan, chunks_of
+from mxcore.kernel.run.plan import FusedPlan
 from mxcore.native import compile as machine
 from mxcore.native import pool
 from mxcore.native.emitters import get_num_threads
@@ -46,8 +46,6 @@ class HostPlan(FusedPlan):
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
-        self.measured = self.traced.stages[:-1]
-        self.blocks = chunks_of(self.sections, BLOCK) if self.measured else self.chunks[:0]
         names = [(node.op, str(node.value)) for node in self.traced.reductions]
         self.reduced = Reduced(names, self.sections, self.blocks, self.dtype)
 
@@ -58,17 +56,13 @@ class HostPlan(FusedPlan):
 
     def contributions(self, stage: int) -> list[Contribution]:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
-        reduced, of_all = self.reduced, self._over_all(stage)
+        reduced, of_all = self.reduced, self.columns_over_all(stage)
         return [Contribution(reduced.names[column][0], reduced.totals[:, column], self.sizes) for column in of_all]
 
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
-        for column, (total, count) in zip(self._over_all(stage), totals, strict=True):
+        for column, (total, count) in zip(self.columns_over_all(stage), totals, strict=True):
             self.reduced.fill(column, total, count)
-
-    def _over_all(self, stage: int) -> list[int]:
-        columns = self.measured[stage].measured if stage < len(self.measured) else range(0)
-        return [column for column in columns if self.reduced.names[column][1] == "all"]
 
 
 class NativePlan(HostPlan):

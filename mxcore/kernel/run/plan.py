@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array, Host
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
+from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import Fold
@@ -108,6 +109,8 @@ class FusedPlan(ArrayPlan):
         self.sizes = np.array([member.computed.size for member in members], np.int64)
         self.sections = tuple(Sections.of(member.computed.shape, by_row=self.traced.by_row) for member in members)
         self.chunks = chunks_of(self.sections, CHUNK)
+        self.measured = self.traced.stages[:-1]
+        self.blocks = chunks_of(self.sections, BLOCK) if self.measured else self.chunks[:0]
         self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
         self.count = program.row.index("t")
         self.rows = np.zeros(len(members), np.int64)
@@ -139,6 +142,11 @@ class FusedPlan(ArrayPlan):
         if self._noisy:
             counts = [row[self.count] for row in rows]
             self.keys.follow([counts[row] for row in row_of])
+
+    def columns_over_all(self, stage: int) -> list[int]:
+        """Return the columns of the reductions over all parameters that a stage measures."""
+        measured = self.measured[stage].measured if stage < len(self.measured) else range(0)
+        return [column for column in measured if self.traced.reductions[column].value == "all"]
 
     def conclude(self, exact: Host) -> None:
         """Compute the host slots that depend on reductions, from the values of these for each section."""

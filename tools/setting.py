@@ -17,8 +17,8 @@ __all__ = ["ROOT", "Setting", "project", "version"]
 ROOT = Path(__file__).resolve().parent.parent
 _COMMANDS = {
     "everything": ("mxcore-all", "./plugins/all"),
-    "the core and one algorithm": ("mxcore-optimizer-adam", "./plugins/optimizers/adam"),
-    "arrays on a GPU, with CUDA 13; cupy12 for CUDA 12": ("'mxcore[cupy13]'", "'.[cupy13]'"),
+    "the core and Adam": ("mxcore-optimizer-adam", "./plugins/optimizers/adam"),
+    "on a GPU, CUDA 13": ("'mxcore[cupy13]'", "'.[cupy13]'"),
 }
 _WHEELS = """\
 The packages are not on a public index yet. Build the wheels of mxcore in its checkout, and let uv find them:

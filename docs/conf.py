@@ -48,6 +48,7 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 # The modules with a page in the API reference, beside those that are attributes of mxcore.
 api_modules = [
     "mxcore.declarations",
+    "mxcore.validators",
     "mxcore.hookspecs",
     "mxcore.testing",
     "mxcore.testing.functions",

@@ -20,11 +20,11 @@ from mxcore import backend, catalogue, initializer, lr_scheduler, random
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
 from mxcore.catalogue import registry
-from mxcore.declarations import (
+from mxcore.declarations import hyperparameter, hyperparameters
+from mxcore.native.emitters import get_num_threads, set_num_threads
+from mxcore.validators import (
     Validator,
     boolean,
-    hyperparameter,
-    hyperparameters,
     in_range,
     integer,
     non_negative,
@@ -36,7 +36,6 @@ from mxcore.declarations import (
     string,
     text,
 )
-from mxcore.native.emitters import get_num_threads, set_num_threads
 from mxcore.version import __version__
 
 if TYPE_CHECKING:

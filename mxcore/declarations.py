@@ -23,114 +23,13 @@ import attrs
 import numpy as np
 
 from mxcore.catalogue.hints import closest, explain_misfits
+from mxcore.validators import Validator, accepts_numbers, boolean, number, stabilizing, string
 from mxcore.watched import Watched
 
-__all__ = [
-    "Algorithm", "Validator", "boolean", "hyperparameter", "hyperparameters", "in_range", "integer", "non_negative",
-    "number", "one_of", "optional", "positive", "stabilizing", "string", "text",
-]  # fmt: skip
+__all__ = ["Algorithm", "hyperparameter", "hyperparameters"]
 
 T = TypeVar("T")
 _DECLARED = type(attrs.field())  # the type of declarations until the class is decorated
-
-
-@attrs.frozen(slots=False)
-class Validator:
-    """A condition on one hyper-parameter; ``requirement`` completes the sentence "beta1 must be …".
-
-    Passing or assigning a value that does not meet it raises a ValueError.
-
-    >>> import mxcore as mx
-    >>> even = mx.Validator("an even number", lambda value: isinstance(value, int) and value % 2 == 0)
-    >>> @mx.hyperparameters
-    ... class Pairs(mx.optimizer.Optimizer):
-    ...     width: int = mx.hyperparameter(2, even)
-    >>> Pairs(width=3)
-    Traceback (most recent call last):
-        ...
-    ValueError: width must be an even number, got 3
-    """
-
-    requirement: str
-    accepts: Callable[[Any], bool] = attrs.field(repr=False, eq=False)
-
-    def __call__(self, instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        """Raise a ValueError unless the value is accepted, as attrs expects of a validator."""
-        if not self.accepts(value):
-            raise ValueError(f"{attribute.alias} must be {self.requirement}, got {value!r}")
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: Any) -> bool:
-    # Reject integers beyond the range of floats: rules compute with floats.
-    return (_is_integer(value) and abs(value) < 2**1023) or (isinstance(value, float) and math.isfinite(value))
-
-
-number = Validator("a finite number", _is_number)
-"""An integer or a float that is neither infinite nor NaN."""
-positive = Validator("a number above 0", lambda value: _is_number(value) and value > 0)
-"""A finite number above 0."""
-non_negative = Validator("a number of at least 0", lambda value: _is_number(value) and value >= 0)
-"""A finite number that is 0 or above."""
-stabilizing = Validator(non_negative.requirement, non_negative.accepts)
-"""A finite number of at least 0, such as epsilon, that keeps a denominator from being 0.
-
-Rules receive at least 2⁻¹²⁶, float32's smallest normal number, so that a zero gradient does not give 0 / 0."""
-boolean = Validator("True or False", lambda value: isinstance(value, bool))
-"""A boolean, but not 0 or 1."""
-string = Validator("a string", lambda value: isinstance(value, str))
-"""Any string."""
-text = string
-"""An older name of :data:`string`."""
-
-
-def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Validator:
-    """Require a number between ``low`` and ``high``, including both ends unless they are open.
-
-    >>> in_range(0, 1, right_open=True).requirement
-    'in [0, 1)'
-    """
-
-    def accepts(value: Any) -> bool:
-        if not _is_number(value):
-            return False
-        return bool((low < value if left_open else low <= value) and (value < high if right_open else value <= high))
-
-    interval = f"{'(' if left_open else '['}{low:g}, {high:g}{')' if right_open else ']'}"
-    return Validator(f"in {interval}", accepts)
-
-
-def integer(at_least: int) -> Validator:
-    """Require an integer of at least ``at_least``.
-
-    >>> integer(at_least=1).accepts(2), integer(at_least=1).accepts(2.0)
-    (True, False)
-    """
-    return Validator(
-        f"an integer of at least {at_least}", lambda value: _is_integer(value) and at_least <= value < 2**63
-    )
-
-
-def one_of(*choices: str) -> Validator:
-    """Require one of the given strings.
-
-    >>> one_of("linear", "constant").requirement
-    "one of 'linear', 'constant'"
-    """
-    requirement = f"one of {', '.join(map(repr, choices))}"
-    return Validator(requirement, lambda value: isinstance(value, str) and value in choices)
-
-
-def optional(validator: Validator) -> Validator:
-    """Accept None, or whatever ``validator`` accepts.
-
-    >>> optional(positive).requirement, optional(positive).accepts(None)
-    ('None or a number above 0', True)
-    """
-    return Validator(f"None or {validator.requirement}", lambda value: value is None or validator.accepts(value))
 
 
 def _validator_for(default: object) -> list[Validator]:
@@ -186,14 +85,17 @@ def hyperparameter(
     if isinstance(default, Validator):
         default, validators = attrs.NOTHING, (default, *validators)
     applied = list(validators) or _validator_for(default)
+    requirement = " and ".join(validator.requirement for validator in applied)
     return attrs.field(
         default=default,
         validator=applied,
         metadata={
-            "requirement": " and ".join(validator.requirement for validator in applied),
+            "requirement": requirement,
+            "condition": Validator(requirement, lambda value: all(one.accepts(value) for one in applied)),
             "converted": converter is not _plain,
             "first": first,
             "stabilizes": any(validator is stabilizing for validator in applied),
+            "numeric": bool(applied) and all(map(accepts_numbers, applied)),
         },
         alias=alias,
         kw_only=kw_only,
@@ -233,6 +135,10 @@ class Algorithm:
     def _decorated(cls) -> None:
         """Finish the class once :func:`hyperparameters` has given it a constructor."""
 
+    def _may_follow(self, field: attrs.Attribute[Any]) -> bool:
+        """Return whether a hyper-parameter may be a schedule instead of a number, or raise a ValueError."""
+        return False
+
     def check_together(self) -> None:
         """Raise a ValueError if values that are valid on their own contradict each other; override this in a subclass.
 
@@ -258,16 +164,21 @@ class Algorithm:
         elif name[:1] != "_" and name not in vars(self) and not hasattr(type(self), name):
             self._refuse_misspelt(name)
         object.__setattr__(self, name, value)
+        if field is not None:
+            self._assigned(name)
+
+    def _assigned(self, name: str) -> None:
+        """Follow the assignment of a declared attribute."""
 
     def _assigning(self, name: str, value: Any) -> None:
         """Check the new value of a declared attribute, or prepare for it."""
         if type(self).check_together is not Algorithm.check_together:
-            self._trial(name, value).check_together()
+            self._trial({name: value}).check_together()
 
-    def _trial(self, name: str, value: Any) -> Any:
-        """Return a shallow copy with another value, to check what would follow."""
+    def _trial(self, values: Mapping[str, Any]) -> Any:
+        """Return a shallow copy with other values, to check what would follow."""
         trial = object.__new__(type(self))
-        vars(trial).update(vars(self), **{name: value})
+        vars(trial).update(vars(self), **values)
         return trial
 
     def _refuse_misspelt(self, name: str) -> None:

@@ -28,7 +28,8 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry, from_file
-from mxcore.declarations import Algorithm, boolean, hyperparameter, hyperparameters, integer
+from mxcore.declarations import Algorithm, hyperparameter, hyperparameters
+from mxcore.validators import boolean, integer
 
 __all__ = ["InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register"]
 

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.catalogue.registry import Registry
-from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, one_of, optional
+from mxcore.declarations import Algorithm, hyperparameter, hyperparameters
+from mxcore.validators import integer, non_negative, one_of, optional
 
 __all__ = ["LRScheduler", "alias", "create", "evaluate", "register"]
 

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from mxcore.catalogue.hints import closest
-from mxcore.declarations import non_negative
+from mxcore.groups import Ask, Groups
 from mxcore.scheduled import Scheduled
 from mxcore.step.protocol import Index
+from mxcore.step.rates import asked
+from mxcore.validators import is_schedule, non_negative
 from mxcore.watched import Watched
 
 _EXEMPT = re.compile(
@@ -75,14 +77,17 @@ class Multiplied(Scheduled):
 
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight", "_gamma")
     """Name suffixes of the parameters that weight decay applies to."""
-    idx2name: Watched[Index, str]
+    idx2name: Any
     sym_info: Any
     param_dict: Any
     wd: float
     lr_mult: Watched[Index, float]
     wd_mult: Watched[Index, float]
+    groups: Groups
     # The indices and names with an explicit wd_mult; None once the others have been checked.
     _decided: frozenset[Index] | None = None
+    # The names that weight decay does not apply to, unless their group has one.
+    _exempt: frozenset[Index] = frozenset()
 
     def set_lr_mult(self, args_lr_mult: Mapping[Index, float]) -> None:
         """Replace the learning-rate multipliers, by index or name; the symbol's apply to parameters without one.
@@ -109,6 +114,7 @@ class Multiplied(Scheduled):
         given = {**self._symbol_multipliers("wd_mult"), **given}
         names = self.idx2name.values()
         exempt: dict[Index, float] = {name: 0.0 for name in names if not decays(name, self.decayed_suffixes)}
+        self._exempt = frozenset(exempt) - frozenset(given)
         self.wd_mult = Watched({**exempt, **given})
         self._decided = frozenset(given)
 
@@ -133,7 +139,8 @@ class Multiplied(Scheduled):
         if decided is None or not wd:
             return
         self._decided = None
-        names = {index: name for index, name in self.idx2name.items() if not {index, name} & decided}
+        undecided = {index: name for index, name in self.idx2name.items() if not {index, name} & decided}
+        names = {index: name for index, name in undecided.items() if "wd" not in self.groups.of(self, index).settings}
         unknown = [name for name in names.values() if decays(name, self.decayed_suffixes) is None]
         rule = f"it applies to names ending in {' or '.join(self.decayed_suffixes)}. Use set_wd_mult({{name: 1 or 0}})"
         if unknown:
@@ -147,32 +154,46 @@ class Multiplied(Scheduled):
     def multiplier(self, index: Index, table: Mapping[Index, float], attribute: str) -> float:
         """Return the multiplier of a parameter: from ``param_dict``, or from the table by index or name, or else 1.
 
-        For ``"wd_mult"``, it is 0 if the index is a string without a name and denotes a bias.
+        For ``"wd_mult"``, it is 0 if the index is a string without a name and denotes a bias, and 1 instead of 0 if the
+        name alone exempts a parameter whose group has a weight decay.
         """
         name = self.idx2name.get(index)
+        is_decay = attribute == "wd_mult"
+        decayed = is_decay and "wd" in self.groups.of(self, index).settings
         if index in self.param_dict:
             value = getattr(self.param_dict[index], attribute)
         elif index in table:
             value = table[index]
         elif name is not None:
-            value = table.get(name, 1.0)
+            value = 1.0 if decayed and name in self._exempt else table.get(name, 1.0)
         else:
-            value = 0.0 if attribute == "wd_mult" and isinstance(index, str) and is_exempt(index) else 1.0
+            value = 0.0 if is_decay and not decayed and isinstance(index, str) and is_exempt(index) else 1.0
         if not value >= 0:
             _checked(attribute, index if name is None else name, value)
         return float(value)
 
     def _get_lrs(self, indices: Sequence[Index]) -> list[float]:
         """Return the learning rate of each parameter, including schedule and multipliers."""
-        rate = self.learning_rate
-        return [rate * self.multiplier(index, self.lr_mult, "lr_mult") for index in indices]
+        return [self.rate_of(index, self.num_update, asked) for index in indices]
+
+    def rate_of(self, index: Index, update: int, ask: Ask) -> float:
+        """Return the learning rate of a parameter in an update; ``ask`` returns what a scheduler gives."""
+        rate = self.groups.of(self, index).rate(self, update, ask)
+        return rate * self.multiplier(index, self.lr_mult, "lr_mult")
 
     def _get_lr(self, index: Index) -> float:
         return self._get_lrs([index])[0]
 
     def _get_wds(self, indices: Sequence[Index]) -> list[float]:
         """Return the weight decay of each parameter, including multipliers."""
-        return [self.wd * self.multiplier(index, self.wd_mult, "wd_mult") for index in indices]
+        return [self.decay_of(index, self.num_update) for index in indices]
+
+    def decay_of(self, index: Index, update: int) -> float:
+        """Return the weight decay of a parameter in an update."""
+        wd = self.groups.of(self, index).settings.get("wd", self.wd)
+        if is_schedule(wd):
+            wd = asked(wd, update, "the schedule of wd", non_negative)
+        return float(wd * self.multiplier(index, self.wd_mult, "wd_mult"))
 
     def _get_wd(self, index: Index) -> float:
         return self._get_wds([index])[0]

@@ -98,7 +98,7 @@ def _is_validator(expression: nodes.Expression) -> bool:
         return False
     declared = get_proper_type(callee.node.type) if isinstance(callee.node, (nodes.Var, nodes.FuncDef)) else None
     made = declared.ret_type if isinstance(declared, CallableType) else declared
-    return "mxcore.declarations.Validator" in (callee.fullname, str(made))
+    return "mxcore.validators.Validator" in (callee.fullname, str(made))
 
 
 def _arguments_of(base: nodes.TypeInfo) -> Iterator[nodes.Argument]:

@@ -21,17 +21,20 @@ import numpy as np
 from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
-from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
+from mxcore.controls import Controlled, loss_scales
+from mxcore.declarations import hyperparameter, hyperparameters
+from mxcore.groups import Groups
 from mxcore.kernel import Decay, Slot
 from mxcore.kernel.rule.program import weakly
-from mxcore.multipliers import Multiplied, checked
-from mxcore.step import Counted, Counting, Runner, Tally, traits_of
+from mxcore.multipliers import checked
+from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
 from mxcore.step.states import Arrays, packed
 from mxcore.updater import Updater, get_updater
+from mxcore.validators import boolean, integer, is_schedule, non_negative, one_of, optional, positive
 from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
@@ -60,7 +63,7 @@ def _scheduler(given: Any) -> Any:
 
 
 @hyperparameters
-class Optimizer(Counted, Multiplied, Algorithm):
+class Optimizer(Controlled):
     """Base class of all optimizers. There are two ways to write one.
 
     *As a rule*: name the state that is kept per parameter in ``slots``, and define one function from the old arrays to
@@ -103,6 +106,15 @@ class Optimizer(Counted, Multiplied, Algorithm):
         sym: a symbol whose arguments carry multipliers as ``__lr_mult__`` and ``__wd_mult__``.
         begin_num_update: the initial update count of every parameter.
         multi_precision: keep a float32 master copy of each float16 or bfloat16 weight.
+        groups: other settings for the parameters whose names match a pattern: a dict, by regular expression, of dicts
+            with ``learning_rate``, ``lr_scheduler``, ``wd``, ``clip_gradient``, hyper-parameters of the class, or
+            ``frozen``. The first pattern that matches at the start of the name counts.
+        accumulate: update once for this many calls, with the mean of their gradients.
+        on_nonfinite: what to do if a gradient of an update is infinite or NaN: ``"ignore"`` it, ``"skip"`` the update
+            of all parameters of the call, or ``"raise"`` a FloatingPointError.
+        loss_scale: a number by which the loss, and so each gradient, was multiplied, or a
+            :class:`~mxcore.loss_scale.DynamicLossScale`.
+        maximize: whether to go up the gradients instead of down.
         param_dict: objects with ``lr_mult`` and ``wd_mult``, by index; they override any other multiplier.
 
     Raises:
@@ -140,6 +152,11 @@ class Optimizer(Counted, Multiplied, Algorithm):
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, kw_only=True)
     clip_global_norm: float | None = hyperparameter(None, optional(positive), kw_only=True)
+    groups: Groups = hyperparameter(None, converter=Groups, kw_only=True)
+    accumulate: int = hyperparameter(1, integer(at_least=1), kw_only=True)
+    on_nonfinite: str = hyperparameter("ignore", one_of("ignore", "skip", "raise"), kw_only=True)
+    loss_scale: Any = hyperparameter(1.0, loss_scales, kw_only=True)
+    maximize: bool = hyperparameter(False, boolean, kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
     lr_mult: Watched[Index, float] = _multipliers("lr_mult")
     wd_mult: Watched[Index, float] = _multipliers("wd_mult")
@@ -165,6 +182,10 @@ class Optimizer(Counted, Multiplied, Algorithm):
         self.set_wd_mult({})
         super().__attrs_post_init__()
         self._settle_learning_rate()
+        self._settle_groups(self.groups)
+        self._counting.gated = self.gated
+        if any(map(is_schedule, vars(self).values())):
+            self._check_slots(self)
 
     def _set_runners(self) -> None:
         """Prepare for calls without an updater."""
@@ -184,6 +205,10 @@ class Optimizer(Counted, Multiplied, Algorithm):
 
     def _assigning(self, name: str, value: Any) -> None:
         super()._assigning(name, value)
+        if name == "groups":
+            self._settle_groups(value)
+        elif is_schedule(value) and name in self._declared and name != "lr_scheduler":
+            self._check_slots(self._trial({name: value}))
         scheduler = vars(self).get("lr_scheduler")
         if name == "lr" and value is None and scheduler is None:
             raise ValueError(f"learning_rate must be {non_negative.requirement}, got None")
@@ -207,7 +232,7 @@ class Optimizer(Counted, Multiplied, Algorithm):
         if name == "multi_precision":
             after = value
         elif callable(self.slots) and name not in Optimizer._declared:
-            before, after = self.state_slots(), self._trial(name, value).state_slots()
+            before, after = self.state_slots(), self._trial({name: value}).state_slots()
         if before is not after and before != after:
             raise ValueError(
                 f"{name} determines which state is kept, so it cannot change after the first update: it is "

@@ -6,11 +6,11 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 from _typeshed import Incomplete
 
 from mxcore.backend import Array
-from mxcore.declarations import Algorithm
+from mxcore.controls import Controlled
+from mxcore.groups import Groups
 from mxcore.kernel import Decay
 from mxcore.kernel import Slot as Slot
-from mxcore.multipliers import Multiplied
-from mxcore.step import Counted, Runner
+from mxcore.step import Runner
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
@@ -57,7 +57,7 @@ __all__ = [
     "register",
 ]
 
-class Optimizer(Counted, Multiplied, Algorithm):
+class Optimizer(Controlled):
     default_learning_rate: ClassVar[float]
     decay: ClassVar[Decay]
     slots: ClassVar[Any]
@@ -78,6 +78,11 @@ class Optimizer(Counted, Multiplied, Algorithm):
     begin_num_update: int
     multi_precision: bool
     clip_global_norm: float | None
+    groups: Groups
+    accumulate: int
+    on_nonfinite: str
+    loss_scale: Any
+    maximize: bool
     param_dict: Any
     lr_mult: Watched[Index, float]
     wd_mult: Watched[Index, float]
@@ -94,6 +99,11 @@ class Optimizer(Counted, Multiplied, Algorithm):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
     def __init_subclass__(cls, **keywords: Any) -> None: ...
@@ -213,6 +223,11 @@ class AdaDelta(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -234,6 +249,11 @@ class AdaGrad(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -261,6 +281,11 @@ class Adam(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -286,6 +311,11 @@ class Adamax(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -313,6 +343,11 @@ class AdamW(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -360,6 +395,11 @@ class SGD(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -395,6 +435,11 @@ class DCASGD(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -420,6 +465,11 @@ class FTML(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -443,6 +493,11 @@ class Ftrl(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -471,6 +526,11 @@ class GroupAdaGrad(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -502,6 +562,11 @@ class LAMB(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -531,6 +596,11 @@ class LARS(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -564,6 +634,11 @@ class LBSGD(Optimizer):
         sym: Any = None,
         begin_num_update: int = 0,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -587,6 +662,11 @@ class Lion(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -628,6 +708,11 @@ class Nadam(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -649,6 +734,11 @@ class NAG(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -678,6 +768,11 @@ class RMSProp(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -696,6 +791,11 @@ class SGLD(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...
 
@@ -719,5 +819,10 @@ class Signum(Optimizer):
         begin_num_update: int = 0,
         multi_precision: bool = False,
         clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
         param_dict: Any = None,
     ) -> None: ...

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mxcore.declarations import non_negative
 from mxcore.step.rates import asked
+from mxcore.validators import non_negative
 
 
 class Scheduled:

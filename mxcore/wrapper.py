@@ -174,9 +174,10 @@ def _of_inner(name: str) -> Any:
 
 
 Wrapper._delegated_names = frozenset({
-    *Wrapper._delegated, "_counting", "_decided", "_get_lr", "_get_lrs", "_get_wd", "_get_wds",
+    *Wrapper._delegated, "_counting", "_decided", "_exempt", "_get_lr", "_get_lrs", "_get_wd", "_get_wds",
     "_settings_version", "_tables_version", "_update_count", "aggregate_num", "decay", "decayed_suffixes",
-    "default_learning_rate", "describe", "learning_rate", "multiplier", "set_lr_mult", "set_wd_mult", "warn_of_names",
+    "decay_of", "default_learning_rate", "describe", "gated", "learning_rate", "multiplier", "rate_of", "set_lr_mult",
+    "set_wd_mult", "unscale", "warn_of_groups", "warn_of_names",
 })  # fmt: skip
 for _name in Wrapper._delegated_names:
     setattr(Wrapper, _name, _of_inner(_name))

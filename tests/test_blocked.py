@@ -50,7 +50,7 @@ def test_python_that_runs_is_seen() -> None:
 
 def traced(optimizer: Any) -> Traced:
     settings = Settings(optimizer)
-    return trace(settings.program, {**settings.static, "weight.ndim": 1})
+    return trace(settings.program, {**settings.static[0], "weight.ndim": 1})
 
 
 class Chunk:

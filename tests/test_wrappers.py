@@ -157,7 +157,7 @@ def test_it_is_one_pass_over_memory() -> None:
     made = mx.optimizer.create("amplified(slowed(adam))")
     assert made.runs_rule()
     settings = Settings(made)
-    assert len(trace(settings.program, settings.static).stages) == 1
+    assert len(trace(settings.program, settings.static[0]).stages) == 1
 
 
 @pytest.mark.parametrize("name", ["adam", "nadam", "sgld", "dcasgd", "lbsgd"])

@@ -56,8 +56,11 @@ class Around:
             given["noise"] = backend.from_host(drawn.astype(weight.dtype), backend.device_of(weight))
         host = {slot.name: float(slot.init) for slot in program.slots if slot.on_host}
         kept = {**host, **wrapper.host_numbers.get(index, {})}
-        numbers = {**self._settings.numbers, **self._settings.static, **row, **kept}
+        group = wrapper.groups.number_of(str(wrapper.idx2name.get(index, index)))
+        numbers = {**self._settings.numbers, **self._settings.static[group], **row, **kept}
         numbers |= {SIZE: weight.size, NDIM: weight.ndim}
+        if (sources := self._settings.sources) is not None:
+            numbers |= zip(program.varying, sources[group].more(row["num_update"]), strict=True)
         try:
             with np.errstate(all="ignore"), among(refused, weight.dtype):
                 new_weight, new = program.unpack(program.apply(backend.xp, given, numbers))
@@ -74,11 +77,10 @@ class Around:
         count = wrapper._index_update_count.get(index, wrapper.begin_num_update) + 1
         highest = max(count, wrapper.num_update)
         if traits_of(wrapper).own_rates:
-            rate = float(wrapper._get_lr(index))
+            rate, wd = float(wrapper._get_lr(index)), float(wrapper._get_wd(index))
         else:
-            base: Any = wrapper.lr if wrapper.lr_scheduler is None else asked(wrapper.lr_scheduler, highest)
-            rate = base * wrapper.multiplier(index, wrapper.lr_mult, "lr_mult")
-        return {"lr": rate, "wd": float(wrapper._get_wd(index)), "t": count, "num_update": highest}
+            rate, wd = wrapper.rate_of(index, highest, asked), wrapper.decay_of(index, highest)
+        return {"lr": rate, "wd": wd, "t": count, "num_update": highest}
 
 
 @contextmanager

@@ -176,6 +176,8 @@ class Counting:
         self.tally = tally
         self.owned = False
         """Whether an updater has taken over the optimizer's own tally."""
+        self.gated = False
+        """Whether a call may do something other than update all of its parameters."""
 
 
 class Counted:
@@ -242,11 +244,14 @@ def adopted(optimizer: Any) -> Tally:
     return counting.tally
 
 
-def count_in(optimizer: Any, tally: Tally) -> None:
-    """Make an optimizer, or the one that it delegates to, count in a tally from now on."""
-    counting = getattr(optimizer, "_counting", None)
-    if counting is not None and counting.tally is not tally:
+def count_in(optimizer: Any, tally: Tally) -> bool:
+    """Make an optimizer, or the one that it delegates to, count in a tally from now on; return whether it is gated."""
+    counting: Counting | None = getattr(optimizer, "_counting", None)
+    if counting is None:
+        return False
+    if counting.tally is not tally:
         counting.tally = tally
+    return counting.gated
 
 
 @contextmanager

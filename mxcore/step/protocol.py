@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from mxcore.backend import Array
@@ -16,6 +16,37 @@ Worker: TypeAlias = int | str
 """What identifies one of several workers that compute gradients."""
 Kept: TypeAlias = dict[Worker, Any]
 """The state of a parameter for each worker."""
+
+
+class Group(Protocol):
+    """The settings of some parameters: see :class:`mxcore.groups.Group`."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What differs from the optimizer's settings, by attribute."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether they are not updated."""
+
+    def rate(self, optimizer: Any, update: int, ask: Callable[[Any, int], float]) -> float:
+        """Return their learning rate for an update, before multipliers."""
+
+
+class Groups(Protocol):
+    """The groups of an optimizer: see :class:`mxcore.groups.Groups`."""
+
+    freeze: bool
+
+    @property
+    def every(self) -> Sequence[Group]:
+        """The settings of parameters in no group, and those of each group."""
+
+    def number_of(self, name: str) -> int:
+        """Return the number of the group that a parameter is in, or 0."""
+
+    def of(self, optimizer: Any, index: Index) -> Group:
+        """Return the group of a parameter."""
 
 
 class Stepped(Protocol):
@@ -35,6 +66,20 @@ class Stepped(Protocol):
     param_dict: Mapping[Any, Any]
     _settings_version: Version
     _tables_version: Version
+
+    @property
+    def groups(self) -> Groups:
+        """The groups of its parameters."""
+
+    @property
+    def unscale(self) -> float:
+        """The factor by which gradients are multiplied first."""
+
+    def rate_of(self, index: Any, update: int, ask: Callable[[Any, int], float]) -> float:
+        """Return the learning rate of a parameter in an update."""
+
+    def decay_of(self, index: Any, update: int) -> float:
+        """Return the weight decay of a parameter in an update."""
 
     @property
     def _inner(self) -> Updatable | None:

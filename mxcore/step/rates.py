@@ -1,4 +1,4 @@
-"""The learning rates of a schedule, computed some hundred updates ahead: an array costs little more than a number."""
+"""The values of a schedule, computed some hundred updates ahead: an array costs little more than a number."""
 
 from __future__ import annotations
 
@@ -8,55 +8,69 @@ from typing import Any
 import numpy as np
 
 from mxcore.lr_scheduler import LRScheduler
+from mxcore.validators import Validator
 
+_LABEL = "the lr_scheduler"
+_RATE = Validator("a learning rate of at least 0", lambda value: bool(value >= 0))  # unlike others, it may be infinite
 _AHEAD = 256
 _IMMUTABLE = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Rates:
-    """Asks a scheduler for the rate of an update, ahead of time where the answer cannot change.
+    """Asks a schedule for the value at an update, ahead of time where the answer cannot change.
 
-    It cannot change if the scheduler defines ``rate``, a pure function of the update and the instance's attributes, and
-    if these are immutable, so that it is enough to compare them. Any other scheduler is asked every time.
+    It cannot change if the schedule defines ``rate``, a pure function of the update and the instance's attributes, and
+    if these are immutable, so that it is enough to compare them. Any other schedule is asked every time.
+
+    Args:
+        label: what to call the schedule in messages.
+        validator: the condition on its values.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = _LABEL, validator: Validator = _RATE) -> None:
+        self._label, self._validator = label, validator
         self._scheduler: Any = None
         self._rate: Any = None
         self._attributes: Mapping[str, Any] = {}
         self._first, self._rates = 0, list[float]()
 
     def ask(self, scheduler: Any, update: int) -> float:
-        """Return the learning rate of an update, before multipliers."""
+        """Return the value at an update."""
         place = update - self._first
         known = scheduler is self._scheduler and 0 <= place < len(self._rates)
         if known and vars(scheduler) == self._attributes and type(scheduler).rate is self._rate:
             return self._rates[place]
         if not _is_pure(scheduler):
-            return asked(scheduler, update)
+            return asked(scheduler, update, self._label, self._validator)
         self._rates = []  # invalid until they match what is stored next
         self._scheduler, self._attributes, self._first = scheduler, dict(vars(scheduler)), update
         self._rate = type(scheduler).rate
         ahead = scheduler(np.arange(update, update + _AHEAD))
-        wrong = np.flatnonzero(~(ahead >= 0))
-        self._rates = ahead[: wrong[0] if len(wrong) else None].tolist()
-        return self._rates[0] if self._rates else asked(scheduler, update)
+        values = ahead.tolist()
+        wrong = (place for place, value in enumerate(values) if not _fits(value, self._validator))
+        self._rates = values[: next(wrong, None)]
+        return self._rates[0] if self._rates else asked(scheduler, update, self._label, self._validator)
 
 
-def asked(scheduler: Any, update: int) -> float:
-    """Return the learning rate that a scheduler gives.
+def asked(scheduler: Any, update: int, label: str = _LABEL, validator: Validator = _RATE) -> float:
+    """Return what a schedule gives for an update.
 
     Raises:
-        ValueError: it is negative or NaN.
+        ValueError: it does not meet the condition.
     """
-    rate = float(scheduler(update))
-    if not rate >= 0:
-        raise ValueError(f"the lr_scheduler returned {rate} for update {update}: a learning rate must be at least 0")
-    return rate
+    value = float(scheduler(update))
+    if not _fits(value, validator):
+        raise ValueError(f"{label} returned {value} for update {update}: it must be {validator.requirement}")
+    return value
+
+
+def _fits(value: float, validator: Validator) -> bool:
+    """Return whether a value meets a condition, which may be one on integers."""
+    return validator.accepts(value) or (value.is_integer() and validator.accepts(int(value)))
 
 
 def _is_pure(scheduler: Any) -> bool:
-    """Return whether its rates depend only on the update and on immutable attributes of the instance."""
+    """Return whether its values depend only on the update and on immutable attributes of the instance."""
     if not isinstance(scheduler, LRScheduler):
         return False
     cls, base = type(scheduler), LRScheduler

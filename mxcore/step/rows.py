@@ -13,6 +13,7 @@ from mxcore.kernel import Row, Slot
 from mxcore.step.counts import Cohort, Counts, Tally
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
+from mxcore.step.sources import Source
 
 
 class _Shared(NamedTuple):
@@ -21,6 +22,7 @@ class _Shared(NamedTuple):
     lr_mult: float
     wd_mult: float
     cohort: Cohort
+    group: int
     first: Any
     """The first of these parameters."""
 
@@ -33,16 +35,26 @@ class Rows:
         indices: the parameters.
         host: the slots that are one host number per parameter.
         rates: the source of learning rates.
+        groups: the number of each parameter's group.
+        sources: what gives the numbers of each group; None if there are no groups, and no schedules of other numbers.
     """
 
     # As in Step, to touch little memory.
     __slots__ = (
-        "_distinct", "_host", "_multipliers", "_numbers_seen", "_only", "_rates", "arranged_for", "cohorts", "indices",
-        "row_of",
+        "_distinct", "_groups", "_host", "_multipliers", "_numbers_seen", "_only", "_rates", "arranged_for", "cohorts",
+        "indices", "row_of", "sources",
     )  # fmt: skip
 
-    def __init__(self, optimizer: Stepped, indices: Sequence[Any], host: Sequence[Slot], rates: Rates) -> None:
-        self.indices, self._host, self._rates = indices, host, rates
+    def __init__(
+        self,
+        optimizer: Stepped,
+        indices: Sequence[Any],
+        host: Sequence[Slot],
+        rates: Rates,
+        groups: Sequence[int],
+        sources: Sequence[Source] | None,
+    ) -> None:
+        self.indices, self._host, self._rates, self._groups, self.sources = indices, host, rates, groups, sources
         self.row_of: Sequence[int] = ()
         self.cohorts: dict[Cohort, int] = {}
         """Each cohort with its size, which changes as soon as a member leaves."""
@@ -70,14 +82,15 @@ class Rows:
         cohorts = counts.cohorts_of(self.indices, optimizer.begin_num_update)
         rows: dict[Any, int] = {}
         self._distinct, row_of = [], list[int]()
-        for index, multipliers, cohort in zip(self.indices, self._multipliers, cohorts, strict=True):
-            row = rows.setdefault((*multipliers, cohort, *self._kept(tally, index)), len(rows))
+        every = zip(self.indices, self._multipliers, cohorts, self._groups, strict=True)
+        for index, multipliers, cohort, group in every:
+            row = rows.setdefault((*multipliers, cohort, group, *self._kept(tally, index)), len(rows))
             if row == len(self._distinct):
-                self._distinct.append(_Shared(*multipliers, cohort, index))
+                self._distinct.append(_Shared(*multipliers, cohort, group, index))
             row_of.append(row)
         self.row_of = row_of if len(rows) > 1 else _first_row(len(row_of))
         self.cohorts = {cohort: cohort.size for cohort in cohorts}
-        one = len(rows) == 1 and not self._host
+        one = len(rows) == 1 and not self._host and self.sources is None
         self._only = (*self._distinct[0][:3], cohorts[0].size) if one else None
         self._numbers_seen = _seen(tally)
 
@@ -118,12 +131,18 @@ class Rows:
                 update = count + 1
         if self._may_join() or (self._host and self._numbers_seen != _seen(tally)):
             return None
-        scheduler, wd = optimizer.lr_scheduler, optimizer.wd
-        rate: Any = optimizer.lr if scheduler is None else self._rates.ask(scheduler, update)
+        if self.sources is None:
+            scheduler = optimizer.lr_scheduler
+            rate: Any = optimizer.lr if scheduler is None else self._rates.ask(scheduler, update)
+            numbers = [(rate, optimizer.wd)]
+        else:
+            numbers = [one.rates(optimizer, update, self._rates) for one in self.sources]
         rows: list[Row] = []
-        for lr_mult, wd_mult, cohort, first in self._distinct:
+        for lr_mult, wd_mult, cohort, group, first in self._distinct:
+            rate, wd = numbers[group]
             row = (rate * lr_mult, wd * wd_mult, cohort.cell.value + 1, update)
-            rows.append((*row, *self._kept(tally, first)) if self._host else row)
+            more = () if self.sources is None else self.sources[group].more(update)
+            rows.append((*row, *self._kept(tally, first), *more) if self._host or more else row)
         return rows
 
     def _may_join(self) -> bool:
@@ -139,10 +158,11 @@ class Rows:
         # No cohorts, since the optimizer has already counted.
         rows: dict[Row, int] = {}
         row_of, self.cohorts, self.arranged_for = list[int](), {}, None
-        for index in self.indices:
+        for index, group in zip(self.indices, self._groups, strict=True):
             rates = float(optimizer._get_lr(index)), float(optimizer._get_wd(index))
             count, update = tally.table.get(index, optimizer.num_update), optimizer.num_update
-            row_of.append(rows.setdefault((*rates, count, update, *self._kept(tally, index)), len(rows)))
+            more = () if self.sources is None else self.sources[group].more(update)
+            row_of.append(rows.setdefault((*rates, count, update, *self._kept(tally, index), *more), len(rows)))
         self.row_of = row_of
         return list(rows)
 

@@ -77,7 +77,8 @@ class Step:
         self._own_rates = traits_of(optimizer).own_rates
         self._tables_seen = optimizer._tables_version.number
         self._named = self._read_names(optimizer)
-        self._rows = Rows(optimizer, self.indices, self._host, rates)
+        groups = [group for *_, group in self._named]
+        self._rows = Rows(optimizer, self.indices, self._host, rates, groups, settings.sources)
         further = self._states.read(states)
         every = zip(weights, grads, further, strict=True)
         members = [self._member(optimizer, place, *one) for place, one in enumerate(every)]
@@ -105,17 +106,17 @@ class Step:
         label = optimizer.describe(self.indices[place])
         check_pair(label, weight, grad)
         master, slots = (further[0], further[1:]) if self._states.has_master[place] else (None, further)
-        flags, noise_key = self._named[place]
+        flags, noise_key, group = self._named[place]
         arrays = self._settings.program.slot_arrays(label, weight if master is None else master, slots)
-        static = {**self._settings.static, **flags}
+        static = {**self._settings.static[group], **flags}
         if NDIM in self._settings.program.all_numbers:
             static[NDIM] = weight.ndim
         return Member(label, weight, grad, master, arrays, static, noise_key)
 
-    def _read_names(self, optimizer: Stepped) -> list[tuple[dict[str, Any], Any]]:
-        """Return what depends on the names of the parameters: the rule's flags, and the noise keys."""
-        names = [optimizer.idx2name.get(index, index) for index in self.indices]
-        return [(dict(optimizer.flags(str(name))), name) for name in names]
+    def _read_names(self, optimizer: Stepped) -> list[tuple[dict[str, Any], Any, int]]:
+        """Return what depends on the names of the parameters: the rule's flags, the noise keys, and the groups."""
+        names, groups = [optimizer.idx2name.get(index, index) for index in self.indices], optimizer.groups
+        return [(dict(optimizer.flags(str(name))), name, groups.number_of(str(name))) for name in names]
 
     # --- is it still the same? ---------------------------------------------------------------------------------------
 
@@ -124,7 +125,7 @@ class Step:
         if settings is not self._settings:
             if not settings.same_program(self._settings):
                 return False
-            self._settings = settings
+            self._settings, self._rows.sources = settings, settings.sources
         seen = optimizer._tables_version.number
         if seen != self._tables_seen or optimizer.param_dict:
             if self._read_names(optimizer) != self._named:

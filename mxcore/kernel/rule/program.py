@@ -19,7 +19,8 @@ Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
 
 
 Row = tuple[Any, ...]
-"""The numbers of one parameter's step: its learning rate, decay and count, the highest count, and its host slots.
+"""The numbers of one parameter's step: its learning rate, decay and count, the highest count, its host slots, and what
+else varies.
 
 Their names are in :attr:`Program.row`. It is a plain tuple, since every step creates one: creating a named tuple takes
 a good part of a microsecond, and a short step only four.
@@ -134,6 +135,8 @@ class Program:
         clips: whether gradients are clipped.
         rescales: whether gradients are rescaled by a factor other than 1.
         bounds: whether the norm of all gradients together is bounded.
+        unscales: whether gradients arrive scaled, or are to be followed upwards.
+        varying: further numbers that may differ between parameters or updates.
         inner: for a wrapper, the program that its rule calls as ``inner``. Its slots come last, with names that start
             with ``inner/``.
     """
@@ -147,6 +150,8 @@ class Program:
     clips: bool = False
     rescales: bool = True
     bounds: bool = False
+    unscales: bool = False
+    varying: tuple[str, ...] = ()
     inner: Program | None = None
 
     def __attrs_post_init__(self) -> None:
@@ -183,7 +188,7 @@ class Program:
     @property
     def row(self) -> tuple[str, ...]:
         """The names of the numbers that may differ between parameters."""
-        return (*COUNTED, *(slot.name for slot in self.slots if slot.on_host))
+        return (*COUNTED, *(slot.name for slot in self.slots if slot.on_host), *self.varying)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -193,7 +198,7 @@ class Program:
     @property
     def all_numbers(self) -> tuple[str, ...]:
         """The names of all numbers of a step, both those that the rule takes and those applied before it."""
-        before = ["rescale_grad"] * self.rescales + ["clip_global_norm"] * self.bounds
+        before = ["unscale"] * self.unscales + ["rescale_grad"] * self.rescales + ["clip_global_norm"] * self.bounds
         before += ["clip_gradient"] * self.clips
         before += ["wd"] * (self.decays and self.decay != "own") + ["lr"] * (self.decays and self.decay == "decoupled")
         inner = [name if name in OF_ALL else INNER + name for name in self.inner.all_numbers] if self.inner else []
@@ -211,7 +216,7 @@ class Program:
             from mxcore.kernel.rule.operand import weak  # here, since it loads the tables of the language
 
             numbers = {name: weak(value) for name, value in numbers.items()}
-        raw_grad = arrays["grad"]
+        raw_grad = arrays["grad"] * numbers["unscale"] if self.unscales else arrays["grad"]
         grad = raw_grad * numbers["rescale_grad"] if self.rescales else raw_grad
         if self.bounds:
             from mxcore.kernel.rule.reduction import norm

@@ -8,7 +8,7 @@ import attrs
 
 from mxcore import boolean, hyperparameter, in_range, one_of, positive
 from mxcore.backend import Array
-from mxcore.declarations import Validator
+from mxcore.validators import Validator
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
 
 __all__ = ["BatchNorm", "Dropout"]

@@ -6,7 +6,8 @@ limit. The comparison with other libraries shows how good the kernel layer is.
 
 from __future__ import annotations
 
-from mxcore.declarations import hyperparameter, hyperparameters, in_range
+from mxcore.declarations import hyperparameter, hyperparameters
+from mxcore.validators import in_range
 from mxcore.kernel.rule.reduction import norm
 from mxcore.optimizer import Optimizer
 

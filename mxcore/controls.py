@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, cast
 
 import attrs
@@ -117,6 +117,8 @@ class Controlled(Counted, Multiplied, Algorithm):
             except ValueError as error:
                 raise ValueError(f"groups[{pattern!r}]: {error}") from None
         groups.settle(settled)
+        if self.idx2name:
+            self.warn_of_groups(self.idx2name)
 
     def _of_group(self, name: str, value: Any, fields: Mapping[str, attrs.Attribute[Any]]) -> Any:
         """Return the value of a group's setting, checked."""
@@ -147,11 +149,13 @@ class Controlled(Counted, Multiplied, Algorithm):
                 scheduler.base_lr = own["lr"]
             elif scheduler.base_lr is None:
                 scheduler.base_lr = self.learning_rate
-        elif "lr" in own and "lr_scheduler" not in own and not hasattr(self.lr_scheduler, "base_lr"):
-            if self.lr_scheduler is not None:
-                raise ValueError(
-                    "the lr_scheduler is a function, without a base_lr: give the group one of its own, too"
-                )
+        elif "lr" in own and "lr_scheduler" not in own:
+            self._check_base(self.lr_scheduler)
+
+    def _check_base(self, scheduler: Any) -> None:
+        """Check that a group with a learning rate of its own can follow the optimizer's schedule from it."""
+        if scheduler is not None and not hasattr(scheduler, "base_lr"):
+            raise ValueError("the lr_scheduler is a function without a base_lr: give the group an lr_scheduler, too")
 
     def _check_group(self, own: Mapping[str, Any]) -> None:
         trial = self._trial(own)
@@ -163,13 +167,15 @@ class Controlled(Counted, Multiplied, Algorithm):
                 raise ValueError(f"{error}: {names} must be the same for all parameters") from None
         trial.check_together()
 
-    def warn_of_groups(self) -> None:
-        """Warn, once, about groups without parameters, after all parameters have been looked up."""
+    def warn_of_groups(self, indices: Iterable[Index]) -> None:
+        """Warn, once, about groups that have none of these parameters, nor of those looked up before."""
+        for index in indices:
+            self.groups.of(self, index)
         for pattern in self.groups.unmatched():
             names = self.groups.names
             close = " or ".join(map(repr, closest(re.sub(r"\W+", "", pattern), names)))
-            hint = f"did you mean {close}?" if close else f"they are {', '.join(map(repr, names))}"
-            warnings.warn(f"groups: no parameter's name starts with a match of {pattern!r}: {hint}", stacklevel=5)
+            hint = f"did you mean {close}?" if close else f"the names are {', '.join(map(repr, names))}"
+            warnings.warn(f"groups: {pattern!r} matches the start of no parameter's name: {hint}", stacklevel=6)
 
     # --- reading back ------------------------------------------------------------------------------------------------
 

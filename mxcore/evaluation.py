@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,57 @@ from mxcore.step.protocol import Index, Run
 from mxcore.step.states import arrays_of, split_master
 
 
-def by_index(weights: Any, indices: Sequence[Index] | None) -> dict[Index, Array]:
+class Evaluating:
+    """What an updater can do with evaluation weights."""
+
+    lock: Any
+
+    def __init__(self) -> None:
+        self.is_evaluating = False
+        """Whether evaluation weights are in place of the weights, see :meth:`evaluating`."""
+
+    def evaluating(self, weights: Any, indices: Sequence[Index] | None = None) -> AbstractContextManager[None]:
+        """Put the evaluation weights in place of the weights for a block, and the weights back after it.
+
+        Optimizers such as ``average`` train one set of weights and evaluate another. With any other optimizer, nothing
+        changes. What you save in the block is the evaluation weights; a state of the updater is the same as outside.
+
+        >>> import numpy as np, mxcore as mx
+        >>> update, weight = mx.optimizer.get_updater(mx.optimizer.create("average(sgd)", beta=0.5)), np.zeros(1)
+        >>> for _ in range(2):
+        ...     update("w", np.array([-100.0]), weight)
+        >>> with update.evaluating([weight], ["w"]):
+        ...     print(weight)
+        [1.5]
+        >>> weight
+        array([2.])
+
+        Args:
+            weights: the weights, which are changed in place: a list, a dict by index, or nested containers as for
+                :meth:`update`.
+            indices: what identifies the weights; by default their keys, positions or paths.
+
+        Raises:
+            RuntimeError: in the block, an update, or another block.
+            ValueError: the state of a parameter belongs to a weight of another shape.
+        """
+        return _evaluating(cast("Run", self), weights, indices)
+
+    def evaluation_weights(self, weights: Any, indices: Sequence[Index] | None = None) -> Any:
+        """Return copies of the evaluation weights, in a list or, for a dict, in a dict; see :meth:`evaluating`."""
+        given, run = _by_index(weights, indices), cast("Run", self)
+        with self.lock:
+            self.check_not_evaluating("no other weights")
+            found = {index: _evaluation_weight(run, index, weight) for index, weight in given.items()}
+        return found if isinstance(weights, Mapping) else list(found.values())
+
+    def check_not_evaluating(self, what: str) -> None:
+        """Raise a RuntimeError if evaluation weights are in place."""
+        if self.is_evaluating:
+            raise RuntimeError(f"{what} inside `with updater.evaluating(…)`: leave the block first")
+
+
+def _by_index(weights: Any, indices: Sequence[Index] | None) -> dict[Index, Array]:
     """Return weights by what identifies them: the given indices, or their keys, positions or paths.
 
     Raises:
@@ -29,7 +79,7 @@ def by_index(weights: Any, indices: Sequence[Index] | None) -> dict[Index, Array
     return found if indices is None else dict(zip(indices, found.values(), strict=True))
 
 
-def evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
+def _evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
     """Return the evaluation weight of a parameter as a new array, with the dtype of the weight.
 
     Raises:
@@ -72,14 +122,14 @@ def _evaluated(every: Sequence[Any], weight: Array, state: Any, numbers: Mapping
 
 
 @contextmanager
-def evaluating(updater: Run, weights: Any, indices: Sequence[Index] | None) -> Iterator[None]:
+def _evaluating(updater: Run, weights: Any, indices: Sequence[Index] | None) -> Iterator[None]:
     """Put the evaluation weights in place of the weights for a block; see :meth:`mxcore.updater.Updater.evaluating`."""
-    given = by_index(weights, indices)
+    given = _by_index(weights, indices)
     with updater.lock:
         updater.check_not_evaluating("already")
         if not _differ(updater.optimizer):
             given = {}
-        values = [evaluation_weight(updater, index, weight) for index, weight in given.items()]
+        values = [_evaluation_weight(updater, index, weight) for index, weight in given.items()]
         kept = [backend_of(weight).copy(weight) for weight in given.values()]
         updater.is_evaluating = True
         _fill(given.values(), values)

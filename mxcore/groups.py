@@ -130,7 +130,7 @@ class Groups(Mapping[str, Mapping[str, Any]]):
     def unmatched(self) -> list[str]:
         """Return, once, the patterns whose groups have none of the parameters looked up so far."""
         found = {*self._known.values()}
-        patterns = [] if self._told else [one for place, one in enumerate(self._given, 1) if place not in found]
+        patterns = [] if self._told or not self._given else [one for place, one in enumerate(self._given, 1) if place not in found]
         self._told = True
         return patterns
 

@@ -216,6 +216,8 @@ class Optimizer(Controlled):
             self.lr = self.learning_rate
         elif name == "lr_scheduler" and value is not None and getattr(value, "base_lr", 0) is None:
             value.base_lr = self.learning_rate
+        if name == "lr_scheduler" and any("lr" in one.settings for one in self.groups.every):
+            self._check_base(value)
         if self._has_counted():
             self._check_state(name, value)
             if name == "wd" and value:

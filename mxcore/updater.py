@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Generic
 
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import registry_for
+from mxcore.evaluation import Evaluating
+from mxcore.gate import Gate
 from mxcore.nested import by_path
 from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
 from mxcore.step.protocol import Index, Kept, Updatable, Worker
 from mxcore.step.step import Step
-from mxcore.step.whole import bounded, check_complete, update_together
+from mxcore.step.whole import check_complete, prepared, run_array_code
 from mxcore.watched import Watched
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ else:
 __all__ = ["Updater", "get_updater"]
 
 
-class Updater(Generic[OptimizerT]):
+class Updater(Evaluating, Generic[OptimizerT]):
     """Calls an optimizer, and keeps its state between calls.
 
     ``updater(index, grad, weight)`` updates ``weight`` in place and counts the update. The index is an integer or
@@ -68,8 +69,8 @@ class Updater(Generic[OptimizerT]):
         self.states = {}
         self.states_synced: dict[Index, bool] = {}
         self.worker_states: dict[Index, Kept] = {}
-        self.is_evaluating = False
-        """Whether evaluation weights are in place of the weights, see :meth:`evaluating`."""
+        self.gate = Gate()
+        super().__init__()
 
     @property
     def optimizer(self) -> OptimizerT:
@@ -125,12 +126,55 @@ class Updater(Generic[OptimizerT]):
             optimizer, tally = self._optimizer, self.tally
             if self.is_evaluating:
                 self.check_not_evaluating("no update")
-            count_in(optimizer, tally)
+            gated = count_in(optimizer, tally)
+            if gated:
+                admitted = self._admitted(indices, grads, weights, worker)
+                if admitted is None:
+                    return
+                indices, grads, weights = admitted
             again = self._traits.runs_rule and worker is None and not self._before.implemented
             if not (again and self._runner.run_again(optimizer, tally, indices, weights, grads, self._states)):
                 indices = self._work_out(indices, weights, grads, worker)
+            if gated:
+                self.gate.updated(optimizer, indices)
         if self._after.implemented:
             self._after(updater=self, indices=indices, weights=weights, grads=grads)
+
+    def _admitted(self, indices: list[Any], grads: list[Array], weights: list[Array], worker: Any) -> Any:
+        if worker is not None and self._optimizer.accumulate > 1:
+            raise ValueError(f"gradients of workers are not accumulated: leave out worker={worker!r} or accumulate")
+        return self.gate.admit(self._optimizer, _as_keys(indices), grads, weights)
+
+    def flush(self, indices: Sequence[Index] | None = None, weights: Sequence[Array] | None = None) -> None:
+        """Update with the gradients accumulated so far, without waiting for the rest of ``accumulate`` calls.
+
+        >>> import numpy as np, mxcore as mx
+        >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5, accumulate=3))
+        >>> weight = np.zeros(1)
+        >>> for gradient in (1.0, 3.0):
+        ...     update("w", np.array([gradient]), weight)
+        >>> update.flush()
+        >>> weight
+        array([-1.])
+
+        Args:
+            indices: the parameters; by default, all.
+            weights: their weights, needed only after a state has been loaded.
+
+        Raises:
+            ValueError: the weight of a parameter is not known.
+        """
+        with self.lock:
+            optimizer = self._optimizer
+            self.check_not_evaluating("no update")
+            count_in(optimizer, self.tally)
+            if (admitted := self.gate.flush(optimizer, indices, weights)) is None:
+                return
+            names, grads, weights = admitted
+            self._work_out(names, weights, grads, None)
+            self.gate.updated(optimizer, names)
+        if self._after.implemented:
+            self._after(updater=self, indices=names, weights=weights, grads=grads)
 
     def update(self, grads: Any, weights: Any) -> None:
         """Update all weights in nested dicts, lists or tuples from gradients in containers of the same structure.
@@ -163,7 +207,7 @@ class Updater(Generic[OptimizerT]):
 
     def _work_out(self, indices: list[Any], weights: list[Array], grads: list[Array], worker: Any) -> list[Index]:
         """Check and make a call unlike any earlier one; return the indices as keys of the states."""
-        indices = [one.decode() if isinstance(one, bytes) else one for one in indices]
+        indices = _as_keys(indices)
         grads = list(map(fitted, weights, grads))
         check_call(list(map(self._optimizer.describe, indices)), indices, weights, grads)
         if worker is not None:
@@ -173,6 +217,8 @@ class Updater(Generic[OptimizerT]):
         new = [index for index in indices if index not in self._states]
         try:
             states = [self._state(index, weight) for index, weight in zip(indices, weights, strict=True)]
+            if new and len(indices) > 1:  # of one parameter after the other, none is known to be the last
+                self._optimizer.warn_of_groups(indices)
             self._update(indices, weights, grads, states, worker)
         except BaseException:
             self._drop(new)
@@ -204,7 +250,7 @@ class Updater(Generic[OptimizerT]):
         names: list[Index] = list(range(len(weights)) if indices is None else indices)
         check_call(list(map(self._optimizer.describe, names)), names, weights, grads)
         weights, grads = list(weights), list(grads)
-        if not self._traits.runs_rule:
+        if not self._traits.runs_rule or count_in(self._optimizer, self.tally):
             return lambda: self(names, list(grads), list(weights))
         arguments = {"updater": self, "indices": names, "weights": weights, "grads": grads}
 
@@ -221,11 +267,11 @@ class Updater(Generic[OptimizerT]):
             nonlocal step, of
             with self.lock:
                 optimizer, tally = self._optimizer, self.tally
-                if self.is_evaluating:
-                    self.check_not_evaluating("no update")
+                if count_in(optimizer, tally) or self.is_evaluating:
+                    self(names, list(grads), list(weights))
+                    return
                 if optimizer is not of:
                     step, of = ready(), optimizer
-                count_in(optimizer, tally)
                 if before.implemented:
                     before(**arguments)
                 settings = self._runner.settings(optimizer)
@@ -249,21 +295,7 @@ class Updater(Generic[OptimizerT]):
         else:
             if optimizer.clip_global_norm is not None:
                 check_complete(optimizer, indices, self._states)
-            self._run_array_code(indices, weights, bounded(optimizer, grads), states)
-
-    def _run_array_code(
-        self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]
-    ) -> None:
-        optimizer = self._optimizer
-        if self._traits.updates_all:
-            update_together(optimizer, self.tally, indices, weights, grads, states)
-        elif self._traits.splits_lists:
-            optimizer.update_multi_precision(indices, weights, grads, states)
-        else:
-            # A class with its own update_multi_precision was written for MXNet, which calls it once per parameter.
-            for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
-                with on_device_of(weight):
-                    optimizer.update_multi_precision(index, weight, grad, state)
+            run_array_code(optimizer, self.tally, indices, weights, prepared(optimizer, grads), states)
 
     def _drop(self, new: list[Index]) -> None:
         """Discard the states of parameters whose first update has failed."""
@@ -302,50 +334,6 @@ class Updater(Generic[OptimizerT]):
         if isinstance(worker, bool) or not isinstance(worker, (int, str)):
             raise TypeError(f"worker must be an integer or a string, got {worker!r}")
 
-    def evaluating(self, weights: Any, indices: Sequence[Index] | None = None) -> AbstractContextManager[None]:
-        """Put the evaluation weights in place of the weights for a block, and the weights back after it.
-
-        Optimizers such as ``average`` train one set of weights and evaluate another. With any other optimizer, nothing
-        changes. What you save in the block is the evaluation weights; a state of the updater is the same as outside.
-
-        >>> import numpy as np, mxcore as mx
-        >>> update, weight = mx.optimizer.get_updater(mx.optimizer.create("average(sgd)", beta=0.5)), np.zeros(1)
-        >>> for _ in range(2):
-        ...     update("w", np.array([-100.0]), weight)
-        >>> with update.evaluating([weight], ["w"]):
-        ...     print(weight)
-        [1.5]
-        >>> weight
-        array([2.])
-
-        Args:
-            weights: the weights, which are changed in place: a list, a dict by index, or nested containers as for
-                :meth:`update`.
-            indices: what identifies the weights; by default their keys, positions or paths.
-
-        Raises:
-            RuntimeError: in the block, an update, or another block.
-            ValueError: the state of a parameter belongs to a weight of another shape.
-        """
-        from mxcore import evaluation
-
-        return evaluation.evaluating(self, weights, indices)
-
-    def evaluation_weights(self, weights: Any, indices: Sequence[Index] | None = None) -> Any:
-        """Return copies of the evaluation weights, in a list or, for a dict, in a dict; see :meth:`evaluating`."""
-        from mxcore import evaluation
-
-        given = evaluation.by_index(weights, indices)
-        with self.lock:
-            self.check_not_evaluating("no other weights")
-            found = {index: evaluation.evaluation_weight(self, index, weight) for index, weight in given.items()}
-        return found if isinstance(weights, Mapping) else list(found.values())
-
-    def check_not_evaluating(self, what: str) -> None:
-        """Raise a RuntimeError if evaluation weights are in place."""
-        if self.is_evaluating:
-            raise RuntimeError(f"{what} inside `with updater.evaluating(…)`: leave the block first")
-
     def get_states(self, dump_optimizer: bool = False) -> bytes:
         """Return everything needed to resume, as the bytes of a safetensors file; see :func:`mxcore.save_state`.
 
@@ -372,6 +360,11 @@ class Updater(Generic[OptimizerT]):
             raise TypeError(f"set_states takes the bytes of get_states, got {states!r:.100}")
         with self.lock:
             restore(self, bytes(states))
+
+
+def _as_keys(indices: list[Any]) -> list[Index]:
+    """Return indices as keys of the states."""
+    return [one.decode() if isinstance(one, bytes) else one for one in indices]
 
 
 def get_updater(optimizer: Given) -> Updater[Given]:

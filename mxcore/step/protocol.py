@@ -121,6 +121,9 @@ class Updatable(Stepped, Protocol):
     rule: ClassVar[Any]
     sym_info: Any
     multi_precision: bool
+    accumulate: int
+    on_nonfinite: str
+    loss_scale: Any
     aggregate_num: int
     host_numbers: Any
 
@@ -136,6 +139,9 @@ class Updatable(Stepped, Protocol):
 
     def warn_of_names(self) -> None:
         """Warn if names do not tell which parameters decay."""
+
+    def warn_of_groups(self, indices: Any) -> None:
+        """Warn about groups that have none of these parameters."""
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """Create the initial state of a parameter."""

@@ -11,6 +11,7 @@ import numpy as np
 from mxcore.backend import backend_of, on_device_of
 from mxcore.kernel.rule.program import TINY
 from mxcore.step.counts import Tally
+from mxcore.step.program import traits_of
 from mxcore.step.protocol import Stepped, Updatable
 from mxcore.step.states import Arrays, split_master
 
@@ -27,8 +28,11 @@ def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) ->
         ValueError: a parameter is missing.
     """
     if isinstance(states, Mapping) and len(states) > len(indices):
-        given = set(indices)
-        missing = [optimizer.describe(index) for index in states if index not in given]
+        given, groups = set(indices), optimizer.groups
+        left = [index for index in states if index not in given]
+        missing = [optimizer.describe(index) for index in left if not groups.of(optimizer, index).frozen]
+        if not missing:
+            return
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise ValueError(
             f"{type(optimizer).__name__} looks at all parameters of a model together, but this call lacks {missing[0]}"
@@ -36,20 +40,55 @@ def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) ->
         )
 
 
-def bounded(optimizer: Stepped, grads: Arrays) -> Arrays:
-    """Return gradients for array code, scaled so that their norm keeps to ``clip_global_norm``; new ones if need be."""
-    bound = optimizer.clip_global_norm
-    if bound is None:
-        return grads
-    norms = []
-    for grad in grads:
-        with on_device_of(grad):
-            norms.append(float(backend_of(grad).xp.linalg.norm(grad.astype(np.float64).ravel())))
-    factor = min(bound / (abs(optimizer.rescale_grad) * math.hypot(*norms) + TINY), 1.0)
-    return [_scaled(grad, factor) for grad in grads]
+def prepared(optimizer: Stepped, grads: Arrays) -> Arrays:
+    """Return gradients for array code: unscaled, and with a norm within ``clip_global_norm``; new ones if need be."""
+    factor, bound = optimizer.unscale, optimizer.clip_global_norm
+    if bound is not None:
+        norms = []
+        for grad in grads:
+            with on_device_of(grad):
+                norms.append(float(backend_of(grad).xp.linalg.norm(grad.astype(np.float64).ravel())))
+        factor *= min(bound / (abs(factor * optimizer.rescale_grad) * math.hypot(*norms) + TINY), 1.0)
+    return grads if factor == 1 else [_scaled(grad, factor) for grad in grads]
 
 
-def update_together(
+def nonfinite(grads: Arrays) -> int | None:
+    """Return the position of the first gradient with an element that is infinite or NaN, or None."""
+    with np.errstate(all="ignore"):
+        squares = [_square(grad) for grad in grads]  # all of them are queued before the first is waited for
+        for place, (grad, square) in enumerate(zip(grads, squares, strict=True)):
+            if not math.isfinite(float(square)):  # which may also be an overflow of large elements
+                with on_device_of(grad):
+                    if not bool(backend_of(grad).xp.isfinite(grad).all()):
+                        return place
+    return None
+
+
+def _square(grad: Any) -> Any:
+    """Return the sum of the squares of a gradient: it is not finite if an element is not, and quick to compute."""
+    with on_device_of(grad):
+        if grad.dtype.itemsize == 2 or not grad.size:
+            return math.inf
+        return backend_of(grad).xp.vdot(grad, grad)
+
+
+def run_array_code(
+    optimizer: Updatable, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: list[Any]
+) -> None:
+    """Let an optimizer that has no rule update weights, together or one by one."""
+    traits = traits_of(optimizer)
+    if traits.updates_all:
+        _update_together(optimizer, tally, indices, weights, grads, states)
+    elif traits.splits_lists:
+        optimizer.update_multi_precision(indices, weights, grads, states)
+    else:
+        # A class with its own update_multi_precision was written for MXNet, which calls it once per parameter.
+        for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
+            with on_device_of(weight):
+                optimizer.update_multi_precision(index, weight, grad, state)
+
+
+def _update_together(
     optimizer: Updatable, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: list[Any]
 ) -> None:
     """Count, and let an optimizer update all weights at once, through their masters if they have some."""

@@ -110,6 +110,11 @@ class Groups(Mapping[str, Mapping[str, Any]]):
         self.freeze = any(group.frozen for group in self.every)
         """Whether there are frozen parameters."""
 
+    @property
+    def by_pattern(self) -> dict[str, Mapping[str, Any]]:
+        """The checked settings of each group, by attribute."""
+        return {pattern: group.settings for pattern, group in zip(self._given, self.every[1:], strict=True)}
+
     def number_of(self, name: str) -> int:
         """Return the number of the group that a parameter is in, or 0 if it is in none."""
         number = self._known.get(name)
@@ -130,9 +135,10 @@ class Groups(Mapping[str, Mapping[str, Any]]):
     def unmatched(self) -> list[str]:
         """Return, once, the patterns whose groups have none of the parameters looked up so far."""
         found = {*self._known.values()}
-        patterns = [] if self._told or not self._given else [one for place, one in enumerate(self._given, 1) if place not in found]
+        if self._told or not self._given:
+            return []
         self._told = True
-        return patterns
+        return [pattern for place, pattern in enumerate(self._given, 1) if place not in found]
 
     def __getitem__(self, pattern: str) -> Mapping[str, Any]:
         return MappingProxyType(self._given[pattern])

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
+import attrs
 import numpy as np
 
 from mxcore.catalogue.hints import closest
@@ -70,6 +71,23 @@ def _checked(kind: str, key: Any, value: Any) -> float:
     if not non_negative.accepts(number):
         raise ValueError(f"the {kind} of {key!r} must be {non_negative.requirement}, got {value!r}")
     return cast("float", number)
+
+
+def name_table(names: Any) -> Watched[Index, str]:
+    """Convert names by index to a table that records its changes."""
+    if names is not None and not isinstance(names, Mapping):
+        raise ValueError(f"param_idx2name must be a dict of parameter names by index, got {names!r}")
+    return Watched(names or {})
+
+
+def symbol_of(symbol: Any) -> Any:
+    """Return the attributes and arguments of a symbol, if there is one."""
+    return symbol and (symbol.attr_dict(), symbol.list_arguments())
+
+
+def multipliers(kind: str) -> Any:
+    """Declare a table of multipliers, which is checked when it is assigned."""
+    return attrs.field(init=False, factory=Watched, converter=lambda table: Watched(checked(kind, table)), repr=False)
 
 
 class Multiplied(Scheduled):

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import attrs
 import numpy as np
 
 from mxcore import lr_scheduler as lr_schedulers
@@ -26,7 +25,7 @@ from mxcore.declarations import hyperparameter, hyperparameters
 from mxcore.groups import Groups
 from mxcore.kernel import Decay, Slot
 from mxcore.kernel.rule.program import weakly
-from mxcore.multipliers import checked
+from mxcore.multipliers import multipliers, name_table, symbol_of
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
@@ -38,20 +37,6 @@ from mxcore.validators import boolean, integer, is_schedule, non_negative, one_o
 from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
-
-
-def _name_table(names: Any) -> Watched[Index, str]:
-    if names is not None and not isinstance(names, Mapping):
-        raise ValueError(f"param_idx2name must be a dict of parameter names by index, got {names!r}")
-    return Watched(names or {})
-
-
-def _symbol(symbol: Any) -> Any:
-    return symbol and (symbol.attr_dict(), symbol.list_arguments())
-
-
-def _multipliers(kind: str) -> Any:
-    return attrs.field(init=False, factory=Watched, converter=lambda table: Watched(checked(kind, table)), repr=False)
 
 
 def _scheduler(given: Any) -> Any:
@@ -129,6 +114,9 @@ class Optimizer(Controlled):
     evaluation: ClassVar[Callable[..., Any] | None] = None
     """The weights to evaluate, as a function that takes by name what it needs of ``weight``, the slots and the
     hyper-parameters; None if they are the weights themselves. See :meth:`~mxcore.optimizer.Updater.evaluating`."""
+    state_version: ClassVar[int] = 1
+    """The version of what the class keeps for each parameter: increase it with every change that needs
+    :meth:`~mxcore.optimizer.Optimizer.upgrade_state`."""
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated independently, without norms, matrices or positional noise."""
     moves_at_rate_zero: ClassVar[bool] = False
@@ -142,13 +130,13 @@ class Optimizer(Controlled):
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)
     idx2name: Watched[Index, str] = hyperparameter(
-        None, alias="param_idx2name", converter=_name_table, kw_only=True, repr=False
+        None, alias="param_idx2name", converter=name_table, kw_only=True, repr=False
     )
     wd: float = hyperparameter(0.0, non_negative, kw_only=True)
     clip_gradient: float | None = hyperparameter(None, optional(positive), kw_only=True)
     lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate", kw_only=True)
     lr_scheduler: Any = hyperparameter(None, converter=_scheduler, kw_only=True)
-    sym_info: Any = hyperparameter(None, alias="sym", converter=_symbol, kw_only=True, repr=False)
+    sym_info: Any = hyperparameter(None, alias="sym", converter=symbol_of, kw_only=True, repr=False)
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, kw_only=True)
     clip_global_norm: float | None = hyperparameter(None, optional(positive), kw_only=True)
@@ -158,8 +146,8 @@ class Optimizer(Controlled):
     loss_scale: Any = hyperparameter(1.0, loss_scales, kw_only=True)
     maximize: bool = hyperparameter(False, boolean, kw_only=True)
     param_dict: Any = hyperparameter(None, converter=lambda given: given or {}, kw_only=True, repr=False)
-    lr_mult: Watched[Index, float] = _multipliers("lr_mult")
-    wd_mult: Watched[Index, float] = _multipliers("wd_mult")
+    lr_mult: Watched[Index, float] = multipliers("lr_mult")
+    wd_mult: Watched[Index, float] = multipliers("wd_mult")
 
     if TYPE_CHECKING:  # the constructor is generated from the hyper-parameters of each class
 
@@ -270,6 +258,29 @@ class Optimizer(Controlled):
                 stacklevel=2,
             )
         return self.create_state(index, weight)
+
+    def upgrade_state(self, from_version: int, slots: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the slots of a parameter by name, from those that an older ``state_version`` of the class saved.
+
+        Override it together with an increased ``state_version``. Arrays are on the host; slots of shape ``()`` are
+        numbers.
+
+        >>> import mxcore as mx
+        >>> @mx.hyperparameters
+        ... class Heavy(mx.optimizer.Optimizer):
+        ...     slots, state_version = ("velocity",), 2
+        ...     def upgrade_state(self, from_version, slots):
+        ...         return {"velocity": slots["momentum"]}  # its name in version 1
+        ...     @staticmethod
+        ...     def rule(weight, grad, velocity, *, lr):
+        ...         velocity = 0.9 * velocity - lr * grad
+        ...         return weight + velocity, velocity
+
+        Args:
+            from_version: the version that was saved.
+            slots: its slots, by name.
+        """
+        raise ValueError(f"{type(self).__name__} does not define upgrade_state")
 
     def has_master(self, weight: Array) -> bool:
         """Return whether a weight is updated through a float32 master copy."""

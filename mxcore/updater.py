@@ -359,7 +359,7 @@ class Updater(Evaluating, Generic[OptimizerT]):
         if not isinstance(states, (bytes, bytearray, memoryview)):
             raise TypeError(f"set_states takes the bytes of get_states, got {states!r:.100}")
         with self.lock:
-            restore(self, bytes(states))
+            restore({None: self}, bytes(states))
 
 
 def _as_keys(indices: list[Any]) -> list[Index]:

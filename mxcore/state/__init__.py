@@ -19,6 +19,7 @@ file: arrays that any tool can read, with a JSON manifest as metadata. Nothing i
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ from mxcore import hooks, random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.state import restore
 from mxcore.state.atomic import AnyPath, open_regular, write_atomically
-from mxcore.state.manifest import FORMAT, describe, is_optimizer, pack_state
+from mxcore.state.manifest import FORMAT, describe, describe_accumulated, is_optimizer, pack_state
 from mxcore.state.packing import Packer, map_arrays
 from mxcore.state.tensorfile import load_arrays, save_arrays, serialize
 from mxcore.step import viewed
@@ -38,7 +39,7 @@ from mxcore.step.protocol import Run
 __all__ = ["load_arrays", "load_state", "map_arrays", "save_arrays", "save_state"]
 
 
-def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None = None) -> None:
+def save_state(path: AnyPath, updater: Run | Mapping[str, Run], params: Mapping[str, Array] | None = None) -> None:
     """Write everything that ``updater`` needs to resume, together with ``params``, to one file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
@@ -52,21 +53,30 @@ def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None =
     Args:
         path: the file. It is written under another name and then renamed. It takes over the mode and owner of a file
             that it replaces, and symbolic links are followed.
-        updater: the updater; its states may be nested tuples, lists, dicts, numbers, strings, None and arrays.
+        updater: the updater, or a dict of several by name; their states may be nested tuples, lists, dicts, numbers,
+            strings, None and arrays.
         params: further arrays to save, such as the weights, by name.
 
     Raises:
         TypeError: something cannot be saved; the message names it, and nothing has been written.
         OSError: the file cannot be written, or is a device or pipe; the message names ``path``.
     """
-    _check("save_state", path, updater, params)
-    with updater.lock:
-        write_atomically(Path(path), _parts(updater, params))
-    hooks.call("mxcore_saved", path=Path(path), updater=updater)
+    updaters = _by_name(updater)
+    _check("save_state", path, updaters, params)
+    with _locked(updaters):
+        write_atomically(Path(path), _parts(updaters, params))
+    for one in updaters.values():
+        hooks.call("mxcore_saved", path=Path(path), updater=one)
 
 
 def load_state(
-    path: AnyPath, updater: Run, params: Mapping[str, Array] | None = None, *, restore_optimizer: bool = False
+    path: AnyPath,
+    updater: Run | Mapping[str, Run],
+    params: Mapping[str, Array] | None = None,
+    *,
+    restore_optimizer: bool = False,
+    settings: bool = True,
+    strict: bool = True,
 ) -> dict[str, Host]:
     """Make ``updater`` resume where the saved one stopped.
 
@@ -85,10 +95,14 @@ def load_state(
 
     Args:
         path: a file written by :func:`save_state`.
-        updater: an updater with an optimizer of the same class.
+        updater: an updater with an optimizer of the same class, or a dict of several with the names in the file.
         params: arrays to fill in place with those saved under the same names.
         restore_optimizer: if the saved optimizer has another class, give the updater a new optimizer of that class. It
             must have been used in this process before, because a file imports nothing.
+        settings: whether to take the hyper-parameters, schedules, groups and multipliers of the file. False takes only
+            states and counts, and goes on with the settings that the updater has, such as a new schedule.
+        strict: whether everything has to fit. With False, the states and ``params`` that do not fit are left out, and a
+            warning lists them; those parameters start anew.
 
     Returns:
         The saved ``params`` by name, as host arrays.
@@ -98,37 +112,64 @@ def load_state(
             nothing has changed.
         OSError: the file cannot be opened.
     """
-    _check("load_state", path, updater, params)
-    with updater.lock, open_regular(path) as file:
-        saved = restore.restore(updater, file, params, str(path), restore_optimizer)
-    hooks.call("mxcore_loaded", path=Path(path), updater=updater)
+    updaters = _by_name(updater)
+    _check("load_state", path, updaters, params)
+    wanted = restore.Wanted(optimizer=restore_optimizer, settings=settings, strict=strict)
+    with _locked(updaters), open_regular(path) as file:
+        saved = restore.restore(updaters, file, params, str(path), wanted)
+    for one in updaters.values():
+        hooks.call("mxcore_loaded", path=Path(path), updater=one)
     return saved
 
 
 def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
     """Return the bytes of the file that :func:`save_state` writes."""
     file = io.BytesIO()
-    file.writelines(_parts(updater, None, dump_optimizer))  # part by part: a join would hold all of them in memory
+    file.writelines(_parts({None: updater}, None, dump_optimizer))  # a join would hold all of them in memory
     return file.getvalue()
 
 
-def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:
+def _parts(
+    updaters: Mapping[str | None, Run], params: Mapping[str, Array] | None, dump_optimizer: bool = False
+) -> Iterator[Any]:
     """Yield the file in parts, created on demand; whatever cannot be saved raises an error before the first part."""
     packer = Packer()
-    with viewed(updater.optimizer, updater.tally):
-        described = describe(updater.optimizer)
+    described = {name: _described(packer, updater, dump_optimizer) for name, updater in updaters.items()}
     manifest = {
         "format": FORMAT,
-        "optimizer": described,
-        "restore_optimizer": dump_optimizer,
+        **described.get(None, {"updaters": described}),
         "random": random.get_state(),
-        "states": [pack_state(packer, updater, index) for index in updater.states],
         "params": packer.pack_named(params or {}, "params/"),
     }
     return serialize(packer.arrays, manifest)
 
 
-def _check(function: str, path: Any, updater: Any, params: Any) -> None:
+def _described(packer: Packer, updater: Run, dump_optimizer: bool) -> dict[str, Any]:
+    with viewed(updater.optimizer, updater.tally):
+        described = describe(updater.optimizer)
+    return {
+        "optimizer": described,
+        "restore_optimizer": dump_optimizer,
+        "states": [pack_state(packer, updater, index) for index in updater.states],
+        "accumulated": describe_accumulated(packer, updater),
+        "skipped": updater.gate.skipped,
+    }
+
+
+def _by_name(updater: Run | Mapping[str, Run]) -> dict[str | None, Run]:
+    """Return updaters by name; a single one has the name None."""
+    return {name: one for name, one in updater.items()} if isinstance(updater, Mapping) else {None: updater}  # noqa: C416
+
+
+@contextlib.contextmanager
+def _locked(updaters: Mapping[Any, Run]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for updater in sorted(updaters.values(), key=id):  # in one order, so that two threads cannot block each other
+            stack.enter_context(updater.lock)
+        yield
+
+
+def _check(function: str, path: Any, updaters: Mapping[Any, Any], params: Any) -> None:
     """Check the types and the order of the arguments.
 
     Raises:
@@ -137,9 +178,10 @@ def _check(function: str, path: Any, updater: Any, params: Any) -> None:
     order = f"{function}(path, updater, params)"
     if not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"{order}: the first argument must be the path of a file, got {path!r:.100}")
-    if not (hasattr(updater, "states") and hasattr(updater, "tally")):
-        hint = " from mx.optimizer.get_updater(optimizer)" if is_optimizer(updater) else ""
-        raise TypeError(f"{order}: the second argument must be an updater{hint}, got {updater!r:.100}")
+    for name, one in updaters.items():
+        if not (hasattr(one, "states") and hasattr(one, "tally") and isinstance(name, (str, type(None)))):
+            hint = " from mx.optimizer.get_updater(optimizer)" if is_optimizer(one) else ""
+            raise TypeError(f"{order}: the second argument must be an updater{hint}, got {one!r:.100}")
     if not isinstance(params, (Mapping, type(None))):
         raise TypeError(f"{order}: params must be a dict of arrays by name, got {params!r:.100}")
     for name, array in (params or {}).items() if function == "load_state" else ():

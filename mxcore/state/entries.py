@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -70,19 +70,31 @@ def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str])
     both = (names, Counter(entry.name for entry in entries))
     shared = {name for table in both for name, times in table.items() if times > 1}
     by_name = {name: index for index, name in optimizer.idx2name.items() if name not in shared}
-    known = {*optimizer.idx2name.values()}
-    unknown = [entry.name for entry in entries if known and entry.name and entry.name not in known]
-    problems += [f"it has the parameter {name!r}, which the updater does not have" for name in unknown]
     found = [by_name.get(entry.name, entry.index) if entry.name else entry.index for entry in entries]
     twice = [one for one, times in Counter(found).items() if times > 1]
     problems += [f"it has several states for the parameter {one!r}" for one in twice]
     return found
 
 
-def differences(
+def wrong_slots(optimizer: Updatable, entries: Iterable[Entry]) -> list[str]:
+    """List where a file has other slots than an optimizer keeps."""
+    names, traits = slot_names(optimizer), traits_of(optimizer)
+    if names is None:
+        return []
+    found = {
+        tuple(name for name in entry.slots or () if name != "master")
+        for entry in entries
+        if traits.runs_rule or entry.slots is not None
+    }
+    own = ", ".join(names) or "none"
+    wrong = found if found - {tuple(names)} else ()
+    return [f"it has the slots {', '.join(slots) or 'none'}, but the updater {own}" for slots in wrong]
+
+
+def unfit(
     optimizer: Updatable, entries: Mapping[Index, Entry], present: Mapping[Index, Any], params: Mapping[str, Any]
-) -> list[str]:
-    """List where a state differs from what this updater keeps: in slots, shapes or dtypes.
+) -> dict[Index, list[str]]:
+    """Return what is wrong with the state of each parameter: it is unknown, or has other shapes or dtypes.
 
     Args:
         optimizer: the optimizer, with the settings of the file.
@@ -90,23 +102,21 @@ def differences(
         present: the states of this updater.
         params: the known parameters, by name.
     """
-    names, traits = slot_names(optimizer), traits_of(optimizer)
-    if names is None:
-        return []
-    found = {
-        tuple(name for name in entry.slots or () if name != "master")
-        for entry in entries.values()
-        if traits.runs_rule or entry.slots is not None
+    known = {*optimizer.idx2name.values()}
+    found: dict[Index, list[str]] = {
+        index: [f"it has the parameter {entry.name!r}, which the updater does not have"]
+        for index, entry in entries.items()
+        if known and entry.name and entry.name not in known
     }
-    if found - {tuple(names)}:
-        own = ", ".join(names) or "none"
-        return [f"it has the slots {', '.join(slots) or 'none'}, but the updater {own}" for slots in found]
+    if slot_names(optimizer) is None:
+        return found
     loaded = {index: entry.state for index, entry in entries.items()}
-    here = [
-        f"parameter {index!r} has a state of {one}, the file {other}" for index, one, other in unlike(present, loaded)
-    ]
-    like_weights = () if traits.own_states else entries.values()
-    return here + [problem for entry in like_weights for problem in _unfit(entry, optimizer.multi_precision, params)]
+    for index, one, other in unlike(present, loaded):
+        found.setdefault(index, []).append(f"parameter {index!r} has a state of {one}, the file {other}")
+    for index, entry in () if traits_of(optimizer).own_states else entries.items():
+        if problems := _unfit(entry, optimizer.multi_precision, params):
+            found.setdefault(index, []).extend(problems)
+    return found
 
 
 def _unfit(entry: Entry, has_masters: bool, params: Mapping[str, Any]) -> list[str]:
@@ -159,11 +169,19 @@ class Tables:
     wrapped: dict[str, Tables]
 
     @classmethod
-    def read(cls, saved: Place, renumbered: Mapping[Index, Index], optimizer: Updatable, problems: list[str]) -> Tables:
+    def read(
+        cls,
+        saved: Place,
+        host: Mapping[Index, dict[str, float]],
+        renumbered: Mapping[Index, Index],
+        optimizer: Updatable,
+        problems: list[str],
+    ) -> Tables:
         """Read the tables of a file, converted to the indices of this updater.
 
         Args:
             saved: what the file says about an optimizer.
+            host: the host numbers in the file.
             renumbered: the index in this updater, by the index in the file.
             optimizer: the optimizer, with the settings of the file.
             problems: the list to which host numbers that do not fit are added.
@@ -186,23 +204,39 @@ class Tables:
             _device(device, pairs): {index: count.count() for index, count in table(pairs).items()}
             for device, pairs in saved["counts"].items()
         }
-        host = {
-            index: {slot: number.number() for slot, number in numbers.items()}
-            for index, numbers in table(saved["host_numbers"]).items()
-        }
+        host = {renumbered.get(index, index): numbers for index, numbers in host.items()}
         problems += _unkept(optimizer, host)
         inner = vars(optimizer)
         wrapped = {
-            name: cls.read(place, renumbered, inner.get(name, optimizer), problems)
+            name: cls.read(place, host_numbers(place), renumbered, inner.get(name, optimizer), problems)
             for name, place in saved["wrapped"].items()
         }
         return cls(saved["num_update"].count(), lr_mult, wd_mult, counts, host, wrapped)
 
-    def set_in(self, optimizer: Updatable) -> None:
-        """Set the tables. A wrapping optimizer without tables of its own reads those of the wrapped one."""
+    def without(self, indices: Collection[Index]) -> Tables:
+        """Return the tables without the counts and host numbers of some parameters."""
+
+        def others(table: Mapping[Index, Any]) -> dict[Index, Any]:
+            return {index: value for index, value in table.items() if index not in indices}
+
+        return attrs.evolve(
+            self,
+            counts={device: others(counts) for device, counts in self.counts.items()},
+            host_numbers=others(self.host_numbers),
+            wrapped={name: tables.without(indices) for name, tables in self.wrapped.items()},
+        )
+
+    def set_in(self, optimizer: Updatable, *, settings: bool) -> None:
+        """Set the tables. A wrapping optimizer without tables of its own reads those of the wrapped one.
+
+        Args:
+            optimizer: the optimizer.
+            settings: whether to set the multipliers, too.
+        """
         if "_counting" in vars(optimizer):
             optimizer.num_update = self.num_update
-            optimizer.lr_mult, optimizer.wd_mult = Watched(self.lr_mult), Watched(self.wd_mult)
+            if settings:
+                optimizer.lr_mult, optimizer.wd_mult = Watched(self.lr_mult), Watched(self.wd_mult)
             optimizer.host_numbers = self.host_numbers
         tables = optimizer._all_index_update_counts
         for device in {*tables, *self.counts}:
@@ -210,7 +244,16 @@ class Tables:
             counts.clear()
             counts.update(self.counts.get(device, {}))
         for name, inner in self.wrapped.items():
-            inner.set_in(getattr(optimizer, name))
+            inner.set_in(getattr(optimizer, name), settings=settings)
+
+
+def host_numbers(saved: Place) -> dict[Index, dict[str, float]]:
+    """Return the host numbers that a file has for an optimizer, by the indices of the file."""
+    pairs = [pair.list(2) for pair in saved["host_numbers"].list()]
+    found = {decode_key(key): {slot: one.number() for slot, one in numbers.items()} for key, numbers in pairs}
+    if len(found) != len(pairs):
+        raise saved["host_numbers"].error("a table with one value for each key")
+    return found
 
 
 def _device(text: str, place: Place) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.packing import Packer, encode_key
-from mxcore.state.settings import plain, settings_of
+from mxcore.state.settings import numbers_of, parts_of, plain, settings_of
 from mxcore.step import depth_of
 from mxcore.step.protocol import Index, Run, Updatable
 from mxcore.step.states import by_slot
@@ -44,7 +44,12 @@ def slot_names(optimizer: Updatable) -> list[str] | None:
 
 def describe(optimizer: Updatable) -> dict[str, Any]:
     """Describe an optimizer as JSON: its class, settings, counters and schedule, and those of one that it wraps."""
-    about = {**provenance(optimizer, "optimizer"), "settings": settings_of(optimizer)}
+    about = {
+        **provenance(optimizer, "optimizer"),
+        "state_version": optimizer.state_version,
+        "settings": settings_of(optimizer),
+        "parts": describe_parts(numbers_of(optimizer)),
+    }
     wrapped = {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)}
     if optimizer._inner is not None:  # which keeps everything else
         return {**about, "wrapped": wrapped}
@@ -65,7 +70,8 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
             for device, counts in optimizer._all_index_update_counts.items()
         },
         "host_numbers": _table(host_numbers, "the host numbers"),
-        "schedule": describe_schedule(optimizer.lr_scheduler),
+        "schedule": describe_part(optimizer.lr_scheduler),
+        "groups": describe_groups(optimizer.groups.by_pattern),
         "wrapped": wrapped,
     }
 
@@ -83,11 +89,43 @@ def _number(value: Any, what: str, key: Any) -> float:
         raise TypeError(f"cannot save the {what} of {key!r}: {value!r} is not a number") from None
 
 
-def describe_schedule(scheduler: Any) -> dict[str, Any] | None:
-    """Describe a scheduler as JSON, if there is one."""
-    if scheduler is None:
+def describe_part(part: Any) -> dict[str, Any] | None:
+    """Describe a scheduler or loss scale as JSON, if there is one."""
+    if part is None:
         return None
-    return {**provenance(scheduler, "lr_scheduler"), "settings": settings_of(scheduler)}
+    return {**provenance(part, "lr_scheduler"), "settings": settings_of(part)}
+
+
+def describe_parts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the schedules and loss scales among some settings."""
+    return {name: describe_part(part) for name, part in parts_of(values).items()}
+
+
+def describe_groups(groups: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Describe groups, given the settings of each by pattern."""
+    return [
+        {
+            "pattern": pattern,
+            "settings": {name: plain(value) for name, value in settings.items() if name not in parts_of(settings)},
+            "parts": describe_parts(settings),
+        }
+        for pattern, settings in groups.items()
+    ]
+
+
+def describe_accumulated(packer: Packer, updater: Run) -> list[dict[str, Any]]:
+    """Describe the gradients that are accumulated for each parameter."""
+    kept, names = updater.gate.accumulation, updater.optimizer.idx2name
+    return [
+        {
+            "index": encode_key(index, "cannot save the index of a parameter"),
+            "name": names.get(index),
+            "calls": kept.calls(index),
+            "complete": kept.is_complete(index),
+            "sum": packer.pack(kept.sums[index], f"accumulated/{names.get(index) or repr(index)}"),
+        }
+        for index in kept.open
+    ]
 
 
 def is_optimizer(value: object) -> bool:

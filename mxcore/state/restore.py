@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
@@ -12,12 +11,14 @@ import attrs
 from mxcore import random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
-from mxcore.state.entries import Entry, Tables, differences, indices, unlike
-from mxcore.state.manifest import FORMAT, describe_schedule, is_optimizer, provenance
+from mxcore.state.entries import Entry, Tables, host_numbers, indices, unfit, unlike, wrong_slots
+from mxcore.state.manifest import FORMAT, is_optimizer, provenance
 from mxcore.state.packing import unpack
+from mxcore.state.parts import read_accumulated, settled_groups, settled_part, settled_parts
 from mxcore.state.place import Place
-from mxcore.state.settings import assign, has_text, is_converted, settings_of
+from mxcore.state.settings import assign, has_text, is_converted, numbers_of, parts_of, settings_of
 from mxcore.state.tensorfile import parse
+from mxcore.state.upgrade import upgraded
 from mxcore.step import WRAPPED, Counting, Tally, adopted, count_in, depth_of, levels
 from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
@@ -26,68 +27,160 @@ _OWN = {"_counting", "_settings_version", "_tables_version"}
 """What a copy of an optimizer does not share, so that trying settings on it has no side effects."""
 
 
+@attrs.frozen
+class Wanted:
+    """What to take from a file.
+
+    Args:
+        optimizer: whether to take the class of the optimizer; None lets the file decide.
+        settings: whether to take the hyper-parameters, schedules, groups and multipliers.
+        strict: whether everything has to fit; otherwise what does not fit is left out.
+    """
+
+    optimizer: bool | None = None
+    settings: bool = True
+    strict: bool = True
+
+
 def restore(
-    updater: Run,
+    updaters: Mapping[str | None, Run],
     file: BinaryIO | bytes,
     params: Mapping[str, Array] | None = None,
     source: str = "the saved state",
-    restore_optimizer: bool | None = None,
+    wanted: Wanted | None = None,
 ) -> dict[str, Host]:
-    """Restore ``updater`` from a file of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`.
+    """Restore updaters from a file of :func:`mxcore.state.dump`; see :func:`mxcore.load_state`.
 
     Args:
-        updater: the updater.
+        updaters: the updaters, by name; a single one has the name None.
         file: an open file, or its bytes.
         params: arrays to fill.
         source: the file, for messages.
-        restore_optimizer: whether to take the optimizer's class from the file; None lets the file decide.
+        wanted: what to take from the file.
     """
     arrays, manifest = parse(file, source)
     if (found := manifest.table().get("format")) != FORMAT:
         raise ValueError(f"{source} has state format {found!r}, but this version of mxcore reads {FORMAT}")
-    problems: list[str] = []
-    described, given = manifest["optimizer"], params or {}
-    asked = manifest["restore_optimizer"].flag() if restore_optimizer is None else restore_optimizer
-    optimizer = _settled(updater.optimizer, described, asked, problems)
-    depth = depth_of(optimizer)
-    for _ in range(depth):  # the counts are those of the innermost optimizer
-        described = described["wrapped"][WRAPPED]
-    entries = [Entry.read(place, arrays, depth) for place in manifest["states"].list()]
-    placed = dict(zip(indices(optimizer, entries, problems), entries, strict=True))
-    tables = Tables.read(described, {entry.index: index for index, entry in placed.items()}, optimizer, problems)
-    present = updater.states if type(optimizer) is type(updater.optimizer) else {}  # another class starts from scratch
+    given, wanted = params or {}, wanted or Wanted()
+    described = _parts(manifest, updaters, source)
+    reading = [_Restoration(updater, described[name], arrays, wanted) for name, updater in updaters.items()]
     saved = {name: unpack(entry, arrays) for name, entry in manifest["params"].items()}
-    problems += differences(optimizer, placed, present, {**saved, **given})
-    problems += _misfits(given, saved)
+    misfits = _misfits(given, saved)
     stream = {name: manifest["random"][name].value for name in ("seed", "position")}
-    problems += random.faults(stream)
+    problems = [problem for one in reading for problem in one.check({**saved, **given}, wanted.strict)]
+    problems += random.faults(stream) + ([problem for _, problem in misfits] if wanted.strict else [])
     if problems:
         raise ValueError(f"{source} does not fit this updater:\n- " + "\n- ".join(problems))
-    if changes := _changes(updater.optimizer, optimizer):
+    left_out = [problem for one in reading for problem in one.left_out]
+    left_out += [problem for _, problem in misfits] if not wanted.strict else []
+    if left_out:
+        warnings.warn("left out:\n- " + "\n- ".join(left_out), UserWarning, stacklevel=3)
+    if changes := [change for one in reading for change in _changes(one.updater.optimizer, one.optimizer)]:
         warnings.warn(f"taken from the file: {', '.join(changes)}", UserWarning, stacklevel=3)
     # From here on, nothing can fail.
-    if type(optimizer) is type(updater.optimizer):
-        _overwrite(updater.optimizer, optimizer)
-    else:
-        adopted(optimizer)
-        updater.optimizer = optimizer
-    count_in(updater.optimizer, updater.tally)
-    tables.set_in(levels(updater.optimizer)[-1])
-    updater.states = {index: entry.state for index, entry in placed.items()}
-    updater.worker_states = {index: entry.workers for index, entry in placed.items() if entry.workers is not None}
-    updater.states_synced = dict.fromkeys(placed, False)
+    for one in reading:
+        one.carry_out(wanted)
     random.set_state(stream)
+    unfit = {name for name, _ in misfits}
     for name, array in given.items():
-        backend_of(array).fill(array, saved[name])
+        if name not in unfit:
+            backend_of(array).fill(array, saved[name])
     return saved
 
 
-def _settled(optimizer: Updatable, saved: Place, may_change_class: bool, problems: list[str]) -> Updatable:
-    """Return a copy of the optimizer with the settings, counters and schedule of the file."""
+def _parts(manifest: Place, updaters: Mapping[str | None, Run], source: str) -> dict[str | None, Place]:
+    """Return the part of a file that belongs to each updater."""
+    if "updaters" not in manifest:
+        found: dict[str | None, Place] = {None: manifest}
+    else:
+        found = dict(manifest["updaters"].items())
+    if found.keys() != updaters.keys():
+        there, here = ([name for name in names if name is not None] for names in (found, updaters))
+        known = f"several updaters, {there}" if there else "one updater"
+        asked = f"those of {here}" if here else "one"
+        raise ValueError(
+            f"{source} has the state of {known}, but {asked} is to be loaded: pass a dict of the same names"
+        )
+    return found
+
+
+class _Restoration:
+    """What a file has for one updater, read before anything changes.
+
+    Args:
+        updater: the updater.
+        manifest: the part of the file.
+        arrays: the arrays of the file.
+        wanted: what to take.
+    """
+
+    def __init__(self, updater: Run, manifest: Place, arrays: dict[str, Host], wanted: Wanted) -> None:
+        self.updater, self._problems = updater, list[str]()
+        self.left_out: list[str] = []
+        described = manifest["optimizer"]
+        anew = manifest["restore_optimizer"].flag() if wanted.optimizer is None else wanted.optimizer
+        self.optimizer = _settled(updater.optimizer, described, anew, wanted.settings, self._problems)
+        depth = depth_of(self.optimizer)
+        chain = [described]
+        for _ in range(depth):  # the counts are those of the innermost optimizer
+            chain.append(chain[-1]["wrapped"][WRAPPED])
+        entries = [Entry.read(place, arrays, depth) for place in manifest["states"].list()]
+        host = host_numbers(chain[-1])
+        if not self._problems:
+            entries = upgraded(levels(self.optimizer), chain, entries, host, self._problems)
+        self._placed = dict(zip(indices(self.optimizer, entries, self._problems), entries, strict=True))
+        renumbered = {entry.index: index for index, entry in self._placed.items()}
+        self._tables = Tables.read(chain[-1], host, renumbered, self.optimizer, self._problems)
+        by_name = {name: index for index, name in updater.optimizer.idx2name.items()}
+        older = "accumulated" not in manifest
+        self._accumulated = {} if older else read_accumulated(manifest["accumulated"], arrays, by_name)
+        self._skipped = 0 if older else manifest["skipped"].count()
+
+    def check(self, params: Mapping[str, Any], strict: bool) -> list[str]:
+        """Return what does not fit; if not strict, the states that do not fit are left out instead."""
+        # Another class starts from scratch.
+        present = self.updater.states if type(self.optimizer) is type(self.updater.optimizer) else {}
+        slots = wrong_slots(self.optimizer, self._placed.values())
+        wrong = {} if slots else unfit(self.optimizer, self._placed, present, params)
+        found = [problem for problems in wrong.values() for problem in problems]
+        if strict:
+            return self._problems + slots + found
+        self.left_out = found
+        self._placed = {index: entry for index, entry in self._placed.items() if index not in wrong}
+        self._tables = self._tables.without(wrong)
+        missing = [index for index in self.updater.states if index not in self._placed and index not in wrong]
+        self.left_out += [f"it has no state of {self.optimizer.describe(index)}" for index in missing]
+        return self._problems + slots
+
+    def carry_out(self, wanted: Wanted) -> None:
+        """Change the updater."""
+        updater, optimizer = self.updater, self.optimizer
+        if type(optimizer) is type(updater.optimizer):
+            _overwrite(updater.optimizer, optimizer)
+        else:
+            adopted(optimizer)
+            updater.optimizer = optimizer
+        count_in(updater.optimizer, updater.tally)
+        self._tables.set_in(levels(updater.optimizer)[-1], settings=wanted.settings)
+        updater.states = {index: entry.state for index, entry in self._placed.items()}
+        workers = {index: entry.workers for index, entry in self._placed.items()}
+        updater.worker_states = {index: kept for index, kept in workers.items() if kept is not None}
+        updater.states_synced = dict.fromkeys(self._placed, False)
+        updater.gate.accumulation.restore(self._accumulated)
+        updater.gate.skipped = self._skipped
+
+
+def _settled(
+    optimizer: Updatable, saved: Place, may_change_class: bool, settings: bool, problems: list[str]
+) -> Updatable:
+    """Return a copy of the optimizer with the settings and schedules of the file, or itself if these are not wanted."""
     name = saved["name"].text()
     if name != registry_for("optimizer").name_of(type(optimizer)) and may_change_class:
         return _recreated(optimizer, saved, problems)
-    return _with_settings(optimizer, saved, problems)
+    found = _with_settings(optimizer, saved, problems if settings else [])
+    if not settings:
+        problems += _another_class(optimizer, saved)
+    return found if settings else optimizer
 
 
 def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatable:
@@ -128,19 +221,30 @@ def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
     return cls(**{field.alias: value for field, value in safe.items()}, **given)
 
 
-def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> Updatable:
+def _another_class(optimizer: Updatable, saved: Place) -> list[str]:
+    """Say so if a file was saved by another class."""
     own = provenance(optimizer, "optimizer")
     there = {"name": saved["name"].text(), "distribution": saved["distribution"].text_or_none()}
-    if (there["name"], there["distribution"]) != (own["name"], own["distribution"]):
-        of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (there, own)]
-        problems.append(f"it was saved by the optimizer {of[0]}, but the updater has {of[1]}")
+    if (there["name"], there["distribution"]) == (own["name"], own["distribution"]):
+        return []
+    of = [f"{one['name']!r}" + f" of {one['distribution']}" * bool(one["distribution"]) for one in (there, own)]
+    return [f"it was saved by the optimizer {of[0]}, but the updater has {of[1]}"]
+
+
+def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> Updatable:
+    if others := _another_class(optimizer, saved):
+        problems += others
         return optimizer
     # A shallow copy without calling the optimizer: one that delegates to another may not be able to answer yet.
     settled = object.__new__(type(optimizer))
     fresh = {"_counting": Counting(Tally()), "_settings_version": Version(), "_tables_version": Version()}
     vars(settled).update(vars(optimizer), **{name: value for name, value in fresh.items() if name in vars(optimizer)})
     if optimizer._inner is None:
-        vars(settled)["lr_scheduler"] = _settled_schedule(optimizer.lr_scheduler, saved["schedule"], problems)
+        vars(settled)["lr_scheduler"] = settled_part(
+            optimizer.lr_scheduler, saved["schedule"], "lr_scheduler", problems
+        )
+    if "parts" in saved:  # not in files of older versions
+        vars(settled).update(settled_parts(parts_of(numbers_of(optimizer)), saved["parts"], "", problems))
     wrapped = {name: inner for name, inner in vars(optimizer).items() if is_optimizer(inner)}
     if (names := {name for name, _ in saved["wrapped"].items()}) != set(wrapped):
         problems.append(f"its wrapped optimizers are {sorted(names)}, but the updater's are {sorted(wrapped)}")
@@ -148,32 +252,28 @@ def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> U
     for name, inner in saved["wrapped"].items():
         vars(settled)[name] = _with_settings(wrapped[name], inner, problems)
     assign(settled, saved["settings"], problems)
+    if "groups" in saved:
+        vars(settled)["groups"] = settled_groups(settled, saved["groups"], problems)
     return settled
 
 
-def _settled_schedule(scheduler: Any, saved: Place, problems: list[str]) -> Any:
-    own = describe_schedule(scheduler)
-    names = [None if saved.value is None else saved["name"].text(), own and own["name"]]
-    if names[0] != names[1]:
-        problems.append(f"it was saved with the lr_scheduler {names[0]!r}, but the optimizer has {names[1]!r}")
-    elif own and saved["settings"].table() != own["settings"]:
-        settled = copy.copy(scheduler)
-        assign(settled, saved["settings"], problems)
-        return settled
-    return scheduler
-
-
-def _misfits(params: Mapping[str, Array], saved: Mapping[str, Any]) -> list[str]:
-    found = [f"it has no params {name!r}" for name in params if name not in saved]
-    found += [f"params {name!r} are read-only" for name, one in params.items() if not backend_of(one).is_writable(one)]
+def _misfits(params: Mapping[str, Array], saved: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the names of params that cannot be filled, each with the reason."""
+    found = [(name, f"it has no params {name!r}") for name in params if name not in saved]
+    locked = [name for name, one in params.items() if not backend_of(one).is_writable(one)]
+    found += [(name, f"params {name!r} are read-only") for name in locked]
     differ = unlike(params, saved)
-    return found + [f"params {name!r} are {here[0]}, in the file {', '.join(there)}" for name, here, there in differ]
+    return found + [
+        (name, f"params {name!r} are {here[0]}, in the file {', '.join(there)}") for name, here, there in differ
+    ]
 
 
 def _changes(before: Updatable, after: Updatable) -> list[str]:
     if type(before) is not type(after):
         return [f"the optimizer, now {type(after).__name__}"]
     old, new = settings_of(before), settings_of(after)
+    if after._inner is None:
+        old, new = {**old, "groups": before.groups}, {**new, "groups": after.groups}
     found = [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if not _same(new[name], old.get(name))]
     wrapped = (before._inner, after._inner)
     return found if None in wrapped else found + _changes(*wrapped)  # type: ignore[arg-type]
@@ -189,10 +289,11 @@ def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
         kept = vars(optimizer).get(name)
         if kept is not None and is_optimizer(kept) and is_optimizer(value):
             _overwrite(kept, value)
-        elif name == "lr_scheduler" and value is not None:
+        elif type(kept) is type(value) and parts_of({name: value}):
             if value is not kept:
                 vars(kept).update(vars(value))
         elif name not in _OWN:
             vars(optimizer)[name] = value
     if (version := vars(optimizer).get("_settings_version")) is not None:
         version.number += 1
+        optimizer._assigned("groups")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import numpy as np
 
 from mxcore.catalogue.registry import registry_for
+from mxcore.loss_scale import DynamicLossScale
 from mxcore.state.place import Place
+from mxcore.validators import is_schedule
 
 # Attributes of an optimizer that are not settings: saved separately, or supplied by the program.
-_ELSEWHERE = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult"}
+_ELSEWHERE = {"idx2name", "sym_info", "param_dict", "lr_scheduler", "lr_mult", "wd_mult", "groups"}
 
 
 def settings_of(instance: object) -> dict[str, Any]:
@@ -20,6 +23,17 @@ def settings_of(instance: object) -> dict[str, Any]:
         return {}
     values = getattr(instance, "__dict__", {})
     return {name: plain(value) for name, value in values.items() if _is_setting(instance, name) and _is_plain(value)}
+
+
+def numbers_of(instance: object) -> dict[str, Any]:
+    """Return the hyper-parameters of an optimizer that are numbers, or what takes the place of numbers."""
+    names = [name for name, field in _fields(instance).items() if field.metadata.get("numeric")]
+    return {name: vars(instance)[name] for name in names if name in vars(instance)}
+
+
+def parts_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of some settings that are not numbers, but have attributes: schedules and loss scales."""
+    return {name: value for name, value in values.items() if is_schedule(value) or isinstance(value, DynamicLossScale)}
 
 
 def plain(value: Any) -> Any:

@@ -42,6 +42,10 @@ class Groups(Protocol):
     def every(self) -> Sequence[Group]:
         """The settings of parameters in no group, and those of each group."""
 
+    @property
+    def by_pattern(self) -> Mapping[str, Mapping[str, Any]]:
+        """The settings of each group."""
+
     def number_of(self, name: str) -> int:
         """Return the number of the group that a parameter is in, or 0."""
 
@@ -119,6 +123,7 @@ class Updatable(Stepped, Protocol):
 
     slots: ClassVar[Any]
     rule: ClassVar[Any]
+    state_version: ClassVar[int]
     sym_info: Any
     multi_precision: bool
     accumulate: int
@@ -139,6 +144,12 @@ class Updatable(Stepped, Protocol):
 
     def warn_of_names(self) -> None:
         """Warn if names do not tell which parameters decay."""
+
+    def _assigned(self, name: str) -> None:
+        """Follow the assignment of a declared attribute."""
+
+    def upgrade_state(self, from_version: int, slots: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the slots of this version of the class from those that an older version saved."""
 
     def warn_of_groups(self, indices: Any) -> None:
         """Warn about groups that have none of these parameters."""
@@ -161,6 +172,35 @@ class Updatable(Stepped, Protocol):
         """Update weights from the gradients of one of several workers."""
 
 
+class Accumulated(Protocol):
+    """Gradients of calls since the last update: see :class:`mxcore.accumulation.Accumulation`."""
+
+    sums: dict[Index, Array]
+
+    @property
+    def open(self) -> list[Index]:
+        """The parameters with gradients."""
+
+    def calls(self, index: Index) -> int:
+        """Return how many gradients a parameter's sum has."""
+
+    def is_complete(self, index: Index) -> bool:
+        """Return whether an update is due."""
+
+    def restore(self, sums: dict[Index, tuple[int, bool, Array]]) -> None:
+        """Take over the sums of a saved run."""
+
+
+class Gate(Protocol):
+    """What decides about updates: see :class:`mxcore.gate.Gate`."""
+
+    skipped: int
+
+    @property
+    def accumulation(self) -> Accumulated:
+        """The accumulated gradients."""
+
+
 class Run(Protocol):
     """An updater, as hooks and saved states see it: see :class:`mxcore.updater.Updater`."""
 
@@ -170,6 +210,10 @@ class Run(Protocol):
     states_synced: dict[Index, bool]
     worker_states: dict[Index, Kept]
     is_evaluating: bool
+
+    @property
+    def gate(self) -> Gate:
+        """What decides about updates."""
 
     def check_not_evaluating(self, what: str) -> None:
         """Check that evaluation weights are not in place."""

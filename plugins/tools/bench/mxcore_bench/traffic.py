@@ -7,9 +7,9 @@ limit. The comparison with other libraries shows how good the kernel layer is.
 from __future__ import annotations
 
 from mxcore.declarations import hyperparameter, hyperparameters
-from mxcore.validators import in_range
 from mxcore.kernel.rule.reduction import norm
 from mxcore.optimizer import Optimizer
+from mxcore.validators import in_range
 
 __all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic", "PlainTraffic"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ from mxcore.step.protocol import Index
 from mxcore.step.rates import asked
 from mxcore.validators import Validator, boolean, is_schedule, non_negative, positive
 
-__all__ = ["CALL_WIDE", "Controlled", "loss_scales"]
+__all__ = ["AROUND", "CALL_WIDE", "Controlled", "loss_scales"]
 
 CALL_WIDE = {
     "accumulate", "begin_num_update", "clip_global_norm", "groups", "loss_scale", "maximize", "multi_precision",
@@ -29,7 +30,7 @@ CALL_WIDE = {
 """The settings of a whole call, which groups cannot have."""
 _GATES = {"accumulate", "groups", "loss_scale", "on_nonfinite"}
 _BY_RATE = {"lr", "lr_scheduler", "wd"}
-_AROUND = {"wd", "rescale_grad", "clip_gradient", "clip_global_norm"}
+AROUND = {"wd", "rescale_grad", "clip_gradient", "clip_global_norm"}
 """The numbers that are applied around a rule, and may follow a schedule with it."""
 
 loss_scales = Validator(
@@ -70,7 +71,7 @@ class Controlled(Counted, Multiplied, Algorithm):
         name = field.name
         if name == "lr":
             raise ValueError("pass a schedule of the learning rate as lr_scheduler")
-        if not field.metadata.get("numeric") or name in CALL_WIDE - _AROUND:
+        if not field.metadata.get("numeric") or name in CALL_WIDE - AROUND:
             return False
         if self._reads(name):
             return True
@@ -84,17 +85,19 @@ class Controlled(Counted, Multiplied, Algorithm):
         if name == "wd":
             return True
         if traits.runs_rule or self._inner is not None:
-            return name in traits.takes or name in _AROUND
-        return traits.reads_settings and name not in _AROUND
+            return name in traits.takes or name in AROUND
+        return traits.reads_settings and name not in AROUND
 
-    def _check_slots(self, trial: Any) -> None:
-        """Check that a change of numbers, as in a trial copy, leaves the slots as they are."""
+    def _slots_of(self, trial: Any) -> Any:
+        """Return the slots of a trial copy.
+
+        Raises:
+            ValueError: ``slots`` computes with a number that is a schedule there.
+        """
         try:
-            same = bool(trial.state_slots() == cast("Any", self).state_slots())
-        except TypeError:  # it computes with a schedule
-            same = False
-        if not same:
-            raise ValueError("it determines which state is kept")
+            return trial.state_slots()
+        except TypeError as error:
+            raise ValueError(f"a number that determines which state is kept cannot be a schedule: {error}") from error
 
     # --- groups ------------------------------------------------------------------------------------------------------
 
@@ -154,17 +157,14 @@ class Controlled(Counted, Multiplied, Algorithm):
 
     def _check_base(self, scheduler: Any) -> None:
         """Check that a group with a learning rate of its own can follow the optimizer's schedule from it."""
-        if scheduler is not None and not hasattr(scheduler, "base_lr"):
+        if inspect.isroutine(scheduler):
             raise ValueError("the lr_scheduler is a function without a base_lr: give the group an lr_scheduler, too")
 
     def _check_group(self, own: Mapping[str, Any]) -> None:
-        trial = self._trial(own)
-        if callable(self.slots):
-            try:
-                self._check_slots(trial)
-            except ValueError as error:
-                names = " and ".join(name for name in own if name not in _BY_RATE)
-                raise ValueError(f"{error}: {names} must be the same for all parameters") from None
+        trial: Any = self._trial(own)
+        if callable(self.slots) and self._slots_of(trial) != self._slots_of(self):
+            names = " and ".join(name for name in own if name not in _BY_RATE)
+            raise ValueError(f"which state is kept depends on {names}, which must be the same for all parameters")
         trial.check_together()
 
     def warn_of_groups(self, indices: Iterable[Index]) -> None:
@@ -172,8 +172,9 @@ class Controlled(Counted, Multiplied, Algorithm):
         for index in indices:
             self.groups.of(self, index)
         for pattern in self.groups.unmatched():
-            names = self.groups.names
-            close = " or ".join(map(repr, closest(re.sub(r"\W+", "", pattern), names)))
+            names, text = self.groups.names, re.sub(r"\W+", "", pattern)
+            beginnings = {name[: len(text)]: name for name in reversed(names)}
+            close = " or ".join(repr(beginnings[one]) for one in closest(text, list(beginnings)))
             hint = f"did you mean {close}?" if close else f"the names are {', '.join(map(repr, names))}"
             warnings.warn(f"groups: {pattern!r} matches the start of no parameter's name: {hint}", stacklevel=6)
 
@@ -205,7 +206,7 @@ class Controlled(Counted, Multiplied, Algorithm):
         for level in levels(cast("Any", self)):
             group: Mapping[str, Any] = self.groups.of(self, index).settings if level._inner is None else {}
             for attribute, field in level._declared.items():
-                if field.metadata.get("numeric") and attribute not in _BY_RATE | (CALL_WIDE - _AROUND):
+                if field.metadata.get("numeric") and attribute not in _BY_RATE | (CALL_WIDE - AROUND):
                     value = group.get(attribute, getattr(level, attribute))
                     if is_schedule(value):
                         value = asked(value, update, f"the schedule of {attribute}", field.metadata["condition"])

@@ -1,7 +1,7 @@
 # Written by tools/sync.py: do not edit.
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar, overload
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
 import numpy.typing as npt
 
@@ -80,6 +80,8 @@ class VarianceScaling(Initializer):
     def _arguments(self) -> Mapping[str, Any]: ...
 
 _C = TypeVar("_C", bound=type)
+
+_Schedule: TypeAlias = Callable[[int], float]
 
 def register(cls: _C, name: str | None = None) -> _C: ...
 def alias(*names: str) -> Callable[[_C], _C]: ...

@@ -1,7 +1,7 @@
 # Written by tools/sync.py: do not edit.
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeAlias, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -46,6 +46,8 @@ class LRScheduler(Algorithm):
 def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> npt.NDArray[np.float64]: ...
 
 _C = TypeVar("_C", bound=type)
+
+_Schedule: TypeAlias = Callable[[int], float]
 
 def register(cls: _C, name: str | None = None) -> _C: ...
 def alias(*names: str) -> Callable[[_C], _C]: ...

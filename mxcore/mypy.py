@@ -17,12 +17,13 @@ from collections.abc import Callable, Iterator
 from mypy import nodes
 from mypy.plugin import ClassDefContext, Plugin
 from mypy.plugins.common import add_method_to_class
-from mypy.types import AnyType, CallableType, NoneType, TypeOfAny, get_proper_type
+from mypy.types import AnyType, CallableType, Instance, NoneType, Type, TypeOfAny, UnionType, get_proper_type
 
 _DECORATOR = "mxcore.declarations.hyperparameters"
 _FIELD = "mxcore.declarations.hyperparameter"
 _OPTIMIZER = "mxcore.optimizer.Optimizer"
 _WRAPPER = "mxcore.wrapper.Wrapper"
+_NUMBERS = {"builtins.float", "builtins.int"}
 
 
 class _MxcorePlugin(Plugin):
@@ -88,8 +89,22 @@ def _declared(context: ClassDefContext) -> Iterator[nodes.Argument]:
         keyword_only = given.get("kw_only")
         keyword = isinstance(keyword_only, nodes.NameExpr) and keyword_only.fullname == "builtins.True"
         required, dispensable = (nodes.ARG_NAMED, nodes.ARG_NAMED_OPT) if keyword else (nodes.ARG_POS, nodes.ARG_OPT)
-        accepted = AnyType(TypeOfAny.explicit) if "converter" in given else declared
+        accepted = AnyType(TypeOfAny.explicit) if "converter" in given else _or_schedule(context, declared)
         yield nodes.Argument(nodes.Var(name, accepted), accepted, None, dispensable if has_default else required)
+
+
+def _or_schedule(context: ClassDefContext, declared: Type | None) -> Type | None:
+    """Return what an optimizer takes for a hyper-parameter: a number may also be a function of the update count."""
+    if declared is None:
+        return None
+    kind = get_proper_type(declared)
+    parts = [get_proper_type(part) for part in (kind.items if isinstance(kind, UnionType) else [kind])]
+    names = {part.type.fullname for part in parts if isinstance(part, Instance)}
+    if names.isdisjoint(_NUMBERS) or not context.cls.info.has_base(_OPTIMIZER):
+        return declared
+    count, number = context.api.named_type("builtins.int"), context.api.named_type("builtins.float")
+    function = context.api.named_type("builtins.function")
+    return UnionType.make_union([declared, CallableType([count], [nodes.ARG_POS], [None], number, function)])
 
 
 def _is_validator(expression: nodes.Expression) -> bool:

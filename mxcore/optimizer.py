@@ -140,7 +140,7 @@ class Optimizer(Controlled):
     begin_num_update: int = hyperparameter(0, integer(at_least=0), kw_only=True)
     multi_precision: bool = hyperparameter(False, kw_only=True)
     clip_global_norm: float | None = hyperparameter(None, optional(positive), kw_only=True)
-    groups: Groups = hyperparameter(None, converter=Groups, kw_only=True)
+    groups: Any = hyperparameter(None, converter=Groups, kw_only=True)
     accumulate: int = hyperparameter(1, integer(at_least=1), kw_only=True)
     on_nonfinite: str = hyperparameter("ignore", one_of("ignore", "skip", "raise"), kw_only=True)
     loss_scale: Any = hyperparameter(1.0, loss_scales, kw_only=True)
@@ -173,7 +173,7 @@ class Optimizer(Controlled):
         self._settle_groups(self.groups)
         self._counting.gated = self.gated
         if any(map(is_schedule, vars(self).values())):
-            self._check_slots(self)
+            self._slots_of(self)
 
     def _set_runners(self) -> None:
         """Prepare for calls without an updater."""
@@ -196,7 +196,7 @@ class Optimizer(Controlled):
         if name == "groups":
             self._settle_groups(value)
         elif is_schedule(value) and name in self._declared and name != "lr_scheduler":
-            self._check_slots(self._trial({name: value}))
+            self._slots_of(self._trial({name: value}))
         scheduler = vars(self).get("lr_scheduler")
         if name == "lr" and value is None and scheduler is None:
             raise ValueError(f"learning_rate must be {non_negative.requirement}, got None")

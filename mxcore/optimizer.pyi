@@ -1,13 +1,12 @@
 # Written by tools/sync.py: do not edit.
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeVar, overload
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, overload
 
 from _typeshed import Incomplete
 
 from mxcore.backend import Array
 from mxcore.controls import Controlled
-from mxcore.groups import Groups
 from mxcore.kernel import Decay
 from mxcore.kernel import Slot as Slot
 from mxcore.step import Runner
@@ -79,7 +78,7 @@ class Optimizer(Controlled):
     begin_num_update: int
     multi_precision: bool
     clip_global_norm: float | None
-    groups: Groups
+    groups: Any
     accumulate: int
     on_nonfinite: str
     loss_scale: Any
@@ -90,16 +89,16 @@ class Optimizer(Controlled):
     def __init__(
         self,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -147,6 +146,8 @@ class Optimizer(Controlled):
     def create_optimizer(name: str, **kwargs: Any) -> Optimizer: ...
 
 _C = TypeVar("_C", bound=type)
+
+_Schedule: TypeAlias = Callable[[int], float]
 
 def register(cls: _C, name: str | None = None) -> _C: ...
 def alias(*names: str) -> Callable[[_C], _C]: ...
@@ -212,19 +213,19 @@ class AdaDelta(Optimizer):
     epsilon: float
     def __init__(
         self,
-        rho: float = 0.9,
-        epsilon: float = 1e-05,
+        rho: _Schedule | float = 0.9,
+        epsilon: _Schedule | float = 1e-05,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -239,18 +240,18 @@ class AdaGrad(Optimizer):
     eps: float
     def __init__(
         self,
-        eps: float = 1e-07,
+        eps: _Schedule | float = 1e-07,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -269,20 +270,20 @@ class Adam(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-08,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
         lazy_update: bool = True,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -300,19 +301,19 @@ class Adamax(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.002,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 0.0,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 0.0,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -331,20 +332,20 @@ class AdamW(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-08,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
         amsgrad: bool = False,
         *,
-        wd: float = 0.01,
-        rescale_grad: float = 1.0,
+        wd: _Schedule | float = 0.01,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        clip_gradient: float | None = None,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -358,7 +359,9 @@ class AGC(Wrapper):
 
     clipping: float
     epsilon: float
-    def __init__(self, optimizer: Any, clipping: float = 0.01, epsilon: float = 0.001, **kwargs: Any) -> None: ...
+    def __init__(
+        self, optimizer: Any, clipping: _Schedule | float = 0.01, epsilon: _Schedule | float = 0.001, **kwargs: Any
+    ) -> None: ...
 
 class Average(Wrapper):
     r"""Average of the weights along the way, to evaluate and deploy with: exponential, or equal as in SWA."""
@@ -367,7 +370,12 @@ class Average(Wrapper):
     begin: int
     every: int
     def __init__(
-        self, optimizer: Any, beta: float | None = 0.999, begin: int = 0, every: int = 1, **kwargs: Any
+        self,
+        optimizer: Any,
+        beta: _Schedule | float | None = 0.999,
+        begin: _Schedule | int = 0,
+        every: _Schedule | int = 1,
+        **kwargs: Any,
     ) -> None: ...
 
 class Cautious(Wrapper):
@@ -384,19 +392,19 @@ class SGD(Optimizer):
     lazy_update: bool
     def __init__(
         self,
-        momentum: float = 0.0,
+        momentum: _Schedule | float = 0.0,
         lazy_update: bool = True,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -421,22 +429,22 @@ class DCASGD(Optimizer):
     epsilon: float
     def __init__(
         self,
-        momentum: float = 0.0,
-        lamda: float = 0.04,
+        momentum: _Schedule | float = 0.0,
+        lamda: _Schedule | float = 0.04,
         adaptive: bool = False,
-        m: float = 0.95,
-        epsilon: float = 1e-07,
+        m: _Schedule | float = 0.95,
+        epsilon: _Schedule | float = 1e-07,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -453,20 +461,20 @@ class FTML(Optimizer):
     epsilon: float
     def __init__(
         self,
-        beta1: float = 0.6,
-        beta2: float = 0.999,
-        epsilon: float = 1e-08,
+        beta1: _Schedule | float = 0.6,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -482,19 +490,19 @@ class Ftrl(Optimizer):
     beta: float
     def __init__(
         self,
-        lamda1: float = 0.01,
+        lamda1: _Schedule | float = 0.01,
         learning_rate: float | None = 0.1,
-        beta: float = 1.0,
+        beta: _Schedule | float = 1.0,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -508,7 +516,9 @@ class Grokfast(Wrapper):
 
     alpha: float
     factor: float
-    def __init__(self, optimizer: Any, alpha: float = 0.98, factor: float = 2.0, **kwargs: Any) -> None: ...
+    def __init__(
+        self, optimizer: Any, alpha: _Schedule | float = 0.98, factor: _Schedule | float = 2.0, **kwargs: Any
+    ) -> None: ...
 
 class GroupAdaGrad(Optimizer):
     r"""AdaGrad with one history per row of the weight, for example per word of an embedding."""
@@ -516,18 +526,18 @@ class GroupAdaGrad(Optimizer):
     eps: float
     def __init__(
         self,
-        eps: float = 1e-05,
+        eps: _Schedule | float = 1e-05,
         *,
-        wd: float = 0.0,
-        rescale_grad: float = 1.0,
+        wd: _Schedule | float = 0.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        clip_gradient: float | None = None,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -548,22 +558,22 @@ class LAMB(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-06,
-        lower_bound: float | None = None,
-        upper_bound: float | None = None,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-06,
+        lower_bound: _Schedule | float | None = None,
+        upper_bound: _Schedule | float | None = None,
         bias_correction: bool = True,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -582,22 +592,22 @@ class LARS(Optimizer):
     momentum_correction: bool
     def __init__(
         self,
-        momentum: float = 0.0,
+        momentum: _Schedule | float = 0.0,
         lazy_update: bool = True,
-        eta: float = 0.001,
-        eps: float = 0.0,
+        eta: _Schedule | float = 0.001,
+        eps: _Schedule | float = 0.0,
         momentum_correction: bool = True,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -618,24 +628,24 @@ class LBSGD(Optimizer):
     num_epochs: int
     def __init__(
         self,
-        momentum: float = 0.0,
+        momentum: _Schedule | float = 0.0,
         multi_precision: bool = False,
         warmup_strategy: str = "linear",
-        warmup_epochs: int = 5,
-        batch_scale: int = 1,
-        updates_per_epoch: int = 32,
-        begin_epoch: int = 0,
-        num_epochs: int = 60,
+        warmup_epochs: _Schedule | int = 5,
+        batch_scale: _Schedule | int = 1,
+        updates_per_epoch: _Schedule | int = 32,
+        begin_epoch: _Schedule | int = 0,
+        num_epochs: _Schedule | int = 60,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -652,18 +662,18 @@ class Lion(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.0001,
-        beta1: float = 0.9,
-        beta2: float = 0.99,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.99,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -677,14 +687,18 @@ class Lookahead(Wrapper):
 
     k: int
     alpha: float
-    def __init__(self, optimizer: Any, k: int = 5, alpha: float = 0.5, **kwargs: Any) -> None: ...
+    def __init__(
+        self, optimizer: Any, k: _Schedule | int = 5, alpha: _Schedule | float = 0.5, **kwargs: Any
+    ) -> None: ...
 
 class MARS(Wrapper):
     r"""MARS: reduces the variance of gradients by what they have changed by since the last update."""
 
     gamma: float
     beta1: float
-    def __init__(self, optimizer: Any, gamma: float = 0.025, beta1: float = 0.95, **kwargs: Any) -> None: ...
+    def __init__(
+        self, optimizer: Any, gamma: _Schedule | float = 0.025, beta1: _Schedule | float = 0.95, **kwargs: Any
+    ) -> None: ...
 
 class Nadam(Optimizer):
     r"""Nadam: Adam with Nesterov momentum, which warms up on a schedule."""
@@ -696,20 +710,20 @@ class Nadam(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-08,
-        schedule_decay: float = 0.004,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
+        schedule_decay: _Schedule | float = 0.004,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -724,18 +738,18 @@ class NAG(Optimizer):
     momentum: float
     def __init__(
         self,
-        momentum: float = 0.0,
+        momentum: _Schedule | float = 0.0,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -755,21 +769,21 @@ class RMSProp(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.001,
-        gamma1: float = 0.9,
-        gamma2: float = 0.9,
-        epsilon: float = 1e-08,
+        gamma1: _Schedule | float = 0.9,
+        gamma2: _Schedule | float = 0.9,
+        epsilon: _Schedule | float = 1e-08,
         centered: bool = False,
-        clip_weights: float | None = None,
+        clip_weights: _Schedule | float | None = None,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -783,16 +797,16 @@ class SGLD(Optimizer):
     def __init__(
         self,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",
@@ -809,18 +823,18 @@ class Signum(Optimizer):
     def __init__(
         self,
         learning_rate: float | None = 0.01,
-        momentum: float = 0.9,
-        wd_lh: float = 0.0,
+        momentum: _Schedule | float = 0.9,
+        wd_lh: _Schedule | float = 0.0,
         *,
-        rescale_grad: float = 1.0,
+        rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
-        wd: float = 0.0,
-        clip_gradient: float | None = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,
-        clip_global_norm: float | None = None,
+        clip_global_norm: _Schedule | float | None = None,
         groups: Any = None,
         accumulate: int = 1,
         on_nonfinite: str = "ignore",

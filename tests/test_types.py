@@ -50,6 +50,9 @@ momentum: float = Heavy(0.1, momentum=0.5, wd=0.01, damped=True).momentum
 mass: float = Heavier(2.0, lr_scheduler=schedule).mass
 by_name: mx.optimizer.SGD = mx.optimizer.create("sgd", learning_rate=0.1, momentum=0.9)
 by_another_name: mx.optimizer.Optimizer = mx.optimizer.create("heavy", momentum=0.5)
+scheduled = mx.optimizer.Adam(wd=mx.lr_scheduler.CosineScheduler(max_update=9), beta1=lambda t: 0.9)
+also = Heavy(momentum=lambda t: 1 / t, groups={".*_bias": {"wd": 0}}, accumulate=2, on_nonfinite="skip")
+rate: float = also.settings_of("weight")["learning_rate"]
 mx.save_state("fit.mxstate", updater)
 mx.load_state("fit.mxstate", updater)
 '''
@@ -61,6 +64,8 @@ WRONG = {
     "a keyword of one's own class": ("Heavy(momentm=0.5)", "momentm"),
     "a keyword of the base class": ("Heavy(learning_rate=0.1, wdd=0.1)", "wdd"),
     "the type of a hyper-parameter": ("Heavy(momentum='much')", "momentum"),
+    "what a schedule returns": ("Heavy(momentum=lambda t: 'much')", "Incompatible return value"),
+    "a schedule of a boolean": ("Heavy(damped=lambda t: True)", "damped"),
     "a required hyper-parameter": ("Heavier()", "Heavier"),
     "an attribute behind an updater": ("updater.optimizer.momentum", "momentum"),
     "an initializer": ("mx.initializer.Xaver()", "Xaver"),

@@ -23,11 +23,12 @@ from mypy.stubgen import main as stubgen
 
 from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
+from mxcore.controls import AROUND, CALL_WIDE, Controlled
 
 __all__ = ["stubs"]
 
 ROOT = Path(__file__).resolve().parent.parent
-_KNOWN = {"Any", "Initializer", "None", "Sequence", "Watched", "Index", "bool", "float", "int", "str"}
+_KNOWN = {"Any", "_Schedule", "Initializer", "None", "Sequence", "Watched", "Index", "bool", "float", "int", "str"}
 _GENERATED = re.compile(
     r"(?P<before>^class (?P<name>\w+)\b(?:(?!^class ).)*?)"
     + re.escape("def __init__(self, *args: Any, **kwargs: Any) -> None: ..."),
@@ -44,6 +45,8 @@ import numpy.typing as npt
 """
 _FUNCTIONS = """
 _C = TypeVar("_C", bound=type)
+
+_Schedule: TypeAlias = Callable[[int], float]
 
 def register(cls: _C, name: str | None = None) -> _C: ...
 def alias(*names: str) -> Callable[[_C], _C]: ...
@@ -112,6 +115,8 @@ def _attributes(cls: type, base: type) -> Iterator[tuple[str, str]]:
 def _constructor(cls: type) -> str:
     fields = attrs.fields(cls) if attrs.has(cls) else ()
     types = {field.alias: Any if field.metadata.get("converted") else field.type for field in fields}
+    followed = [field.alias for field in fields if _follows_schedules(cls, field)]
+    types |= {alias: f"_Schedule | {_annotation(types[alias])}" for alias in followed}
     shown = ["self"]
     for parameter in inspect.signature(cls).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and "*" not in shown:
@@ -120,6 +125,12 @@ def _constructor(cls: type) -> str:
         default = "" if parameter.default is parameter.empty else f" = {_default(parameter.default)}"
         shown.append(f"{stars}{parameter.name}: {_annotation(types.get(parameter.name))}{default}")
     return f"def __init__({', '.join(shown)}) -> None: ..."
+
+
+def _follows_schedules(cls: type, field: attrs.Attribute[Any]) -> bool:
+    """Return whether a constructor takes a schedule instead of a number."""
+    fixed = {"lr", *(CALL_WIDE - AROUND)}
+    return issubclass(cls, Controlled) and field.metadata.get("numeric", False) and field.name not in fixed
 
 
 def _default(value: object) -> str:

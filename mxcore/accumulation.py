@@ -57,6 +57,9 @@ class Accumulation:
         self.weights: dict[Index, Array] = {}
         """The weights of the calls since the last update."""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_mean": None}
+
     def calls(self, index: Index) -> int:
         """Return how many gradients a parameter's sum has."""
         return self._tally.table.get(index, 0)

@@ -15,7 +15,7 @@ from mxcore.declarations import Algorithm
 from mxcore.groups import Groups
 from mxcore.loss_scale import DynamicLossScale
 from mxcore.multipliers import Multiplied
-from mxcore.step.counts import Counted
+from mxcore.step.counts import Counted, Counting
 from mxcore.step.program import levels, traits_of
 from mxcore.step.protocol import Index
 from mxcore.step.rates import asked
@@ -42,6 +42,7 @@ loss_scales = Validator(
 class Controlled(Counted, Multiplied, Algorithm):
     """Groups, schedules of numbers, and the controls of a step, as an optimizer has them."""
 
+    _counting: Counting
     accumulate: int
     on_nonfinite: str
     loss_scale: Any
@@ -64,6 +65,10 @@ class Controlled(Counted, Multiplied, Algorithm):
         """Whether a call may do something other than update all of its parameters."""
         is_dynamic = isinstance(self.loss_scale, DynamicLossScale)
         return self.accumulate > 1 or self.on_nonfinite != "ignore" or is_dynamic or self.groups.freeze
+
+    def _check_scale(self, loss_scale: Any, on_nonfinite: str) -> None:
+        if isinstance(loss_scale, DynamicLossScale) and on_nonfinite == "raise":
+            raise ValueError('a DynamicLossScale skips updates that overflow, so on_nonfinite cannot be "raise"')
 
     # --- schedules ---------------------------------------------------------------------------------------------------
 
@@ -98,6 +103,24 @@ class Controlled(Counted, Multiplied, Algorithm):
             return trial.state_slots()
         except TypeError as error:
             raise ValueError(f"a number that determines which state is kept cannot be a schedule: {error}") from error
+
+    def _has_counted(self) -> bool:
+        """Whether the updater that is running, or ran last, has counted an update."""
+        counting = getattr(self, "_counting", None)
+        return counting is not None and any(True for _ in counting.tally.table)
+
+    def _check_state(self, name: str, value: Any) -> None:
+        """Refuse a change that would alter which state is kept, once state exists."""
+        before = after = getattr(self, name)
+        if name == "multi_precision":
+            after = value
+        elif callable(self.slots) and name not in CALL_WIDE | AROUND | _BY_RATE:
+            before, after = self._slots_of(self), self._slots_of(self._trial({name: value}))
+        if before is not after and before != after:
+            raise ValueError(
+                f"{name} determines which state is kept, so it cannot change after the first update: it is "
+                f"{getattr(self, name)!r}, got {value!r}. Create a new updater, or load a saved state"
+            )
 
     # --- groups ------------------------------------------------------------------------------------------------------
 

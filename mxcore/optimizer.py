@@ -171,6 +171,7 @@ class Optimizer(Controlled):
         super().__attrs_post_init__()
         self._settle_learning_rate()
         self._settle_groups(self.groups)
+        self._check_scale(self.loss_scale, self.on_nonfinite)
         self._counting.gated = self.gated
         if any(map(is_schedule, vars(self).values())):
             self._slots_of(self)
@@ -193,7 +194,9 @@ class Optimizer(Controlled):
 
     def _assigning(self, name: str, value: Any) -> None:
         super()._assigning(name, value)
-        if name == "groups":
+        if name in ("loss_scale", "on_nonfinite"):
+            self._check_scale(**{"loss_scale": self.loss_scale, "on_nonfinite": self.on_nonfinite, name: value})
+        elif name == "groups":
             self._settle_groups(value)
         elif is_schedule(value) and name in self._declared and name != "lr_scheduler":
             self._slots_of(self._trial({name: value}))
@@ -210,24 +213,6 @@ class Optimizer(Controlled):
             self._check_state(name, value)
             if name == "wd" and value:
                 self.warn_of_names(value)
-
-    def _has_counted(self) -> bool:
-        """Whether the updater that is running, or ran last, has counted an update."""
-        counting = getattr(self, "_counting", None)
-        return counting is not None and any(True for _ in counting.tally.table)
-
-    def _check_state(self, name: str, value: Any) -> None:
-        """Refuse a change that would alter which state is kept, once state exists."""
-        before = after = getattr(self, name)
-        if name == "multi_precision":
-            after = value
-        elif callable(self.slots) and name not in Optimizer._declared:
-            before, after = self.state_slots(), self._trial({name: value}).state_slots()
-        if before is not after and before != after:
-            raise ValueError(
-                f"{name} determines which state is kept, so it cannot change after the first update: it is "
-                f"{getattr(self, name)!r}, got {value!r}. Create a new updater, or load a saved state"
-            )
 
     # --- state -------------------------------------------------------------------------------------------------------
 

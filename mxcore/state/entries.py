@@ -64,13 +64,17 @@ class Entry:
 def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str]) -> list[Index]:
     """Return the index of each saved state in this updater: by parameter name if there are names, else by index.
 
-    Parameters that share a name are matched by index.
+    Parameters that share a name are matched by index. What the updater does not have keeps its name.
     """
     names = Counter(optimizer.idx2name.values())
     both = (names, Counter(entry.name for entry in entries))
     shared = {name for table in both for name, times in table.items() if times > 1}
     by_name = {name: index for index, name in optimizer.idx2name.items() if name not in shared}
-    found = [by_name.get(entry.name, entry.index) if entry.name else entry.index for entry in entries]
+    known = {*names}
+    found = [
+        entry.name if entry.name and known and entry.name not in known else by_name.get(entry.name, entry.index)
+        for entry in entries
+    ]
     twice = [one for one, times in Counter(found).items() if times > 1]
     problems += [f"it has several states for the parameter {one!r}" for one in twice]
     return found

@@ -70,11 +70,10 @@ def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str])
     both = (names, Counter(entry.name for entry in entries))
     shared = {name for table in both for name, times in table.items() if times > 1}
     by_name = {name: index for index, name in optimizer.idx2name.items() if name not in shared}
-    known = {*names}
-    found = [
-        entry.name if entry.name and known and entry.name not in known else by_name.get(entry.name, entry.index)
-        for entry in entries
-    ]
+    found: list[Index] = []
+    for entry in entries:
+        unknown = entry.name is not None and bool(names) and entry.name not in names
+        found.append(entry.name if unknown else by_name.get(entry.name or "", entry.index))  # type: ignore[arg-type]
     twice = [one for one, times in Counter(found).items() if times > 1]
     problems += [f"it has several states for the parameter {one!r}" for one in twice]
     return found

@@ -54,6 +54,7 @@ class Accumulation:
         self._runner, self._tally, self._states = Runner(), Tally(), Watched[Index, None]()
         self.sums: dict[Index, Array] = {}
         """The sum of each parameter, or the mean if it is complete, in float32 for half precision."""
+        self._due: set[Index] = set()
         self.weights: dict[Index, Array] = {}
         """The weights of the calls since the last update."""
 
@@ -73,6 +74,20 @@ class Accumulation:
         """Return whether an update is due, with the mean in the place of the sum."""
         return index in self._tally.table and bool(self._tally.host_numbers.get(index, {}).get("complete"))
 
+    def add_again(self, indices: list[Index], grads: Arrays, weights: Arrays, calls: int) -> bool:
+        """Add the gradients of a call if it is like an earlier one; otherwise do nothing and return False."""
+        mean = self._mean
+        if mean is None or mean.calls != calls or self._due:
+            return False
+        try:
+            sums = [self.sums[index] for index in indices]
+        except KeyError:
+            return False
+        if not self._runner.run_again(mean, self._tally, indices, sums, grads, self._states):
+            return False
+        self.weights.update(zip(indices, weights, strict=True))
+        return True
+
     def add(self, indices: list[Index], grads: Arrays, weights: Arrays, calls: int) -> None:
         """Add the gradients of one of ``calls`` calls."""
         if self._mean is None:
@@ -89,6 +104,21 @@ class Accumulation:
         self._runner.run(self._mean, self._tally, indices, sums, full, self._states)
         self.weights.update(zip(indices, weights, strict=True))
 
+    def due(self, indices: list[Index], weights: Arrays) -> tuple[list[Index], Arrays]:
+        """Return those of these parameters that have all their gradients, with their weights."""
+        numbers = self._tally.host_numbers
+        complete = [bool(numbers[index]["complete"]) for index in indices]
+        if not any(complete):
+            return [], []
+        found = [index for index, is_due in zip(indices, complete, strict=True) if is_due]
+        self._due.update(found)
+        return found, [weight for weight, is_due in zip(weights, complete, strict=True) if is_due]
+
+    @property
+    def late(self) -> set[Index]:
+        """The parameters whose update was due, but has not been made."""
+        return self._due
+
     def complete(self, indices: Iterable[Index]) -> None:
         """Make the sums means, before all calls have come."""
         for index in indices:
@@ -97,6 +127,7 @@ class Accumulation:
                 with on_device_of(total):
                     backend_of(total).fill(total, total * total.dtype.type(1 / self.calls(index)))
                 self._tally.host_numbers[index] = {"complete": 1.0}
+                self._due.add(index)
 
     def means(self, indices: Sequence[Index], weights: Sequence[Array]) -> Arrays:
         """Return the means of these parameters, in the dtype of their weights."""
@@ -107,15 +138,18 @@ class Accumulation:
         for index in indices:
             self._tally.table.pop(index, None)
             self.weights.pop(index, None)
+        self._due.difference_update(indices)
 
     def restore(self, sums: dict[Index, tuple[int, bool, Array]]) -> None:
         """Take over the sums of a saved run: how many gradients each has, and whether it is complete."""
         self._tally = Tally()
-        self.sums, self.weights = {}, {}
+        self.sums, self.weights, self._due = {}, {}, set()
         for index, (calls, is_complete, total) in sums.items():
             self.sums[index], self._states[index] = total, None
             self._tally.table[index] = calls
             self._tally.host_numbers[index] = {"complete": float(is_complete)}
+            if is_complete:
+                self._due.add(index)
 
 
 def _in_full(grad: Array) -> Array:

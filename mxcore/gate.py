@@ -37,28 +37,29 @@ class Gate:
         indices, grads, weights = _thawed(optimizer, indices, grads, weights)
         if not indices:
             return None
-        grads = list(map(fitted, weights, grads))
-        check_call(list(map(optimizer.describe, indices)), indices, weights, grads)
-        if optimizer.on_nonfinite == "raise":
-            self._check_finite(optimizer, indices, grads)
+        raises = optimizer.on_nonfinite == "raise"
+        if raises and (place := _nonfinite(optimizer, indices, grads, weights)) is not None:
+            raise FloatingPointError(
+                f"the gradient of {optimizer.describe(indices[place])} has elements that are infinite or NaN: nothing "
+                'was updated. Set on_nonfinite="skip" to skip such updates'
+            )
         if optimizer.accumulate > 1:
-            due = self._accumulated(optimizer, indices, grads, weights)
-            return due and self._finite(optimizer, *due)
+            if not self.accumulation.add_again(indices, grads, weights, optimizer.accumulate):
+                self._add(optimizer, indices, grads, weights)
+            due, weights = self.accumulation.due(indices, weights)
+            return self._finite(optimizer, *self._means(due, weights)) if due else None
         return self._finite(optimizer, indices, grads, weights)
 
-    def _accumulated(
-        self, optimizer: Updatable, indices: list[Index], grads: Arrays, weights: Arrays
-    ) -> Admitted | None:
-        """Add gradients, and return what is due."""
-        kept = self.accumulation
-        if late := [index for index in indices if kept.is_complete(index)]:
+    def _add(self, optimizer: Updatable, indices: list[Index], grads: Arrays, weights: Arrays) -> None:
+        """Add gradients."""
+        if late := [index for index in indices if index in self.accumulation.late]:
             raise RuntimeError(
                 f"the update of {optimizer.describe(late[0])} is due, because an earlier call accumulated its "
                 "gradients but failed: call updater.flush() first"
             )
-        kept.add(indices, grads, weights, optimizer.accumulate)
-        due = [(index, weight) for index, weight in zip(indices, weights, strict=True) if kept.is_complete(index)]
-        return self._means(*map(list, zip(*due, strict=True))) if due else None
+        grads = list(map(fitted, weights, grads))
+        check_call(list(map(optimizer.describe, indices)), indices, weights, grads)
+        self.accumulation.add(indices, grads, weights, optimizer.accumulate)
 
     def flush(
         self, optimizer: Updatable, indices: Sequence[Index] | None, weights: Sequence[Array] | None
@@ -81,7 +82,8 @@ class Gate:
     def _finite(self, optimizer: Updatable, indices: list[Index], grads: Arrays, weights: Arrays) -> Admitted | None:
         """Return what it is given, or None if the update is to be skipped."""
         scale = optimizer.loss_scale if isinstance(optimizer.loss_scale, DynamicLossScale) else None
-        if (optimizer.on_nonfinite == "skip" or scale is not None) and nonfinite(grads) is not None:
+        skips = optimizer.on_nonfinite == "skip" or scale is not None
+        if skips and _nonfinite(optimizer, indices, grads, weights) is not None:
             self.accumulation.clear(indices)
             self.skipped += 1
             self._follow(optimizer, scale, finite=False)
@@ -106,13 +108,21 @@ class Gate:
             self._scale = scale.scale
             optimizer._settings_version.number += 1
 
-    @staticmethod
-    def _check_finite(optimizer: Updatable, indices: list[Index], grads: Arrays) -> None:
-        if (place := nonfinite(grads)) is not None:
-            raise FloatingPointError(
-                f"the gradient of {optimizer.describe(indices[place])} has elements that are infinite or NaN: nothing "
-                'was updated. Set on_nonfinite="skip" to skip such updates'
-            )
+
+def _nonfinite(optimizer: Updatable, indices: list[Index], grads: Arrays, weights: Arrays) -> int | None:
+    """Return the position of the first gradient that is not finite, or None; arguments are checked if there is one.
+
+    Raises:
+        TypeError, ValueError: as for a call of an updater.
+    """
+    try:
+        place = nonfinite(grads)
+    except (AttributeError, TypeError):  # not arrays
+        place = 0
+    if place is not None:
+        grads = list(map(fitted, weights, grads))
+        check_call(list(map(optimizer.describe, indices)), indices, weights, grads)
+    return place
 
 
 def _thawed(optimizer: Updatable, indices: list[Index], *lists: list[Any]) -> tuple[list[Any], ...]:

@@ -90,7 +90,8 @@ class Rows:
             row_of.append(row)
         self.row_of = row_of if len(rows) > 1 else _first_row(len(row_of))
         self.cohorts = {cohort: cohort.size for cohort in cohorts}
-        one = len(rows) == 1 and not self._host and self.sources is None
+        shared = self.sources is None or self.sources[self._distinct[0].group].shares_rate
+        one = len(rows) == 1 and not self._host and shared
         self._only = (*self._distinct[0][:3], cohorts[0].size) if one else None
         self._numbers_seen = _seen(tally)
 
@@ -118,7 +119,10 @@ class Rows:
             update = count
         scheduler = optimizer.lr_scheduler
         rate: Any = optimizer.lr if scheduler is None else self._rates.ask(scheduler, update)
-        return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
+        if self.sources is None:
+            return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
+        source = self.sources[self._distinct[0].group]
+        return ((rate * lr_mult, source.decay(update) * wd_mult, count, update, *source.more(update)),)
 
     def _several(self, optimizer: Stepped, tally: Tally) -> Sequence[Row] | None:
         """Return the rows if there may be several."""
@@ -136,7 +140,7 @@ class Rows:
             rate: Any = optimizer.lr if scheduler is None else self._rates.ask(scheduler, update)
             numbers = [(rate, optimizer.wd)]
         else:
-            numbers = [one.rates(optimizer, update, self._rates) for one in self.sources]
+            numbers = [(one.rate(optimizer, update, self._rates), one.decay(update)) for one in self.sources]
         rows: list[Row] = []
         for lr_mult, wd_mult, cohort, group, first in self._distinct:
             rate, wd = numbers[group]

@@ -44,20 +44,25 @@ class Source:
         more: further numbers, each a number or :class:`Followed`.
     """
 
-    __slots__ = ("_decay", "_followed", "_group", "_more", "_own_rates", "_wd")
+    __slots__ = ("_followed", "_follows", "_group", "_more", "_rates", "_wd", "shares_rate")
 
     def __init__(self, group: Group, wd: Any, more: Sequence[Any]) -> None:
-        self._group, self._wd = group, wd
-        self._decay = Followed(wd, Rates("the schedule of wd", non_negative)) if is_schedule(wd) else None
+        self._group = group
+        self._wd = Followed(wd, Rates("the schedule of wd", non_negative)) if is_schedule(wd) else wd
+        self._follows = self._wd is not wd
         self._more = list(more)
         self._followed = [(place, one) for place, one in enumerate(more) if isinstance(one, Followed)]
-        self._own_rates = None if group.settings.keys().isdisjoint({"lr", "lr_scheduler"}) else Rates()
+        self.shares_rate = group.settings.keys().isdisjoint({"lr", "lr_scheduler"})
+        """Whether the learning rate is the optimizer's."""
+        self._rates = Rates()
 
-    def rates(self, optimizer: Stepped, update: int, shared: Rates) -> tuple[float, float]:
-        """Return the learning rate and the weight decay of an update, before multipliers."""
-        rates = shared if self._own_rates is None else self._own_rates
-        rate = self._group.rate(optimizer, update, rates.ask)
-        return rate, self._wd if self._decay is None else self._decay.at(update)
+    def rate(self, optimizer: Stepped, update: int, shared: Rates) -> float:
+        """Return the learning rate of an update, before multipliers; ``shared`` asks the optimizer's schedule."""
+        return self._group.rate(optimizer, update, (shared if self.shares_rate else self._rates).ask)
+
+    def decay(self, update: int) -> Any:
+        """Return the weight decay of an update, before multipliers."""
+        return self._wd.at(update) if self._follows else self._wd
 
     def more(self, update: int) -> list[Any]:
         """Return the further numbers of an update."""

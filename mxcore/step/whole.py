@@ -55,20 +55,23 @@ def prepared(optimizer: Stepped, grads: Arrays) -> Arrays:
 def nonfinite(grads: Arrays) -> int | None:
     """Return the position of the first gradient with an element that is infinite or NaN, or None."""
     with np.errstate(all="ignore"):
+        # The sum of the squares is quick to compute. It is not finite if an element is not, or if it overflows.
         squares = [_square(grad) for grad in grads]  # all of them are queued before the first is waited for
-        for place, (grad, square) in enumerate(zip(grads, squares, strict=True)):
-            if not math.isfinite(float(square)):  # which may also be an overflow of large elements
-                with on_device_of(grad):
-                    if not bool(backend_of(grad).xp.isfinite(grad).all()):
-                        return place
+        if math.isfinite(sum(map(float, squares))):
+            return None
+        for place, grad in enumerate(grads):
+            with on_device_of(grad):
+                if not bool(backend_of(grad).xp.isfinite(grad).all()):
+                    return place
     return None
 
 
 def _square(grad: Any) -> Any:
-    """Return the sum of the squares of a gradient: it is not finite if an element is not, and quick to compute."""
+    if grad.dtype.itemsize == 2:
+        return math.inf
+    if type(grad) is np.ndarray:  # no look-ups, which would take longer than small arrays
+        return np.vdot(grad, grad)
     with on_device_of(grad):
-        if grad.dtype.itemsize == 2 or not grad.size:
-            return math.inf
         return backend_of(grad).xp.vdot(grad, grad)
 
 

@@ -17,7 +17,9 @@ from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, LeftOutError, Sampler, Setup, Step, timed
 from mxcore_bench.problem import LEARNING_RATE, Algorithm, Problem
 
-__all__ = ["EMITTERS", "callers", "choose", "entrants", "fills", "limits", "missing", "restored"]
+__all__ = [
+    "EMITTERS", "callers", "choose", "emitters", "entrants", "fills", "limits", "missing", "restored", "runs_on",
+]  # fmt: skip
 
 Call = Callable[[Updater[Optimizer], Problem], Setup]
 
@@ -92,9 +94,9 @@ def entrants(algorithm: Algorithm, threads: Sequence[int], *, every_call: bool, 
     calls = _CALLS if every_call and algorithm.fused else {"": _listed}
     return [
         Entrant(f"mxcore {emitter}{name}", _sampler(algorithm, call, emitter, count), count)
-        for emitter in _emitters(device, algorithm)
+        for emitter in emitters(device, algorithm)
         for name, call in calls.items()
-        for count in _runs_on(emitter, threads)
+        for count in runs_on(emitter, threads)
     ]
 
 
@@ -102,21 +104,21 @@ def limits(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -
     """Return the same traffic with next to no arithmetic, with the best emitter and the shortest way to call it."""
     if algorithm.traffic is None:
         return []
-    emitter = next(one for one in _emitters(device) if not missing(one))
+    emitter = next(one for one in emitters(device) if not missing(one))
     return [
         Entrant("limit", _sampler(algorithm, _bound, emitter, count, limit=True), count)
-        for count in _runs_on(emitter, threads)
+        for count in runs_on(emitter, threads)
     ]
 
 
 def callers(algorithm: Algorithm, threads: int, device: Device = CPU) -> list[Caller]:
     """Return every emitter through an updater, and the fastest one also through the optimizer itself."""
-    first, *rest = _emitters(device, algorithm)
+    first, *rest = emitters(device, algorithm)
     ways = (("", first, _through_updater), (" direct", first, _direct), *(("", one, _through_updater) for one in rest))
     return [
         Caller(f"mxcore {emitter}{name}", functools.partial(way, algorithm), count, _chooses(emitter, count))
         for name, emitter, way in ways
-        for count in _runs_on(emitter, (threads,))
+        for count in runs_on(emitter, (threads,))
     ]
 
 
@@ -180,17 +182,18 @@ def fills(kind: str, threads: Sequence[int]) -> list[Entrant]:
     return [
         Entrant(f"mxcore {emitter}", _filler(kind, emitter, count), count)
         for emitter in EMITTERS
-        for count in _runs_on(emitter, threads)
+        for count in runs_on(emitter, threads)
     ]
 
 
-def _emitters(device: Device, algorithm: Algorithm | None = None) -> Sequence[str]:
+def emitters(device: Device, algorithm: Algorithm | None = None) -> Sequence[str]:
+    """Return the emitters for a device, fastest first."""
     if algorithm and not algorithm.fused:
         return ("numpy",)  # array code uses no emitter: the last one stands in for it
     return (_GPU_EMITTER,) if device.on_gpu else EMITTERS
 
 
-def _runs_on(emitter: str, threads: Sequence[int]) -> Sequence[int | None]:
+def runs_on(emitter: str, threads: Sequence[int]) -> Sequence[int | None]:
     """Return the numbers of threads that make a difference: blocked NumPy uses one, and a GPU chooses itself."""
     return {"llvm": threads, _GPU_EMITTER: (None,)}.get(emitter, (1,))
 

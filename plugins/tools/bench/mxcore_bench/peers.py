@@ -16,7 +16,7 @@ from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, LeftOutError, Sampler, Step, peer, timed
 from mxcore_bench.problem import LEARNING_RATE, Algorithm, Problem
 
-__all__ = ["entrants", "on_threads", "tensor", "torch_fill", "torch_fused", "torch_optimizer"]
+__all__ = ["entrants", "on_threads", "tensor", "torch_fill", "torch_fused", "torch_on", "torch_optimizer"]
 
 
 def entrants(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
@@ -42,15 +42,20 @@ def _torch_entrants(algorithm: Algorithm, kind: str, threads: Sequence[int], dev
 def _torch(algorithm: Algorithm, kind: str, threads: int | None) -> Callable[[Problem], Sampler]:
     def build(problem: Problem) -> Sampler:
         torch = peer("torch")
-        parameters = [torch.nn.Parameter(tensor(torch, array)) for array in problem.masters]
-        for parameter, grad in zip(parameters, problem.full_grads, strict=True):
-            parameter.grad = tensor(torch, grad)
-        slots = [[tensor(torch, array) for array in arrays] for arrays in zip(*problem.slots, strict=True)]
-        optimizer = torch_optimizer(torch, algorithm, kind, parameters, slots)
+        parameters, optimizer = torch_on(torch, algorithm, kind, problem)
         step = _three_passes(torch, problem, parameters, optimizer.step) if problem.mixed else optimizer.step
         return timed(_on_threads(threads, step), wait=problem.device.wait)
 
     return build
+
+
+def torch_on(torch: ModuleType, algorithm: Algorithm, kind: str, problem: Problem) -> tuple[list[Any], Any]:
+    """Return the parameters and the optimizer of torch over the arrays of a problem; see :func:`torch_optimizer`."""
+    parameters = [torch.nn.Parameter(tensor(torch, array)) for array in problem.masters]
+    for parameter, grad in zip(parameters, problem.full_grads, strict=True):
+        parameter.grad = tensor(torch, grad)
+    slots = [[tensor(torch, array) for array in arrays] for arrays in zip(*problem.slots, strict=True)]
+    return parameters, torch_optimizer(torch, algorithm, kind, parameters, slots)
 
 
 def torch_optimizer(

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from mxcore.backend import Array
-from mxcore_bench import by_hand, called, calls, ours, peers, start
+from mxcore_bench import around, by_hand, called, calls, ours, peers, start
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, Reference, Sampler, timed
 from mxcore_bench.problem import ALGORITHMS, Algorithm, Problem, algorithm_of, memory_needed
@@ -29,7 +29,7 @@ _CALLS = calls.workloads()
 def names() -> dict[str, str]:
     """Return every workload with its group."""
     fills = {f"{kind}-{size}": "fills" for kind in _FILLS for size in _SIZES}
-    stepped = (*WORKLOADS.values(), *(workload for _, workload in _CALLS.values()))
+    stepped = (*WORKLOADS.values(), *around.WORKLOADS.values(), *(workload for _, workload in _CALLS.values()))
     steps = {workload.name: workload.group for workload in stepped}
     return {**steps, **fills, "import": "start", "first-step": "start"}
 
@@ -76,6 +76,9 @@ def _experiments(
         for dtype in [one for one in dtypes or usual if one in device.dtypes]:
             for optimizer in optimizers or ALGORITHMS:
                 yield _steps(workload, algorithm_of(optimizer), dtype, threads, device)
+    elif name in around.WORKLOADS:
+        if "float32" in (dtypes or ("float32",)):
+            yield from (_around(name, algorithm_of(one), max(threads), device) for one in optimizers or ("adam",))
     elif name in _CALLS:
         if "float32" in (dtypes or ("float32",)):
             yield from (_calls(name, algorithm_of(one), min(threads), device) for one in optimizers or ("adam",))
@@ -117,6 +120,17 @@ def _calls(name: str, algorithm: Algorithm, threads: int, device: Device) -> Exp
     )
     whole = _stepped(workload, algorithm, "float32", device, calls.entrants(shape.cases, callers), references)
     return attrs.evolve(whole, tensors=1, parameters=workload.parameters // workload.tensors)
+
+
+def _around(name: str, algorithm: Algorithm, threads: int, device: Device) -> Experiment:
+    """Return the experiment that compares a step with what may stand around it."""
+    references = (
+        Reference(around.ALONE, None, case=around.ALONE),
+        Reference("torch alone", "torch fused", case=around.ALONE),
+        Reference("torch", "torch fused"),
+    )
+    entrants = around.entrants(algorithm, threads, device)
+    return _stepped(around.WORKLOADS[name], algorithm, "float32", device, entrants, references)
 
 
 def _by_hand(device: Device) -> Reference:

@@ -13,9 +13,8 @@ import attrs
 import numpy as np
 
 import mxcore as mx
-from mxcore.backend import backend_of
 from mxcore.optimizer import Updater
-from mxcore_runlog.measure import Begun, Taken, measured, settings_of, together, weight_of
+from mxcore_runlog.measure import Begun, Taken, begun, ended, together
 from mxcore_runlog.options import Options
 from mxcore_runlog.writer import Row, Writer
 
@@ -40,14 +39,16 @@ class _Run:
     Args:
         name: its name in rows.
         is_near: whether its next call may belong to an update that is logged.
-        begun: the updates that are being made, by thread.
+        begun: the updates that are being made, by thread, with their rows.
         pending: the row that is not written yet.
+        written: the update of the last row.
     """
 
     name: str | None
     is_near: bool = True
-    begun: dict[int, Begun] = attrs.field(factory=dict)
+    begun: dict[int, tuple[Begun, _Pending]] = attrs.field(factory=dict)
     pending: _Pending | None = None
+    written: int | None = None
 
 
 class _Before:
@@ -67,7 +68,7 @@ class _Before:
 class Log:
     """An open log; see :func:`open`. Close it, or use it in a ``with`` statement.
 
-    Several threads may use it.
+    Several threads may use it. If they call the same updater, a row may be missing.
     """
 
     def __init__(self, writers: Sequence[Writer], updaters: Mapping[str | None, Updater[Any]], options: Any) -> None:
@@ -174,24 +175,17 @@ class Log:
             run.begun.pop(threading.get_ident(), None)  # of an update that failed
             start = optimizer.begin_num_update
             update = max(tally.highest.value, 1 + max(tally.table.get(index, start) for index in indices))
-            if update % self.options.every:
+            # A parameter that joins late, in a call of its own, may come after the row of the update is complete.
+            if update % self.options.every or update == run.written:
                 return
-            has_step = "step_norm" in self.options.columns
-            run.begun[threading.get_ident()] = Begun(
-                update,
-                [settings_of(optimizer, index, update) for index in indices],
-                float(optimizer.rescale_grad),
-                grads,
-                [_copied(weight_of(updater, *one)) if has_step else None for one in zip(indices, weights, strict=True)],
-                any(index not in updater.states for index in indices),
-            )
+            before = begun(updater, indices, weights, grads, update, self.options.columns)
             if run.pending is None or run.pending.update != update:
                 self._flush(run)
                 run.pending = _Pending(update)
                 self._unwritten.add(run)
-            if not run.pending.parts:
-                run.pending.numbers.update({name: float(value) for name, value in self._numbers.items()})
-                self._numbers.clear()
+            run.pending.numbers.update({name: float(value) for name, value in self._numbers.items()})
+            self._numbers.clear()
+            run.begun[threading.get_ident()] = before, run.pending
 
     @mx.hooks.hookimpl
     def mxcore_after_step(self, updater: Any, indices: Any, weights: Any) -> None:
@@ -212,18 +206,19 @@ class Log:
             run = self._runs.get(updater)
             if run is not None:
                 self._flush(run)
-                run.is_near = True
+                run.is_near, run.written = True, None
                 self._arm()
 
     def _after(self, updater: Any, update: int, indices: Any, weights: Any) -> None:
         run = self._run(updater)
         if run is None or not self.is_open:
             return
-        begun, pending = run.begun.pop(threading.get_ident(), None), run.pending
-        if begun is not None and pending is not None:
-            pending.time, pending.is_first = _now(), pending.is_first or begun.is_first
-            parts = measured(updater, indices, weights, begun, self.options.columns)
-            pending.parts.update(zip(indices, parts, strict=True))
+        pending = run.pending
+        if threading.get_ident() in run.begun:
+            # If another thread has begun the next update meanwhile, this row is dropped: rows must be in order.
+            before, row = run.begun.pop(threading.get_ident())
+            row.time, row.is_first = _now(), row.is_first or before.is_first
+            row.parts.update(ended(updater, indices, weights, before, self.options.columns))
         # A first update may be of parameters that come one at a time, so it is complete only when the next one comes.
         if pending is not None and (
             pending.update < update or (not pending.is_first and len(pending.parts) >= len(updater.states))
@@ -253,6 +248,7 @@ class Log:
             pending, run.pending = run.pending, None
             self._unwritten.discard(run)
             if pending is not None and pending.parts:
+                run.written = pending.update
                 self._write(self._rows(run, pending))
 
     def _rows(self, run: _Run, pending: _Pending) -> list[Row]:
@@ -274,10 +270,6 @@ class Log:
 
 def _now() -> float:
     return round(time.time(), 3)
-
-
-def _copied(weight: Any) -> Any:
-    return backend_of(weight).copy(weight)
 
 
 def _number(name: str, value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,7 @@ import numpy as np
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.optimizer import Updater
 
-__all__ = ["MEASURES", "Begun", "Taken", "measured", "settings_of", "together"]
+__all__ = ["MEASURES", "Begun", "Taken", "begun", "ended", "settings_of", "together"]
 
 MEASURES = ("grad_norm", "weight_norm", "step_norm", "nonfinite")
 _NORMS = frozenset(MEASURES) - {"nonfinite"}
@@ -27,6 +27,8 @@ def settings_of(optimizer: Any, index: Any, update: int) -> dict[str, float]:
         index: the parameter.
         update: the count of the update, which is about to be made.
     """
+    if hasattr(optimizer, "settings_of"):
+        return {**optimizer.settings_of(index)}
     found: dict[str, float] = {}
     scheduler = optimizer.lr_scheduler
     rate = optimizer.learning_rate if scheduler is None else scheduler(update)
@@ -41,27 +43,6 @@ def settings_of(optimizer: Any, index: Any, update: int) -> dict[str, float]:
 
 
 @attrs.frozen(eq=False)
-class Begun:
-    """What has to be known of an update before it is made.
-
-    Args:
-        update: its count.
-        settings: the settings of each parameter.
-        factor: what gradients are multiplied by.
-        grads: the gradients.
-        weights: copies of the weights, or None for each.
-        is_first: whether a parameter is updated for the first time.
-    """
-
-    update: int
-    settings: list[dict[str, float]]
-    factor: float
-    grads: Sequence[Array]
-    weights: list[Array | None]
-    is_first: bool
-
-
-@attrs.define(eq=False)
 class Taken:
     """The numbers of one parameter, whose norms are still squared.
 
@@ -69,38 +50,72 @@ class Taken:
         name: its name.
         settings: its settings.
         sums: its squared norms, and its count of numbers that are not finite.
+        old: a copy of its weight before the update, or None.
     """
 
     name: str
     settings: Mapping[str, float]
     sums: dict[str, float]
+    old: Array | None = None
+
+
+@attrs.frozen(eq=False)
+class Begun:
+    """What was measured before an update.
+
+    Args:
+        parts: the numbers of each parameter so far.
+        is_first: whether a parameter is updated for the first time.
+    """
+
+    parts: list[Taken]
+    is_first: bool
+
+
+def begun(
+    updater: Updater[Any],
+    indices: Sequence[Any],
+    weights: Sequence[Array],
+    grads: Sequence[Array],
+    update: int,
+    columns: Sequence[str],
+) -> Begun:
+    """Measure what must be measured before an update: settings, and gradients, whose arrays may be reused after it."""
+    optimizer, names, parts = updater.optimizer, updater.optimizer.idx2name, []
+    unscale = float(getattr(optimizer, "unscale", 1.0))
+    for index, weight, grad in zip(indices, weights, grads, strict=True):
+        settings, sums = settings_of(optimizer, index, update), dict[str, float]()
+        if {"grad_norm", "nonfinite"} & {*columns}:
+            squared = squares(grad)
+            sums["grad_norm"] = squared * (unscale * settings["rescale_grad"]) ** 2
+            sums["nonfinite"] = 0 if math.isfinite(squared) else nonfinite(grad)
+        old = None
+        if "step_norm" in columns:
+            before = weight_of(updater, index, weight)
+            old = backend_of(before).copy(before)
+        parts.append(Taken(str(names.get(index, index)), settings, sums, old))
+    return Begun(parts, any(index not in updater.states for index in indices))
+
+
+def ended(
+    updater: Updater[Any], indices: Sequence[Any], weights: Sequence[Array], begun: Begun, columns: Sequence[str]
+) -> dict[Any, Taken]:
+    """Measure the rest after the update, and return the numbers by parameter."""
+    found = {}
+    for index, weight, part in zip(indices, weights, begun.parts, strict=True):
+        new, sums = weight_of(updater, index, weight), dict(part.sums)
+        if "weight_norm" in columns:
+            sums["weight_norm"] = squares(new)
+        if part.old is not None:
+            sums["step_norm"] = squares(new, part.old)
+        found[index] = attrs.evolve(part, sums=sums, old=None)
+    return found
 
 
 def weight_of(updater: Updater[Any], index: Any, weight: Array) -> Array:
     """Return the weight that an update computes with: the float32 master of a half-precision weight, if any."""
     state = updater.states.get(index)
     return state[0] if state is not None and updater.optimizer.has_master(weight) else weight
-
-
-def measured(
-    updater: Updater[Any], indices: Sequence[Any], weights: Sequence[Array], begun: Begun, columns: Sequence[str]
-) -> Iterator[Taken]:
-    """Yield the numbers of each parameter after an update."""
-    names = updater.optimizer.idx2name
-    parts = zip(indices, weights, begun.grads, begun.weights, begun.settings, strict=True)
-    for index, weight, grad, old, settings in parts:
-        new = weight_of(updater, index, weight)
-        sums: dict[str, float] = {}
-        squared = squares(grad) if {"grad_norm", "nonfinite"} & {*columns} else 0.0
-        if "grad_norm" in columns:
-            sums["grad_norm"] = squared * begun.factor**2
-        if "weight_norm" in columns:
-            sums["weight_norm"] = squares(new)
-        if old is not None:
-            sums["step_norm"] = squares(new, old)
-        if "nonfinite" in columns:
-            sums["nonfinite"] = 0 if math.isfinite(squared) else nonfinite(grad)
-        yield Taken(str(names.get(index, index)), settings, sums)
 
 
 def together(parts: Iterable[Taken], columns: Sequence[str]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """A log says what an update did, for every way to call an updater, and leaves everything else as it was."""
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,31 @@ def test_all_updaters_are_logged_if_none_is_given(tmp_path: Path) -> None:
     assert numbers(path, "updater", "update", "learning_rate") == [("0", 5, 0.25), ("0", 10, 0.25), ("1", 5, 0.125)]
 
 
+@pytest.mark.parametrize("begin", [0, 100])
+def test_a_parameter_may_join_late(begin: int, tmp_path: Path) -> None:
+    path, update = tmp_path / "run.jsonl", updater(begin_num_update=begin)
+    with mx.runlog.open(path, update, columns=["grad_norm"]):
+        for number in range(4):
+            for name in "abc" if number >= 2 else "ab":
+                update(name, np.ones(1), np.ones(1))
+    assert [row["update"] - begin for row in mx.runlog.read(path)] == [1, 2, 3, 4]
+    assert path.read_text().count("\n") == 4
+    norms = [row["grad_norm"] ** 2 for row in mx.runlog.read(path)]
+    assert norms == pytest.approx([2, 2, 2, 3])
+
+
+def test_parts_of_a_model_may_be_updated_at_different_times(tmp_path: Path) -> None:
+    path, update = tmp_path / "run.jsonl", updater()
+    critic, actor = ["c1", "c2"], ["a1", "a2"]
+    with mx.runlog.open(path, update, columns=["grad_norm"], every=3):
+        for number in range(1, 13):
+            update(critic, [np.array([3.0]), np.array([4.0])], [np.ones(1), np.ones(1)])
+            if number % 3 == 0:
+                update(actor, [np.array([12.0]), np.zeros(1)], [np.ones(1), np.ones(1)])
+    # When the first row is written, the actor has not been seen yet.
+    assert numbers(path, "update", "grad_norm") == [(3, 5.0), (6, 13.0), (9, 13.0), (12, 13.0)]
+
+
 def test_a_row_outlives_its_updater(tmp_path: Path) -> None:
     with mx.runlog.open(tmp_path / "run.csv"):
         updater()("w", np.ones(1), np.ones(1))
@@ -250,6 +276,39 @@ def test_an_update_that_fails_is_not_logged(tmp_path: Path) -> None:
     assert numbers(path, "update", "grad_norm", "loss") == [(1, 1.0, 0.0), (2, 2.0, 2.0)]
 
 
+def test_what_was_begun_before_a_failure_and_a_loaded_state_is_forgotten(tmp_path: Path) -> None:
+    class Failing(mx.optimizer.Optimizer):
+        fails = False
+
+        def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
+            self._update_count(index)
+            if self.fails:
+                raise ZeroDivisionError
+
+    path, optimizer = tmp_path / "run.jsonl", Failing()
+    update = mx.optimizer.get_updater(optimizer)
+    mx.save_state(tmp_path / "state", update)
+    with mx.runlog.open(path, update, every=2):
+        update("w", np.ones(1), np.ones(1))
+        optimizer.fails = True
+        with pytest.raises(ZeroDivisionError):
+            update("w", np.ones(1), np.ones(1))
+        optimizer.fails = False
+        mx.load_state(tmp_path / "state", update)
+        update.tally.highest.value = 0
+        update(["other", "another"], [np.ones(1), np.ones(1)], [np.ones(1), np.ones(1)])
+    assert mx.runlog.read(path) == []
+
+
+def test_a_first_row_waits_no_longer_than_for_the_next_update(tmp_path: Path) -> None:
+    path, update = tmp_path / "run.jsonl", updater(begin_num_update=9)
+    with mx.runlog.open(path, update, every=10):
+        update("w", np.ones(1), np.ones(1))
+        assert numbers(path, "update") == []
+        update("w", np.ones(1), np.ones(1))
+        assert numbers(path, "update") == [(10,)]
+
+
 def test_a_log_goes_on_after_an_exception_and_a_loaded_state(tmp_path: Path) -> None:
     path, update, weight = tmp_path / "run.csv", updater("adam"), np.ones(2)
     with mx.runlog.open(path, update, every=4):
@@ -284,6 +343,54 @@ def test_threads_may_share_a_log(tmp_path: Path) -> None:
         rows = [row for row in mx.runlog.read(path) if row["updater"] == name]
         assert [row["update"] for row in rows] == list(range(3, 51, 3))
         assert all(row["step_norm"] == pytest.approx(0.5 * np.sqrt(3)) for row in rows)
+
+
+def test_threads_may_share_an_updater(tmp_path: Path) -> None:
+    path, update = tmp_path / "run.jsonl", updater(learning_rate=0.0)
+
+    def train() -> None:
+        for _ in range(100):
+            update("w", np.full(3, 2.0), np.ones(3))
+
+    with mx.runlog.open(path, update, columns=["grad_norm", "weight_norm"]):
+        threads = [threading.Thread(target=train) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    updates = [row["update"] for row in rows]
+    assert updates == sorted({*updates} & {*range(1, 401)})
+    assert {(row["grad_norm"], row["weight_norm"]) for row in rows} == {(12**0.5, 3**0.5)}
+
+
+def test_a_row_is_left_out_if_another_thread_has_begun_the_next(tmp_path: Path) -> None:
+    class Late:
+        """Holds up what follows the first update until there was a second one."""
+
+        def __init__(self) -> None:
+            self.made, self.go = threading.Event(), threading.Event()
+
+        @mx.hooks.hookimpl
+        def mxcore_after_step(self) -> None:
+            if not self.made.is_set():
+                self.made.set()
+                assert self.go.wait(60)
+
+    path, update, late, weight = tmp_path / "run.jsonl", updater(), Late(), np.ones(1)
+    with mx.runlog.open(path, update, columns=["grad_norm"]):
+        mx.hooks.register(late)  # what is registered last is called first
+        try:
+            first = threading.Thread(target=update, args=("w", np.array([1.0]), weight))
+            first.start()
+            assert late.made.wait(60)
+            update("w", np.array([2.0]), weight)
+            late.go.set()
+            first.join()
+        finally:
+            mx.hooks.unregister(late)
+    assert numbers(path, "update", "grad_norm") == [(2, 2.0)]
+    assert path.read_text().count("\n") == 1
 
 
 def test_closing_removes_the_hooks_and_closes_the_file(tmp_path: Path) -> None:

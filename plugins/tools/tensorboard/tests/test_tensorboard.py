@@ -150,6 +150,20 @@ def test_the_folder_is_created_once_something_is_logged(tmp_path: Path) -> None:
     assert mx.hooks.manager().get_plugins() == before
 
 
+def test_each_file_begins_a_session_at_its_first_update(tmp_path: Path) -> None:
+    state = trained(tmp_path / "run", 4).get_states()
+    trained(tmp_path / "run", 2, state=state)
+    begun = set()
+    for file in (tmp_path / "run").iterdir():
+        version, start, *_ = map(dict, map(fields, records(file.read_bytes())))
+        assert version[3] == b"brain.Event:2"
+        assert dict(fields(start[7])) == {
+            1: 1
+        }  # session_log with the status START, by which TensorBoard hides earlier ones
+        begun.add(start[2])
+    assert begun == {1, 5}
+
+
 def test_tensorboard_itself_shows_the_rows_and_hides_what_a_resumed_run_repeats(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     state = trained(tmp_path / "run", 4).get_states()

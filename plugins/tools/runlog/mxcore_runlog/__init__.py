@@ -54,6 +54,18 @@ def open(
     Norms are computed in float64, and of the float32 master if a weight has one. A row covers all parameters of the
     updater: it has the norm of all of them together, and the largest of each setting.
 
+    >>> import pathlib, tempfile
+    >>> import numpy as np, mxcore as mx
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "run.jsonl")
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
+    >>> names, weights = ["fc_weight", "fc_bias"], [np.zeros(2), np.zeros(1)]
+    >>> with mx.runlog.open(path, update, columns=["grad_norm", "step_norm"], parameters=".*_weight"):
+    ...     update(names, [np.array([3.0, 4.0]), np.array([12.0])], weights)
+    >>> for row in mx.runlog.read(path):
+    ...     print(row.get("parameter"), row["grad_norm"], row["step_norm"])
+    None 13.0 6.5
+    fc_weight 5.0 2.5
+
     A file that exists is continued. A last line that a crash has left incomplete is removed, with a warning.
 
     Args:

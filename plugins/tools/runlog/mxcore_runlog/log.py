@@ -66,7 +66,19 @@ class _Before:
 
 
 class Log:
-    """An open log; see :func:`open`. Close it, or use it in a ``with`` statement.
+    """An open log, as :func:`open` returns it. Close it, or use it in a ``with`` statement.
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np, mxcore as mx
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "run.jsonl")
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
+    >>> log = mx.runlog.open(path, update)
+    >>> log.add(loss=0.5)
+    >>> update("w", np.ones(1), np.ones(1))
+    >>> log.write(accuracy=0.75)
+    >>> log.close()
+    >>> [(row["update"], row["loss"], row["accuracy"]) for row in mx.runlog.read(path)]
+    [(1, 0.5, 0.75)]
 
     Several threads may use it. If they call the same updater, a row may be missing.
     """

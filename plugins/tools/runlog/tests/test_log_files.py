@@ -1,7 +1,5 @@
 """Files of a log survive crashes, go on where they ended, and are refused if they are something else."""
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +46,7 @@ def test_what_a_killed_process_has_logged_is_whole(suffix: str, tmp_path: Path) 
     with subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
     rows = mx.runlog.read(path)
     overall = [row for row in rows if "parameter" not in row]
     assert [row["update"] for row in overall] == list(range(1, len(overall) + 1))
@@ -91,7 +89,7 @@ def test_a_run_that_resumes_replaces_what_it_repeats(suffix: str, tmp_path: Path
     run(path, 2, state=state)
     rows = mx.runlog.read(path)
     assert [(row["update"], row["loss"]) for row in rows] == [(1, 4), (2, 4), (3, 4), (4, 4), (5, 2), (6, 2)]
-    assert len(path.read_text().splitlines()) == 12 + (suffix == "csv")
+    assert len(path.read_text("utf-8").splitlines()) == 12 + (suffix == "csv")
 
 
 @SUFFIXES
@@ -114,8 +112,8 @@ def test_a_header_is_written_once_and_holds_all_numbers(tmp_path: Path) -> None:
             log.write(accuracy=0.5)
             with pytest.raises(ValueError, match=r"no column 'acuracy'.*numbers=\['loss', 'accuracy', 'acuracy'\]"):
                 log.add(acuracy=0.5)
-    assert path.read_text().splitlines()[0] == "update,time,wd,loss,accuracy"
-    assert path.read_text().count("update") == 1
+    assert path.read_text("utf-8").splitlines()[0] == "update,time,wd,loss,accuracy"
+    assert path.read_text("utf-8").count("update") == 1
     assert [row.get("accuracy") for row in mx.runlog.read(path)] == [0.5, 0.5]
 
 
@@ -142,13 +140,13 @@ def test_without_a_list_the_first_row_determines_the_header(tmp_path: Path) -> N
 )
 def test_a_file_that_is_not_this_log_is_left_as_it_is(name: str, content: str, message: str, tmp_path: Path) -> None:
     path, other = tmp_path / name, tmp_path / "other.jsonl"
-    path.write_text(content)
+    path.write_text(content, "utf-8")
     with pytest.raises(ValueError, match=message.replace("[", r"\[")):
         run(path, 1)
     update = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
     with pytest.raises(ValueError, match="log"):
         mx.runlog.open([other, path], update)
-    assert path.read_text() == content
+    assert path.read_text("utf-8") == content
 
 
 @pytest.mark.parametrize(
@@ -164,7 +162,7 @@ def test_a_file_that_is_not_this_log_is_left_as_it_is(name: str, content: str, m
 )
 def test_damage_elsewhere_is_an_error(name: str, content: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    path.write_text(content)
+    path.write_text(content, "utf-8")
     with pytest.raises(ValueError, match=message):
         mx.runlog.read(path)
 

@@ -183,7 +183,7 @@ def test_numbers_that_are_not_finite_are_counted_and_read_back(suffix: str, tmp_
     assert (bad, loss, low) == (3, np.inf, -np.inf)
     assert np.isnan([norm, weight]).all()
     if suffix == "jsonl":
-        assert '"loss": "Infinity", "low": "-Infinity"' in path.read_text()
+        assert '"loss": "Infinity", "low": "-Infinity"' in path.read_text("utf-8")
 
 
 def test_several_updaters_are_told_apart_and_others_are_left_out(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_a_parameter_may_join_late(begin: int, tmp_path: Path) -> None:
             for name in "abc" if number >= 2 else "ab":
                 update(name, np.ones(1), np.ones(1))
     assert [row["update"] - begin for row in mx.runlog.read(path)] == [1, 2, 3, 4]
-    assert path.read_text().count("\n") == 4
+    assert path.read_text("utf-8").count("\n") == 4
     norms = [row["grad_norm"] ** 2 for row in mx.runlog.read(path)]
     assert norms == pytest.approx([2, 2, 2, 3])
 
@@ -320,7 +320,7 @@ def test_a_log_goes_on_after_an_exception_and_a_loaded_state(tmp_path: Path) -> 
         mx.load_state(tmp_path / "state", update)
         update("w", np.ones(2), weight)
     assert numbers(path, "update") == [(4,), (8,)]
-    assert path.read_text().count("\n") == 4
+    assert path.read_text("utf-8").count("\n") == 4
     with pytest.raises(KeyError), mx.runlog.open(path, update, every=4):
         raise KeyError
 
@@ -358,7 +358,7 @@ def test_threads_may_share_an_updater(tmp_path: Path) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
     updates = [row["update"] for row in rows]
     assert updates == sorted({*updates} & {*range(1, 401)})
     assert {(row["grad_norm"], row["weight_norm"]) for row in rows} == {(12**0.5, 3**0.5)}
@@ -390,7 +390,7 @@ def test_a_row_is_left_out_if_another_thread_has_begun_the_next(tmp_path: Path) 
         finally:
             mx.hooks.unregister(late)
     assert numbers(path, "update", "grad_norm") == [(2, 2.0)]
-    assert path.read_text().count("\n") == 1
+    assert path.read_text("utf-8").count("\n") == 1
 
 
 def test_closing_removes_the_hooks_and_closes_the_file(tmp_path: Path) -> None:
@@ -459,4 +459,4 @@ def test_bad_numbers_are_refused(numbers: dict[str, Any], message: str, tmp_path
         for way in (log.add, log.write):
             with pytest.raises((TypeError, ValueError), match=message):
                 way(**numbers)
-    assert (tmp_path / "run.jsonl").read_text() == ""
+    assert (tmp_path / "run.jsonl").read_text("utf-8") == ""

@@ -1,7 +1,5 @@
 """Event files hold the rows of a log, as readers that know nothing of the writer find them."""
 
-import os
-import signal
 import struct
 import subprocess
 import sys
@@ -131,7 +129,7 @@ def test_what_a_killed_process_has_logged_is_there(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
     found = scalars(tmp_path)
     assert [step for step, _, _ in found] == list(range(1, len(found) + 1))
     assert len(found) >= 19  # the first of 20 rows waits for the second update, and no other for anything
@@ -142,7 +140,7 @@ def test_the_folder_is_created_once_something_is_logged(tmp_path: Path) -> None:
     writer = mx.tensorboard(tmp_path / "runs/a")
     assert repr(writer) == f"TensorBoard({str(tmp_path / 'runs/a')!r})"
     assert not (tmp_path / "runs").exists()
-    (tmp_path / "taken").write_text("")
+    (tmp_path / "taken").write_text("", "utf-8")
     update = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
     before = mx.hooks.manager().get_plugins()
     with pytest.raises(FileExistsError):

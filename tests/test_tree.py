@@ -97,7 +97,7 @@ def test_the_core_is_small() -> None:
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
 def test_a_plugin_imports_its_declared_dependencies_and_public_names_of_the_core(folder: Path) -> None:
     declared = {Requirement(text).name.replace("-", "_").lower() for text in project(folder)["dependencies"]}
-    declared = {{"scikit_learn": "sklearn"}.get(name, name) for name in declared}
+    declared = {{"scikit_learn": "sklearn", "tensorboardx": "tensorboardX"}.get(name, name) for name in declared}
     own = project(folder)["name"].replace("-", "_")
     for file in sorted((folder / own).rglob("*.py")):
         for module, names in imports(file):

@@ -190,7 +190,7 @@ class Log:
             # A parameter that joins late, in a call of its own, may come after the row of the update is complete.
             if update % self.options.every or update == run.written:
                 return
-            before = begun(updater, indices, weights, grads, update, self.options.columns)
+            before = begun(updater, indices, weights, grads, self.options.columns)
             if run.pending is None or run.pending.update != update:
                 self._flush(run)
                 run.pending = _Pending(update)

@@ -12,34 +12,11 @@ import numpy as np
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.optimizer import Updater
 
-__all__ = ["MEASURES", "Begun", "Taken", "begun", "ended", "settings_of", "together"]
+__all__ = ["MEASURES", "Begun", "Taken", "begun", "ended", "together"]
 
 MEASURES = ("grad_norm", "weight_norm", "step_norm", "nonfinite")
 _NORMS = frozenset(MEASURES) - {"nonfinite"}
 _BLOCK = 1 << 20  # elements that are converted to float64 at a time
-
-
-def settings_of(optimizer: Any, index: Any, update: int) -> dict[str, float]:
-    """Return the numbers in force for an update of a parameter, by the name of the hyper-parameter.
-
-    Args:
-        optimizer: the optimizer.
-        index: the parameter.
-        update: the count of the update, which is about to be made.
-    """
-    if hasattr(optimizer, "settings_of"):
-        return {**optimizer.settings_of(index)}
-    found: dict[str, float] = {}
-    scheduler = optimizer.lr_scheduler
-    rate = optimizer.learning_rate if scheduler is None else scheduler(update)
-    found["learning_rate"] = float(rate) * optimizer.multiplier(index, optimizer.lr_mult, "lr_mult")
-    found["wd"] = float(optimizer._get_wd(index))
-    while optimizer is not None:
-        for name, value in vars(optimizer).items():
-            if not name.startswith("_") and isinstance(value, (int, float, np.number)) and name != "lr":
-                found.setdefault(name, float(value))
-        optimizer = vars(optimizer).get("optimizer")  # of a wrapper
-    return found
 
 
 @attrs.frozen(eq=False)
@@ -77,17 +54,15 @@ def begun(
     indices: Sequence[Any],
     weights: Sequence[Array],
     grads: Sequence[Array],
-    update: int,
     columns: Sequence[str],
 ) -> Begun:
     """Measure what must be measured before an update: settings, and gradients, whose arrays may be reused after it."""
     optimizer, names, parts = updater.optimizer, updater.optimizer.idx2name, []
-    unscale = float(getattr(optimizer, "unscale", 1.0))
     for index, weight, grad in zip(indices, weights, grads, strict=True):
-        settings, sums = settings_of(optimizer, index, update), dict[str, float]()
+        settings, sums = dict(optimizer.settings_of(index)), dict[str, float]()
         if {"grad_norm", "nonfinite"} & {*columns}:
             squared = squares(grad)
-            sums["grad_norm"] = squared * (unscale * settings["rescale_grad"]) ** 2
+            sums["grad_norm"] = squared * (optimizer.unscale * settings["rescale_grad"]) ** 2
             sums["nonfinite"] = 0 if math.isfinite(squared) else nonfinite(grad)
         old = None
         if "step_norm" in columns:

@@ -10,7 +10,7 @@ import attrs
 
 from mxcore.catalogue.hints import closest
 from mxcore.optimizer import Updater
-from mxcore_runlog.measure import MEASURES, settings_of
+from mxcore_runlog.measure import MEASURES
 
 __all__ = ["Options", "by_name"]
 
@@ -61,8 +61,7 @@ class Options:
         """Raise a ValueError if a column is neither a measure nor a setting of any of these updaters."""
         known = [*MEASURES]
         for updater in updaters:
-            index, update = next(iter(updater.states), 0), updater.tally.highest.value + 1
-            known += settings_of(updater.optimizer, index, update)
+            known += updater.optimizer.settings_of(next(iter(updater.states), 0))
         if updaters and (unknown := [name for name in self.columns if name not in known]):
             close = closest(unknown[0], known)
             hint = f"did you mean {close[0]!r}" if close else f"there are {', '.join(dict.fromkeys(known))}"

@@ -57,7 +57,7 @@ class Controlled(Counted, Multiplied, Algorithm):
 
     @property
     def unscale(self) -> float:
-        """The factor by which gradients are multiplied before anything else: one over the loss scale, or minus that."""
+        """The factor on gradients before anything else, which is one over the loss scale, or minus that."""
         return (-1.0 if self.maximize else 1.0) / float(self.loss_scale)
 
     @property

@@ -115,7 +115,7 @@ class Optimizer(Controlled):
     """The weights to evaluate, as a function that takes by name what it needs of ``weight``, the slots and the
     hyper-parameters; None if they are the weights themselves. See :meth:`~mxcore.optimizer.Updater.evaluating`."""
     state_version: ClassVar[int] = 1
-    """The version of what the class keeps for each parameter: increase it with every change that needs
+    """The version of what the class keeps for each parameter; increase it with every change that needs
     :meth:`~mxcore.optimizer.Optimizer.upgrade_state`."""
     elementwise: ClassVar[bool] = True
     """Whether each element of a weight is updated independently, without norms, matrices or positional noise."""

@@ -1,4 +1,4 @@
-"""Conditions on hyper-parameters, such as :data:`positive` and :func:`in_range`.
+"""Conditions on hyper-parameters, such as :func:`~mxcore.validators.in_range`.
 
 >>> positive.requirement, positive.accepts(0.5), positive.accepts(-1)
 ('a number above 0', True, False)

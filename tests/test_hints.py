@@ -43,6 +43,13 @@ WORDS = [
     *(("optimizer", "sgd", word, "wd") for word in ("weight_decay", "weight_decay_rate", "l2")),
     *(("optimizer", "sgd", word, "clip_gradient") for word in ("clipvalue", "grad_clip", "clip_gradients")),
     *(("optimizer", "adam", word, "clip_global_norm") for word in ("clipnorm", "max_norm", "max_grad_norm")),
+    *(
+        ("optimizer", "sgd", word, "accumulate")
+        for word in ("accumulate_steps", "gradient_accumulation_steps", "every_k")
+    ),
+    *(("optimizer", "sgd", word, "groups") for word in ("param_groups", "group")),
+    *(("optimizer", "sgd", word, "loss_scale") for word in ("loss_scale_factor", "init_scale")),
+    *(("optimizer", "sgd", word, "on_nonfinite") for word in ("skip_nonfinite", "error_if_nonfinite")),
     *(("optimizer", "rmsprop", word, "gamma1") for word in ("alpha", "rho", "decay", "decay_rate", "gamma")),
     ("optimizer", "adadelta", "alpha", "rho"),
     ("optimizer", "ftrl", "l1_regularization_strength", "lamda1"),
@@ -84,7 +91,7 @@ STATED = [
     ("optimizer", "adam", "nesterov", "the optimizer 'nadam' has Nesterov momentum"),
     ("optimizer", "adam", "amsgrad", "the optimizer 'adamw' has amsgrad; with wd=0 it is Adam"),
     ("optimizer", "rmsprop", "momentum", "'gamma2' is the momentum, with centered=True"),
-    ("optimizer", "sgd", "maximize", "give rescale_grad=-1"),
+    ("optimizer", "sgd", "freeze", "give groups={pattern: {'frozen': True}}"),
     ("initializer", "normal", "mean", "the mean is always 0"),
     *(("initializer", "uniform", word, "values lie in [-scale, scale]") for word in ("low", "high", "a", "b")),
     ("initializer", "xavier", "gain", "give magnitude=3 * gain**2, or gain**2 with rnd_type='gaussian'"),
@@ -107,7 +114,7 @@ def test_statements_are_true() -> None:
         return weight.tolist()
 
     assert stepped("adamw", amsgrad=True, wd=0.0)
-    assert stepped("sgd", rescale_grad=-1.0)[0] == pytest.approx(2 - stepped("sgd")[0])
+    assert stepped("sgd", groups={"0": {"frozen": True}}) == [1, 1]
     gain = 2.0
     for arguments in ({"magnitude": 3 * gain**2}, {"magnitude": gain**2, "rnd_type": "gaussian"}):
         _, deviation = mx.init.Xavier(**arguments).moments((30, 50))

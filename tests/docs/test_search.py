@@ -10,8 +10,8 @@ from sites import Site, browsed
 # What people type, and the page that they should find.
 TERMS = {
     "state_dict": "guides/saving",
-    "param groups": "guides/cookbook",
-    "gradient clipping": "guides/cookbook",
+    "param groups": "guides/settings",
+    "gradient clipping": "guides/settings",
     "kaiming": "guides/initialisation",
     "ema": "guides/cookbook",
     "mixed precision": "guides/half-precision",

@@ -99,7 +99,7 @@ class Gate:
 
     def _follow(self, optimizer: Updatable, scale: DynamicLossScale | None, *, finite: bool) -> None:
         if scale is not None:
-            scale.follow(finite=finite)
+            scale._follow(finite=finite)
             self._adopt(optimizer, scale)
 
     def _adopt(self, optimizer: Updatable, scale: DynamicLossScale | None) -> None:

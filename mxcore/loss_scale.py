@@ -10,30 +10,24 @@ __all__ = ["DynamicLossScale"]
 
 @hyperparameters
 class DynamicLossScale(Algorithm):
-    r"""A factor for the loss that halves when gradients overflow, and doubles after a while without overflow.
+    """A factor for the loss that halves when gradients overflow, and doubles after a while without overflow.
 
-    Gradients in float16 underflow to 0 below 6e-8. Multiply the loss, or the gradients, by ``scale``; the optimizer
-    divides by it. An update with a gradient that is infinite or NaN is skipped. With :math:`s` the scale and :math:`n`
-    the updates since it last changed,
-
-    .. math::
-
-        s &\leftarrow b \, s \quad \text{after a skipped update} \\
-        s &\leftarrow g \, s \quad \text{once } n = \text{growth\_interval}
+    Multiply the loss, or the gradients, by ``scale``; the optimizer divides by it. An update with a gradient that is
+    infinite or NaN is skipped, and multiplies the scale by ``backoff_factor``.
 
     >>> import numpy as np, mxcore as mx
     >>> optimizer = mx.optimizer.create("sgd", learning_rate=0.5, loss_scale=mx.DynamicLossScale(1024))
     >>> update, weight = mx.optimizer.get_updater(optimizer), np.ones(1)
-    >>> update("w", 1024 * np.ones(1), weight)
-    >>> update("w", np.array([np.inf]), weight)
+    >>> for gradient in (1.0, np.inf):
+    ...     update("w", 1024 * np.array([gradient]), weight)
     >>> weight, optimizer.loss_scale.scale
     (array([0.5]), 512.0)
 
     Args:
         scale: the initial scale.
-        growth_factor: the factor g, above 1.
-        backoff_factor: the factor b, below 1.
-        growth_interval: how many updates in a row must have finite gradients before the scale grows.
+        growth_factor: the factor after ``growth_interval`` updates in a row with finite gradients, above 1.
+        backoff_factor: the factor after a skipped update, below 1.
+        growth_interval: how many updates those are.
 
     References:
         P. Micikevicius et al., "Mixed precision training", 2018, https://arxiv.org/abs/1710.03740. The defaults are
@@ -47,14 +41,13 @@ class DynamicLossScale(Algorithm):
 
     def __attrs_post_init__(self) -> None:
         self.scale = float(self.scale)
-        self.good_updates = 0
-        """The updates with finite gradients since the scale last changed."""
+        self.good_updates = 0  # with finite gradients, since the scale last changed; public, so that it is saved
         super().__attrs_post_init__()
 
     def __float__(self) -> float:
         return float(self.scale)
 
-    def follow(self, *, finite: bool) -> None:
+    def _follow(self, *, finite: bool) -> None:
         """Note whether the gradients of an update were finite."""
         self.good_updates = self.good_updates + 1 if finite else 0
         if not finite or self.good_updates == self.growth_interval:

@@ -22,6 +22,7 @@ from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.declarations import Algorithm, hyperparameter, hyperparameters, integer, non_negative, optional, positive
+from mxcore.gathering import get_updater
 from mxcore.kernel import Decay, Slot
 from mxcore.kernel.rule.program import weakly
 from mxcore.multipliers import Multiplied, checked
@@ -31,7 +32,7 @@ from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
 from mxcore.step.states import Arrays, packed
-from mxcore.updater import Updater, get_updater
+from mxcore.updater import Updater
 from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]

@@ -15,7 +15,8 @@ may use norms and other reductions (:mod:`~mxcore.kernel.rule.reduction`), which
 
 from __future__ import annotations
 
-from mxcore.kernel.rule.program import Decay, Member, Program, Row, RuleError, Slot
+from mxcore.kernel.rule.program import Decay, Member, Program, Row, RuleError
+from mxcore.kernel.rule.slot import Slot
 from mxcore.kernel.run.calls import Call, commit
 from mxcore.kernel.run.choose import Plan, plan_of
 from mxcore.native.emitters import in_use, use

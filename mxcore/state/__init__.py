@@ -57,6 +57,7 @@ def save_state(path: AnyPath, updater: Run, params: Mapping[str, Array] | None =
 
     Raises:
         TypeError: something cannot be saved; the message names it, and nothing has been written.
+        RuntimeError: some gradients of a step have come and others have not, see ``get_updater(optimizer, model=…)``.
         OSError: the file cannot be written, or is a device or pipe; the message names ``path``.
     """
     _check("save_state", path, updater, params)
@@ -114,6 +115,7 @@ def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
 
 def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:
     """Yield the file in parts, created on demand; whatever cannot be saved raises an error before the first part."""
+    updater.check_between_steps("nothing can be saved")
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):
         described = describe(updater.optimizer)

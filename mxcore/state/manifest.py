@@ -65,6 +65,7 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
             for device, counts in optimizer._all_index_update_counts.items()
         },
         "host_numbers": _table(host_numbers, "the host numbers"),
+        "model_numbers": {slot: float(value) for slot, value in optimizer.model_numbers.items()},
         "schedule": describe_schedule(optimizer.lr_scheduler),
         "wrapped": wrapped,
     }

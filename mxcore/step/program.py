@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 
 from mxcore.kernel import Program, Slot
-from mxcore.kernel.rule.program import COUNTED, INNER, OF_ALL, OF_SHAPE, keywords
+from mxcore.kernel.rule.program import COUNTED, OF_ALL, OF_SHAPE, keywords
+from mxcore.kernel.rule.slot import INNER
 from mxcore.step.protocol import Stepped
 
 WRAPPED = "optimizer"

@@ -31,7 +31,7 @@ class Rows:
     Args:
         optimizer: the optimizer.
         indices: the parameters.
-        host: the slots that are one host number per parameter.
+        host: the slots that are host numbers.
         rates: the source of learning rates.
     """
 
@@ -83,10 +83,7 @@ class Rows:
 
     def _kept(self, tally: Tally, index: Any) -> tuple[float, ...]:
         """Return the host numbers of a parameter."""
-        if not self._host:
-            return ()
-        numbers = tally.host_numbers.get(index, {})
-        return tuple(numbers.get(slot.name, float(slot.init)) for slot in self._host)
+        return tuple(tally.kept(index, self._host)) if self._host else ()
 
     # --- the values of the rows ---------------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class Plan(Protocol):
         """Return the arrays of one parameter that a step writes, each with its name."""
 
     over_all: bool
-    """Whether there may be reductions over all parameters."""
+    """Whether there may be reductions over all parameters, or numbers that all of them share."""
 
     @staticmethod
     def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:

@@ -30,7 +30,7 @@ class Folded(Protocol):
     """A plan as :class:`Fold` sees it."""
 
     over_all: bool
-    """Whether its rule may have reductions over all parameters."""
+    """Whether its rule may have reductions over all parameters, or numbers that all of them share."""
 
     def contributions(self, stage: int) -> list[Contribution]:
         """Return what the parameters contribute to the reductions over all parameters that a stage measures."""

@@ -95,7 +95,8 @@ class FusedPlan(ArrayPlan):
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = traced(program, tuple(sorted(static.items())))
         super().__init__(program, members, self.traced.written)
-        self.over_all = any(node.value == "all" for node in self.traced.reductions)
+        reduces_all = any(node.value == "all" for node in self.traced.reductions)
+        self.over_all = reduces_all or any(slot.of_model for slot in program.slots)
         self.dtype = np.dtype(self.storage.dtype)
         self.columns = self.storage.columns(self.traced.arrays)
         self.sources = [self.given.index(name) for name in self.columns]

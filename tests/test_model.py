@@ -3,7 +3,9 @@
 import copy
 import math
 import pickle
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -235,6 +237,67 @@ def test_a_wrapper_with_such_a_slot_is_refused_around_array_code() -> None:
     update = mx.optimizer.get_updater(Scaled("groupadagrad", learning_rate=0.1))
     with pytest.raises(TypeError, match="Scaled.* keeps 'seen' for all parameters together"):
         update(0, np.ones(2), np.ones(2))
+
+
+def test_calls_without_an_updater_share_it_too_so_each_must_be_complete() -> None:
+    optimizer, found = Shared(), [np.zeros(1), np.zeros(1)]
+    states = [optimizer.create_state(index, weight) for index, weight in enumerate(found)]
+    optimizer.update([0, 1], found, [np.ones(1), np.ones(1)], states)
+    with pytest.raises(ValueError, match="this call lacks parameter 1"):
+        optimizer.update(0, found[0], np.ones(1), states[0])
+    assert optimizer.model_numbers["updates"] == 1
+
+
+# --- reductions that are combined elsewhere --------------------------------------------------------------------------
+
+
+def test_parts_of_a_model_that_exchange_their_sums_have_the_bits_of_the_whole(way: str) -> None:
+    rng, names = np.random.default_rng(1), ["a", "b", "c", "d"]
+    steps = [[rng.normal(size=(5, 9)).astype(dtype) for dtype in ("f4", "f8", "f4", "f8")] for _ in range(3)]
+    settings = {"learning_rate": 0.5, "clip_global_norm": 3.0, "d0": 0.1}
+    whole, wanted = mx.optimizer.get_updater(mx.optimizer.Prodigy(**settings)), [np.ones_like(one) for one in steps[0]]
+    for grads in steps:
+        whole(names, grads, wanted)
+    parts = [mx.optimizer.get_updater(mx.optimizer.Prodigy(**settings)) for _ in range(2)]
+    found, sent = [np.ones_like(one) for one in steps[0]], [list[Any](), list[Any]()]
+    together = threading.Barrier(2)
+
+    def run(rank: int) -> None:
+        own = slice(2 * rank, 2 * rank + 2)
+
+        def exchanged(contributions: Any) -> Any:
+            sent[rank] = contributions
+            together.wait(10)
+            every = [
+                mx.kernel.Contribution(
+                    one.name, *(np.concatenate(pair) for pair in zip(one[1:], other[1:], strict=True))
+                )
+                for one, other in zip(*sent, strict=True)
+            ]
+            together.wait(10)
+            return mx.kernel.folded(every)
+
+        with mx.kernel.folding(exchanged):
+            for grads in steps:
+                parts[rank](names[own], grads[own], found[own])
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, range(2)))
+    assert [one.tobytes() for one in found] == [one.tobytes() for one in wanted]
+    assert parts[0].tally.model_numbers == parts[1].tally.model_numbers == whole.tally.model_numbers
+
+
+def test_if_the_exchange_fails_nothing_has_changed(way: str) -> None:
+    update, found = mx.optimizer.get_updater(Shared(multi_precision=True)), weights()
+
+    def lost(contributions: Any) -> Any:
+        raise ConnectionError("rank 1 is gone")
+
+    with mx.kernel.folding(lost), pytest.raises(ConnectionError, match="rank 1 is gone"):
+        trained(update, found)
+    assert not update.states
+    assert update.optimizer.num_update == 0
+    assert all((weight == 0).all() for weight in found)
 
 
 # --- a model that is known in advance --------------------------------------------------------------------------------

@@ -153,7 +153,8 @@ class Step:
             False if settings or arrays need another step; nothing has been done then.
         """
         if self._fold is not None:
-            check_complete(optimizer, self.indices, states)
+            # Without an updater, only the counts tell which parameters share the numbers of a model.
+            check_complete(optimizer, self.indices, tally.table if self._model and type(states) is list else states)
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
             return False

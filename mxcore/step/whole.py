@@ -16,12 +16,13 @@ from mxcore.step.states import Arrays, split_master
 
 
 def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) -> None:
-    """Check that a call of an updater has every parameter that the updater has seen.
+    """Check that a call has every parameter that the updater has seen.
 
     Args:
         optimizer: the optimizer.
         indices: the parameters of the call.
-        states: the states of all parameters; a list, of a call without an updater, is complete.
+        states: the states of all parameters, or their counts, by index; a list, of a call without an updater, is
+            complete.
 
     Raises:
         ValueError: a parameter is missing.

@@ -151,6 +151,13 @@ def test_a_call_that_lacks_a_parameter_is_refused_even_without_reductions() -> N
     assert optimizer.model_numbers == {"n": 1.0}
 
 
+def test_other_rules_take_any_call(way: str) -> None:
+    update, found = mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=1.0)), [np.zeros(1), np.zeros(1)]
+    for index, weight in [(0, found[0]), (1, found[1]), (0, found[0])]:
+        update(index, np.ones(1), weight)
+    np.testing.assert_array_equal(found, [[-2], [-1]])
+
+
 @pytest.mark.parametrize(
     ("rule", "message"),
     [

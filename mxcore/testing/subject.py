@@ -12,6 +12,7 @@ import attrs
 
 from mxcore.initializer import Initializer
 from mxcore.kernel.rule.program import NDIM
+from mxcore.kernel.run.plan import looks_at_all as over_all
 from mxcore.kernel.run.plan import traced
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
@@ -84,8 +85,6 @@ class Subject:
 
 def looks_at_all(optimizer: Any) -> bool:
     """Return whether a rule keeps numbers for all parameters together, or reduces all of them."""
-    if any(slot.of_model for slot in optimizer.state_slots()):
-        return True
     if not traits_of(optimizer).runs_rule:
         return False
     settings = Settings(optimizer)
@@ -94,7 +93,7 @@ def looks_at_all(optimizer: Any) -> bool:
         graph = traced(settings.program, tuple(sorted(static.items())))
     except TypeError:  # the rule is refused, which is for a check to report
         return False
-    return any(node.value == "all" for node in graph.reductions)
+    return over_all(settings.program, graph)
 
 
 def kind_of(cls: type[Any]) -> str:

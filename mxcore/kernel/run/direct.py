@@ -19,7 +19,7 @@ from mxcore.kernel.rule.reduction import among, finished
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import UNEVEN, Contribution
-from mxcore.kernel.run.plan import ArrayPlan, noise_key, traced
+from mxcore.kernel.run.plan import ArrayPlan, looks_at_all, noise_key, traced
 from mxcore.random.generators import Generator
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ class DirectPlan(ArrayPlan):
     """A rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
     shared = False
-    over_all = True
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
@@ -50,6 +49,7 @@ class DirectPlan(ArrayPlan):
         self.backend, self.program, self.static = backend, program, static
         self.traced = _traced(program, static)
         self.by_row = self.traced is not None and self.traced.by_row
+        self.over_all = self.traced is None or looks_at_all(program, self.traced)
         self.labels = [(member.label, member.noise_key) for member in members]
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:

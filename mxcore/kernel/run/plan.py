@@ -34,6 +34,11 @@ def traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
     return trace(program, dict(static))
 
 
+def looks_at_all(program: Program, graph: Traced) -> bool:
+    """Return whether a rule reduces all parameters of a call, or keeps numbers for all of them together."""
+    return any(node.value == "all" for node in graph.reductions) or any(slot.of_model for slot in program.slots)
+
+
 class ArrayPlan:
     """What every plan has in common: the arrays passed in for a parameter, and those that a step writes.
 
@@ -95,8 +100,7 @@ class FusedPlan(ArrayPlan):
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = traced(program, tuple(sorted(static.items())))
         super().__init__(program, members, self.traced.written)
-        reduces_all = any(node.value == "all" for node in self.traced.reductions)
-        self.over_all = reduces_all or any(slot.of_model for slot in program.slots)
+        self.over_all = looks_at_all(program, self.traced)
         self.dtype = np.dtype(self.storage.dtype)
         self.columns = self.storage.columns(self.traced.arrays)
         self.sources = [self.given.index(name) for name in self.columns]

@@ -204,8 +204,8 @@ def test_a_flag_cannot_make_it_differ(way: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"scope": "all", "init": "weight"}, "it is a number"),
-        ({"scope": "all", "shape": "weight"}, "it is a number"),
+        ({"scope": "all", "init": "weight"}, "is a number, which cannot begin as a copy of the weight"),
+        ({"shape": (), "init": "weight"}, "is a number, which cannot begin as a copy of the weight"),
         ({"scope": "model"}, "scope of slot 'd' must be \"parameter\" or \"all\", got 'model'"),
     ],
 )

@@ -304,17 +304,20 @@ class Step:
         """Return the calls that store the rule's new host numbers, without recording a change of the dict."""
         if not self._host:
             return []
-        new = {
-            self.indices[place]: plan.host[row] if not late else {**(plan.host[row] if plan.host else {}), **late}
-            for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True)
-            for place, row, late in zip(places, row_of, plan.late, strict=True)
-        }
-        calls: list[Call] = []
         own = [slot.name for slot in self._host if not slot.of_model]
+        new: dict[Any, dict[str, float]] = {}
+        for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True):
+            # If there are only numbers that all parameters share, those of one are enough.
+            for place, row, late in zip(
+                places[: None if own or not plan.late_is_shared else 1], row_of, plan.late, strict=False
+            ):
+                host = plan.host[row] if plan.host else {}
+                new[self.indices[place]] = {**host, **late} if late else host
+        calls: list[Call] = []
         if self._model:
-            shared = agreed(self._settings.program.owner, self._model, new.values())
+            numbers = agreed(self._settings.program.owner, self._model, new.values())
             new = {index: {name: numbers[name] for name in own} for index, numbers in new.items()} if own else {}
-            calls.append((dict.update, tally.model_numbers, shared))
+            calls.append((dict.update, tally.model_numbers, numbers))
         if any(name in plan.late[0] for plan in self.plans for name in own):
             # What follows from reductions may differ between parameters that have shared a row.
             calls.append((setattr, self._rows, "arranged_for", None))

@@ -12,13 +12,13 @@ INNER = "inner/"
 
 @attrs.frozen(slots=False)
 class Slot:
-    """A piece of state that a rule keeps for each parameter.
+    """A piece of state that a rule keeps for each parameter, or for all of them together.
 
     >>> import mxcore as mx
     >>> mx.Slot("slow", init="weight"), mx.Slot("product", init=1.0, shape=()).on_host
-    (Slot(name='slow', init='weight', scope='parameter', shape='weight'), True)
+    (Slot(name='slow', init='weight', shape='weight', scope='parameter'), True)
     >>> mx.Slot("d", init=1e-6, scope="all")
-    Slot(name='d', init=1e-06, scope='all', shape=())
+    Slot(name='d', init=1e-06, shape=(), scope='all')
 
     Args:
         name: its name in the rule, in state files and in documentation.
@@ -30,24 +30,21 @@ class Slot:
             parameters, and may use the new value in the same update. Every call must then have all parameters.
 
     Raises:
-        TypeError: a slot of the whole model is not a number.
+        TypeError: the scope is another one, or the initial value of a number is ``"weight"``.
     """
 
     name: str
     init: float | Literal["weight"] = 0.0
-    scope: Literal["parameter", "all"] = attrs.field(default="parameter", kw_only=True)
-    shape: Literal["weight"] | tuple[()] = attrs.field(
-        default=attrs.Factory(lambda self: () if self.of_model else "weight", takes_self=True)
-    )
+    shape: Literal["weight"] | tuple[()] = "weight"
+    scope: Literal["parameter"] | Literal["all"] = attrs.field(default="parameter", kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if self.scope not in ("parameter", "all"):
             raise TypeError(f'the scope of slot {self.name!r} must be "parameter" or "all", got {self.scope!r}')
-        if self.of_model and (self.shape != () or self.init == "weight"):
-            raise TypeError(
-                f'slot {self.name!r} has scope="all", so it is a number: leave out its shape, and give it a number as '
-                f"init, got shape={self.shape!r}, init={self.init!r}"
-            )
+        if self.of_model:
+            object.__setattr__(self, "shape", ())
+        if self.on_host and self.init == "weight":
+            raise TypeError(f"slot {self.name!r} is a number, which cannot begin as a copy of the weight: set its init")
 
     @property
     def on_host(self) -> bool:

@@ -47,6 +47,9 @@ class Plan(Protocol):
     late: list[dict[str, float]]
     """The other new host numbers, for each parameter, available once a step has been computed."""
 
+    late_is_shared: bool
+    """Whether these are the same for all parameters, because all of them belong to the whole model."""
+
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Set the numbers of a step.
 

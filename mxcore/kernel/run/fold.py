@@ -9,9 +9,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from mxcore.backend import Array
+from mxcore.backend import Array, Host
 from mxcore.kernel.rule.program import RuleError
 from mxcore.kernel.rule.reduction import in_order
 from mxcore.kernel.run.calls import Call, Steps
@@ -25,9 +24,9 @@ class Contribution(NamedTuple):
 
     name: str
     """The kind of reduction, such as ``"norm"``."""
-    totals: npt.NDArray[np.float64]
-    """For each parameter, its sum or maximum; for a norm, the sum of squares."""
-    counts: npt.NDArray[np.int64]
+    totals: Host
+    """For each parameter, its sum or maximum; for a norm, the sum of squares; in float64."""
+    counts: Host
     """For each parameter, the number of elements."""
 
 

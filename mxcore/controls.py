@@ -100,9 +100,12 @@ class Controlled(Counted, Multiplied, Algorithm):
             ValueError: ``slots`` computes with a number that is a schedule there.
         """
         try:
-            return trial.state_slots()
+            slots = trial.state_slots()
         except TypeError as error:
             raise ValueError(f"a number that determines which state is kept cannot be a schedule: {error}") from error
+        if followed := [slot.name for slot in slots if is_schedule(slot.init)]:
+            raise ValueError(f"the initial value of {followed[0]!r} cannot be a schedule")
+        return slots
 
     def _has_counted(self) -> bool:
         """Whether the updater that is running, or ran last, has counted an update."""

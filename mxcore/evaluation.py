@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.kernel.rule.program import INNER
+from mxcore.kernel.rule.slot import INNER
 from mxcore.nested import by_path
 from mxcore.step import levels
 from mxcore.step.protocol import Index, Run
@@ -90,7 +90,7 @@ def _evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
         value = weight
         if index in updater.states and _differ(optimizer):
             master, state = split_master(updater.states[index], optimizer.has_master(weight))
-            numbers = updater.tally.host_numbers.get(index, {})
+            numbers = {**updater.tally.host_numbers.get(index, {}), **updater.tally.model_numbers}
             value = _evaluated(levels(optimizer), weight if master is None else master, state, numbers, "")
         if value.shape != weight.shape:
             label = optimizer.describe(index)

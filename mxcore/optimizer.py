@@ -22,6 +22,7 @@ from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.controls import Controlled, loss_scales
 from mxcore.declarations import hyperparameter, hyperparameters
+from mxcore.gathering import get_updater
 from mxcore.groups import Groups
 from mxcore.kernel import Decay, Slot
 from mxcore.kernel.rule.program import weakly
@@ -32,7 +33,7 @@ from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
 from mxcore.step.states import Arrays, packed
-from mxcore.updater import Updater, get_updater
+from mxcore.updater import Updater
 from mxcore.validators import boolean, integer, is_schedule, non_negative, one_of, optional, positive
 from mxcore.watched import Version, Watched
 

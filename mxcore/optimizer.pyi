@@ -7,6 +7,7 @@ from _typeshed import Incomplete
 
 from mxcore.backend import Array
 from mxcore.controls import Controlled
+from mxcore.gathering import get_updater as get_updater
 from mxcore.kernel import Decay
 from mxcore.kernel import Slot as Slot
 from mxcore.step import Runner
@@ -15,7 +16,6 @@ from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
 from mxcore.step.states import Arrays
 from mxcore.updater import Updater as Updater
-from mxcore.updater import get_updater as get_updater
 from mxcore.watched import Watched
 from mxcore.wrapper import Wrapper as Wrapper
 
@@ -38,6 +38,7 @@ __all__ = [
     "Average",
     "Cautious",
     "Centralized",
+    "DAdaptAdam",
     "Ftrl",
     "Grokfast",
     "GroupAdaGrad",
@@ -45,6 +46,7 @@ __all__ = [
     "Lookahead",
     "Nadam",
     "Optimizer",
+    "Prodigy",
     "RMSProp",
     "Signum",
     "Slot",
@@ -170,6 +172,8 @@ def create(name: Literal["ccsgd", "sgd"], *args: Any, **kwargs: Any) -> SGD: ...
 @overload
 def create(name: Literal["centralized"], *args: Any, **kwargs: Any) -> Centralized: ...
 @overload
+def create(name: Literal["dadaptadam"], *args: Any, **kwargs: Any) -> DAdaptAdam: ...
+@overload
 def create(name: Literal["dcasgd"], *args: Any, **kwargs: Any) -> DCASGD: ...
 @overload
 def create(name: Literal["ftml"], *args: Any, **kwargs: Any) -> FTML: ...
@@ -195,6 +199,8 @@ def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
 def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
+@overload
+def create(name: Literal["prodigy"], *args: Any, **kwargs: Any) -> Prodigy: ...
 @overload
 def create(name: Literal["rmsprop"], *args: Any, **kwargs: Any) -> RMSProp: ...
 @overload
@@ -416,6 +422,44 @@ class Centralized(Wrapper):
 
     convolutions_only: bool
     def __init__(self, optimizer: Any, convolutions_only: bool = False, **kwargs: Any) -> None: ...
+
+class DAdaptAdam(Optimizer):
+    r"""D-Adaptation: Adam with steps in units of d, an estimate of the distance to the solution."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    d0: float
+    growth_rate: float | None
+    decoupled_wd: bool
+    use_bias_correction: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
+        d0: _Schedule | float = 1e-06,
+        growth_rate: _Schedule | float | None = None,
+        decoupled_wd: bool = False,
+        use_bias_correction: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
 
 class DCASGD(Optimizer):
     r"""DC-ASGD: corrects delayed gradients for how the weight has changed in the meantime."""
@@ -743,6 +787,50 @@ class NAG(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Prodigy(Optimizer):
+    r"""Prodigy: Adam with steps in units of d, an estimate of the distance to the solution; no learning rate to tune."""
+
+    beta1: float
+    beta2: float
+    beta3: float | None
+    epsilon: float
+    d0: float
+    d_coef: float
+    growth_rate: float | None
+    decoupled_wd: bool
+    use_bias_correction: bool
+    safeguard_warmup: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        beta3: _Schedule | float | None = None,
+        epsilon: _Schedule | float = 1e-08,
+        d0: _Schedule | float = 1e-06,
+        d_coef: _Schedule | float = 1.0,
+        growth_rate: _Schedule | float | None = None,
+        decoupled_wd: bool = True,
+        use_bias_correction: bool = False,
+        safeguard_warmup: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,

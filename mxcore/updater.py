@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic
 
 from mxcore.backend import Array, backend_of, on_device_of
-from mxcore.catalogue.registry import registry_for
 from mxcore.evaluation import Evaluating
 from mxcore.gate import Gate
 from mxcore.nested import by_path
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
     OptimizerT = TypeVar("OptimizerT", bound=Updatable, covariant=True, default=Updatable)
-    Given = TypeVar("Given", bound=Updatable)
 else:
     from typing import TypeVar
 
-    OptimizerT = Given = TypeVar("OptimizerT")
+    OptimizerT = TypeVar("OptimizerT")
 
-__all__ = ["Updater", "get_updater"]
+__all__ = ["Updater"]
 
 
 class Updater(Evaluating, Generic[OptimizerT]):
@@ -334,6 +332,9 @@ class Updater(Evaluating, Generic[OptimizerT]):
         if isinstance(worker, bool) or not isinstance(worker, (int, str)):
             raise TypeError(f"worker must be an integer or a string, got {worker!r}")
 
+    def check_between_steps(self, what: str) -> None:
+        """Raise a RuntimeError if gradients are waiting for others of the same step; here, none ever do."""
+
     def get_states(self, dump_optimizer: bool = False) -> bytes:
         """Return everything needed to resume, as the bytes of a safetensors file; see :func:`mxcore.save_state`.
 
@@ -365,25 +366,3 @@ class Updater(Evaluating, Generic[OptimizerT]):
 def _as_keys(indices: list[Any]) -> list[Index]:
     """Return indices as keys of the states."""
     return [one.decode() if isinstance(one, bytes) else one for one in indices]
-
-
-def get_updater(optimizer: Given) -> Updater[Given]:
-    """Create an updater for ``optimizer``, without any state yet.
-
-    >>> import numpy as np, mxcore as mx
-    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=0.5))
-    >>> weight = np.array([1.0, 2.0])
-    >>> update("weight", np.ones(2), weight)
-    >>> weight
-    array([0.5, 1.5])
-
-    Raises:
-        TypeError: ``optimizer`` is not an optimizer.
-    """
-    if not isinstance(optimizer, registry_for("optimizer").base):
-        given: Any = optimizer
-        hint = f": mx.optimizer.create({given!r})" if isinstance(given, str) else ""
-        if isinstance(given, type) and issubclass(given, registry_for("optimizer").base):
-            hint = f": pass an instance, {given.__name__}()"
-        raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {given!r}{hint}")
-    return Updater(optimizer)

@@ -13,7 +13,7 @@ from mxcore.catalogue.hints import closest
 from mxcore.catalogue.registry import registry_for
 from mxcore.declarations import hyperparameter, hyperparameters
 from mxcore.kernel import Slot
-from mxcore.kernel.rule.program import INNER
+from mxcore.kernel.rule.slot import INNER
 from mxcore.optimizer import Optimizer
 from mxcore.step import WRAPPED, traits_of
 from mxcore.step.around import Around

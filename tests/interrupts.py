@@ -40,6 +40,7 @@ OPTIMIZERS: dict[str, dict[str, float]] = {
     "adam": {},
     "lamb": {"lower_bound": 0.1},
     "nadam": {},  # keeps a host number for each parameter, beside its arrays
+    "prodigy": {},  # keeps numbers for all parameters together
     "sgld": {},
     "sgd": {"momentum": 0.9},
 }
@@ -138,7 +139,8 @@ class Run:
         for index, weight in enumerate(self.weights):
             arrays = [weight, *_flat(self._state(index, weight))]
             found |= {f"array {number} of {index}": Bits(array) for number, array in enumerate(arrays)}
-            found[f"numbers of {index}"] = {**initial_numbers, **optimizer.host_numbers.get(index, {})}
+            numbers = {**optimizer.host_numbers.get(index, {}), **optimizer.model_numbers}
+            found[f"numbers of {index}"] = {**initial_numbers, **numbers}
             found[f"count of {index}"] = optimizer._index_update_count.get(index, 0)
         return {**found, "num_update": optimizer.num_update}
 

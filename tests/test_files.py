@@ -141,6 +141,8 @@ def set_at(*path: Any) -> Callable[[dict[str, Any]], None]:
         ("adam", set_at("optimizer", "multipliers", [[], [[0, float("nan")]]]), "must be a finite number"),
         ("nadam", set_at("optimizer", "host_numbers", [[0, {"other": 1}]]), "host numbers other, but the updater"),
         ("nadam", set_at("optimizer", "host_numbers", 0, 1, "product", "x"), "must be a number, got 'x'"),
+        ("nadam", set_at("optimizer", "model_numbers", {"d": 1.0}), "the numbers d for the whole model, but the upd"),
+        ("nadam", set_at("optimizer", "model_numbers", "x"), "optimizer/model_numbers must be a table, got 'x'"),
         ("adam", set_at("random", "seed", -4), "seed must be an integer of at least 0, got -4"),
         ("adam", set_at("random", "position", 0.5), "position must be an integer of at least 0, got 0.5"),
         ("adam", set_at("optimizer", "settings", "beta1", 2), "beta1 must be in"),

@@ -54,6 +54,7 @@ def save_state(path: AnyPath, updater: Run | Mapping[str, Run], params: Mapping[
 
     Raises:
         TypeError: something cannot be saved; the message names it, and nothing has been written.
+        RuntimeError: some gradients of a step have come and others have not, see ``get_updater(optimizer, model=…)``.
         OSError: the file cannot be written, or is a device or pipe; the message names ``path``.
     """
     updaters = _by_name(updater)
@@ -123,6 +124,8 @@ def _parts(
     updaters: Mapping[str | None, Run], params: Mapping[str, Array] | None, dump_optimizer: bool = False
 ) -> Iterator[Any]:
     """Yield the file in parts, created on demand; whatever cannot be saved raises an error before the first part."""
+    for updater in updaters.values():
+        updater.check_between_steps("nothing can be saved")
     packer = Packer()
     described = {name: _described(packer, updater, dump_optimizer) for name, updater in updaters.items()}
     manifest = {

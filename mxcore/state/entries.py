@@ -162,13 +162,14 @@ def layout(state: Any) -> list[str]:
 
 @attrs.frozen
 class Tables:
-    """The counts, multipliers and host numbers of an optimizer and of those that it wraps."""
+    """The counts, multipliers and numbers of an optimizer and of those that it wraps."""
 
     num_update: int
     lr_mult: dict[Index, float]
     wd_mult: dict[Index, float]
     counts: dict[int, dict[Index, int]]
     host_numbers: dict[Index, dict[str, float]]
+    model_numbers: dict[str, float]
     wrapped: dict[str, Tables]
 
     @classmethod
@@ -208,13 +209,15 @@ class Tables:
             for device, pairs in saved["counts"].items()
         }
         host = {renumbered.get(index, index): numbers for index, numbers in host.items()}
-        problems += _unkept(optimizer, host)
+        kept = saved["model_numbers"].items() if "model_numbers" in saved else ()  # which older versions did not have
+        model = {slot: number.number() for slot, number in kept}
+        problems += _unkept(optimizer, host, model)
         inner = vars(optimizer)
         wrapped = {
             name: cls.read(place, host_numbers(place), renumbered, inner.get(name, optimizer), problems)
             for name, place in saved["wrapped"].items()
         }
-        return cls(saved["num_update"].count(), lr_mult, wd_mult, counts, host, wrapped)
+        return cls(saved["num_update"].count(), lr_mult, wd_mult, counts, host, model, wrapped)
 
     def without(self, indices: Collection[Index]) -> Tables:
         """Return the tables without the counts and host numbers of some parameters."""
@@ -241,6 +244,8 @@ class Tables:
             if settings:
                 optimizer.lr_mult, optimizer.wd_mult = Watched(self.lr_mult), Watched(self.wd_mult)
             optimizer.host_numbers = self.host_numbers
+            optimizer.model_numbers.clear()
+            optimizer.model_numbers.update(self.model_numbers)
         tables = optimizer._all_index_update_counts
         for device in {*tables, *self.counts}:
             counts = tables.setdefault(device, Counts())
@@ -271,10 +276,14 @@ def _multiplier(place: Place) -> float:
     return place.number()
 
 
-def _unkept(optimizer: Updatable, host: Mapping[Index, Mapping[str, Any]]) -> list[str]:
-    """List where host numbers are not those of the rule."""
+def _unkept(optimizer: Updatable, host: Mapping[Index, Mapping[str, Any]], model: Mapping[str, Any]) -> list[str]:
+    """List where the numbers of parameters, and of the whole model, are not those of the rule."""
     if not traits_of(optimizer).runs_rule:
         return []
-    own = {slot.name for slot in optimizer.state_slots() if slot.on_host}
+    slots = [slot for slot in optimizer.state_slots() if slot.on_host]
+    own, shared = ({slot.name for slot in slots if slot.of_model is of_model} for of_model in (False, True))
     odd = {tuple(sorted(numbers)) for numbers in host.values() if numbers.keys() != own}
-    return [f"it has the host numbers {', '.join(one) or 'none'}, but the updater {sorted(own)}" for one in odd]
+    found = [f"it has the host numbers {', '.join(one) or 'none'}, but the updater {sorted(own)}" for one in odd]
+    if model and model.keys() != shared:
+        found.append(f"it has the numbers {', '.join(model)} for the whole model, but the updater {sorted(shared)}")
+    return found

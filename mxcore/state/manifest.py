@@ -70,6 +70,7 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
             for device, counts in optimizer._all_index_update_counts.items()
         },
         "host_numbers": _table(host_numbers, "the host numbers"),
+        "model_numbers": {slot: float(value) for slot, value in optimizer.model_numbers.items()},
         "schedule": describe_part(optimizer.lr_scheduler),
         "groups": describe_groups(optimizer.groups.by_pattern),
         "wrapped": wrapped,

@@ -58,6 +58,8 @@ def restore(
         source: the file, for messages.
         wanted: what to take from the file.
     """
+    for updater in updaters.values():
+        updater.check_between_steps("nothing can be loaded")
     arrays, manifest = parse(file, source)
     if (found := manifest.table().get("format")) != FORMAT:
         raise ValueError(f"{source} has state format {found!r}, but this version of mxcore reads {FORMAT}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from mxcore.kernel.rule.program import INNER
+from mxcore.kernel.rule.slot import INNER
 from mxcore.state.entries import Entry
 from mxcore.state.place import Place
 from mxcore.step.protocol import Index

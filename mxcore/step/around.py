@@ -54,6 +54,11 @@ class Around:
         if program.noisy:
             drawn = Generator(noise_key(wrapper.idx2name.get(index, index), row["t"])).standard_normal(weight.shape)
             given["noise"] = backend.from_host(drawn.astype(weight.dtype), backend.device_of(weight))
+        if shared := [slot.name for slot in program.slots if slot.of_model]:
+            raise TypeError(
+                f"{program.owner} keeps {shared[0]!r} for all parameters together, and cannot wrap array code, which "
+                "updates them one by one"
+            )
         host = {slot.name: float(slot.init) for slot in program.slots if slot.on_host}
         kept = {**host, **wrapper.host_numbers.get(index, {})}
         group = wrapper.groups.number_of(str(wrapper.idx2name.get(index, index)))

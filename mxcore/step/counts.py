@@ -140,7 +140,7 @@ class Counts(MutableMapping[Index, int]):
 
 
 class Tally:
-    """The counts of a run: of updates by device and parameter, the highest one, and the host numbers of rules.
+    """The counts of a run: of updates by device and parameter, the highest one, and the numbers that rules keep.
 
     Args:
         begin: the initial count of every parameter.
@@ -151,6 +151,12 @@ class Tally:
         self.table = self.tables[0]
         self.highest = ctypes.c_int64(begin)
         self.host_numbers: Watched[Index, dict[str, float]] = Watched()
+        self.model_numbers: dict[str, float] = {}
+
+    def kept(self, index: Index, slots: Iterable[Any]) -> list[float]:
+        """Return the numbers of these host slots for a parameter."""
+        own, of_all = self.host_numbers.get(index, {}), self.model_numbers
+        return [(of_all if slot.of_model else own).get(slot.name, float(slot.init)) for slot in slots]
 
     @contextmanager
     def taken_back_on_failure(self) -> Iterator[None]:
@@ -221,6 +227,11 @@ class Counted:
     @host_numbers.setter
     def host_numbers(self, numbers: Mapping[Index, dict[str, float]]) -> None:
         self._counting.tally.host_numbers = Watched(numbers)
+
+    @property
+    def model_numbers(self) -> dict[str, float]:
+        """The numbers that the rule keeps once for all parameters."""
+        return self._counting.tally.model_numbers
 
     def _update_count(self, index: Index | Sequence[Index]) -> None:
         """Count an update of one or several parameters."""

@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 
 from mxcore.kernel import Program, Slot
-from mxcore.kernel.rule.program import COUNTED, INNER, OF_ALL, OF_SHAPE, keywords
+from mxcore.kernel.rule.program import COUNTED, OF_ALL, OF_SHAPE, keywords
+from mxcore.kernel.rule.slot import INNER
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.sources import SMALLEST, Followed, Source
@@ -183,7 +184,9 @@ class Settings:
         wds = [group.settings.get("wd", optimizer.wd) for group in self.groups.every]
         self.sources: list[Source] | None = None
         if varying or len(wds) > 1 or is_schedule(wds[0]):
-            self.program = attrs.evolve(self.program, varying=tuple(varying))
+            own = {name for group in self.groups.every for name in group.settings}
+            common = tuple(name for name in varying if name.rpartition(INNER)[2] not in own)
+            self.program = attrs.evolve(self.program, varying=tuple(varying), common=common)
             columns = zip(*varying.values(), strict=True) if varying else ((),) * len(wds)
             self.sources = list(map(Source, self.groups.every, wds, columns))
         self._values = self._values_of(optimizer)

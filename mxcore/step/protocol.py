@@ -133,6 +133,10 @@ class Updatable(Stepped, Protocol):
     host_numbers: Any
 
     @property
+    def model_numbers(self) -> dict[str, float]:
+        """The numbers that the rule keeps once for all parameters."""
+
+    @property
     def learning_rate(self) -> float:
         """The current learning rate, before multipliers."""
 
@@ -217,6 +221,9 @@ class Run(Protocol):
 
     def check_not_evaluating(self, what: str) -> None:
         """Check that evaluation weights are not in place."""
+
+    def check_between_steps(self, what: str) -> None:
+        """Check that no gradients are waiting for others of the same step."""
 
     @property
     def optimizer(self) -> Updatable:

@@ -33,7 +33,7 @@ class Rows:
     Args:
         optimizer: the optimizer.
         indices: the parameters.
-        host: the slots that are one host number per parameter.
+        host: the slots that are host numbers.
         rates: the source of learning rates.
         groups: the number of each parameter's group.
         sources: what gives the numbers of each group; None if there are no groups, and no schedules of other numbers.
@@ -97,10 +97,7 @@ class Rows:
 
     def _kept(self, tally: Tally, index: Any) -> tuple[float, ...]:
         """Return the host numbers of a parameter."""
-        if not self._host:
-            return ()
-        numbers = tally.host_numbers.get(index, {})
-        return tuple(numbers.get(slot.name, float(slot.init)) for slot in self._host)
+        return tuple(tally.kept(index, self._host)) if self._host else ()
 
     # --- the values of the rows ---------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from mxcore.backend import Array
-from mxcore.kernel.rule.program import INNER
+from mxcore.kernel.rule.slot import INNER
 from mxcore.watched import Version
 
 Arrays: TypeAlias = list[Array]

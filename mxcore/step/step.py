@@ -27,7 +27,7 @@ from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.rows import Rows
 from mxcore.step.states import Arrays, StateReader, States
-from mxcore.step.whole import check_complete
+from mxcore.step.whole import agreed, check_complete
 
 _KNOWN = object()
 """Instead of arrays for the plans: the previous calls can be reused, or the native side has the addresses."""
@@ -53,8 +53,8 @@ class Step:
 
     # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
-        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_named",
-        "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
+        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_model",
+        "_named", "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
         "in_place", "indices", "other", "plans",
     )  # fmt: skip
 
@@ -74,6 +74,7 @@ class Step:
         has_master = [masters and optimizer.has_master(weight) for weight in weights]
         self._states = StateReader(self.indices, has_master, states, depth_of(optimizer))
         self._host = [slot for slot in settings.program.slots if slot.on_host]
+        self._model = [slot.name for slot in self._host if slot.of_model]
         self._own_rates = traits_of(optimizer).own_rates
         self._tables_seen = optimizer._tables_version.number
         self._named = self._read_names(optimizer)
@@ -153,7 +154,8 @@ class Step:
             False if settings or arrays need another step; nothing has been done then.
         """
         if self._fold is not None:
-            check_complete(optimizer, self.indices, states)
+            # Without an updater, only the counts tell which parameters share the numbers of a model.
+            check_complete(optimizer, self.indices, tally.table if self._model and type(states) is list else states)
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
         if not (seen and settings is self._settings) and not self._follow(optimizer, settings):
             return False
@@ -303,12 +305,24 @@ class Step:
         """Return the calls that store the rule's new host numbers, without recording a change of the dict."""
         if not self._host:
             return []
-        new = {
-            self.indices[place]: plan.host[row] if not late else {**(plan.host[row] if plan.host else {}), **late}
-            for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True)
-            for place, row, late in zip(places, row_of, plan.late, strict=True)
-        }
-        return [(dict.update, tally.host_numbers, new)]
+        own = [slot.name for slot in self._host if not slot.of_model]
+        new: dict[Any, dict[str, float]] = {}
+        for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True):
+            # If there are only numbers that all parameters share, those of one are enough.
+            for place, row, late in zip(
+                places[: None if own or not plan.late_is_shared else 1], row_of, plan.late, strict=False
+            ):
+                host = plan.host[row] if plan.host else {}
+                new[self.indices[place]] = {**host, **late} if late else host
+        calls: list[Call] = []
+        if self._model:
+            numbers = agreed(self._settings.program.owner, self._model, new.values())
+            new = {index: {name: numbers[name] for name in own} for index, numbers in new.items()} if own else {}
+            calls.append((dict.update, tally.model_numbers, numbers))
+        if any(name in plan.late[0] for plan in self.plans for name in own):
+            # What follows from reductions may differ between parameters that have shared a row.
+            calls.append((setattr, self._rows, "arranged_for", None))
+        return [*calls, (dict.update, tally.host_numbers, new)]
 
     # --- arrays that share memory ------------------------------------------------------------------------------------
 

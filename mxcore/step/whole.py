@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mxcore.backend import backend_of, on_device_of
-from mxcore.kernel.rule.program import TINY
+from mxcore.kernel.rule.program import TINY, RuleError
 from mxcore.step.counts import Tally
 from mxcore.step.program import traits_of
 from mxcore.step.protocol import Stepped, Updatable
@@ -17,12 +17,13 @@ from mxcore.step.states import Arrays, split_master
 
 
 def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) -> None:
-    """Check that a call of an updater has every parameter that the updater has seen.
+    """Check that a call has every parameter that the updater has seen.
 
     Args:
         optimizer: the optimizer.
         indices: the parameters of the call.
-        states: the states of all parameters; a list, of a call without an updater, is complete.
+        states: the states of all parameters, or their counts, by index; a list, of a call without an updater, is
+            complete.
 
     Raises:
         ValueError: a parameter is missing.
@@ -38,6 +39,28 @@ def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) ->
             f"{type(optimizer).__name__} looks at all parameters of a model together, but this call lacks {missing[0]}"
             f"{more}, which an earlier one had: update all of them in one call, updater(indices, grads, weights)"
         )
+
+
+def agreed(owner: str, names: Sequence[str], found: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return the numbers of a whole model, as computed for each parameter.
+
+    Args:
+        owner: the optimizer's class name.
+        names: the names of these numbers.
+        found: the numbers of each parameter.
+
+    Raises:
+        RuleError: those of two parameters differ.
+    """
+    first, *others = ([float(numbers[name]) for name in names] for numbers in found)
+    for values in others:
+        for name, one, other in zip(names, first, values, strict=True):
+            if one != other and (one == one or other == other):  # NaN agrees with NaN
+                raise RuleError(
+                    f"the rule of {owner} computes {name!r}, which is the same for all parameters, as {one} for one of "
+                    f'them and as {other} for another: use flags only inside reductions with over="all"'
+                )
+    return dict(zip(names, first, strict=True))
 
 
 def prepared(optimizer: Stepped, grads: Arrays) -> Arrays:

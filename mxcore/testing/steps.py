@@ -14,9 +14,9 @@ import numpy.typing as npt
 import mxcore as mx
 from mxcore.optimizer import Optimizer, Updater
 from mxcore.state import map_arrays
-from mxcore.testing.subject import Subject
+from mxcore.testing.subject import Subject, looks_at_all
 
-__all__ = ["NAMES", "gradients", "leaves", "masters_missing", "numbers", "run", "start", "values", "weights"]
+__all__ = ["NAMES", "gradients", "leaves", "masters_missing", "numbers", "run", "start", "update", "values", "weights"]
 
 Array = npt.NDArray[Any]
 NAMES = {0: "fc_weight", 1: "fc_bias", 2: "norm_gamma"}
@@ -56,13 +56,21 @@ def run(
     params: list[Array] | None = None,
     change: Callable[[Array], Array] = lambda grad: grad,
 ) -> list[Array]:
-    """Return the weights after some steps, one parameter after the other; ``change`` may replace gradients."""
+    """Return the weights after some steps; ``change`` may replace gradients."""
     params = weights() if params is None else params
     with masters_missing():
         for step in steps:
-            for index, grad in enumerate(gradients(step, params[0].dtype)):
-                updater(index, change(grad), params[index])
+            update(updater, list(map(change, gradients(step, params[0].dtype))), params)
     return params
+
+
+def update(updater: Updater, grads: Sequence[Array], params: Sequence[Array], indices: Iterable[int] = NAMES) -> None:
+    """Update parameters one after the other, or together if the optimizer looks at all of them."""
+    if looks_at_all(updater.optimizer):
+        updater(list(indices), list(grads), list(params))
+        return
+    for one in zip(indices, grads, params, strict=True):
+        updater(*one)
 
 
 @contextmanager

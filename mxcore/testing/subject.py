@@ -11,11 +11,15 @@ from typing import Any
 import attrs
 
 from mxcore.initializer import Initializer
+from mxcore.kernel.rule.program import NDIM
+from mxcore.kernel.run.plan import looks_at_all as over_all
+from mxcore.kernel.run.plan import traced
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.step import levels, traits_of
+from mxcore.step.program import Settings
 
-__all__ = ["Subject", "kind_of", "own_fields", "required", "subjects"]
+__all__ = ["Subject", "kind_of", "looks_at_all", "own_fields", "required", "subjects"]
 
 PROTOCOLS: dict[str, type[Any]] = {"optimizer": Optimizer, "initializer": Initializer, "lr_scheduler": LRScheduler}
 
@@ -47,6 +51,11 @@ class Subject:
         return all(type(level).elementwise for level in levels(self.make()))
 
     @property
+    def looks_at_all(self) -> bool:
+        """Whether an optimizer looks at all parameters of a model together."""
+        return looks_at_all(self.make())
+
+    @property
     def moves_at_rate_zero(self) -> bool:
         """Whether an optimizer, or one that it wraps, declares ``moves_at_rate_zero``."""
         return any(type(level).moves_at_rate_zero for level in levels(self.make()))
@@ -72,6 +81,19 @@ class Subject:
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         return f"{self.cls.__name__}({arguments})"
+
+
+def looks_at_all(optimizer: Any) -> bool:
+    """Return whether a rule keeps numbers for all parameters together, or reduces all of them."""
+    if not traits_of(optimizer).runs_rule:
+        return False
+    settings = Settings(optimizer)
+    static = {NDIM: 2, **settings.static[0], **optimizer.flags("")}
+    try:
+        graph = traced(settings.program, tuple(sorted(static.items())))
+    except TypeError:  # the rule is refused, which is for a check to report
+        return False
+    return over_all(settings.program, graph)
 
 
 def kind_of(cls: type[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The records that an optimizer passes to a backend: slots, programs, parameters, and their storage."""
+"""The records that an optimizer passes to a backend: programs, parameters, and their storage."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from mxcore.backend import Array
+from mxcore.kernel.rule.slot import INNER, Slot
 from mxcore.kernel.run.layout import Layout, layout_of
 
 Decay = Literal["before_clip", "after_clip", "decoupled", "own"]
@@ -27,8 +28,6 @@ a good part of a microsecond, and a short step only four.
 """
 COUNTED = ("lr", "wd", "t", "num_update")
 """The numbers that every row starts with."""
-INNER = "inner/"
-"""The prefix of the slots and numbers that belong to the rule inside a wrapper."""
 SIZE, NDIM = OF_SHAPE = ("weight.size", "weight.ndim")
 """What follows from the shape of the weight. A rule takes it as ``size`` and ``ndim``, unless these are the names of
 hyper-parameters."""
@@ -48,41 +47,6 @@ class RuleError(TypeError):
     """A rule cannot be traced; the message names the rule and what to use instead."""
 
     __module__ = "mxcore.kernel"
-
-
-@attrs.frozen(slots=False)
-class Slot:
-    """A piece of state that a rule keeps for each parameter.
-
-    >>> import mxcore as mx
-    >>> mx.Slot("slow", init="weight"), mx.Slot("product", init=1.0, shape=()).on_host
-    (Slot(name='slow', init='weight', shape='weight'), True)
-
-    Args:
-        name: its name in the rule, in state files and in documentation.
-        init: its initial value: a number, or ``"weight"`` for a copy of the weight.
-        shape: ``"weight"`` for an array with the shape and dtype of the weight; ``()`` for a number that is kept on the
-            host in double precision, separate from the state that ``create_state`` returns.
-    """
-
-    name: str
-    init: float | Literal["weight"] = 0.0
-    shape: Literal["weight"] | tuple[()] = "weight"
-
-    @property
-    def on_host(self) -> bool:
-        """Whether this slot is one number per parameter, kept on the host."""
-        return self.shape == ()
-
-    @property
-    def inside(self) -> Slot:
-        """The same slot as a wrapper calls it."""
-        return attrs.evolve(self, name=INNER + self.name)
-
-    @classmethod
-    def of(cls, declared: str | Slot) -> Slot:
-        """Return the slot that a bare name stands for: an array like the weight, initially 0."""
-        return declared if isinstance(declared, Slot) else cls(declared)
 
 
 @functools.lru_cache(maxsize=256)
@@ -137,6 +101,7 @@ class Program:
         bounds: whether the norm of all gradients together is bounded.
         unscales: whether gradients arrive scaled, or are to be followed upwards.
         varying: further numbers that may differ between parameters or updates.
+        common: those of them that all parameters share.
         inner: for a wrapper, the program that its rule calls as ``inner``. Its slots come last, with names that start
             with ``inner/``.
     """
@@ -152,6 +117,7 @@ class Program:
     bounds: bool = False
     unscales: bool = False
     varying: tuple[str, ...] = ()
+    common: tuple[str, ...] = ()
     inner: Program | None = None
 
     def __attrs_post_init__(self) -> None:

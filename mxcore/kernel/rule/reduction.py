@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, get_args
 
@@ -143,6 +144,8 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     backend, shape = backend_of(given[0]), given[0].shape
     parts = [np.ascontiguousarray(backend.to_host(one)).reshape(-1) for one in given]
     value = _value(name, over, shape, parts)
+    if (noted := _context.get()[3]) is not None:
+        noted.append(float(value[0]) if len(value) else math.nan)
     value = value.reshape(-1, *[1] * (len(shape) - 1))[: shape[0]] if over == "row" and len(shape) > 1 else value[0]
     dtype = _context.get()[1]
     if parts[0].dtype == np.bool_ and dtype is None:
@@ -156,7 +159,7 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
 
 def _value(name: str, over: Over, shape: tuple[int, ...], parts: Sequence[Host]) -> Any:
     """Return the values of a reduction of vectors, from arrays of some shape, in float64: one, or one for each row."""
-    model, _, by_row = _context.get()
+    model, _, by_row, _ = _context.get()
     sections = Sections.of(shape, by_row=by_row or over == "row")
     blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
     if over == "row":
@@ -178,11 +181,15 @@ def _alone(name: str, total: float, count: int) -> Any:
 
 
 Model = Callable[[str, float, int], Any]
-_context = contextvars.ContextVar[tuple[Model, Any, bool]]("context", default=(_alone, None, False))
+_context = contextvars.ContextVar[tuple[Model, Any, bool, list[float] | None]](
+    "context", default=(_alone, None, False, None)
+)
 
 
 @contextlib.contextmanager
-def among(model: Model, dtype: npt.DTypeLike, *, by_row: bool = False) -> Iterator[None]:
+def among(
+    model: Model, dtype: npt.DTypeLike, *, by_row: bool = False, noted: list[float] | None = None
+) -> Iterator[None]:
     """Reduce arrays of one parameter among several in the block.
 
     Args:
@@ -190,8 +197,9 @@ def among(model: Model, dtype: npt.DTypeLike, *, by_row: bool = False) -> Iterat
             parameter contributes.
         dtype: the dtype of the rule's arrays.
         by_row: whether the rule reduces rows, so that blocks end with rows.
+        noted: where to add the value of each reduction before it is rounded; of several rows, the first.
     """
-    token = _context.set((model, dtype, by_row))
+    token = _context.set((model, dtype, by_row, noted))
     try:
         yield
     finally:

@@ -64,7 +64,8 @@ class Traced:
         uniforms: the numbers, other than constants, from which arrays are computed. Those that are the same for all
             parameters come first.
         shared: how many uniforms are the same for all parameters.
-        reductions: the reductions of the rule, in the order in which they are measured.
+        calls: the reductions of the rule, in the order of its calls.
+        reductions: those that it needs, each once, in the order in which they are measured.
         late: the host slots that depend on reductions, with the new value of each.
         stages: the passes, one after the other.
         noisy: whether it uses ``noise``, which is drawn, not read.
@@ -77,6 +78,7 @@ class Traced:
     row: tuple[str, ...]
     uniforms: tuple[Node, ...]
     shared: int
+    calls: tuple[Node, ...]
     reductions: tuple[Node, ...]
     late: Mapping[str, Node]
     stages: tuple[Stage, ...]
@@ -194,6 +196,7 @@ class _Tracer:
     def __init__(self, owner: str) -> None:
         self.owner = owner
         self.graph = Graph()
+        self.calls: list[Node] = []
 
     def refuse(self, what: str) -> NoReturn:
         raise RuleError(f"the rule of {self.owner} {what} (see {LANGUAGE})")
@@ -220,7 +223,8 @@ class _Tracer:
             if node.single or node.is_number or (node.kind == "mask" and name not in ("sum", "mean")):
                 what = f"the {name} of {node.noun}" if node.kind != "number" or name != "dot" else node.noun
                 self.refuse(f"takes {what}, which is not an array")
-        return _Symbol(self, self.graph.reduction(name, over, *map(self._array, nodes)))
+        self.calls.append(self.graph.reduction(name, over, *map(self._array, nodes)))
+        return _Symbol(self, self.calls[-1])
 
     def _value(self, op: str, *args: Node) -> Node:
         if op in _MADE_OF:
@@ -310,13 +314,16 @@ def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[
 
 def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> Traced:
     slots = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
-    written = {name: node for name, node in outputs.items() if name not in slots}
+    written = {name: node for name, node in outputs.items() if name not in slots and not _is_kept(name, node)}
     if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
         tracer.refuse(f"returns {written[wrong[0]].noun} for {wrong[0]!r}, which must be an array")
     of_rows = [node.number for node in tracer.graph.nodes.values() if node.op in REDUCTIONS and node.value == "row"]
     for name, node in slots.items():
         if not (node.is_number or node.single) or node.kind == "mask" or _depends(node, of_rows):
             tracer.refuse(f"returns {node.noun} for {name!r}, which must be one number per parameter")
+    of_model = [slot.name for slot in program.slots if slot.of_model]
+    for name in of_model:
+        _check_shared(tracer, name, slots[name], {*program.row} - {"num_update", *of_model, *program.common})
     late = {name: node for name, node in slots.items() if node.single}
     host = {name: node for name, node in slots.items() if node.is_number}
     order = needed([*written.values(), *late.values()])
@@ -330,7 +337,25 @@ def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> T
     reductions, stages = _staged(written, late)
     shared, noisy = sum(node.number not in varies for node in numbers), "noise" in read
     of_rule = program.owner, arrays, written, host, program.row, uniforms, shared
-    return Traced(*of_rule, reductions, late, stages, noisy)
+    return Traced(*of_rule, tuple(tracer.calls), reductions, late, stages, noisy)
+
+
+def _check_shared(tracer: _Tracer, name: str, node: Node, own: Collection[str]) -> None:
+    """Refuse a new value of a slot of the whole model that may differ between parameters, as these numbers do."""
+    over_all = [other for other in tracer.graph.nodes.values() if other.op in REDUCTIONS and other.value == "all"]
+    for other in needed([node], over_all):
+        number = other.value if other.op == "input" and other.value in own else None
+        if number or (other.op in REDUCTIONS and other not in over_all):
+            what = repr(number) if number else f"the {other.op} of a {other.value}"
+            tracer.refuse(
+                f"computes {name!r}, which is the same for all parameters, from {what}, which is not: "
+                'use it only inside reductions with over="all"'
+            )
+
+
+def _is_kept(name: str, node: Node) -> bool:
+    """Return whether the new value of a slot is the old one, which needs not be written."""
+    return name != "weight" and node.op == "input" and node.value == name
 
 
 def _depends(node: Node, on: Collection[int]) -> bool:

@@ -47,6 +47,9 @@ class Plan(Protocol):
     late: list[dict[str, float]]
     """The other new host numbers, for each parameter, available once a step has been computed."""
 
+    late_is_shared: bool
+    """Whether these are the same for all parameters, because all of them belong to the whole model."""
+
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
         """Set the numbers of a step.
 
@@ -75,7 +78,7 @@ class Plan(Protocol):
         """Return the arrays of one parameter that a step writes, each with its name."""
 
     over_all: bool
-    """Whether there may be reductions over all parameters."""
+    """Whether there may be reductions over all parameters, or numbers that all of them share."""
 
     @staticmethod
     def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:

@@ -18,7 +18,7 @@ from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.program import Member, Program, Storage
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit
-from mxcore.kernel.run.fold import Contribution, Fold
+from mxcore.kernel.run.fold import Contribution, Fold, folds_elsewhere
 from mxcore.kernel.run.plan import FusedPlan, chunks_of
 
 if TYPE_CHECKING:
@@ -209,6 +209,9 @@ class DeviceFold(Fold):
 
     def __call__(self, stage: int) -> None:
         """Set the reductions over all parameters that a stage has measured; see :class:`Fold`."""
+        if folds_elsewhere():
+            super().__call__(stage)
+            return
         every = [plan.columns_over_all(stage) for plan in self.plans]
         names = [
             [plan.traced.reductions[column].op for column in columns]

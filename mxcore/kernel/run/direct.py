@@ -16,9 +16,10 @@ import numpy as np
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import SIZE, Member, Program, Row, RuleError
 from mxcore.kernel.rule.reduction import among, finished
-from mxcore.kernel.run.calls import Call, Steps
+from mxcore.kernel.rule.trace import Traced
+from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import UNEVEN, Contribution
-from mxcore.kernel.run.plan import ArrayPlan, noise_key, traced
+from mxcore.kernel.run.plan import ArrayPlan, looks_at_all, noise_key, traced
 from mxcore.random.generators import Generator
 
 if TYPE_CHECKING:
@@ -29,25 +30,26 @@ class _MissingError(Exception):
     """A rule needs a reduction over all parameters that is not known yet."""
 
 
-def _reduces_rows(program: Program, static: Mapping[str, Any]) -> bool:
+def _traced(program: Program, static: Mapping[str, Any]) -> Traced | None:
     try:
-        return traced(program, tuple(sorted(static.items()))).by_row
-    except TypeError:  # it is not in the language of rules, and so there is no other order to keep to
-        return False
+        return traced(program, tuple(sorted(static.items())))
+    except TypeError:  # it is not in the language of rules, and so there are no other bits to agree with
+        return None
 
 
 class DirectPlan(ArrayPlan):
     """A rule over parameters of one library; see :class:`mxcore.kernel.Plan`."""
 
     shared = False
-    over_all = True
 
     def __init__(
         self, backend: Backend, program: Program, static: Mapping[str, Any], members: Sequence[Member]
     ) -> None:
         super().__init__(program, members, ("weight", *program.array_slots))
         self.backend, self.program, self.static = backend, program, static
-        self.by_row = _reduces_rows(program, static)
+        self.traced = _traced(program, static)
+        self.by_row = self.traced is not None and self.traced.by_row
+        self.over_all = self.traced is None or looks_at_all(program, self.traced)
         self.labels = [(member.label, member.noise_key) for member in members]
 
     def prepare(self, numbers: Mapping[str, Any], rows: Sequence[Row], row_of: Sequence[int]) -> None:
@@ -79,18 +81,28 @@ class DirectPlan(ArrayPlan):
                 own = dict(zip(self.program.row, self.rows[self.row_of[place]], strict=True))
                 given = dict(zip(self.given, arrays, strict=True))
                 numbers = {SIZE: arrays[0].size, **self.numbers, **own, **self.static}
-                known = iter(self._totals)
+                value, noted = functools.partial(self._value, iter(self._totals)), list[float]()
                 try:
-                    with among(functools.partial(self._value, known), self.storage.dtype, by_row=self.by_row):
+                    with among(value, self.storage.dtype, by_row=self.by_row, noted=noted):
                         new = self._compute(label, key, given, numbers)
                 except _MissingError:
                     continue
-                self.late[place] = {name: float(new[name]) for name in host}
+                self.late[place] = {name: float(new[name]) for name in host} | self._exactly(place, noted, arrays[0])
                 for name, array in self.written_of(arrays):
-                    writes += self.backend.assignment(array, new[name])
+                    writes += self.backend.assignment(array, new[name]) if name in new else []
         if self._missing and len(self._missing) < len(parameters):
             raise RuleError(UNEVEN)
         return None if self._missing else writes
+
+    def _exactly(self, place: int, noted: Sequence[float], weight: Array) -> dict[str, float]:
+        """Return the host numbers that depend on reductions, in double precision like those of kernels."""
+        if self.traced is None or not self.traced.late:
+            return {}
+        values = {node.number: np.float64(value) for node, value in zip(self.traced.calls, noted, strict=True)}
+        reductions = [values.get(node.number, weight.size) for node in self.traced.reductions]
+        _, epilogue = self.traced.epilogue(self.numbers)
+        (late,) = quietly(epilogue, [], 0, [(*self.rows[self.row_of[place]], *reductions)])
+        return late
 
     def _value(self, known: Iterator[tuple[float, int]], name: str, total: float, count: int) -> Any:
         """Return the value of a reduction over all parameters, or note what this one contributes."""
@@ -127,6 +139,9 @@ class DirectPlan(ArrayPlan):
         new_weight, slots = self.program.unpack(self.program.apply(self.backend.xp, arrays, numbers))
         new = {"weight": new_weight, **slots}
         for name in ("weight", *self.program.array_slots):
+            if name != "weight" and new[name] is arrays[name]:  # it stays as it is
+                del new[name]
+                continue
             self._check_returned(label, name, new[name], arrays[name])
             if (bound := self.storage.bound(name)) is not None:
                 new[name] = self.backend.xp.clip(new[name], -bound, bound)

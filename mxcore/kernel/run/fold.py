@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import itertools
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from mxcore.backend import Array
+from mxcore.backend import Array, Host
 from mxcore.kernel.rule.program import RuleError
 from mxcore.kernel.rule.reduction import in_order
 from mxcore.kernel.run.calls import Call, Steps
@@ -19,18 +20,69 @@ UNEVEN = 'a reduction with over="all" must be computed for every parameter, what
 
 
 class Contribution(NamedTuple):
-    """What the parameters of a plan contribute to a reduction over all of them."""
+    """What parameters contribute to a reduction over all of them."""
 
     name: str
-    totals: npt.NDArray[np.float64]
-    counts: npt.NDArray[np.int64]
+    """The kind of reduction, such as ``"norm"``."""
+    totals: Host
+    """For each parameter, its sum or maximum; for a norm, the sum of squares; in float64."""
+    counts: Host
+    """For each parameter, the number of elements."""
+
+
+Folding = Callable[[Sequence[Contribution]], Sequence[tuple[float, int]]]
+"""Takes what the parameters of a call contribute to each reduction; returns the totals and the numbers of elements."""
+
+
+def folded(contributions: Sequence[Contribution]) -> list[tuple[float, int]]:
+    """Combine what parameters contribute to each reduction, from the first one to the last."""
+    return [(float(in_order(one.name, one.totals)), int(one.counts.sum())) for one in contributions]
+
+
+_folding = contextvars.ContextVar[Folding]("folding", default=folded)
+
+
+@contextlib.contextmanager
+def folding(function: Folding) -> Iterator[None]:
+    """Let a function combine reductions over all parameters in the block, for a model of which others have a part.
+
+    The function is called before anything is written, once for each pass of a rule that has such reductions, with what
+    the parameters of the call contribute, in their order. Every process that has a part of the model calls its updater,
+    exchanges these numbers and returns the same totals. If they are combined in the order of the parameters, the result
+    has the bits of one call with all of them.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=1.0, clip_global_norm=1.0))
+    >>> weight = np.zeros(1)
+    >>> def with_theirs(contributions):
+    ...     (squares,) = contributions
+    ...     return [(squares.totals.sum() + 4.0**2, squares.counts.sum() + 1)]
+    >>> with mx.kernel.folding(with_theirs):
+    ...     update("mine", np.array([3.0]), weight)
+    >>> weight.round(2)
+    array([-0.6])
+
+    Args:
+        function: takes the contributions to each reduction, and returns their totals and numbers of elements, as
+            :func:`folded` does for the parameters of a call alone.
+    """
+    token = _folding.set(function)
+    try:
+        yield
+    finally:
+        _folding.reset(token)
+
+
+def folds_elsewhere() -> bool:
+    """Return whether something else combines the reductions of a call."""
+    return _folding.get() is not folded
 
 
 class Folded(Protocol):
     """A plan as :class:`Fold` sees it."""
 
     over_all: bool
-    """Whether its rule may have reductions over all parameters."""
+    """Whether its rule may have reductions over all parameters, or numbers that all of them share."""
 
     def contributions(self, stage: int) -> list[Contribution]:
         """Return what the parameters contribute to the reductions over all parameters that a stage measures."""
@@ -59,13 +111,15 @@ class Fold:
         """
         parts = [plan.contributions(stage) for plan in self.plans]
         self.check([[one.name for one in part] for part in parts])
-        totals = []
-        for every in zip(*parts, strict=True):
-            terms = np.concatenate([one.totals for one in every])[self.order]
-            totals.append((float(in_order(every[0].name, terms)), sum(int(one.counts.sum()) for one in every)))
-        if totals:
+        if found := [self._joined(every) for every in zip(*parts, strict=True)]:
+            totals = _folding.get()(found)
             for plan in self.plans:
                 plan.fill(stage, totals)
+
+    def _joined(self, parts: Sequence[Contribution]) -> Contribution:
+        """Put together what all plans contribute to a reduction, in the order of the call."""
+        totals, counts = (np.concatenate(each)[self.order] for each in list(zip(*parts, strict=True))[1:])
+        return Contribution(parts[0].name, totals, counts)
 
     @staticmethod
     def check(names: Sequence[Sequence[str]]) -> None:

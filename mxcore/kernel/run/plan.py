@@ -34,6 +34,11 @@ def traced(program: Program, static: tuple[tuple[str, Any], ...]) -> Traced:
     return trace(program, dict(static))
 
 
+def looks_at_all(program: Program, graph: Traced) -> bool:
+    """Return whether a rule reduces all parameters of a call, or keeps numbers for all of them together."""
+    return any(node.value == "all" for node in graph.reductions) or any(slot.of_model for slot in program.slots)
+
+
 class ArrayPlan:
     """What every plan has in common: the arrays passed in for a parameter, and those that a step writes.
 
@@ -48,6 +53,7 @@ class ArrayPlan:
 
     shared = True
     over_all = False
+    late_is_shared = False
 
     def __init__(self, program: Program, members: Sequence[Member], written: Iterable[str]) -> None:
         self.storage = Storage.of(members[0])
@@ -95,7 +101,9 @@ class FusedPlan(ArrayPlan):
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = traced(program, tuple(sorted(static.items())))
         super().__init__(program, members, self.traced.written)
-        self.over_all = any(node.value == "all" for node in self.traced.reductions)
+        self.over_all = looks_at_all(program, self.traced)
+        of_model = {slot.name for slot in program.slots if slot.of_model}
+        self.late_is_shared = self.traced.late.keys() <= of_model
         self.dtype = np.dtype(self.storage.dtype)
         self.columns = self.storage.columns(self.traced.arrays)
         self.sources = [self.given.index(name) for name in self.columns]
@@ -152,10 +160,11 @@ class FusedPlan(ArrayPlan):
         """Compute the host slots that depend on reductions, from the values of these for each section."""
         if self.traced.late:
             first = np.cumsum([0, *(one.count for one in self.sections[:-1])])
-            rows = [(*self._rows_given[row], *exact[at]) for row, at in zip(self.rows.tolist(), first, strict=True)]
+            places = list(zip(self.rows.tolist(), first, strict=True))[: 1 if self.late_is_shared else None]
             assert self.numbers is not None
             _, epilogue = self.traced.epilogue(self.numbers)
-            self.late = quietly(epilogue, [], 0, rows)
+            late = quietly(epilogue, [], 0, [(*self._rows_given[row], *exact[at]) for row, at in places])
+            self.late = late * len(self.rows) if self.late_is_shared else late
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:
         """Return each parameter's arrays as vectors, copied if necessary, and the calls that copy results back."""

@@ -15,7 +15,7 @@ import mxcore as mx
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer, Updater
 from mxcore.testing.check import NotRun, check, expect, same
-from mxcore.testing.steps import NAMES, gradients, leaves, run, start, values, weights
+from mxcore.testing.steps import NAMES, gradients, leaves, run, start, update, values, weights
 from mxcore.testing.subject import Subject
 
 
@@ -75,8 +75,7 @@ def resuming_finds_parameters_by_name(subject: Subject) -> None:
     again = start(subject, param_idx2name={2 - index: name for index, name in NAMES.items()})
     again.set_states(first.get_states())
     for step in range(4, 7):
-        for index, grad in enumerate(gradients(step)):
-            again(2 - index, grad, params[index])
+        update(again, gradients(step), params, [2 - index for index in NAMES])
     same(params, wanted, "with the parameters in another order, weights")
 
 

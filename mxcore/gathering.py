@@ -28,7 +28,8 @@ class GatheringUpdater(Updater[OptimizerT]):
     """An updater of a fixed set of parameters, which are always updated together.
 
     A call with some of them keeps copies of their gradients; the call with the last one updates all of them, in the
-    order of the model. A call with all of them runs at once.
+    order of the model. A call with all of them runs at once. While gradients are waiting, nothing can be saved or
+    loaded.
 
     >>> import numpy as np, mxcore as mx
     >>> optimizer = mx.optimizer.create("sgd", learning_rate=1.0, clip_global_norm=1.0)

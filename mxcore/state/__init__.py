@@ -54,7 +54,6 @@ def save_state(path: AnyPath, updater: Run | Mapping[str, Run], params: Mapping[
 
     Raises:
         TypeError: something cannot be saved; the message names it, and nothing has been written.
-        RuntimeError: some gradients of a step have come and others have not, see ``get_updater(optimizer, model=…)``.
         OSError: the file cannot be written, or is a device or pipe; the message names ``path``.
     """
     updaters = _by_name(updater)

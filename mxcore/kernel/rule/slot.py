@@ -12,7 +12,7 @@ INNER = "inner/"
 
 @attrs.frozen(slots=False)
 class Slot:
-    """A piece of state that a rule keeps for each parameter, or for all of them together.
+    """A piece of state that a rule keeps.
 
     >>> import mxcore as mx
     >>> mx.Slot("slow", init="weight"), mx.Slot("product", init=1.0, shape=()).on_host

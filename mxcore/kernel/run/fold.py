@@ -20,7 +20,12 @@ UNEVEN = 'a reduction with over="all" must be computed for every parameter, what
 
 
 class Contribution(NamedTuple):
-    """What parameters contribute to a reduction over all of them."""
+    """What parameters contribute to a reduction over all of them.
+
+    >>> import numpy as np
+    >>> Contribution("norm", totals=np.array([9.0, 16.0]), counts=np.array([1, 3])).counts.sum()
+    np.int64(4)
+    """
 
     name: str
     """The kind of reduction, such as ``"norm"``."""
@@ -35,7 +40,12 @@ Folding = Callable[[Sequence[Contribution]], Sequence[tuple[float, int]]]
 
 
 def folded(contributions: Sequence[Contribution]) -> list[tuple[float, int]]:
-    """Combine what parameters contribute to each reduction, from the first one to the last."""
+    """Combine what parameters contribute to each reduction, from the first one to the last.
+
+    >>> import numpy as np
+    >>> folded([Contribution("norm", np.array([9.0, 16.0]), np.array([1, 3]))])
+    [(25.0, 4)]
+    """
     return [(float(in_order(one.name, one.totals)), int(one.counts.sum())) for one in contributions]
 
 

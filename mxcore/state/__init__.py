@@ -114,6 +114,7 @@ def dump(updater: Run, dump_optimizer: bool = False) -> bytes:
 
 def _parts(updater: Run, params: Mapping[str, Array] | None, dump_optimizer: bool = False) -> Iterator[Any]:
     """Yield the file in parts, created on demand; whatever cannot be saved raises an error before the first part."""
+    updater.check_settled()
     packer = Packer()
     with viewed(updater.optimizer, updater.tally):
         described = describe(updater.optimizer)

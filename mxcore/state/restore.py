@@ -42,6 +42,7 @@ def restore(
         source: the file, for messages.
         restore_optimizer: whether to take the optimizer's class from the file; None lets the file decide.
     """
+    updater.check_settled()
     arrays, manifest = parse(file, source)
     if (found := manifest.table().get("format")) != FORMAT:
         raise ValueError(f"{source} has state format {found!r}, but this version of mxcore reads {FORMAT}")

@@ -123,6 +123,9 @@ class Run(Protocol):
     def check_not_evaluating(self, what: str) -> None:
         """Check that evaluation weights are not in place."""
 
+    def check_settled(self) -> None:
+        """Check that no update is half made."""
+
     @property
     def optimizer(self) -> Updatable:
         """The optimizer."""

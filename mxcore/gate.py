@@ -13,7 +13,7 @@ from mxcore.step.protocol import Index, Updatable
 from mxcore.step.states import Arrays
 from mxcore.step.whole import nonfinite
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "thawed"]
 
 Admitted = tuple[list[Index], Arrays, Arrays]
 """What to update: indices, gradients and weights."""
@@ -34,7 +34,7 @@ class Gate:
         Raises:
             FloatingPointError: a gradient is not finite, and the optimizer has ``on_nonfinite="raise"``.
         """
-        indices, grads, weights = _thawed(optimizer, indices, grads, weights)
+        indices, grads, weights = thawed(optimizer, indices, grads, weights)
         if not indices:
             return None
         raises = optimizer.on_nonfinite == "raise"
@@ -125,7 +125,7 @@ def _nonfinite(optimizer: Updatable, indices: list[Index], grads: Arrays, weight
     return place
 
 
-def _thawed(optimizer: Updatable, indices: list[Index], *lists: list[Any]) -> tuple[list[Any], ...]:
+def thawed(optimizer: Updatable, indices: list[Index], *lists: list[Any]) -> tuple[list[Any], ...]:
     """Return these lists without frozen parameters."""
     groups = optimizer.groups
     if not groups.freeze:

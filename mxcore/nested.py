@@ -28,6 +28,24 @@ def by_path(tree: Any) -> dict[Any, Any]:
     return found
 
 
+def paired(grads: Any, weights: Any) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return the paths, gradients and weights of containers of the same structure, without those that have no gradient.
+
+    >>> paired({"a": 1, "b": None}, {"a": 3, "b": 4})
+    (['a'], [1], [3])
+
+    Raises:
+        ValueError: the structures differ, or two leaves have the same path.
+    """
+    given, targets = by_path(grads), by_path(weights)
+    if lacking := [path for path in targets if path not in given]:
+        raise ValueError(f"no gradient has the path {lacking[0]!r}: pass None to leave out its weight")
+    if unknown := [path for path in given if path not in targets]:
+        raise ValueError(f"no weight has the path {unknown[0]!r}, which a gradient has")
+    paths = [path for path in targets if given[path] is not None]
+    return paths, [given[path] for path in paths], [targets[path] for path in paths]
+
+
 def _leaves(tree: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], Any]]:
     if isinstance(tree, Mapping):
         items: Any = tree.items()

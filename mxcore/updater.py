@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.evaluation import Evaluating
 from mxcore.gate import Gate
-from mxcore.nested import by_path
+from mxcore.nested import paired
 from mxcore.once import new_lock
 from mxcore.step import Counts, Runner, adopted, count_in, traits_of
 from mxcore.step.arguments import check_call, fitted, in_lists
@@ -194,14 +194,9 @@ class Updater(Evaluating, Generic[OptimizerT]):
         Raises:
             TypeError, ValueError: the structures differ, or as for a call.
         """
-        given, targets = by_path(grads), by_path(weights)
-        if lacking := [path for path in targets if path not in given]:
-            raise ValueError(f"no gradient has the path {lacking[0]!r}: pass None to leave out its weight")
-        if unknown := [path for path in given if path not in targets]:
-            raise ValueError(f"no weight has the path {unknown[0]!r}, which a gradient has")
-        paths = [path for path in targets if given[path] is not None]
+        paths, given, targets = paired(grads, weights)
         if paths:
-            self(paths, [given[path] for path in paths], [targets[path] for path in paths])
+            self(paths, given, targets)
 
     def _work_out(self, indices: list[Any], weights: list[Array], grads: list[Array], worker: Any) -> list[Index]:
         """Check and make a call unlike any earlier one; return the indices as keys of the states."""

@@ -205,3 +205,19 @@ def after_three_steps(name: str, arguments: Any, dtype: Any, place: Place) -> Ru
 def on_host(array: Any, _: int) -> Any:
     """Return the place of arrays that stay where they are."""
     return array
+
+
+def after_sam(context: Any, dtype: Any, optimizer: str, adaptive: bool) -> list[Any]:
+    """Return, on the host, the weights after each first and each second step of SAM on a device."""
+    rng, found = np.random.default_rng(3), []
+    sam = mx.SAM(optimizer, rho=0.5, adaptive=adaptive, learning_rate=0.1, multi_precision=True)
+
+    def arrays() -> list[Any]:
+        return [context.array(np.asarray(rng.normal(size=size)).astype(dtype)) for size in (9000, (50, 30), 1)]
+
+    weights = arrays()
+    for _ in range(3):
+        for step in (sam.first_step, sam.second_step):
+            step(arrays(), weights)
+            found += [mx.backend.backend_of(weight).to_host(weight).copy() for weight in weights]
+    return found

@@ -112,6 +112,18 @@ def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> Non
     _check_states(case, updater)
 
 
+@pytest.mark.parametrize("case", _cases("optimizer-sam"))
+def test_both_steps_of_sam_follow_the_recorded_weights(case: Case) -> None:
+    sam, indices = mx.SAM(**case["kwargs"]), case["indices"]
+    weights = [_array(case, f"w0/{k}").copy() for k in range(len(indices))]
+    for step in range(case["num_update"]):
+        for make, grads, reached in ((sam.first_step, "g", "wp"), (sam.second_step, "g2", "w")):
+            make([_array(case, f"{grads}/{k}")[step] for k in range(len(indices))], weights, indices)
+            for k, weight in enumerate(weights):
+                _assert_close(weight, _array(case, f"{reached}/{k}")[step], case)
+    assert sam.optimizer.num_update == case["num_update"]
+
+
 # MXNet keeps these outside the state, and puts the master weight last for these.
 OUR_SLOTS = {"LBSGD": "gradient_sum", "Prodigy": "start"}
 MASTER_LAST = ("SGD", "ccSGD", "NAG", "LARS")
@@ -256,4 +268,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 1038
+    assert len(CASES) == len(REPLAYED) + 4 == 1050

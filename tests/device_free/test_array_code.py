@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from commands import invoke
 from device_free.double import Library
-from rule_runs import CLASSES, RULES
+from rule_runs import CLASSES, RULES, after_sam
 
 import mxcore as mx
 from mxcore.testing.subject import required
@@ -193,3 +193,10 @@ def test_the_command_trains_on_the_device(double: Library, tmp_path: Path) -> No
         text.append((tmp_path / device[:3] / "metrics.csv").read_text())
     assert text[0] == text[1]
     assert {device for device, _, _ in double.devices.launched} == {1}
+
+
+@pytest.mark.parametrize("device", [0, 1])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+@pytest.mark.parametrize(("optimizer", "adaptive"), [("adam", False), ("dcasgd", True)])
+def test_both_steps_of_sam(optimizer: str, adaptive: bool, dtype: str, device: int, double: Library) -> None:
+    assert_equal(*(after_sam(context, dtype, optimizer, adaptive) for context in (mx.gpu(device), mx.cpu())))

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rule_runs import COMMON, after_three_steps, assert_same_bits, every_dtype, every_rule, on_host
+from rule_runs import COMMON, after_sam, after_three_steps, assert_same_bits, every_dtype, every_rule, on_host
 
 import mxcore as mx
 from mxcore.backend import Context
@@ -45,6 +45,12 @@ def test_clipping_by_the_norm_of_all_gradients(name: str, gpu: Context) -> None:
             update(list(range(4)), [context.array(rng.normal(size=w.shape).astype(w.dtype)) for w in weights], weights)
         found.append([host(weight) for weight in weights])
     assert_same_bits(found[1], found[0])
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "f2"])
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_both_steps_of_sam(adaptive: bool, dtype: str, gpu: Context) -> None:
+    assert_same_bits(*(after_sam(context, dtype, "adam", adaptive) for context in (gpu, mx.cpu())))
 
 
 @pytest.mark.parametrize("layout", ["F", "strided"])

@@ -44,6 +44,7 @@ __all__ = [
     "GroupAdaGrad",
     "Lion",
     "Lookahead",
+    "Mixed",
     "Nadam",
     "Optimizer",
     "RMSProp",
@@ -192,6 +193,8 @@ def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
 def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: ...
 @overload
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
+@overload
+def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
 @overload
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
@@ -685,6 +688,34 @@ class MARS(Wrapper):
     gamma: float
     beta1: float
     def __init__(self, optimizer: Any, gamma: float = 0.025, beta1: float = 0.95, **kwargs: Any) -> None: ...
+
+class Mixed(Optimizer):
+    r"""Different optimizers for different parameters, each the first whose pattern matches."""
+
+    patterns: Any
+    optimizers: Sequence[Any]
+    def __init__(
+        self,
+        patterns: Any,
+        optimizers: Sequence[Any],
+        *,
+        learning_rate: float | None = None,
+        lr_scheduler: Any = None,
+        wd: Any = None,
+        clip_gradient: float | None = None,
+        rescale_grad: float = 1.0,
+        param_idx2name: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
 
 class Nadam(Optimizer):
     r"""Nadam: Adam with Nesterov momentum, which warms up on a schedule."""

@@ -49,6 +49,9 @@ class Controlled(Counted, Multiplied, Algorithm):
     maximize: bool
     groups: Groups
     slots: ClassVar[Any]
+    takes_lists: ClassVar[bool] = False
+    """Whether an ``update_multi_precision`` of the class's own takes lists, not one parameter at a time. It then takes
+    gradients as they are: neither unscaled nor with a norm within ``clip_global_norm``."""
     _inner: ClassVar[Any]
 
     def _assigned(self, name: str) -> None:
@@ -205,6 +208,26 @@ class Controlled(Counted, Multiplied, Algorithm):
             warnings.warn(f"groups: {pattern!r} matches the start of no parameter's name: {hint}", stacklevel=6)
 
     # --- reading back ------------------------------------------------------------------------------------------------
+
+    def update_again(self, indices: list[Any], weights: list[Any], grads: list[Any], states: Any) -> bool:
+        """Make a call of an updater if it is like an earlier one, checking only that; otherwise return False.
+
+        Args:
+            indices: the parameters.
+            weights: their weights.
+            grads: their gradients, as they are.
+            states: the states of all parameters, by index.
+        """
+        return False
+
+    def optimizer_of(self, index: Index, weight: Any = None) -> Any:
+        """Return the optimizer that updates a parameter: this one, unless it consists of several.
+
+        Args:
+            index: the parameter.
+            weight: its weight, if it is at hand.
+        """
+        return self
 
     def settings_of(self, name: Index) -> dict[str, float]:
         """Return the numbers in force for the next update of a parameter.

@@ -85,7 +85,7 @@ def _evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
     Raises:
         ValueError: the state of this parameter belongs to a weight of another shape.
     """
-    optimizer, backend = updater.optimizer, backend_of(weight)
+    optimizer, backend = updater.optimizer.optimizer_of(index, weight), backend_of(weight)
     with on_device_of(weight), np.errstate(all="ignore"):
         value = weight
         if index in updater.states and _differ(optimizer):
@@ -127,8 +127,8 @@ def _evaluating(updater: Run, weights: Any, indices: Sequence[Index] | None) -> 
     given = _by_index(weights, indices)
     with updater.lock:
         updater.check_not_evaluating("already")
-        if not _differ(updater.optimizer):
-            given = {}
+        optimizer = updater.optimizer
+        given = {index: one for index, one in given.items() if _differ(optimizer.optimizer_of(index, one))}
         values = [_evaluation_weight(updater, index, weight) for index, weight in given.items()]
         kept = [backend_of(weight).copy(weight) for weight in given.values()]
         updater.is_evaluating = True

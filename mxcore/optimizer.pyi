@@ -44,6 +44,7 @@ __all__ = [
     "GroupAdaGrad",
     "Lion",
     "Lookahead",
+    "Mixed",
     "Nadam",
     "Optimizer",
     "Prodigy",
@@ -195,6 +196,8 @@ def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
 def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: ...
 @overload
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
+@overload
+def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
 @overload
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
@@ -740,6 +743,34 @@ class MARS(Wrapper):
     beta1: float
     def __init__(
         self, optimizer: Any, gamma: _Schedule | float = 0.025, beta1: _Schedule | float = 0.95, **kwargs: Any
+    ) -> None: ...
+
+class Mixed(Optimizer):
+    r"""Different optimizers for different parameters, each the first whose pattern matches."""
+
+    patterns: Any
+    optimizers: Sequence[Any]
+    def __init__(
+        self,
+        patterns: Any,
+        optimizers: Sequence[Any],
+        *,
+        learning_rate: float | None = None,
+        lr_scheduler: Any = None,
+        wd: _Schedule | Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
     ) -> None: ...
 
 class Nadam(Optimizer):

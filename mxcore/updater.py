@@ -200,6 +200,9 @@ class Updater(Evaluating, Generic[OptimizerT]):
 
     def _work_out(self, indices: list[Any], weights: list[Array], grads: list[Array], worker: Any) -> list[Index]:
         """Check and make a call unlike any earlier one; return the indices as keys of the states."""
+        plainly = worker is None and not self._before.implemented
+        if plainly and self._optimizer.update_again(indices, weights, grads, self._states):
+            return indices
         indices = _as_keys(indices)
         grads = list(map(fitted, weights, grads))
         check_call(list(map(self._optimizer.describe, indices)), indices, weights, grads)
@@ -288,7 +291,8 @@ class Updater(Evaluating, Generic[OptimizerT]):
         else:
             if optimizer.clip_global_norm is not None:
                 check_complete(optimizer, indices, self._states)
-            run_array_code(optimizer, self.tally, indices, weights, prepared(optimizer, grads), states)
+            grads = grads if optimizer.takes_lists else prepared(optimizer, grads)
+            run_array_code(optimizer, self.tally, indices, weights, grads, states)
 
     def _drop(self, new: list[Index]) -> None:
         """Discard the states of parameters whose first update has failed."""

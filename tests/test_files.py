@@ -155,7 +155,7 @@ def set_at(*path: Any) -> Callable[[dict[str, Any]], None]:
         ("adam", set_at("optimizer", "settings", "aggregate_num", "4"), "it is 0 here, but '4' in the file"),
         ("adam", set_at("optimizer", "schedule", "settings", "max_update", 0), "rejects the saved"),
         ("adam", set_at("optimizer", "schedule", "settings", "rate", 0.5), "cannot take 'rate' from a file"),
-        ("adam", set_at("optimizer", "wrapped", "inner", {}), "wrapped/inner has no 'host_numbers'"),
+        ("adam", set_at("optimizer", "wrapped", "inner", {}), "wrapped/inner has no 'wrapped'"),
         ("nadam", set_at("states", 1, "index", 0), "several states for the parameter 0"),
         ("adam", set_at("states", 0, "slots", "mean", {"value": 3}), "no array for mean"),
         ("adam", set_at("states", 1, "slots", "variance", "array", "key", "state/b_bias/mean"), "nothing else uses"),

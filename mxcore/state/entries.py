@@ -10,10 +10,10 @@ from typing import Any
 import attrs
 
 from mxcore.backend import Array, Host
-from mxcore.state.manifest import slot_names
+from mxcore.state.manifest import slot_names, tally_of, within
 from mxcore.state.packing import decode_key, map_arrays, unpack
 from mxcore.state.place import Place
-from mxcore.step import Counts, traits_of
+from mxcore.step import WRAPPED, Counts, Tally, levels, traits_of
 from mxcore.step.arguments import HALF
 from mxcore.step.protocol import Index, Kept, Updatable
 from mxcore.step.states import packed_by_slot
@@ -212,11 +212,12 @@ class Tables:
         kept = saved["model_numbers"].items() if "model_numbers" in saved else ()  # which older versions did not have
         model = {slot: number.number() for slot, number in kept}
         problems += _unkept(optimizer, host, model)
-        inner = vars(optimizer)
-        wrapped = {
-            name: cls.read(place, host_numbers(place), renumbered, inner.get(name, optimizer), problems)
-            for name, place in saved["wrapped"].items()
-        }
+        here, wrapped = within(optimizer), dict[str, Tables]()
+        for name, outermost in saved["wrapped"].items():
+            place, inner = outermost, here.get(name, optimizer)
+            while "schedule" not in place:  # a wrapper has no tables
+                place, inner = place["wrapped"][WRAPPED], inner._inner or inner
+            wrapped[name] = cls.read(place, host_numbers(place), renumbered, inner, problems)
         return cls(saved["num_update"].count(), lr_mult, wd_mult, counts, host, model, wrapped)
 
     def without(self, indices: Collection[Index]) -> Tables:
@@ -232,17 +233,21 @@ class Tables:
             wrapped={name: tables.without(indices) for name, tables in self.wrapped.items()},
         )
 
-    def set_in(self, optimizer: Updatable, *, settings: bool) -> None:
+    def set_in(self, optimizer: Updatable, outer: Tally | None = None, *, settings: bool) -> None:
         """Set the tables. A wrapping optimizer without tables of its own reads those of the wrapped one.
 
         Args:
             optimizer: the optimizer.
+            outer: the tally of the optimizer that it is part of, which may count for it.
             settings: whether to set the multipliers, too.
         """
-        if "_counting" in vars(optimizer):
+        if (tally := tally_of(optimizer)) is not None:
+            for name in ("lr_mult", "wd_mult") if settings else ():
+                if getattr(optimizer, name) != getattr(self, name):  # otherwise it may be a table that others share
+                    setattr(optimizer, name, Watched(getattr(self, name)))
+            if tally is outer:
+                return
             optimizer.num_update = self.num_update
-            if settings:
-                optimizer.lr_mult, optimizer.wd_mult = Watched(self.lr_mult), Watched(self.wd_mult)
             optimizer.host_numbers = self.host_numbers
             optimizer.model_numbers.clear()
             optimizer.model_numbers.update(self.model_numbers)
@@ -251,8 +256,9 @@ class Tables:
             counts = tables.setdefault(device, Counts())
             counts.clear()
             counts.update(self.counts.get(device, {}))
+        here = within(optimizer)
         for name, inner in self.wrapped.items():
-            inner.set_in(getattr(optimizer, name), settings=settings)
+            inner.set_in(levels(here[name])[-1], tally, settings=settings)
 
 
 def host_numbers(saved: Place) -> dict[Index, dict[str, float]]:

@@ -13,7 +13,7 @@ from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.packing import Packer, encode_key
 from mxcore.state.settings import numbers_of, parts_of, plain, settings_of
-from mxcore.step import depth_of
+from mxcore.step import Tally, depth_of
 from mxcore.step.protocol import Index, Run, Updatable
 from mxcore.step.states import by_slot
 
@@ -42,20 +42,26 @@ def slot_names(optimizer: Updatable) -> list[str] | None:
     return [slot.name for slot in optimizer.state_slots() if not slot.on_host]
 
 
-def describe(optimizer: Updatable) -> dict[str, Any]:
-    """Describe an optimizer as JSON: its class, settings, counters and schedule, and those of one that it wraps."""
+def describe(optimizer: Updatable, outer: Tally | None = None) -> dict[str, Any]:
+    """Describe an optimizer as JSON: its class, settings, counters and schedule, and those of the optimizers in it.
+
+    Args:
+        optimizer: the optimizer.
+        outer: the tally of the optimizer that it is part of, whose description has the counts in it.
+    """
     about = {
         **provenance(optimizer, "optimizer"),
         "state_version": optimizer.state_version,
         "settings": settings_of(optimizer),
         "parts": describe_parts(numbers_of(optimizer)),
     }
-    wrapped = {name: describe(inner) for name, inner in vars(optimizer).items() if is_optimizer(inner)}
     if optimizer._inner is not None:  # which keeps everything else
-        return {**about, "wrapped": wrapped}
+        return {**about, "wrapped": {name: describe(inner, outer) for name, inner in within(optimizer).items()}}
+    tally = tally_of(optimizer)
+    own = tally is None or tally is not outer
     host_numbers = {
         index: {slot: float(value) for slot, value in numbers.items()}
-        for index, numbers in optimizer.host_numbers.items()
+        for index, numbers in (optimizer.host_numbers.items() if own else ())
     }
     return {
         **about,
@@ -67,13 +73,13 @@ def describe(optimizer: Updatable) -> dict[str, Any]:
         "num_update": int(optimizer.num_update),
         "counts": {
             str(device): _table({index: int(count) for index, count in counts.items()}, "the counts")
-            for device, counts in optimizer._all_index_update_counts.items()
+            for device, counts in (optimizer._all_index_update_counts.items() if own else ())
         },
         "host_numbers": _table(host_numbers, "the host numbers"),
         "model_numbers": {slot: float(value) for slot, value in optimizer.model_numbers.items()},
         "schedule": describe_part(optimizer.lr_scheduler),
         "groups": describe_groups(optimizer.groups.by_pattern),
-        "wrapped": wrapped,
+        "wrapped": {name: describe(inner, tally) for name, inner in within(optimizer).items()},
     }
 
 
@@ -132,6 +138,23 @@ def describe_accumulated(packer: Packer, updater: Run) -> list[dict[str, Any]]:
 def is_optimizer(value: object) -> bool:
     """Return whether a value is an optimizer, such as one that another wraps."""
     return isinstance(value, registry_for("optimizer").base)
+
+
+def tally_of(optimizer: object) -> Tally | None:
+    """Return where an optimizer counts, or None if it leaves that to another one."""
+    counting = vars(optimizer).get("_counting")
+    return None if counting is None else counting.tally
+
+
+def within(optimizer: object) -> dict[str, Any]:
+    """Return the optimizers that are attributes of another one, by name; those in a tuple by name and position."""
+    found: dict[str, Any] = {}
+    for name, value in vars(optimizer).items():
+        if is_optimizer(value):
+            found[name] = value
+        elif type(value) is tuple and value and all(map(is_optimizer, value)):
+            found |= {f"{name}/{place}": one for place, one in enumerate(value)}
+    return found
 
 
 def provenance(instance: object, kind: str) -> dict[str, Any]:

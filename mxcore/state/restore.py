@@ -12,13 +12,13 @@ from mxcore import random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
 from mxcore.state.entries import Entry, Tables, host_numbers, indices, unfit, unlike, wrong_slots
-from mxcore.state.manifest import FORMAT, is_optimizer, provenance
+from mxcore.state.manifest import FORMAT, provenance, within
 from mxcore.state.packing import unpack
 from mxcore.state.parts import read_accumulated, settled_groups, settled_part, settled_parts
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, numbers_of, parts_of, settings_of
 from mxcore.state.tensorfile import parse
-from mxcore.state.upgrade import upgraded
+from mxcore.state.upgrade import other_versions, upgraded
 from mxcore.step import WRAPPED, Counting, Tally, adopted, count_in, depth_of, levels
 from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
@@ -130,6 +130,7 @@ class _Restoration:
         host = host_numbers(chain[-1])
         if not self._problems:
             entries = upgraded(levels(self.optimizer), chain, entries, host, self._problems)
+            self._problems += other_versions(levels(self.optimizer)[-1], chain[-1])
         self._placed = dict(zip(indices(self.optimizer, entries, self._problems), entries, strict=True))
         renumbered = {entry.index: index for index, entry in self._placed.items()}
         self._tables = Tables.read(chain[-1], host, renumbered, self.optimizer, self._problems)
@@ -198,11 +199,17 @@ def _recreated(former: Updatable, saved: Place, problems: list[str]) -> Updatabl
 
 
 def _optimizer(saved: Place, given: dict[str, Any]) -> Updatable:
-    """Create an optimizer, and those that it wraps."""
+    """Create an optimizer, and those in it."""
+    given = dict(given)
     if "schedule" not in saved:  # a wrapper leaves it to the optimizer inside
         given = {WRAPPED: _optimizer(saved["wrapped"][WRAPPED], given)}
-    elif saved["schedule"].value is not None:
+        return cast("Updatable", _created("optimizer", saved, given))
+    if saved["schedule"].value is not None:
         given = {**given, "lr_scheduler": _created("lr_scheduler", saved["schedule"], {})}
+    for name, inner in saved["wrapped"].items():
+        attribute, _, place = name.partition("/")
+        if place:
+            given.setdefault(attribute, []).append(_optimizer(inner, {}))
     return cast("Updatable", _created("optimizer", saved, given))
 
 
@@ -247,16 +254,26 @@ def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> U
         )
     if "parts" in saved:  # not in files of older versions
         vars(settled).update(settled_parts(parts_of(numbers_of(optimizer)), saved["parts"], "", problems))
-    wrapped = {name: inner for name, inner in vars(optimizer).items() if is_optimizer(inner)}
+    wrapped = within(optimizer)
     if (names := {name for name, _ in saved["wrapped"].items()}) != set(wrapped):
         problems.append(f"its wrapped optimizers are {sorted(names)}, but the updater's are {sorted(wrapped)}")
         return settled
-    for name, inner in saved["wrapped"].items():
-        vars(settled)[name] = _with_settings(wrapped[name], inner, problems)
+    _place(settled, {name: _with_settings(wrapped[name], inner, problems) for name, inner in saved["wrapped"].items()})
     assign(settled, saved["settings"], problems)
     if "groups" in saved:
         vars(settled)["groups"] = settled_groups(settled, saved["groups"], problems)
     return settled
+
+
+def _place(optimizer: Updatable, wrapped: Mapping[str, Updatable]) -> None:
+    """Put optimizers where :func:`mxcore.state.manifest.within` finds them."""
+    for name, inner in wrapped.items():
+        attribute, _, place = name.partition("/")
+        if place:
+            former = vars(optimizer)[attribute]
+            vars(optimizer)[attribute] = (*former[: int(place)], inner, *former[int(place) + 1 :])
+        else:
+            vars(optimizer)[name] = inner
 
 
 def _misfits(params: Mapping[str, Array], saved: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -277,8 +294,8 @@ def _changes(before: Updatable, after: Updatable) -> list[str]:
     if after._inner is None:
         old, new = {**old, "groups": before.groups}, {**new, "groups": after.groups}
     found = [f"{name} = {new[name]!r} (not {old.get(name)!r})" for name in new if not _same(new[name], old.get(name))]
-    wrapped = (before._inner, after._inner)
-    return found if None in wrapped else found + _changes(*wrapped)  # type: ignore[arg-type]
+    now = within(after)
+    return found + [change for name, one in within(before).items() for change in _changes(one, now[name])]
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -287,10 +304,15 @@ def _same(one: Any, other: Any) -> bool:
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
     """Copy what was loaded into the existing optimizer, its scheduler and what it wraps, keeping their identity."""
+    inside: dict[str, list[tuple[Any, Any]]] = {}
+    new = within(settled)
+    for name, kept in within(optimizer).items():
+        inside.setdefault(name.partition("/")[0], []).append((kept, new[name]))
     for name, value in vars(settled).items():
         kept = vars(optimizer).get(name)
-        if kept is not None and is_optimizer(kept) and is_optimizer(value):
-            _overwrite(kept, value)
+        if name in inside:
+            for one in inside[name]:
+                _overwrite(*one)
         elif type(kept) is type(value) and parts_of({name: value}):
             if value is not kept:
                 vars(kept).update(vars(value))

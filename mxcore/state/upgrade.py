@@ -9,6 +9,7 @@ import attrs
 
 from mxcore.kernel.rule.slot import INNER
 from mxcore.state.entries import Entry
+from mxcore.state.manifest import within
 from mxcore.state.place import Place
 from mxcore.step.protocol import Index
 from mxcore.step.states import packed_by_slot
@@ -44,6 +45,20 @@ def upgraded(
             except Exception as error:  # an author's hook may raise anything
                 problems.append(f"the state of {name} cannot be upgraded from version {version} to {own}: {error}")
     return entries
+
+
+def other_versions(optimizer: Any, saved: Place) -> list[str]:
+    """List the optimizers in another one whose states have another version: which states are theirs is not saved."""
+    found = []
+    for name, inner in within(optimizer).items():
+        place = saved["wrapped"][name]
+        version, own = place["state_version"].count() if "state_version" in place else 1, inner.state_version
+        if version != own:
+            found.append(
+                f"the states of {type(inner).__name__} have version {version}, not {own}: they cannot be upgraded"
+            )
+        found += other_versions(inner, place)
+    return found
 
 
 def _entry(

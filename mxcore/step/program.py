@@ -44,7 +44,7 @@ class Traits:
 
         self.runs_rule = cls.rule is not None and not own("update", "update_multi_precision", "update_all")
         """Whether an update is just the rule."""
-        self.splits_lists = not own("update_multi_precision")
+        self.splits_lists = not own("update_multi_precision") or cls.takes_lists
         """Whether ``update_multi_precision`` takes a list as a whole."""
         self.own_rates = own(*_RATES)
         """Whether it overrides how to count, or how to look up learning rates or weight decay."""

@@ -123,6 +123,7 @@ class Updatable(Stepped, Protocol):
 
     slots: ClassVar[Any]
     rule: ClassVar[Any]
+    takes_lists: ClassVar[bool]
     state_version: ClassVar[int]
     sym_info: Any
     multi_precision: bool
@@ -145,6 +146,9 @@ class Updatable(Stepped, Protocol):
 
     def set_learning_rate(self, lr: float) -> None:
         """Set the learning rate."""
+
+    def optimizer_of(self, index: Any, weight: Any = None) -> Any:
+        """Return the optimizer that updates a parameter."""
 
     def warn_of_names(self) -> None:
         """Warn if names do not tell which parameters decay."""
@@ -169,6 +173,9 @@ class Updatable(Stepped, Protocol):
 
     def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None:
         """Update all weights of a call at once."""
+
+    def update_again(self, indices: list[Any], weights: Arrays, grads: Arrays, states: Any) -> bool:
+        """Make a call like an earlier one, if this is one."""
 
     def update_from_worker(
         self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]

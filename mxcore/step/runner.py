@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from mxcore.kernel.run.choose import Plans
+from mxcore.step.arguments import fitted
 from mxcore.step.counts import Tally
 from mxcore.step.program import Settings
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
+from mxcore.step.ready import Ready
 from mxcore.step.states import Arrays, States
 from mxcore.step.step import Step
 
@@ -99,6 +101,38 @@ class Runner:
                 return True
             step = step.other
         return False
+
+    def ready(
+        self, optimizer: Stepped, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: States
+    ) -> Ready:
+        """Do everything of an update that can fail, for :func:`mxcore.step.ready.finish`.
+
+        Raises:
+            TypeError, ValueError: an array does not fit, or cannot be updated in place.
+        """
+        found = self.ready_again(optimizer, tally, indices, weights, grads, states)
+        if found is not None:
+            return found
+        grads = list(map(fitted, weights, grads))
+        step = self.step(optimizer, indices, weights, grads, states)
+        self._keep(step)
+        found = step.ready(optimizer, self.settings(optimizer), tally, weights, grads, states)
+        if found is None:
+            raise RuntimeError("another thread changed an array while it was being checked: call again")
+        return found
+
+    def ready_again(
+        self, optimizer: Stepped, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: States
+    ) -> Ready | None:
+        """Do the same if the call is like an earlier one; otherwise return None."""
+        settings, single = self.settings(optimizer), len(indices) == 1
+        known = self._singles.get(indices[0]) if single else self._lists.get(_key(indices))
+        while known is not None:
+            same = single or known.indices == indices
+            if same and (found := known.ready(optimizer, settings, tally, weights, grads, states)) is not None:
+                return found
+            known = known.other
+        return None
 
     def _keep(self, step: Step) -> None:
         single = len(step.indices) == 1

@@ -25,6 +25,7 @@ from mxcore.step.counts import Counts, Tally
 from mxcore.step.program import Settings, depth_of, traits_of
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
+from mxcore.step.ready import Ready
 from mxcore.step.rows import Rows
 from mxcore.step.states import Arrays, StateReader, States
 from mxcore.step.whole import agreed, check_complete
@@ -179,6 +180,26 @@ class Step:
         self._perform(tally, numbers, taken)
         return True
 
+    def ready(
+        self, optimizer: Stepped, settings: Settings, tally: Tally, weights: Arrays, grads: Arrays, states: States
+    ) -> Ready | None:
+        """Do everything of an update that can fail, and return what is left; None if that needs another step.
+
+        An optimizer that overrides how to count or how to look up rates counts here already.
+        """
+        if not self._follow(optimizer, settings):
+            return None
+        counts = None if self._own_rates or not isinstance(tally.table, Counts) else tally.table
+        if counts is not None:
+            numbers = self._rows.now(optimizer, tally) or self._arranged(optimizer, tally, counts)
+        if (taken := self._take(optimizer, weights, grads, states)) is None:
+            return None
+        if counts is None:
+            numbers = self._rows.counted(optimizer, tally)
+            self._spread(tally)
+        writes = self._writes(tally, numbers, taken)
+        return Ready(self._backend, self._device, writes, self._job, numbers[0][HIGHEST], self._fold is not None)
+
     def _arranged(self, optimizer: Stepped, tally: Tally, counts: Counts) -> Sequence[Row]:
         """Return the rows of the next update, after determining which parameters share one."""
         self._rows.arrange(optimizer, tally, counts)
@@ -276,14 +297,21 @@ class Step:
 
     def _perform(self, tally: Tally, numbers: Sequence[Row], taken: Any) -> None:
         """Do everything that can fail, and then all writes in one go."""
+        writes = self._writes(tally, numbers, taken)
+        if self._job is not None:
+            commit([self._job.call(), *writes])
+            return
+        with self._backend.on(self._device):
+            commit(writes)
+
+    def _writes(self, tally: Tally, numbers: Sequence[Row], taken: Any) -> Iterable[Call]:
+        """Do everything that can fail; return the calls that write, without that of the job."""
         self._prepare(numbers)
         if self._job is not None:
             self._job.measure(self._fold)
-            commit([self._job.call(), *self._host_calls(tally)])
-            return
+            return self._host_calls(tally)
         with self._backend.on(self._device):
-            writes = self._calls(taken)
-            commit(itertools.chain(writes, self._host_calls(tally), self._counts(tally, numbers)))
+            return itertools.chain(self._calls(taken), self._host_calls(tally), self._counts(tally, numbers))
 
     def _calls(self, taken: Any) -> Iterable[Call]:
         """Return the calls that write, and note how to list them again for the same arrays without keeping these."""

@@ -65,6 +65,12 @@ def agreed(owner: str, names: Sequence[str], found: Iterable[Mapping[str, float]
 
 def prepared(optimizer: Stepped, grads: Arrays) -> Arrays:
     """Return gradients for array code: unscaled, and with a norm within ``clip_global_norm``; new ones if need be."""
+    factor = factor_of(optimizer, grads)
+    return grads if factor == 1 else [_scaled(grad, factor) for grad in grads]
+
+
+def factor_of(optimizer: Stepped, grads: Arrays) -> float:
+    """Return what unscales the gradients of a call, and brings their norm within ``clip_global_norm``."""
     factor, bound = optimizer.unscale, optimizer.clip_global_norm
     if bound is not None:
         norms = []
@@ -72,7 +78,7 @@ def prepared(optimizer: Stepped, grads: Arrays) -> Arrays:
             with on_device_of(grad):
                 norms.append(float(backend_of(grad).xp.linalg.norm(grad.astype(np.float64).ravel())))
         factor *= min(bound / (abs(factor * optimizer.rescale_grad) * math.hypot(*norms) + TINY), 1.0)
-    return grads if factor == 1 else [_scaled(grad, factor) for grad in grads]
+    return factor
 
 
 def nonfinite(grads: Arrays) -> int | None:

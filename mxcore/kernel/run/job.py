@@ -34,8 +34,8 @@ class Job:
     """
 
     __slots__ = (
-        "_driver", "_measuring", "_parallel", "_places", "_plans", "address", "at_once", "drive",
-        "go", "look", "memory",
+        "_driver", "_measuring", "_places", "_plans", "address", "at_once", "drive", "go", "look", "memory",
+        "parallel",
     )  # fmt: skip
 
     def __init__(
@@ -43,7 +43,8 @@ class Job:
     ) -> None:
         self._plans, self._driver = plans, driver
         self.drive, self.look, self.go = driver.drive, driver.look, driver.go
-        self._parallel = sum(int(plan.sizes.sum()) for plan in plans) >= PARALLEL_FROM
+        self.parallel = sum(int(plan.sizes.sum()) for plan in plans) >= PARALLEL_FROM
+        """Whether other threads may help."""
         stages = max(len(plan.measured) for plan in plans)
         lengths = (len(offsets) - 1, len(offsets) - 1, offsets[-1])
         sizes = [
@@ -75,7 +76,7 @@ class Job:
         self._run_in(0, -1, begins[4 + stages], tables)
         self.memory[JobField.CELL] = self._at(begins[-1])
         self.memory[JobField.MOVED] = 1  # not yet checked whether the arrays overlap
-        self.at_once = not stages and not self._parallel
+        self.at_once = not stages and not self.parallel
         """Whether checking and running can be one call: nothing has to be measured first, and no other thread helps."""
 
     def _at(self, word: int) -> int:
@@ -154,7 +155,7 @@ class Job:
     def call(self, words: int = 0) -> Call:
         """Return the call that writes everything and counts, or the call of another job, given its position."""
         address = self._at(words)
-        if not self._parallel:
+        if not self.parallel:
             return (self.go, address)
         if (count := get_num_threads()) > 1:
             pool.wake(self.memory, words, count)

@@ -73,8 +73,8 @@ _TRAFFIC = (PlainTraffic, MomentumTraffic, AdamTraffic)
 def algorithm_of(name: str) -> Algorithm:
     """Return an algorithm by any name of an installed optimizer; one not in ``ALGORITHMS`` competes only with itself.
 
-    The name may be that of a wrapper, which wraps the optimizer of its first example, or a string such as
-    ``average(sgd)``.
+    The name may be that of an optimizer with required arguments, which are then those of its first example, such as the
+    optimizer that a wrapper wraps; or it may be a string such as ``average(sgd)``.
 
     Raises:
         mxcore.catalogue.PluginError: no installed optimizer has the name, or it cannot be used.
@@ -82,8 +82,11 @@ def algorithm_of(name: str) -> Algorithm:
     """
     if "(" not in name:
         name = catalogue.find("optimizer", name).name
-        if wrapped := required(mx.optimizer.registry.get(name)).get("optimizer"):
+        needed = required(mx.optimizer.registry.get(name))
+        if wrapped := needed.get("optimizer"):
             name = f"{name}({wrapped})"
+        elif needed:
+            name = f"{name}({', '.join(f'{argument}={value!r}' for argument, value in needed.items())})"
     if name in ALGORITHMS:
         return ALGORITHMS[name]
     optimizer = mx.optimizer.create(name, learning_rate=LEARNING_RATE, multi_precision=True)

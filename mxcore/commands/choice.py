@@ -117,14 +117,29 @@ class Choice:
         """
         return catalogue.load(self.kind, self._called[0])
 
+    @property
+    def wrapped(self) -> Choice | None:
+        """The optimizer that this one wraps, by name; None if it wraps none.
+
+        >>> from mxcore.commands.choice import Choice
+        >>> Choice("optimizer", "average(lookahead(adam, k=5))").wrapped
+        Choice(kind='optimizer', name='lookahead(adam, k=5)', arguments={})
+
+        Raises:
+            catalogue.PluginError: if nothing installed has the name.
+        """
+        if WRAPPED not in inspect.signature(self.load()).parameters:
+            return None
+        _, by_position, given = self._called
+        wrapped = next(iter(by_position), {**given, **self.arguments}.get(WRAPPED))
+        return Choice(self.kind, wrapped) if isinstance(wrapped, str) else None
+
     def parameters(self) -> Mapping[str, inspect.Parameter]:
         """The arguments of the class and of the optimizer that it wraps, without those that no command can give."""
-        _, by_position, given = self._called
         own: Mapping[str, inspect.Parameter] = inspect.signature(self.load()).parameters
         if WRAPPED in own:
             own = {name: one for name, one in own.items() if one.kind is not one.VAR_KEYWORD}
-        wrapped = next(iter(by_position), {**given, **self.arguments}.get(WRAPPED)) if WRAPPED in own else None
-        inner = Choice(self.kind, wrapped).parameters() if isinstance(wrapped, str) else {}
+        inner = self.wrapped.parameters() if self.wrapped else {}
         return {name: one for name, one in {**inner, **own}.items() if name not in RESERVED}
 
     def accepts(self, name: str) -> bool:

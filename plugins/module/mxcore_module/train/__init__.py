@@ -24,6 +24,7 @@ EPILOG = """\b
 Examples:
   mxcore train
   mxcore train --optimizer adam --lr 0.01 --optimizer-arg beta1=0.8 --seed 1
+  mxcore train --clip-norm 1 --average --group '.*_bias' wd=0,learning_rate=0.01
   mxcore train --data wine.csv --label quality --hidden 32 --epochs 50
   mxcore train --resume mxcore-runs/wine-sgd"""
 
@@ -44,6 +45,32 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
 @click.option("--optimizer", metavar="NAME", help="[default: sgd with learning_rate=0.05, momentum=0.9, wd=0.005]")
 @click.option("--lr", type=float, metavar="RATE", help="The initial learning rate.  [default: the optimizer's own]")
 @_arguments("--optimizer-arg", "optimizer")
+@click.option("--clip-norm", type=float, metavar="NORM", help="Scale gradients down whose norm together exceeds this.")
+@click.option(
+    "--accumulate",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Batches per update, which is made with the mean of their gradients.  [default: 1]",
+)
+@click.option(
+    "--average",
+    is_flag=True,
+    help="Evaluate with an average of the weights, over about a tenth of the run; --optimizer-arg beta=… changes that.",
+)
+@click.option(
+    "--group",
+    nargs=2,
+    multiple=True,
+    metavar="PATTERN NAME=VALUE,…",
+    help="Settings of the parameters whose names begin with a match of a regular expression, such as '.*_bias' "
+    "wd=0,learning_rate=0.01 or fc1_ frozen=True; may be repeated, the first match counts.",
+)
+@click.option(
+    "--groups",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.toml|FILE.json",
+    help="More groups: a file with a table of settings for each pattern.",
+)
 @click.option("--initializer", default="xavier", show_default=True, metavar="NAME", help="The weight initializer.")
 @_arguments("--initializer-arg", "initializer")
 @click.option(

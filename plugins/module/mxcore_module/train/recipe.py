@@ -10,12 +10,15 @@ from typing import Any
 import attrs
 
 from mxcore.commands.choice import RESERVED, Choice
+from mxcore.step import WRAPPED
 from mxcore_module.train.errors import InputError
 
-__all__ = ["Choice", "Recipe", "describe"]
+__all__ = ["Choice", "Recipe", "averaged", "describe"]
 
 NO_SCHEDULER = "none"
-
+AVERAGE = "average"
+AVERAGED_SHARE = 0.1
+"""The share of a run that an average is over."""
 
 DEFAULT_OPTIMIZER = Choice("optimizer", "sgd", {"learning_rate": 0.05, "momentum": 0.9, "wd": 0.005})
 DEFAULT_INITIALIZER = Choice("initializer", "xavier")
@@ -33,30 +36,38 @@ class Recipe:
         optimizer: the choice of optimizer; a ``learning_rate`` in its arguments is the initial rate of the schedule.
         initializer: the choice of initializer.
         lr_scheduler: the choice of scheduler; None for a constant rate.
+        average: whether the optimizer is an :func:`averaged` one: by default, over about a tenth of the run.
     """
 
     optimizer: Choice = DEFAULT_OPTIMIZER
     initializer: Choice = DEFAULT_INITIALIZER
     lr_scheduler: Choice | None = DEFAULT_LR_SCHEDULER
+    average: bool = False
 
     def for_updates(self, updates: int) -> Recipe:
-        """Return the recipe with its schedule adapted to a run of this many updates."""
-        scheduler = self.lr_scheduler
+        """Return the recipe with its schedule and its average adapted to a run of this many updates.
+
+        Raises:
+            InputError: if the learning rate is given twice.
+        """
+        optimizer, scheduler = self.optimizer, self.lr_scheduler
+        if self.average:
+            optimizer = optimizer.with_defaults(beta=round(max(0.0, 1 - 1 / (AVERAGED_SHARE * updates)), 6))
         if scheduler is None:
-            return self
+            return attrs.evolve(self, optimizer=optimizer)
         defaults = dict(scheduler.load().arguments_for(updates)) if scheduler.missing() else {}
         rate = self._starting_rate(scheduler)
         if rate is not None and scheduler.accepts("base_lr"):
             defaults["base_lr"] = rate
-        return attrs.evolve(self, lr_scheduler=scheduler.with_defaults(**defaults))
+        return attrs.evolve(self, optimizer=optimizer, lr_scheduler=scheduler.with_defaults(**defaults))
 
     def _starting_rate(self, scheduler: Choice) -> Any:
         """Return the learning rate: the optimizer's argument, the scheduler's, or else the optimizer's own default."""
         given, base = self.optimizer.arguments.get("learning_rate"), scheduler.arguments.get("base_lr")
         if given is not None and base is not None and given != base:
             raise InputError(f"the learning rate is given twice: learning_rate={given} and base_lr={base}: drop one")
-        rates = (given, base, getattr(self.optimizer.load(), "default_learning_rate", None))
-        return next((rate for rate in rates if rate is not None), None)
+        rate = base if given is None else given
+        return self.optimizer.create().default_learning_rate if rate is None else rate
 
     def create_optimizer(self, batch_size: int) -> Any:
         """Create the optimizer with its scheduler, for gradients that are sums over ``batch_size`` samples.
@@ -72,8 +83,20 @@ class Recipe:
         return optimizer.create(lr_scheduler=self.lr_scheduler.create())
 
 
+def averaged(optimizer: Choice) -> Choice:
+    """Return an optimizer with an average of its weights, to evaluate with.
+
+    Raises:
+        InputError: it is one.
+    """
+    if optimizer.canonical_name == AVERAGE:
+        raise InputError(f"{optimizer} averages already: leave out --average")
+    name = repr(optimizer.name) if ":" in optimizer.name else optimizer.name
+    return attrs.evolve(optimizer, name=f"{AVERAGE}({name})")
+
+
 def describe(choice: Choice, instance: Any) -> dict[str, Any]:
-    """Describe an algorithm for the record: its source, and every hyper-parameter as used."""
+    """Describe an algorithm for the record: its source, and every hyper-parameter as used, also of what it wraps."""
     record = choice.record()
     return {
         "name": record.name,
@@ -86,7 +109,11 @@ def describe(choice: Choice, instance: Any) -> dict[str, Any]:
 
 def _hyperparameters(choice: Choice, instance: Any) -> dict[str, Any]:
     values = dict(choice.arguments)
-    if attrs.has(type(instance)):
-        fields = {field.alias or field.name: field.name for field in attrs.fields(type(instance))}
-        values |= {alias: getattr(instance, name) for alias, name in fields.items() if alias not in RESERVED}
-    return values
+    if not attrs.has(type(instance)):
+        return values
+    fields = {field.alias or field.name: field.name for field in attrs.fields(type(instance))}
+    own = {alias: getattr(instance, name) for alias, name in fields.items() if alias not in RESERVED}
+    if choice.wrapped:
+        own[WRAPPED] = inner = describe(choice.wrapped, own[WRAPPED])
+        values = {name: value for name, value in values.items() if name not in inner["hyperparameters"]}
+    return values | own

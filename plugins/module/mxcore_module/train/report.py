@@ -9,13 +9,14 @@ import math
 import os
 import platform
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from mxcore.state.atomic import write_atomically
+from mxcore.step import WRAPPED
 from mxcore_module.train.errors import InputError
 from mxcore_module.train.plot import draw_curves
 from mxcore_module.train.recipe import describe
@@ -128,7 +129,8 @@ class RunFolder:
         os.fsync(self._metrics.fileno())
         best = self.best_epoch
         if best == epoch:
-            training.module.save_checkpoint(str(self.path / BEST), epoch)
+            with training.module.evaluating():  # the weights that did best, which an average is, too
+                training.module.save_checkpoint(str(self.path / BEST), epoch)
         training.module.save_checkpoint(str(self.path / MODEL), epoch, save_optimizer_states=True)
         current = {f"{MODEL}-{epoch:04d}", f"{BEST}-{best:04d}", f"{MODEL}-symbol", f"{BEST}-symbol"}
         for file in self._existing(MODELS):
@@ -171,7 +173,10 @@ def _update(cells: list[str]) -> Update:
 
 def as_json(config: dict[str, Any]) -> str:
     """Format a configuration for ``config.json``; other objects become strings without memory addresses."""
-    plain = lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
+    def plain(value: Any) -> Any:
+        return {**value} if isinstance(value, Mapping) else re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
     return json.dumps(config, indent=2, default=plain, ensure_ascii=False) + "\n"
 
 
@@ -189,7 +194,7 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
         "initializer": describe(recipe.initializer, training.initializer),
         "lr_scheduler": describe(recipe.lr_scheduler, optimizer.lr_scheduler) if recipe.lr_scheduler else None,
     }
-    plugins = {found["distribution"] for found in algorithms.values() if found}
+    plugins = {name for found in algorithms.values() if found for name in _distributions(found)}
     return {
         "options": options,
         "seed": seed,
@@ -204,7 +209,7 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
         "network": {"hidden": list(training.hidden), "parameters": training.parameters},
         "epochs": training.epochs,
         "batch_size": training.batch_size,
-        "updates": training.total_updates,
+        "updates": training.total_updates // training.batches_per_update,
         **algorithms,
         "versions": {"python": platform.python_version(), **_versions(["mxcore", "mxcore-module", *sorted(plugins)])},
     }
@@ -214,6 +219,13 @@ def _digest(dataset: Dataset) -> str:
     """Return a hash of all rows, with which a resumed run checks that they are the same."""
     arrays = [array for part in (dataset.train, dataset.validation) for array in (part.x, part.y)]
     return hashlib.blake2b(b"".join(array.tobytes() for array in arrays), digest_size=16).hexdigest()
+
+
+def _distributions(described: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the distribution of an algorithm, and those of the optimizers that it wraps."""
+    yield described["distribution"]
+    if isinstance(wrapped := described["hyperparameters"].get(WRAPPED), dict):
+        yield from _distributions(wrapped)
 
 
 def _versions(distributions: Iterable[str]) -> dict[str, str | None]:

@@ -122,7 +122,8 @@ class Training:
         self.batch_size = _batch_size(settings.batch_size, len(dataset.train))
         self.updates_per_epoch = len(dataset.train) // self.batch_size
         self.total_updates = self.epochs * self.updates_per_epoch
-        self.recipe = settings.recipe.for_updates(self.total_updates)
+        self.batches_per_update = settings.recipe.optimizer.create().accumulate
+        self.recipe = settings.recipe.for_updates(_updates(self.total_updates, self.batches_per_update))
         self.optimizer = self.recipe.create_optimizer(self.batch_size)
         self.initializer = self.recipe.initializer.create()
         self._order = self._rows(dataset.train, last_batch_handle="discard", shuffle=True)
@@ -164,6 +165,11 @@ class Training:
         with warnings.catch_warnings():  # the user has explicitly chosen another rescale_grad
             warnings.filterwarnings("ignore", "the optimizer has rescale_grad")
             module.init_optimizer(optimizer=self.optimizer)
+            warnings.filterwarnings("error", "groups:")
+            try:
+                self.optimizer.warn_of_groups(self.optimizer.idx2name)
+            except UserWarning as error:
+                raise InputError(str(error)) from None
         return module
 
     def resume(self, prefix: str, epoch: int) -> None:
@@ -225,6 +231,13 @@ class Training:
     def _measure(self) -> Measure:
         (_, loss), (_, score) = self._metrics.get_name_value()
         return Measure(float(loss), float(score) * self.dataset.label_scale)
+
+
+def _updates(batches: int, per_update: int) -> int:
+    """Return how often the optimizer of a run updates, which is what schedules count."""
+    if per_update > batches:
+        raise InputError(f"accumulating {per_update} batches exceeds the {batches} batches of the run: lower it")
+    return batches // per_update
 
 
 def _batch_size(given: int | None, rows: int) -> int:

@@ -14,11 +14,12 @@ import click
 import mxcore.catalogue
 import mxcore.random
 from mxcore.backend import BackendError
+from mxcore.commands import groups
 from mxcore.commands.choice import Choice, ChoiceError
 from mxcore.commands.options import INTERRUPTED, RefusedError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
-from mxcore_module.train.recipe import NO_SCHEDULER, Recipe
+from mxcore_module.train.recipe import NO_SCHEDULER, Recipe, averaged
 from mxcore_module.train.report import MODEL, RunFolder, configuration, free_folder, last_saved
 from mxcore_module.train.resume import Stopped
 from mxcore_module.train.run import Measure, Settings, Training, Update, context
@@ -97,17 +98,26 @@ def _settings(options: Mapping[str, Any]) -> Settings:
         given = ", ".join(options["lr_scheduler_arg"])
         raise InputError(f"lr_scheduler {NO_SCHEDULER!r} takes no arguments, got {given}")
     initializer = Choice("initializer", options["initializer"], options["initializer_arg"])
-    recipe = Recipe(_optimizer(options), initializer, scheduler)
+    optimizer = _optimizer(options)
+    if options["average"]:
+        optimizer = averaged(optimizer)
+    recipe = Recipe(_with_groups(optimizer, options), initializer, scheduler, options["average"])
     return Settings(recipe, options["hidden"], options["epochs"], options["batch_size"], context(options["device"]))
+
+
+ALIASES = {"lr": "learning_rate", "clip_norm": "clip_global_norm", "accumulate": "accumulate"}
+"""Options that are arguments of any optimizer, with the names of those."""
 
 
 def _optimizer(options: Mapping[str, Any]) -> Choice:
     """Return the named optimizer with its own defaults, or else this command's default."""
-    given = options["optimizer_arg"]
-    if options["lr"] is not None:
-        if "learning_rate" in given:
-            raise InputError(f"the learning rate is given twice: --lr {options['lr']} and learning_rate: drop one")
-        given = {"learning_rate": options["lr"], **given}
+    given = dict(options["optimizer_arg"])
+    for option, name in ALIASES.items():
+        if (value := options[option]) is not None:
+            if name in given:
+                what = name.replace("_", " ").replace("learning rate", "the learning rate")
+                raise InputError(f"{what} is given twice: --{option.replace('_', '-')} {value} and {name}: drop one")
+            given[name] = value
     if options["optimizer"]:
         return Choice("optimizer", options["optimizer"], given)
     default = Recipe().optimizer
@@ -115,6 +125,25 @@ def _optimizer(options: Mapping[str, Any]) -> Choice:
     if "base_lr" in options["lr_scheduler_arg"]:  # the learning rate, under its other name
         del ours["learning_rate"]
     return Choice("optimizer", default.name, {**ours, **given})
+
+
+def _with_groups(optimizer: Choice, options: Mapping[str, Any]) -> Choice:
+    """Return the optimizer with the groups of the command line, which count first, and those of a file."""
+    typed, file = groups.collect(options["group"]), options["groups"]
+    stored = groups.read(Path(file)) if file else {}
+    if not typed and not stored:
+        return optimizer
+    if "groups" in optimizer.arguments:
+        raise InputError("groups are given twice: as options and as an argument of the optimizer: drop one")
+    if twice := typed.keys() & stored.keys():
+        raise InputError(f"the group {min(twice)!r} is given twice: --group and {file}: drop one")
+    if stored:
+        optimizer.create()  # so that the file is to blame for what follows only
+        try:
+            optimizer.with_defaults(groups=stored).create()
+        except ChoiceError as error:
+            raise InputError(f"{file}: {error}") from error
+    return optimizer.with_defaults(groups={**typed, **stored})
 
 
 def _as_given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,9 +159,14 @@ def _introduction(training: Training, seed: int) -> str:
         f"Network    {' - '.join(map(str, layers))}, {training.parameters:,} parameters\n"
         f"Algorithms {recipe.optimizer.name}, {recipe.initializer.name} weights{scheduler}, "
         f"from a learning rate of {training.starting_rate:g}\n"
-        f"Run        {training.epochs} epochs, {training.total_updates} updates of {training.batch_size} rows\n"
+        f"Run        {training.epochs} epochs, {_updates(training)}\n"
         f"Seed       {seed}"
     )
+
+
+def _updates(training: Training) -> str:
+    each, batches, rows = training.batches_per_update, training.total_updates, training.batch_size
+    return f"{batches} updates of {rows} rows" if each == 1 else f"{batches // each} updates of {each} × {rows} rows"
 
 
 def _title(training: Training, seed: int) -> str:

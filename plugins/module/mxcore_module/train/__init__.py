@@ -44,6 +44,7 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
 @click.option("--label", metavar="COLUMN", help="The label column, by name or number from 0.  [default: the last]")
 @click.option("--optimizer", metavar="NAME", help="[default: sgd with learning_rate=0.05, momentum=0.9, wd=0.005]")
 @click.option("--lr", type=float, metavar="RATE", help="The initial learning rate.  [default: the optimizer's own]")
+@click.option("--lr-find", is_flag=True, help="First find the initial learning rate, with mxcore-lrfind.")
 @_arguments("--optimizer-arg", "optimizer")
 @click.option("--clip-norm", type=float, metavar="NORM", help="Scale gradients down whose norm together exceeds this.")
 @click.option(

@@ -22,6 +22,7 @@ import numpy as np
 import mxcore as mx
 import mxcore.random
 from mxcore.backend import Context
+from mxcore.optimizer import Updater
 from mxcore_module import checkpoint, metric, symbol
 from mxcore_module.io import NDArrayIter
 from mxcore_module.module import Module
@@ -142,6 +143,11 @@ class Training:
         """The initial learning rate, before the schedule changes it."""
         scheduler = self.optimizer.lr_scheduler
         return float(getattr(scheduler, "base_lr", None) or self.optimizer.learning_rate)
+
+    @property
+    def updater(self) -> Updater[Any]:
+        """The updater of the network's parameters."""
+        return self.module._with_optimizer()
 
     @property
     def parameters(self) -> int:

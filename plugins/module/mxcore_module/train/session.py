@@ -40,8 +40,15 @@ def run(options: Mapping[str, Any]) -> int:
     Raises:
         RefusedError: an option is invalid, and nothing has been written; or the results cannot be written.
     """
-    try:
+    with refusing():
         return _run(options)
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Turn what is wrong with options or files into a RefusedError."""
+    try:
+        yield
     except (InputError, ChoiceError, BackendError, mxcore.catalogue.PluginError) as error:
         raise RefusedError(str(error)) from error
     except OSError as error:
@@ -53,8 +60,9 @@ def _run(options: Mapping[str, Any]) -> int:
     if stopped:
         options = stopped.options(options)
     seed = mxcore.random.seed(stopped.config["seed"] if stopped else options["seed"])
-    dataset = load(options["data"], options["label"], mxcore.random.generator("train", "split"))
-    training = Training(dataset, _settings(options))
+    if options["lr_find"]:
+        options = _with_found_rate(options, seed)
+    training = _prepare(options, seed)
     config = configuration(training, _as_given(options), seed)
     folder = _resume(training, stopped, config) if stopped else _begin(training, options["out"], config)
     click.echo(_introduction(training, seed))
@@ -63,6 +71,49 @@ def _run(options: Mapping[str, Any]) -> int:
         folder.draw(_title(training, seed))
     click.echo(f"Results in {folder.path}: {', '.join(file.name for file in folder.files())}")
     return status
+
+
+def _prepare(options: Mapping[str, Any], seed: int) -> Training:
+    mxcore.random.seed(seed)
+    dataset = load(options["data"], options["label"], mxcore.random.generator("train", "split"))
+    return Training(dataset, _settings(options))
+
+
+def search(options: Mapping[str, Any], seed: int, *, num: int = 100, **span: Any) -> Any:
+    """Find a learning rate for the network and the optimizer that options describe, without their schedule.
+
+    Args:
+        options: the values of the command's options, by parameter name; those of the schedule are not needed.
+        seed: the seed, as for a run.
+        num: the number of updates.
+        span: further arguments of ``mx.find_learning_rate``.
+
+    Raises:
+        InputError: a learning rate is given, or cannot be found.
+        mxcore.catalogue.PluginError: mxcore-lrfind is not installed.
+    """
+    given = {"lr": options.get("lr"), **options["optimizer_arg"], **options.get("lr_scheduler_arg", {})}
+    if rates := [name for name in ("lr", "learning_rate", "base_lr") if given.get(name) is not None]:
+        raise InputError(f"the learning rate is to be found, but given as {rates[0]}={given[rates[0]]}: drop one")
+    find = mxcore.catalogue.load("namespace", "find_learning_rate")
+    constant: dict[str, Any] = {"lr": None, "lr_scheduler": NO_SCHEDULER, "lr_scheduler_arg": {}}
+    training = _prepare({**options, **constant, "epochs": num}, seed)  # an epoch has at least one update
+    updates = training.updates()
+    try:
+        # The network is not used again, so none of its weights need be put back.
+        return find(lambda: next(updates).batch.loss, training.updater, [], num=num, **span)
+    except ValueError as error:
+        raise InputError(f"no learning rate can be found: {error}") from error
+
+
+def _with_found_rate(options: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return the options of a run with the learning rate that is found for it."""
+    found = search(options, seed)
+    if found.suggestion is None:
+        raise InputError("no learning rate can be found: the loss never fell. See mxcore lr-find, and pass --lr")
+    rate = float(f"{found.suggestion:.3g}")
+    click.echo(f"Found      a learning rate of {rate:g} in {len(found.rates)} updates: {found.message}")
+    return {**options, "lr": rate, "lr_find": False}
 
 
 def _begin(training: Training, path: Path | None, config: dict[str, Any]) -> RunFolder:

@@ -2,7 +2,7 @@
 
 >>> settings("wd=0,learning_rate=0.01")
 {'wd': 0, 'learning_rate': 0.01}
->>> collect([(".*_bias", "wd=0"), ("stem_", "frozen=True")])
+>>> collect([(".*_bias", "wd=0"), ("stem_", "frozen=true")])
 {'.*_bias': {'wd': 0}, 'stem_': {'frozen': True}}
 """
 
@@ -20,9 +20,11 @@ from mxcore.groups import Groups
 
 __all__ = ["collect", "read", "settings"]
 
+_BOOLEANS = {"true": True, "false": False}
+
 
 def settings(text: str) -> dict[str, Any]:
-    """Return the settings in ``NAME=VALUE,…``, where a value is a Python literal or else a string.
+    """Return the settings in ``NAME=VALUE,…``, where a value is a Python literal, true or false, or else a string.
 
     Raises:
         ChoiceError: the text has another form, or gives a setting twice.
@@ -33,7 +35,7 @@ def settings(text: str) -> dict[str, Any]:
             raise ValueError("a setting has no value" if by_position else "there are no settings")
     except ValueError as error:
         raise ChoiceError(f"expected NAME=VALUE,…, such as wd=0,learning_rate=0.01, got {text!r}: {error}") from error
-    return given
+    return {name: _BOOLEANS.get(value, value) if isinstance(value, str) else value for name, value in given.items()}
 
 
 def collect(words: Iterable[tuple[str, str]]) -> dict[str, dict[str, Any]]:

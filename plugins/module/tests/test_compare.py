@@ -14,10 +14,13 @@ import pytest
 from commands import invoke
 from mxcore_module.compare import compare
 from mxcore_module.compare.plot import draw
+from mxcore_module.compare.session import _rates
 from mxcore_module.compare.summary import summarise
 from mxcore_module.compare.trials import Outcome, Trial
 from mxcore_module.train import train
 from mxcore_module.train.run import Measure, Settings
+
+from mxcore.commands.choice import Choice, parse
 
 FILES = {"report.html", "compare.svg", "summary.csv", "runs.csv", "epochs.csv"}
 QUICK = ("--workers", "1", "--epochs", "2", "--hidden", "16", "--seeds", "2", "--out", "it")
@@ -105,6 +108,10 @@ def test_unless_rates_are_given_they_surround_the_optimizer_s_own(workplace):
         *(("sgd", rate) for rate in rates),
         *(("adam:learning_rate=0.02", pytest.approx(2 * rate, rel=1e-2)) for rate in rates),
     ]
+
+
+def test_a_wrapper_is_compared_over_rates_around_that_of_what_it_wraps():
+    assert _rates(Choice("optimizer", *parse("average(sgd)"))) == _rates(Choice("optimizer", *parse("sgd")))
 
 
 def warned(result, workplace):

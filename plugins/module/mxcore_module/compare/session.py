@@ -84,8 +84,7 @@ def _trials(options: Mapping[str, Any]) -> list[Trial]:
 
 
 def _rates(choice: Choice) -> list[float]:
-    middle = choice.arguments.get("learning_rate", getattr(choice.load(), "default_learning_rate", 0.01))
-    choice.create()  # the middle rate and the other arguments are valid
+    middle = choice.create().learning_rate
     return [float(f"{middle * factor:.3g}") for factor in SPAN]
 
 

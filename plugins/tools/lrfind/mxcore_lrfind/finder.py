@@ -24,7 +24,7 @@ def find_learning_rate(
     start: float = 1e-7,
     end: float = 10.0,
     num: int = 100,
-    beta: float = 0.98,
+    beta: float = 0.9,
 ) -> Result:
     r"""Find a learning rate by training for a moment while it grows, and put everything back as it was.
 
@@ -37,7 +37,8 @@ def find_learning_rate(
         smoothed_i &= mean_i / (1 - \beta^{i + 1})
 
     The test ends early if the smoothed loss exceeds four times the lowest so far, or the loss is not finite. It
-    suggests the rate at which the smoothed loss falls most steeply against the logarithm of the rate.
+    suggests the rate at which the loss falls most steeply against the logarithm of the rate. For that, losses are
+    smoothed in both directions, with weights :math:`\beta^{|i - j|}`: a mean of earlier losses lags behind them.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.get_updater(mx.optimizer.create("sgd"))
@@ -48,7 +49,7 @@ def find_learning_rate(
     ...     return loss
     >>> found = mx.find_learning_rate(step, update, weight)
     >>> round(found.suggestion, 3), found.message
-    (0.138, 'the loss rose to four times its lowest at a learning rate of 10')
+    (0.038, 'the loss rose to four times its lowest at a learning rate of 8.3')
     >>> weight, update.optimizer.learning_rate, update.states
     (array([ 1., -1.]), 0.01, {})
 
@@ -104,7 +105,20 @@ def _measured(step: Callable[[], Any], set_rate: Callable[[float], None], rates:
         if smoothed[-1] > best + 3 * abs(best):  # which a negative loss does not exceed at once
             message = f"the loss rose to four times its lowest at a learning rate of {rate:.3g}"
             break
-    return Result(rates[: len(losses)], np.array(losses), np.array(smoothed), message)
+    return Result(rates[: len(losses)], np.array(losses), _centred(losses, int(np.argmin(smoothed)), beta), message)
+
+
+def _centred(losses: list[float], lowest: int, beta: float) -> Floats:
+    """Return the mean of the losses around each update.
+
+    Losses that explode at the end are cut off as far above the highest loss before them as the lowest is below it, or
+    they would hide the minimum.
+    """
+    cut = np.minimum(losses, 2 * max(losses[: lowest + 1]) - min(losses))
+    places = np.arange(len(cut))
+    weights = beta ** abs(places[:, None] - places)
+    centred: Floats = weights @ cut / weights.sum(axis=1)
+    return centred
 
 
 def _check(step: Any, updater: Any, start: Any, end: Any, num: Any, beta: Any) -> None:

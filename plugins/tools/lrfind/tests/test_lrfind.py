@@ -153,7 +153,7 @@ def test_the_rates_grow_geometrically_and_the_updates_use_them() -> None:
     assert found.losses[1] == pytest.approx(2.5 * float((CURVATURE * after**2).sum()), rel=1e-6)
 
 
-def test_the_smoothed_loss_is_the_bias_corrected_mean() -> None:
+def test_the_smoothed_loss_is_the_mean_of_the_losses_around_each_update() -> None:
     losses = iter([3.0, 2.0, 1.0, 1.5])
     bowl = Bowl()
 
@@ -162,7 +162,7 @@ def test_the_smoothed_loss_is_the_bias_corrected_mean() -> None:
         return next(losses)
 
     found = bowl.find(step, num=4, beta=0.5)
-    assert found.smoothed == pytest.approx([3, (0.25 * 3 + 0.5 * 2) / 0.75, 1.375 / 0.875, 1.4375 / 0.9375])
+    assert found.smoothed == pytest.approx([4.4375 / 1.875, 4.375 / 2.25, 3.5 / 2.25, 2.875 / 1.875])
 
 
 @pytest.mark.parametrize("steepest", [0.01, 1.0, 30.0])

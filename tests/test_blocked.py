@@ -176,11 +176,14 @@ def test_arrays_may_change_places(order: str, scratch: int) -> None:
     def rule(weight: Any, grad: Any, a: Any, b: Any, c: Any) -> Any:
         return weight - grad, *({"a": a, "b": b, "c": c}[name] for name in order)
 
-    chunk = Chunk(traced(optimizer_of(rule, ("a", "b", "c"))), "f4")
-    weight, grad, *olds = (array.copy() for array in chunk.arrays)
+    graph = traced(optimizer_of(rule, ("a", "b", "c")))
+    chunk, names = Chunk(graph, "f4"), graph.arrays  # without slots that neither change nor go elsewhere
+    olds = {name: array.copy() for name, array in zip(names, chunk.arrays, strict=True)}
     python_called_by(chunk.calls())
-    for found, wanted in zip(chunk.arrays, (weight - grad, grad, *(olds["abc".index(x)] for x in order)), strict=True):
-        assert (found == wanted).all()
+    found = dict(zip(names, chunk.arrays, strict=True))
+    assert (found["weight"] == olds["weight"] - olds["grad"]).all()
+    for name, other in zip("abc", order, strict=True):
+        assert name == other if name not in found else (found[name] == olds[other]).all()
     assert chunk.last.scratch == scratch
 
 

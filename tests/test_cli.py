@@ -31,7 +31,7 @@ def test_the_list_has_every_installed_name() -> None:
     assert [row.split()[0] for row in rows[1:]] == names
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("width", [60, 80, 140])
 def test_on_a_terminal_each_name_takes_one_line(width: int) -> None:
     status, shown = on_a_terminal(width, "list")
     lines = shown.splitlines()

@@ -143,7 +143,7 @@ def memory_is_bounded(subject: Subject) -> None:
     Large models fill the memory, and temporary copies need as much again.
     """
     # So large that the scratch blocks of the NumPy kernel are small in comparison.
-    weight, grad = np.ones(1 << 20), np.ones(1 << 20)
+    weight, grad = np.ones(5 << 18), np.ones(5 << 18)
     updater = start(subject)
     for _ in range(2):
         updater(0, grad, weight)

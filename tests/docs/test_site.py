@@ -54,7 +54,7 @@ def test_the_page_of_an_algorithm_begins_with_what_people_call_it_and_links_to_g
     assert record.name in line.get_text()
     guide, source = line.find_all("a")
     assert "/guides/" in guide["href"]
-    assert source["href"].endswith("/__init__.py")
+    assert source["href"].endswith(".py")
     assert (ROOT / source["href"].partition("/blob/main/")[2]).is_file()
 
 

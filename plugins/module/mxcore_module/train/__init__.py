@@ -64,7 +64,7 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
     multiple=True,
     metavar="PATTERN NAME=VALUE,…",
     help="Settings of the parameters whose names begin with a match of a regular expression, such as '.*_bias' "
-    "wd=0,learning_rate=0.01 or fc1_ frozen=True; may be repeated, the first match counts.",
+    "wd=0,learning_rate=0.01 or fc1 frozen=true; may be repeated, the first match counts.",
 )
 @click.option(
     "--groups",

@@ -28,14 +28,15 @@ class DAdaptAdam(Optimizer):
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) + wd \cdot w \\
-        step &= d \cdot lr \\
-        num &\leftarrow \sqrt{\beta_2} \cdot num + (1 - \sqrt{\beta_2}) \sum_{\text{all}}
-            step \cdot \langle G, total / (\sqrt{variance} + \epsilon) \rangle \\
+        step &= d \cdot lr, \quad q = \sqrt{\beta_2} \\
+        num &\leftarrow q \cdot num \\
+            &\quad + (1 - q) \textstyle\sum_{\text{all}} step \cdot
+            \langle G, \frac{total}{\sqrt{variance} + \epsilon} \rangle \\
         mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot step \cdot G \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot G^2 \\
-        total &\leftarrow \sqrt{\beta_2} \cdot total + (1 - \sqrt{\beta_2}) \cdot step \cdot G \\
+        total &\leftarrow q \cdot total + (1 - q) \cdot step \cdot G \\
         w &\leftarrow w - \frac{mean}{\sqrt{variance} + \epsilon} \\
-        d &\leftarrow \max(d, num / ((1 - \sqrt{\beta_2}) \textstyle\sum_{\text{all}} \lVert total \rVert_1))
+        d &\leftarrow \max \left( d, \frac{num}{(1 - q) \sum_{\text{all}} \lVert total \rVert_1} \right)
 
     The sums go over all parameters of the model, which share d and num: every call must have all of them. The new d
     applies from the next update on. A multiplier of the learning rate applies to the steps of its parameter and to what

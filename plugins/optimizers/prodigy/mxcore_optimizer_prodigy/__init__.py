@@ -29,16 +29,17 @@ class Prodigy(Optimizer):
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
         step &= d \cdot lr \\
-        num &\leftarrow \beta_3 \cdot num
-            + \sum_{\text{all}} \frac{d}{d_0} step \cdot \langle G, start - w \rangle \\
+        num &\leftarrow \beta_3 \cdot num \\
+            &\quad + \textstyle\sum_{\text{all}} \frac{d}{d_0} step \cdot \langle G, start - w \rangle \\
         mean &\leftarrow \beta_1 \cdot mean + (1 - \beta_1) \cdot d \cdot G \\
         variance &\leftarrow \beta_2 \cdot variance + (1 - \beta_2) \cdot d^2 \cdot G^2 \\
         total &\leftarrow \beta_3 \cdot total + \frac{d}{d_0} step \cdot G \\
-        d &\leftarrow \max(d, d\_coef \cdot num / \textstyle\sum_{\text{all}} \lVert total \rVert_1) \\
-        w &\leftarrow (1 - step \cdot wd) \cdot w - step \cdot \frac{mean}{\sqrt{variance} + d \cdot \epsilon}
+        d &\leftarrow \max \left( d, \frac{d\_coef \cdot num}{\sum_{\text{all}} \lVert total \rVert_1} \right) \\
+        w &\leftarrow (1 - step \cdot wd) \cdot w \\
+            &\quad - step \cdot \frac{mean}{\sqrt{variance} + d \cdot \epsilon}
 
-    The sums go over all parameters of the model, which share d and num: every call must have all of them. The last line
-    uses the new d. A multiplier of the learning rate applies to the steps of its parameter and to what it contributes
+    The sums go over all parameters of the model, which share d and num: every call must have all of them. The last
+    formula uses the new d. A multiplier of the learning rate applies to the steps of its parameter and to what it contributes
     to the sums, so a parameter with 0 doesn't take part. (The authors' code allows no others than 0 and 1.)
 
     >>> import numpy as np, mxcore as mx

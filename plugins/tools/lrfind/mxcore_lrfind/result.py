@@ -22,6 +22,12 @@ class Result:
 
     The suggestions are None if the smoothed loss never fell.
 
+    >>> import numpy as np
+    >>> from mxcore_lrfind import Result
+    >>> losses = np.array([4.0, 3.0, 1.0, 2.0])
+    >>> Result(np.array([0.1, 1.0, 10.0, 100.0]), losses, losses, "all rates were tried").minimum
+    10.0
+
     Args:
         rates: the learning rate of each update.
         losses: the loss that ``step`` returned for each.

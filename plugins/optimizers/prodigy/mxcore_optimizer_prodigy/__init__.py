@@ -39,8 +39,8 @@ class Prodigy(Optimizer):
             &\quad - step \cdot \frac{mean}{\sqrt{variance} + d \cdot \epsilon}
 
     The sums go over all parameters of the model, which share d and num: every call must have all of them. The last
-    formula uses the new d. A multiplier of the learning rate applies to the steps of its parameter and to what it contributes
-    to the sums, so a parameter with 0 doesn't take part. (The authors' code allows no others than 0 and 1.)
+    formula uses the new d. A multiplier of the learning rate applies to the steps of its parameter and to what it
+    contributes to the sums, so a parameter with 0 doesn't take part. (The authors' code allows no others than 0 and 1.)
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.get_updater(mx.optimizer.create("prodigy"))

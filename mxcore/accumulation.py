@@ -54,7 +54,8 @@ class Accumulation:
         self._runner, self._tally, self._states = Runner(), Tally(), Watched[Index, None]()
         self.sums: dict[Index, Array] = {}
         """The sum of each parameter, or the mean if it is complete, in float32 for half precision."""
-        self._due: set[Index] = set()
+        self.late: set[Index] = set()
+        """The parameters whose update is due, but has not been made."""
         self.weights: dict[Index, Array] = {}
         """The weights of the calls since the last update."""
 
@@ -77,7 +78,7 @@ class Accumulation:
     def add_again(self, indices: list[Index], grads: Arrays, weights: Arrays, calls: int) -> bool:
         """Add the gradients of a call if it is like an earlier one; otherwise do nothing and return False."""
         mean = self._mean
-        if mean is None or mean.calls != calls or self._due:
+        if mean is None or mean.calls != calls or self.late:
             return False
         try:
             sums = [self.sums[index] for index in indices]
@@ -111,13 +112,8 @@ class Accumulation:
         if not any(complete):
             return [], []
         found = [index for index, is_due in zip(indices, complete, strict=True) if is_due]
-        self._due.update(found)
+        self.late.update(found)
         return found, [weight for weight, is_due in zip(weights, complete, strict=True) if is_due]
-
-    @property
-    def late(self) -> set[Index]:
-        """The parameters whose update was due, but has not been made."""
-        return self._due
 
     def complete(self, indices: Iterable[Index]) -> None:
         """Make the sums means, before all calls have come."""
@@ -127,7 +123,7 @@ class Accumulation:
                 with on_device_of(total):
                     backend_of(total).fill(total, total * total.dtype.type(1 / self.calls(index)))
                 self._tally.host_numbers[index] = {"complete": 1.0}
-                self._due.add(index)
+                self.late.add(index)
 
     def means(self, indices: Sequence[Index], weights: Sequence[Array]) -> Arrays:
         """Return the means of these parameters, in the dtype of their weights."""
@@ -138,18 +134,18 @@ class Accumulation:
         for index in indices:
             self._tally.table.pop(index, None)
             self.weights.pop(index, None)
-        self._due.difference_update(indices)
+        self.late.difference_update(indices)
 
     def restore(self, sums: dict[Index, tuple[int, bool, Array]]) -> None:
         """Take over the sums of a saved run: how many gradients each has, and whether it is complete."""
         self._tally = Tally()
-        self.sums, self.weights, self._due = {}, {}, set()
+        self.sums, self.weights, self.late = {}, {}, set()
         for index, (calls, is_complete, total) in sums.items():
             self.sums[index], self._states[index] = total, None
             self._tally.table[index] = calls
             self._tally.host_numbers[index] = {"complete": float(is_complete)}
             if is_complete:
-                self._due.add(index)
+                self.late.add(index)
 
 
 def _in_full(grad: Array) -> Array:

@@ -207,7 +207,7 @@ class Controlled(Counted, Multiplied, Algorithm):
             hint = f"did you mean {close}?" if close else f"the names are {', '.join(map(repr, names))}"
             warnings.warn(f"groups: {pattern!r} matches the start of no parameter's name: {hint}", stacklevel=6)
 
-    # --- reading back ------------------------------------------------------------------------------------------------
+    # --- optimizers that consist of others ----------------------------------------------------------------------------
 
     def update_again(self, indices: list[Any], weights: list[Any], grads: list[Any], states: Any) -> bool:
         """Make a call of an updater if it is like an earlier one, checking only that; otherwise return False.
@@ -228,6 +228,8 @@ class Controlled(Counted, Multiplied, Algorithm):
             weight: its weight, if it is at hand.
         """
         return self
+
+    # --- reading back ------------------------------------------------------------------------------------------------
 
     def settings_of(self, name: Index) -> dict[str, float]:
         """Return the numbers in force for the next update of a parameter.

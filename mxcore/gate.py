@@ -81,7 +81,7 @@ class Gate:
 
     def _finite(self, optimizer: Updatable, indices: list[Index], grads: Arrays, weights: Arrays) -> Admitted | None:
         """Return what it is given, or None if the update is to be skipped."""
-        scale = optimizer.loss_scale if isinstance(optimizer.loss_scale, DynamicLossScale) else None
+        scale = _dynamic(optimizer)
         skips = optimizer.on_nonfinite == "skip" or scale is not None
         if skips and _nonfinite(optimizer, indices, grads, weights) is not None:
             self.accumulation.clear(indices)
@@ -94,8 +94,7 @@ class Gate:
     def updated(self, optimizer: Updatable, indices: list[Index]) -> None:
         """Note that an update has been made."""
         self.accumulation.clear(indices)
-        scale = optimizer.loss_scale if isinstance(optimizer.loss_scale, DynamicLossScale) else None
-        self._follow(optimizer, scale, finite=True)
+        self._follow(optimizer, _dynamic(optimizer), finite=True)
 
     def _follow(self, optimizer: Updatable, scale: DynamicLossScale | None, *, finite: bool) -> None:
         if scale is not None:
@@ -107,6 +106,11 @@ class Gate:
         if scale is not None and scale.scale != self._scale:
             self._scale = scale.scale
             optimizer._settings_version.number += 1
+
+
+def _dynamic(optimizer: Updatable) -> DynamicLossScale | None:
+    """Return the loss scale of an optimizer if it adapts."""
+    return optimizer.loss_scale if isinstance(optimizer.loss_scale, DynamicLossScale) else None
 
 
 def _nonfinite(optimizer: Updatable, indices: list[Index], grads: Arrays, weights: Arrays) -> int | None:

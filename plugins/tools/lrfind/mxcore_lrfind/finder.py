@@ -63,8 +63,7 @@ def find_learning_rate(
     Args:
         step: makes one update with ``updater``, on the next batch, and returns the loss as a number.
         updater: the updater. Nothing else may use it meanwhile.
-        weights: all weights that ``step`` changes, such as running means too: an array, or arrays in nested dicts and
-            lists.
+        weights: all weights that ``step`` changes, running means too: an array, or nested dicts and lists of arrays.
         start: the first learning rate, above 0.
         end: the last learning rate, above ``start``.
         num: the number of updates, at least 3.

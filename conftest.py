@@ -1,5 +1,6 @@
 """Let every test and every doctest start from one seed, and take back what it registered; say what is left out."""
 
+import zlib
 from collections.abc import Iterator
 
 import hypothesis
@@ -20,6 +21,15 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return None
     return "not collected: tests/{docs,device_free,gpu}; CONTRIBUTING.md and docs/guides/gpu.md have their commands"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave most cases of what is ``sampled`` to the nightly run; which ones, depends on their names alone."""
+    for item in items:
+        marker = item.get_closest_marker("sampled")
+        if marker and zlib.crc32(item.nodeid.encode()) % marker.args[0]:
+            item.add_marker(pytest.mark.nightly)
 
 
 @pytest.fixture(autouse=True)

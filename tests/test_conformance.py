@@ -6,14 +6,26 @@ import re
 import pytest
 
 import mxcore as mx
-from mxcore.testing import parametrize_with_checks
+from mxcore.testing import Case, cases
 from mxcore.testing.command import everything
 from mxcore.testing.subject import own_fields, required
 
+# What takes a second or more, of which each class has some by day.
+SLOW = {"memory_is_bounded", "resuming_works_in_a_new_process", "dtypes_are_kept", "gradients_are_left_alone"}
+CASES = [case for target in everything() for case in cases(target) if not case.check.needs()]
 
-@parametrize_with_checks(*everything())
-def test_conformance(check) -> None:  # type: ignore[no-untyped-def]
+
+def _marks(case: Case) -> list[pytest.MarkDecorator]:
+    return [pytest.mark.sampled(4)] if case.check.name in SLOW else []
+
+
+@pytest.mark.parametrize("check", [pytest.param(case, id=case.label, marks=_marks(case)) for case in CASES])
+def test_conformance(check: Case) -> None:
     check()
+
+
+def test_what_is_slow_is_a_check() -> None:
+    assert {case.check.name for case in CASES} >= SLOW
 
 
 every_optimizer = pytest.mark.parametrize("record", mx.catalogue.records("optimizer"), ids=lambda record: record.name)

@@ -88,6 +88,7 @@ def _optimizer(case: Case) -> mx.optimizer.Optimizer:
 
 
 @pytest.mark.filterwarnings("ignore:.*without multi_precision:UserWarning", "ignore:wd=0.1 is not applied to 'odd'")
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("case", _cases("optimizer"))
 def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> None:
     updater = mx.optimizer.get_updater(_optimizer(case))

@@ -81,6 +81,7 @@ cases = hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=5).flatmap
     "ignore:overflow:RuntimeWarning",
     "ignore:.*small updates are lost:UserWarning",
 )
+@pytest.mark.sampled(3)
 @every_rule
 @given(
     arrays=cases,

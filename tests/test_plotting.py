@@ -235,6 +235,7 @@ def test_the_same_picture_is_the_same_file(draw: Any, suffix: str, tmp_path: Pat
     assert sorted(file.name for file in tmp_path.iterdir()) == [f"a{suffix}", f"b{suffix}"]
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("record", mx.catalogue.records("optimizer"), ids=lambda record: record.name)
 def test_paths_beside_those_of_sgd_and_adam_make_a_small_file(record: mx.catalogue.Record) -> None:
     classes = {name: mx.catalogue.load("optimizer", name) for name in (record.name, "sgd", "adam")}

@@ -36,11 +36,6 @@ PAIRS = [(wrapper, name) for wrapper in WRAPPERS for name in BARE]
 NESTED = [(outer, inner) for outer in WRAPPERS for inner in WRAPPERS]
 
 
-def sampled(every: list[Any], step: int) -> list[Any]:
-    """Return all cases, of which only a few run by day."""
-    return [pytest.param(*one, marks=[pytest.mark.nightly] * (at % step > 0)) for at, one in enumerate(every)]
-
-
 def arguments(name: str) -> dict[str, Any]:
     """Return the common arguments, as far as the class allows them."""
     return accepted(name, {"learning_rate": RATE, "wd": DECAY, "clip_gradient": 1.0, "param_idx2name": NAMES})
@@ -155,12 +150,14 @@ def check(wrappers: tuple[str, ...], name: str) -> None:
         np.testing.assert_allclose(one, wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("wrapper", "name"), sampled(PAIRS, 3))
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize(("wrapper", "name"), PAIRS)
 def test_a_wrapper_around_a_rule(wrapper: str, name: str) -> None:
     check((wrapper,), name)
 
 
-@pytest.mark.parametrize(("outer", "inner"), sampled(NESTED, 4))
+@pytest.mark.sampled(4)
+@pytest.mark.parametrize(("outer", "inner"), NESTED)
 def test_a_wrapper_around_a_wrapper(outer: str, inner: str) -> None:
     check((outer, inner), "adamw")
 

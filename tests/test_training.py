@@ -25,7 +25,8 @@ def claim(name: str) -> tuple[list[str], float]:
     return shlex.split(line[1]), int(percent[1]) / 100
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in (2, 3))])
+@pytest.mark.sampled(12)
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_the_digits_are_learned_with_what_the_readme_says(name: str, seed: int, tmp_path: Path) -> None:
     arguments, promised = claim(name)

@@ -127,6 +127,9 @@ class Optimizer(Controlled):
     trajectory: ClassVar[Sequence[float]] = ()
     """What becomes of a weight of 1, at a learning rate of 0.1, with the gradients 1, -0.5, 0.25 and 0.001, from an
     independent source."""
+    conventions: ClassVar[Mapping[str, Mapping[str, Any] | str]] = {}
+    """What the class is to other libraries, by ``"torch"``, ``"optax"`` or ``"keras"``; the arguments with which it is
+    the optimizer of the same name there with its defaults, or how that one differs."""
     _inner: ClassVar[Any] = None
 
     rescale_grad: float = hyperparameter(1.0, kw_only=True)

@@ -70,6 +70,7 @@ class Optimizer(Controlled):
     moves_at_rate_zero: ClassVar[bool]
     descent: ClassVar[Mapping[str, Any]]
     trajectory: ClassVar[Sequence[float]]
+    conventions: ClassVar[Mapping[str, Mapping[str, Any] | str]]
     _inner: ClassVar[Any]
     rescale_grad: float
     idx2name: Watched[Index, str]
@@ -274,6 +275,7 @@ class Adam(Optimizer):
     beta2: float
     epsilon: float
     lazy_update: bool
+    epsilon_after_correction: bool
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -282,6 +284,7 @@ class Adam(Optimizer):
         epsilon: _Schedule | float = 1e-08,
         lazy_update: bool = True,
         *,
+        epsilon_after_correction: bool = False,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
@@ -397,11 +400,15 @@ class SGD(Optimizer):
 
     momentum: float
     lazy_update: bool
+    lr_in_velocity: bool
+    dampening: float
     def __init__(
         self,
         momentum: _Schedule | float = 0.0,
         lazy_update: bool = True,
         *,
+        lr_in_velocity: bool = True,
+        dampening: _Schedule | float = 0.0,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
@@ -809,10 +816,12 @@ class NAG(Optimizer):
     r"""Nesterov's accelerated gradient: momentum that looks one step ahead."""
 
     momentum: float
+    lr_in_velocity: bool
     def __init__(
         self,
         momentum: _Schedule | float = 0.0,
         *,
+        lr_in_velocity: bool = True,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,

@@ -46,6 +46,7 @@ class AdaDelta(Optimizer):
     decay = "own"
     slots = ("mean_square", "mean_step")
     moves_at_rate_zero = True
+    conventions = dict.fromkeys(("torch", "optax", "keras"), "it multiplies steps by a learning rate")
     rho: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-5, stabilizing)
 

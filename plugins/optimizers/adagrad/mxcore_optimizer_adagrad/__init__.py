@@ -41,6 +41,11 @@ class AdaGrad(Optimizer):
 
     decay = "decoupled"
     slots = ("history",)
+    conventions = {
+        "torch": {"eps": 1e-20},  # it adds the root of this to the root
+        "optax": "its history starts at 0.1",
+        "keras": "its history starts at 0.1",
+    }
     eps: float = hyperparameter(1e-7, stabilizing)
 
     @staticmethod

@@ -20,7 +20,11 @@ class Adam(Optimizer):
         rate &= lr \cdot \sqrt{1 - \beta_2^t} \, / \, (1 - \beta_1^t) \\
         w &\leftarrow w - rate \cdot mean / (\sqrt{variance} + \epsilon)
 
-    with t = 1, 2, … the update count of this parameter.
+    with t = 1, 2, … the update count of this parameter. With ``epsilon_after_correction=True``, as in torch and optax,
+
+    .. math::
+
+        w \leftarrow w - \frac{lr \cdot mean / (1 - \beta_1^t)}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -33,6 +37,7 @@ class Adam(Optimizer):
         beta1: the decay of the mean, in [0, 1).
         beta2: the decay of the variance, in [0, 1).
         epsilon: added to the root of the variance, which is not corrected for bias; at least 0.
+        epsilon_after_correction: whether epsilon is added to the root of the corrected variance instead.
         lazy_update: accepted for compatibility with MXNet; no effect, as gradients are dense.
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
@@ -40,7 +45,7 @@ class Adam(Optimizer):
 
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
-        (the form at the end of section 2, with the bias correction in the learning rate).
+        (the form at the end of section 2, with the bias correction in the learning rate; the other is its algorithm 1).
 
     Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``.
     """
@@ -48,14 +53,21 @@ class Adam(Optimizer):
     default_learning_rate = 0.001
     decay = "before_clip"
     slots = ("mean", "variance")
+    conventions = {
+        "torch": {"epsilon_after_correction": True},
+        "optax": {"epsilon_after_correction": True},
+        "keras": {"epsilon": 1e-7},
+    }
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)
     lazy_update: bool = hyperparameter(True, boolean, repr=False)
+    epsilon_after_correction: bool = hyperparameter(False, boolean, kw_only=True)
 
     @staticmethod
-    def rule(weight, grad, mean, variance, *, lr, t, beta1, beta2, epsilon):
+    def rule(weight, grad, mean, variance, *, lr, t, beta1, beta2, epsilon, epsilon_after_correction):
         mean = beta1 * mean + (1 - beta1) * grad
         variance = beta2 * variance + (1 - beta2) * grad * grad
-        rate = lr * (1 - beta2**t) ** 0.5 / (1 - beta1**t)
-        return weight - rate * mean / (np.sqrt(variance) + epsilon), mean, variance
+        corrected = (1 - beta2**t) ** 0.5
+        scale = np.sqrt(variance) + (corrected * epsilon if epsilon_after_correction else epsilon)
+        return weight - lr * corrected / (1 - beta1**t) * mean / scale, mean, variance

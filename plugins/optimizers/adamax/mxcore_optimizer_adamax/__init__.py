@@ -47,6 +47,7 @@ class Adamax(Optimizer):
     default_learning_rate = 0.002
     decay = "before_clip"
     slots = ("mean", "largest")
+    conventions = {"torch": {"epsilon": 1e-8}, "optax": {"epsilon": 1e-8}, "keras": {"epsilon": 1e-7}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(0.0, non_negative)

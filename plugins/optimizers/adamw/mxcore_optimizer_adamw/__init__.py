@@ -51,6 +51,7 @@ class AdamW(Optimizer):
 
     default_learning_rate = 0.001
     decay = "decoupled"
+    conventions = {"torch": {}, "optax": {"wd": 1e-4}, "keras": "it adds epsilon before the bias correction"}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

@@ -53,6 +53,7 @@ class Ftrl(Optimizer):
     expected_failures = {
         "a_gradient_of_zero_moves_nothing": "weights depend only on the gradients: without any they are 0"
     }
+    conventions = {"keras": "its squared gradients start at 0.1"}
     lamda1: float = hyperparameter(0.01, non_negative)
     lr: float | None = hyperparameter(None, optional(non_negative), alias="learning_rate")  # second, as in MXNet
     beta: float = hyperparameter(1.0, non_negative)

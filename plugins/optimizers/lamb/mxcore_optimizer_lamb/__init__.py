@@ -63,6 +63,7 @@ class LAMB(Optimizer):
     decay = "own"
     slots = ("mean", "variance")
     elementwise = False
+    conventions = {"optax": {}, "keras": {"epsilon": 1e-7}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-6, stabilizing)

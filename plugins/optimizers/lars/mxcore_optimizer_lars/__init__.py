@@ -60,6 +60,7 @@ class LARS(Optimizer):
     elementwise = False
     descent = {"learning_rate": 5.0, "eta": 0.01}
     expected_failures = {"clipping_bounds_the_gradient": "as in MXNet, the norm is taken before clipping"}
+    conventions = {"optax": {"momentum": 0.9, "momentum_correction": False}}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)
     eta: float = hyperparameter(0.001, non_negative)

@@ -45,6 +45,7 @@ class Lion(Optimizer):
     default_learning_rate = 0.0001
     decay = "decoupled"
     slots = ("mean",)
+    conventions = {"optax": {"wd": 1e-3}, "keras": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.99, in_range(0, 1, right_open=True))
 

@@ -53,6 +53,11 @@ class Nadam(Optimizer):
     default_learning_rate = 0.001
     decay = "before_clip"
     slots = ("mean", "variance", Slot("product", init=1.0, shape=()))
+    conventions = {
+        "torch": {},
+        "optax": "its momentum does not warm up",
+        "keras": {"schedule_decay": 1.0, "epsilon": 1e-7},
+    }
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

@@ -1,6 +1,6 @@
 """Nesterov's accelerated gradient, for mxcore."""
 
-from mxcore import hyperparameter, hyperparameters, in_range
+from mxcore import boolean, hyperparameter, hyperparameters, in_range
 from mxcore.optimizer import Optimizer
 
 __all__ = ["NAG"]
@@ -16,7 +16,13 @@ class NAG(Optimizer):
         velocity &\leftarrow momentum \cdot velocity - lr \cdot G \\
         w &\leftarrow w + momentum \cdot velocity - lr \cdot G
 
-    and without momentum :math:`w \leftarrow w - lr \cdot G`.
+    and without momentum :math:`w \leftarrow w - lr \cdot G`. With ``lr_in_velocity=False``, as in torch, a new learning
+    rate affects the whole step:
+
+    .. math::
+
+        velocity &\leftarrow momentum \cdot velocity + G \\
+        w &\leftarrow w - lr \cdot (G + momentum \cdot velocity)
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -27,6 +33,7 @@ class NAG(Optimizer):
     Args:
         momentum: the fraction of the previous velocity that is kept, in [0, 1].
         learning_rate: the learning rate, at least 0.
+        lr_in_velocity: whether the velocity includes the learning rate.
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``velocity``, with the shape and dtype of the weight; none without momentum.
@@ -41,14 +48,19 @@ class NAG(Optimizer):
     agree. A negative momentum is refused instead of ignored.
     """
 
+    conventions = {"torch": {"lr_in_velocity": False}, "optax": {"lr_in_velocity": False}, "keras": {}}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
+    lr_in_velocity: bool = hyperparameter(True, boolean, kw_only=True)
 
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
     @staticmethod
-    def rule(weight, grad, velocity=None, *, lr, momentum):
+    def rule(weight, grad, velocity=None, *, lr, momentum, lr_in_velocity):
         if velocity is None:
             return weight - lr * grad
-        velocity = momentum * velocity - lr * grad
-        return weight + momentum * velocity - lr * grad, velocity
+        if lr_in_velocity:
+            velocity = momentum * velocity - lr * grad
+            return weight + momentum * velocity - lr * grad, velocity
+        velocity = momentum * velocity + grad
+        return weight - lr * (grad + momentum * velocity), velocity

@@ -58,6 +58,7 @@ class RMSProp(Optimizer):
 
     default_learning_rate = 0.001
     decay = "before_clip"
+    conventions = {"torch": "it adds epsilon to the root", "optax": {}, "keras": {"epsilon": 1e-7}}
     gamma1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     gamma2: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

@@ -1,5 +1,7 @@
 """Stochastic gradient descent with momentum, for mxcore."""
 
+import numpy as np
+
 from mxcore import boolean, hyperparameter, hyperparameters, in_range
 from mxcore.optimizer import Optimizer
 
@@ -17,7 +19,14 @@ class SGD(Optimizer):
         w &\leftarrow w + velocity
 
     and without momentum :math:`w \leftarrow w - lr \cdot G`. The learning rate is part of the velocity, so a new
-    learning rate affects only new gradients.
+    learning rate affects only new gradients. With ``lr_in_velocity=False``, as in torch, it affects the whole step:
+
+    .. math::
+
+        velocity &\leftarrow momentum \cdot velocity + (1 - dampening) \cdot G \\
+        w &\leftarrow w - lr \cdot velocity
+
+    The first gradient, at t = 1, is not dampened.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -31,6 +40,8 @@ class SGD(Optimizer):
         momentum: the fraction of the previous velocity that is kept, in [0, 1].
         lazy_update: accepted for compatibility with MXNet; no effect, as gradients are dense.
         learning_rate: the learning rate, at least 0.
+        lr_in_velocity: whether the velocity includes the learning rate.
+        dampening: the fraction by which gradients are reduced before they enter the velocity, in [0, 1].
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``velocity``, with the shape and dtype of the weight; none without momentum.
@@ -42,18 +53,25 @@ class SGD(Optimizer):
     Differs from MXNet 1.9.1: a negative momentum is refused instead of ignored; empty arrays are allowed.
     """
 
+    conventions = {"torch": {"lr_in_velocity": False}, "optax": {"lr_in_velocity": False}, "keras": {}}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)
+    lr_in_velocity: bool = hyperparameter(True, boolean, kw_only=True)
+    dampening: float = hyperparameter(0.0, in_range(0, 1), kw_only=True)
 
     def slots(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
 
     @staticmethod
-    def rule(weight, grad, velocity=None, *, lr, momentum):
+    def rule(weight, grad, velocity=None, *, lr, t, momentum, lr_in_velocity, dampening):
         if velocity is None:
             return weight - lr * grad
-        velocity = momentum * velocity - lr * grad
-        return weight + velocity, velocity
+        share = np.where(t == 1, 1, 1 - dampening)
+        if lr_in_velocity:
+            velocity = momentum * velocity - lr * share * grad
+            return weight + velocity, velocity
+        velocity = momentum * velocity + share * grad
+        return weight - lr * velocity, velocity
 
 
 ccSGD = SGD  # noqa: N816 - MXNet's name for an implementation in C++ that it once had

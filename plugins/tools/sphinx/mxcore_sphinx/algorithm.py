@@ -35,6 +35,7 @@ _CODE = {
 }
 
 # What the paths of optimizers are compared with.
+_HOSTS = {"optax": "optax", "torch": "torch", "keras": "Keras"}
 _PEERS = ("sgd", "adam")
 
 
@@ -109,6 +110,7 @@ class _Page:
             *self._hyperparameters(),
             *self._part("State"),
             *self._errors(),
+            *self._elsewhere(),
             *self._code(),
             *(part for name in self.docstring.parts if name != "State" for part in self._part(name)),
             *self._origin(),
@@ -211,6 +213,15 @@ class _Page:
             ]
             yield self._section("Errors", [nodes.definition_list("", *items)])
 
+    def _elsewhere(self) -> Iterator[nodes.Node]:
+        """What an optimizer is to other libraries."""
+        if conventions := getattr(self.cls, "conventions", {}):
+            rows = [
+                [[paragraph(_HOSTS.get(host, host))], [paragraph(*_convention(self.record.name, convention))]]
+                for host, convention in conventions.items()
+            ]
+            yield self._section("In other libraries", [table(["Library", "The optimizer of this name there"], rows, [])])
+
     def _code(self) -> Iterator[nodes.Node]:
         """The algorithm as it is written."""
         defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)][:1]
@@ -259,6 +270,13 @@ def _literal(text: str) -> nodes.literal:
 
 def _call(name: str, arguments: Any) -> str:
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
+
+
+def _convention(name: str, convention: Any) -> list[nodes.Node]:
+    """Say with which arguments an optimizer is another library's, or how that one differs."""
+    if isinstance(convention, str):
+        return [nodes.Text(f"is another formula: {convention}.")]
+    return [nodes.Text("is "), _literal(_call(name, convention)), nodes.Text(".")]
 
 
 def _descending(cls: Any) -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 import mxcore as mx
 import mxcore.random
 from mxcore.backend import Context
+from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Updater
 from mxcore_module import checkpoint, metric, symbol
 from mxcore_module.io import NDArrayIter
@@ -223,6 +224,8 @@ class Training:
             self.module.update_metric(self._metrics, batch.label)
             measure = self._measure()
             validation = self.validate() if validate else None
+            if validation and isinstance(schedule := self.optimizer.lr_scheduler, LRScheduler):
+                schedule.observe(validation.loss)
         return Update(number, epoch, measure, self.optimizer.learning_rate, validation)
 
     def validate(self) -> Measure:

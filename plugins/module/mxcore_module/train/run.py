@@ -222,11 +222,11 @@ class Training:
             self.module.forward_backward(batch)
             self.module.update()
             self.module.update_metric(self._metrics, batch.label)
-            measure = self._measure()
+            measure, rate = self._measure(), self.optimizer.learning_rate  # before the schedule is told a metric
             validation = self.validate() if validate else None
             if validation and isinstance(schedule := self.optimizer.lr_scheduler, LRScheduler):
                 schedule.observe(validation.loss)
-        return Update(number, epoch, measure, self.optimizer.learning_rate, validation)
+        return Update(number, epoch, measure, rate, validation)
 
     def validate(self) -> Measure:
         """Return the measure on the validation rows, each counted once."""

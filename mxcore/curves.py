@@ -57,7 +57,11 @@ def finished(t: Any) -> Any:
 
 
 def as_tuple(given: Any) -> Any:
-    """Convert a list, range or array to a tuple of Python's numbers, so that nothing can change after the checks."""
+    """Convert a list, range or array to a tuple of Python's numbers, so that nothing can change after the checks.
+
+    >>> as_tuple(range(3)), as_tuple(7)
+    ((0, 1, 2), 7)
+    """
     if not isinstance(given, (list, tuple, range, np.ndarray)) or not getattr(given, "ndim", 1):
         return given
     return tuple(one.item() if isinstance(one, np.generic) else one for one in given)
@@ -69,7 +73,14 @@ _none_or_increasing = Validator(
 
 
 def boundaries(may_be_empty: bool = False) -> Any:
-    """Declare an argument that is a sequence of update counts: increasing integers of at least 1."""
+    """Declare an argument that is a sequence of update counts: increasing integers of at least 1.
+
+    >>> import mxcore as mx
+    >>> mx.lr_scheduler.create("piecewiseconstant", boundaries=[9, 5], scales=[1, 1])
+    Traceback (most recent call last):
+        ...
+    ValueError: boundaries must be a list of increasing integers of at least 1, got (9, 5)
+    """
     return hyperparameter(_none_or_increasing if may_be_empty else increasing, converter=as_tuple)
 
 
@@ -80,7 +91,14 @@ _numbers = Validator(
 
 
 def scales() -> Any:
-    """Declare an argument that is a sequence of factors, each at least 0."""
+    """Declare an argument that is a sequence of factors, each at least 0.
+
+    >>> import mxcore as mx
+    >>> mx.lr_scheduler.create("piecewiseconstant", boundaries=[5, 9], scales=[0.5, -1])
+    Traceback (most recent call last):
+        ...
+    ValueError: scales must be a list of numbers of at least 0, got (0.5, -1)
+    """
     return hyperparameter(_numbers, converter=as_tuple)
 
 
@@ -109,12 +127,22 @@ _several = Validator(
 
 
 def part() -> Any:
-    """Declare an argument of a :class:`Combination` that is a schedule."""
+    """Declare an argument of a :class:`Combination` that is a schedule.
+
+    >>> import mxcore as mx
+    >>> mx.lr_scheduler.create("scale", "constant(base_lr=1.0, factor=1)", factor=0.5).schedule.base_lr
+    1.0
+    """
     return hyperparameter(_one, converter=_made)
 
 
 def parts() -> Any:
-    """Declare an argument of a :class:`Combination` that is a sequence of schedules."""
+    """Declare an argument of a :class:`Combination` that is a sequence of schedules.
+
+    >>> import mxcore as mx
+    >>> mx.lr_scheduler.create("product", ["poly(max_update=9)", "cosine(max_update=9)"]).schedulers[1].max_update
+    9
+    """
     return hyperparameter(_several, converter=_all_made)
 
 
@@ -124,6 +152,20 @@ class Combination(Curve):
 
     A subclass declares these with ``part()`` and ``parts()``, and defines ``rate`` and :meth:`combined_lr`. It asks
     a part with :func:`~mxcore.lr_scheduler.evaluate`, which takes arrays in any case.
+
+    >>> import numpy as np, mxcore as mx
+    >>> from mxcore.curves import Combination, parts
+    >>> @mx.hyperparameters
+    ... class Highest(Combination):
+    ...     schedulers = parts()
+    ...     def combined_lr(self):
+    ...         return max(one.base_lr for one in self.schedulers)
+    ...     def rate(self, t):
+    ...         return self.scale * np.maximum.reduce([mx.lr_scheduler.evaluate(one, t) for one in self.schedulers])
+    >>> falling = mx.lr_scheduler.create("exponential", gamma=0.5, base_lr=0.4)
+    >>> steady = mx.lr_scheduler.create("constant", base_lr=0.1, factor=1)
+    >>> Highest([falling, steady])(np.arange(1, 6))
+    array([0.4, 0.2, 0.1, 0.1, 0.1])
 
     Args:
         base_lr: a learning rate in place of that of the combined schedules, which scales their rates. By default,

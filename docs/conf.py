@@ -47,6 +47,7 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 
 # The modules with a page in the API reference, beside those that are attributes of mxcore.
 api_modules = [
+    "mxcore.curves",
     "mxcore.declarations",
     "mxcore.validators",
     "mxcore.hookspecs",

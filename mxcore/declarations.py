@@ -16,7 +16,7 @@ import inspect
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
 import attrs
@@ -118,6 +118,8 @@ class Algorithm:
     keyed by the argument that makes it fail, such as ``"momentum"`` or ``"momentum=0.5"``."""
 
     _declared: ClassVar[Mapping[str, attrs.Attribute[Any]]] = {}
+    _delegated: ClassVar[Collection[str]] = ()
+    """Inherited hyper-parameters that the class does not have."""
 
     def __new__(cls, *_: Any, **__: Any) -> Any:
         """Create an instance, after checking that the class has been decorated."""
@@ -247,10 +249,13 @@ def _arrange(cls: type, fields: list[Any]) -> list[Any]:
     """Order the constructor's arguments as MXNet does: the class's own first, then the inherited ones.
 
     A class with its own default learning rate takes ``learning_rate`` as its first argument, even by position. A
-    wrapper takes the optimizer that it wraps first, and none of the arguments that belong to that optimizer.
+    wrapper takes the optimizer that it wraps first, and none of the arguments that belong to that optimizer. Subclasses
+    don't inherit what a class drops with ``_delegated``.
     """
     fields = sorted(fields, key=lambda field: (not field.metadata.get("first"), field.inherited))
-    fields = [field for field in fields if field.name not in getattr(cls, "_delegated", ())]
+    dropped = vars(cls).get("_delegated", ())
+    known = {field.name for base in cls.__bases__ for field in getattr(base, "__attrs_attrs__", ())} - {*dropped}
+    fields = [field for field in fields if field.name in known or not field.inherited]
     if "default_learning_rate" in vars(cls):
         rate = [field for field in fields if field.name == "lr" and field.inherited]
         fields = [field.evolve(kw_only=False) for field in rate] + [field for field in fields if field not in rate]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 def by_path(tree: Any) -> dict[Any, Any]:
@@ -26,6 +28,30 @@ def by_path(tree: Any) -> dict[Any, Any]:
             raise ValueError(f"two arrays have the path {name!r}: rename a key")
         found[name] = leaf
     return found
+
+
+def members(instance: object, kind: type[T]) -> dict[str, T]:
+    """Return the attributes of an object that are of a kind, by name; those in a tuple by name and position.
+
+    >>> from types import SimpleNamespace
+    >>> members(SimpleNamespace(a=1, b="b", c=(2, 3), d=(4, "e")), int)
+    {'a': 1, 'c/0': 2, 'c/1': 3}
+    """
+    found: dict[str, T] = {}
+    for name, value in vars(instance).items():
+        if isinstance(value, kind):
+            found[name] = value
+        elif type(value) is tuple and value and all(isinstance(one, kind) for one in value):
+            found |= {f"{name}/{place}": one for place, one in enumerate(value)}
+    return found
+
+
+def replace_members(instance: object, others: Mapping[str, Any]) -> None:
+    """Put other objects where :func:`members` finds those of an object."""
+    for name, other in others.items():
+        attribute, _, place = name.partition("/")
+        kept = vars(instance)[attribute]
+        vars(instance)[attribute] = (*kept[: int(place)], other, *kept[int(place) + 1 :]) if place else other
 
 
 def paired(grads: Any, weights: Any) -> tuple[list[Any], list[Any], list[Any]]:

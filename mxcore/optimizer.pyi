@@ -755,11 +755,11 @@ class MARS(Wrapper):
 class Mixed(Optimizer):
     r"""Different optimizers for different parameters, each the first whose pattern matches."""
 
-    patterns: Any
+    patterns: Sequence[str | Callable[[str, Any], bool]]
     optimizers: Sequence[Any]
     def __init__(
         self,
-        patterns: Any,
+        patterns: Sequence[str | Callable[[str, Any], bool]],
         optimizers: Sequence[Any],
         *,
         learning_rate: float | None = None,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import attrs
 
 __all__ = [
-    "Validator", "boolean", "in_range", "integer", "non_negative", "number", "one_of", "optional", "positive",
-    "stabilizing", "string", "text",
+    "Validator", "boolean", "in_range", "increasing", "integer", "non_negative", "number", "one_of", "optional",
+    "positive", "stabilizing", "string", "text",
 ]  # fmt: skip
 
 
@@ -69,6 +70,16 @@ string = Validator("a string", lambda value: isinstance(value, str))
 """Any string."""
 text = string
 """An older name of :data:`string`."""
+
+
+def _is_increasing(values: Any) -> bool:
+    if not isinstance(values, tuple) or not values:
+        return False
+    return all(map(integer(at_least=1).accepts, values)) and all(a < b for a, b in pairwise(values))
+
+
+increasing = Validator("a list of increasing integers of at least 1", _is_increasing)
+"""A tuple of at least one positive integer, each larger than the one before."""
 
 
 def in_range(low: float, high: float, *, left_open: bool = False, right_open: bool = False) -> Validator:

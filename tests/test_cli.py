@@ -96,7 +96,7 @@ def test_every_installed_algorithm_can_be_shown(record: mx.catalogue.Record) -> 
     ("name", "said"),
     [
         ("adan", "cannot find optimizer 'adan': did you mean"),
-        ("cosin", "cannot find lr_scheduler 'cosin': did you mean 'cosine'?"),
+        ("cosin", "cannot find lr_scheduler 'cosin': did you mean 'cosine' or 'join'?"),
         ("constan", "cannot find initializer or lr_scheduler 'constan': did you mean 'constant' or 'cosine'?"),
         (
             "nowhere-to-be-found",

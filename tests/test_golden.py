@@ -26,12 +26,20 @@ def _names(case: Case) -> set[str]:
     wrapped = config["optimizer_params"].get("optimizer", config["optimizer"])
     wrapped = wrapped["optimizer"] if isinstance(wrapped, dict) else wrapped
     texts = [text for text in (case.get("attrs") or {}).values() if text.startswith("[")]
-    return {config["optimizer"].lower(), wrapped.lower(), scheduler.lower(), *(json.loads(text)[0] for text in texts)}
+    named = {config["optimizer"].lower(), wrapped.lower(), scheduler.lower(), *(json.loads(text)[0] for text in texts)}
+    parts = config["optimizer_params"].values() if case["kind"].startswith("scheduler") else ()
+    return named | {part["class"].lower() for one in parts for part in _specs(one)}
+
+
+def _specs(value: Any) -> list[Case]:
+    """Return the schedules that an argument of another one describes."""
+    several = value if isinstance(value, list) else [value]
+    return [one for one in several if isinstance(one, dict) and "class" in one]
 
 
 CASES: list[Case] = [
     case
-    for name in ("index.json", "modern/index.json", "composed/index.json")
+    for name in ("index.json", "modern/index.json", "modern/schedules.json", "composed/index.json")
     for case in json.loads((GOLDEN / name).read_text(encoding="utf-8"))["cases"]
 ]
 REPLAYED: list[Case] = []
@@ -61,7 +69,13 @@ def _array(case: Case, key: str) -> Array:
 
 
 def _scheduler(spec: Case) -> mx.lr_scheduler.LRScheduler:
-    return getattr(mx.lr_scheduler, spec["class"])(**spec["kwargs"])
+    arguments = dict(spec["kwargs"])
+    for name, value in arguments.items():
+        if made := [_scheduler(one) for one in _specs(value)]:
+            arguments[name] = made if isinstance(value, list) else made[0]
+    if "expr" in arguments:
+        arguments["fn"] = eval(f"lambda t: {arguments.pop('expr')}")
+    return getattr(mx.lr_scheduler, spec["class"])(**arguments)
 
 
 def _index(key: str) -> int | str:
@@ -156,12 +170,24 @@ def _leaves(case: Case, updater: mx.optimizer.Updater, index: Any) -> list[Array
 
 @pytest.mark.parametrize("case", _cases("scheduler"))
 def test_a_schedule_follows_the_recorded_rates_in_any_order(case: Case) -> None:
-    _assert_close(_scheduler(case)(np.arange(2001)), _array(case, "lr"), case)
-    schedule = _scheduler(case)
+    rates, schedule = _array(case, "lr"), _scheduler(case)
+    first = 0 if "jumps" in case else 1  # others than MXNet count finished updates
+    _assert_close(schedule(np.arange(first, first + len(rates))), rates, case)
+    if "jumps" not in case:
+        return
     got, wanted = np.array([schedule(t) for t in case["jumps"]]), _array(case, "lr_jump").copy()
     # There, MXNet's value depends on earlier calls.
     got[case["jump_history_dependent"]] = wanted[case["jump_history_dependent"]] = 0
     _assert_close(got, wanted, case)
+
+
+@pytest.mark.parametrize("case", _cases("scheduler-plateau"))
+def test_a_schedule_that_is_told_a_metric_follows_the_recorded_rates(case: Case) -> None:
+    schedule, found = _scheduler(case), []
+    for number, metric in enumerate(_array(case, "metric").tolist(), start=1):
+        schedule.observe(metric)
+        found.append(schedule(number + 1))
+    _assert_close(found, _array(case, "lr"), case)
 
 
 @pytest.mark.parametrize("case", _cases("initializer-exact"))
@@ -269,4 +295,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 1050
+    assert len(CASES) == len(REPLAYED) + 4 == 1086

@@ -28,13 +28,32 @@ from mxcore.controls import AROUND, CALL_WIDE, Controlled
 __all__ = ["stubs"]
 
 ROOT = Path(__file__).resolve().parent.parent
-_KNOWN = {"Any", "_Schedule", "Initializer", "None", "Sequence", "Watched", "Index", "bool", "float", "int", "str"}
+_KNOWN = {
+    "Any",
+    "Callable",
+    "LRScheduler",
+    "_Schedule",
+    "Initializer",
+    "None",
+    "Sequence",
+    "Watched",
+    "Index",
+    "bool",
+    "float",
+    "int",
+    "str",
+}
 _GENERATED = re.compile(
     r"(?P<before>^class (?P<name>\w+)\b(?:(?!^class ).)*?)"
     + re.escape("def __init__(self, *args: Any, **kwargs: Any) -> None: ..."),
     re.MULTILINE | re.DOTALL,
 )
 """A class whose constructor is generated from its hyper-parameters, as stubgen writes it."""
+_ELSEWHERE = {
+    "optimizer": {"Wrapper": "mxcore.wrapper"},
+    "lr_scheduler": {"Combination": "mxcore.curves", "Curve": "mxcore.curves"},
+}
+"""The base classes that a module has from another one."""
 _HEAD = "# Written by tools/sync.py: do not edit.\n"
 _IMPORTS = """
 from collections.abc import Callable, Sequence
@@ -80,10 +99,9 @@ def _stub(kind: str) -> str:
     listed = "".join(f'    "{cls.__name__}",\n' for cls in classes)
     text = re.sub(r"(?<=^__all__ = \[)(.*)(?=\]$)", rf"\1,\n{listed}", text, count=1, flags=re.MULTILINE)
     made = (_CREATE.format(names=", ".join(map(repr, names)), cls=cls.__name__) for cls, names in classes.items())
-    if kind == "optimizer":
-        text = text.replace("__all__ = [", '__all__ = ["Wrapper", ', 1)
-        listed = "from mxcore.wrapper import Wrapper as Wrapper\n"
-        text = listed + text
+    for name, home in _ELSEWHERE.get(kind, {}).items():
+        text = text.replace("__all__ = [", f'__all__ = ["{name}", ', 1)
+        text = f"from {home} import {name} as {name}\n{text}"
     creates = "".join(made) + _CREATE_ANY.format(base=base.__name__)
     return _HEAD + _IMPORTS + text + _FUNCTIONS + creates + "".join(map(_class, classes))
 
@@ -123,7 +141,10 @@ def _constructor(cls: type) -> str:
             shown.append("*")
         stars = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}.get(parameter.kind.name, "")
         default = "" if parameter.default is parameter.empty else f" = {_default(parameter.default)}"
-        shown.append(f"{stars}{parameter.name}: {_annotation(types.get(parameter.name))}{default}")
+        annotation = _annotation(types.get(parameter.name))
+        if parameter.default is None and not re.search(r"\b(None|Any)\b", annotation):
+            annotation += " | None"
+        shown.append(f"{stars}{parameter.name}: {annotation}{default}")
     return f"def __init__({', '.join(shown)}) -> None: ..."
 
 

@@ -23,11 +23,13 @@ def call(text: str) -> tuple[str, list[Any], dict[str, Any]] | None:
 
 
 def arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
-    """Return positional and keyword arguments. A value is a Python literal, or else a string.
+    """Return positional and keyword arguments. A value is a Python literal, a list of values, or else a string.
 
     >>> from mxcore.catalogue.calls import arguments
     >>> arguments("lookahead(adam), step=[200, 400], mode=constant")
     (['lookahead(adam)'], {'step': [200, 400], 'mode': 'constant'})
+    >>> arguments("[adam, sgd(momentum=0.9)]")
+    ([['adam', 'sgd(momentum=0.9)']], {})
 
     Raises:
         ValueError: the string is not a list of arguments, or gives one twice.
@@ -47,6 +49,8 @@ def arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
         try:
             return ast.literal_eval(node)
         except (ValueError, TypeError, MemoryError, RecursionError):
+            if isinstance(node, ast.List):
+                return [value(one) for one in node.elts]
             return ast.get_source_segment(source, node)
 
     found = {word.arg: value(word.value) for word in parsed.keywords}

@@ -89,6 +89,7 @@ def misfit(cls: type, args: Sequence[Any], kwargs: Mapping[str, Any], what: str,
         return TypeError(no_such_arguments(what, unknown, parameters))
     missing = [name for name in required(parameters) if name not in {*kwargs, *[*parameters][: len(args)]}]
     example: Mapping[str, Any] = next(iter(getattr(cls, "examples", ())), {})
+    example = {name: value for name, value in example.items() if not callable(value)}  # whose repr cannot be typed
     values = ", ".join(f"{name}={example[name]!r}" if name in example else f"{name}=…" for name in missing)
     return TypeError(f"{what} needs {', '.join(missing)}, such as {call}{values})") if missing else None
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from mxcore import catalogue
 from mxcore.catalogue.registry import registry_for
+from mxcore.nested import members
 from mxcore.state.packing import Packer, encode_key
 from mxcore.state.settings import numbers_of, parts_of, plain, settings_of
 from mxcore.step import Tally, depth_of
@@ -97,10 +98,18 @@ def _number(value: Any, what: str, key: Any) -> float:
 
 
 def describe_part(part: Any) -> dict[str, Any] | None:
-    """Describe a scheduler or loss scale as JSON, if there is one."""
+    """Describe a scheduler or loss scale as JSON, if there is one, and the schedulers in it."""
     if part is None:
         return None
-    return {**provenance(part, "lr_scheduler"), "settings": settings_of(part)}
+    described = {**provenance(part, "lr_scheduler"), "settings": settings_of(part)}
+    inner = {name: describe_part(one) for name, one in schedules_in(part).items()}
+    return {**described, "parts": inner} if inner else described
+
+
+def schedules_in(part: object) -> dict[str, Any]:
+    """Return the schedulers that are attributes of another one."""
+    base = registry_for("lr_scheduler").base
+    return members(part, base) if isinstance(part, base) else {}
 
 
 def describe_parts(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,13 +157,7 @@ def tally_of(optimizer: object) -> Tally | None:
 
 def within(optimizer: object) -> dict[str, Any]:
     """Return the optimizers that are attributes of another one, by name; those in a tuple by name and position."""
-    found: dict[str, Any] = {}
-    for name, value in vars(optimizer).items():
-        if is_optimizer(value):
-            found[name] = value
-        elif type(value) is tuple and value and all(map(is_optimizer, value)):
-            found |= {f"{name}/{place}": one for place, one in enumerate(value)}
-    return found
+    return members(optimizer, registry_for("optimizer").base)
 
 
 def provenance(instance: object, kind: str) -> dict[str, Any]:

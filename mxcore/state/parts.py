@@ -12,13 +12,21 @@ from typing import Any
 
 from mxcore.backend import Array, Host
 from mxcore.groups import Groups
-from mxcore.state.manifest import describe_groups, describe_part
+from mxcore.nested import replace_members
+from mxcore.state.manifest import describe_groups, describe_part, schedules_in
 from mxcore.state.packing import decode_key, unpack
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, parts_of
 from mxcore.step.protocol import Index
 
-__all__ = ["read_accumulated", "settled_groups", "settled_part", "settled_parts"]
+__all__ = [
+    "overwrite_part",
+    "overwritten_groups",
+    "read_accumulated",
+    "settled_groups",
+    "settled_part",
+    "settled_parts",
+]
 
 
 def settled_part(part: Any, saved: Place, label: str, problems: list[str]) -> Any:
@@ -27,11 +35,45 @@ def settled_part(part: Any, saved: Place, label: str, problems: list[str]) -> An
     names = [None if saved.value is None else saved["name"].text(), own and own["name"]]
     if names[0] != names[1]:
         problems.append(f"it was saved with the {label} {names[0]!r}, but the optimizer has {names[1]!r}")
-    elif own and saved["settings"].table() != own["settings"]:
-        settled = copy.copy(part)
-        assign(settled, saved["settings"], problems)
-        return settled
-    return part
+        return part
+    if own is None:
+        return part
+    inner = schedules_in(part)
+    changed = {}
+    if inner or "parts" in saved:
+        there = settled_parts(inner, saved["parts"], f"{label}: ", problems)
+        changed = {name: one for name, one in there.items() if one is not inner[name]}
+    if not changed and saved["settings"].table() == own["settings"]:
+        return part
+    settled = copy.copy(part)
+    replace_members(settled, changed)
+    assign(settled, saved["settings"], problems)
+    return settled
+
+
+def overwrite_part(part: Any, settled: Any) -> None:
+    """Give a part the attributes of a copy of it, and likewise those in it, which keep their identity."""
+    if part is settled:
+        return
+    inner, there = schedules_in(part), schedules_in(settled)
+    vars(part).update(vars(settled))
+    replace_members(part, inner)
+    for name, one in inner.items():
+        overwrite_part(one, there[name])
+
+
+def overwritten_groups(former: Groups, settled: Groups) -> Groups:
+    """Return settled groups with the schedules of the former ones, which get the settled values."""
+    if former is settled:
+        return former
+    every = {pattern: dict(settings) for pattern, settings in settled.by_pattern.items()}
+    for pattern, settings in every.items():
+        for name, value in parts_of(settings).items():
+            part = former.by_pattern.get(pattern, {}).get(name)
+            if type(part) is type(value):
+                overwrite_part(part, value)
+                settings[name] = part
+    return Groups(every)
 
 
 def settled_parts(own: Mapping[str, Any], saved: Place, label: str, problems: list[str]) -> dict[str, Any]:

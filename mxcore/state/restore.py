@@ -11,10 +11,19 @@ import attrs
 from mxcore import random
 from mxcore.backend import Array, Host, backend_of
 from mxcore.catalogue.registry import registry_for
+from mxcore.groups import Groups
+from mxcore.nested import replace_members
 from mxcore.state.entries import Entry, Tables, host_numbers, indices, unfit, unlike, wrong_slots
 from mxcore.state.manifest import FORMAT, provenance, within
 from mxcore.state.packing import unpack
-from mxcore.state.parts import read_accumulated, settled_groups, settled_part, settled_parts
+from mxcore.state.parts import (
+    overwrite_part,
+    overwritten_groups,
+    read_accumulated,
+    settled_groups,
+    settled_part,
+    settled_parts,
+)
 from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, numbers_of, parts_of, settings_of
 from mxcore.state.tensorfile import parse
@@ -205,12 +214,24 @@ def _optimizer(saved: Place, given: dict[str, Any]) -> Updatable:
         given = {WRAPPED: _optimizer(saved["wrapped"][WRAPPED], given)}
         return cast("Updatable", _created("optimizer", saved, given))
     if saved["schedule"].value is not None:
-        given = {**given, "lr_scheduler": _created("lr_scheduler", saved["schedule"], {})}
+        given = {**given, "lr_scheduler": _scheduler(saved["schedule"])}
     for name, inner in saved["wrapped"].items():
         attribute, _, place = name.partition("/")
         if place:
             given.setdefault(attribute, []).append(_optimizer(inner, {}))
     return cast("Updatable", _created("optimizer", saved, given))
+
+
+def _scheduler(saved: Place) -> Any:
+    """Create a scheduler, and those in it."""
+    given: dict[str, Any] = {}
+    for name, inner in saved["parts"].items() if "parts" in saved else ():
+        attribute, _, place = name.partition("/")
+        if place:
+            given.setdefault(attribute, []).append(_scheduler(inner))
+        else:
+            given[attribute] = _scheduler(inner)
+    return _created("lr_scheduler", saved, given)
 
 
 def _created(kind: str, saved: Place, given: dict[str, Any]) -> Any:
@@ -258,22 +279,13 @@ def _with_settings(optimizer: Updatable, saved: Place, problems: list[str]) -> U
     if (names := {name for name, _ in saved["wrapped"].items()}) != set(wrapped):
         problems.append(f"its wrapped optimizers are {sorted(names)}, but the updater's are {sorted(wrapped)}")
         return settled
-    _place(settled, {name: _with_settings(wrapped[name], inner, problems) for name, inner in saved["wrapped"].items()})
+    replace_members(
+        settled, {name: _with_settings(wrapped[name], inner, problems) for name, inner in saved["wrapped"].items()}
+    )
     assign(settled, saved["settings"], problems)
     if "groups" in saved:
         vars(settled)["groups"] = settled_groups(settled, saved["groups"], problems)
     return settled
-
-
-def _place(optimizer: Updatable, wrapped: Mapping[str, Updatable]) -> None:
-    """Put optimizers where :func:`mxcore.state.manifest.within` finds them."""
-    for name, inner in wrapped.items():
-        attribute, _, place = name.partition("/")
-        if place:
-            former = vars(optimizer)[attribute]
-            vars(optimizer)[attribute] = (*former[: int(place)], inner, *former[int(place) + 1 :])
-        else:
-            vars(optimizer)[name] = inner
 
 
 def _misfits(params: Mapping[str, Array], saved: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -299,7 +311,17 @@ def _changes(before: Updatable, after: Updatable) -> list[str]:
 
 
 def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, Groups) and isinstance(other, Groups):
+        one, other = _without_schedules(one), _without_schedules(other)
     return bool(one == other) or (one != one and other != other)  # NaN to NaN is not a change
+
+
+def _without_schedules(groups: Groups) -> dict[str, dict[str, Any]]:
+    """Return groups with the class of each schedule: where a schedule is, like the weights, is no setting."""
+    return {
+        pattern: {name: type(value) if parts_of({name: value}) else value for name, value in settings.items()}
+        for pattern, settings in groups.items()
+    }
 
 
 def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
@@ -314,10 +336,10 @@ def _overwrite(optimizer: Updatable, settled: Updatable) -> None:
             for one in inside[name]:
                 _overwrite(*one)
         elif type(kept) is type(value) and parts_of({name: value}):
-            if value is not kept:
-                vars(kept).update(vars(value))
+            overwrite_part(kept, value)
         elif name not in _OWN:
-            vars(optimizer)[name] = value
+            is_kept = isinstance(value, Groups) and isinstance(kept, Groups)
+            vars(optimizer)[name] = overwritten_groups(cast("Groups", kept), value) if is_kept else value
     if (version := vars(optimizer).get("_settings_version")) is not None:
         version.number += 1
         optimizer._assigned("groups")

@@ -142,7 +142,8 @@ class BaseModule:
 
         Args:
             train_data: the batches of an epoch, a :class:`~mxcore_module.io.DataIter`.
-            eval_data: batches on which to score after each epoch.
+            eval_data: batches on which to score after each epoch. The learning-rate scheduler is told the first metric,
+                after the callbacks.
             eval_metric: the metric during training: a name, a function, a metric or a list of these.
             epoch_end_callback: called with ``(epoch, symbol, arg_params, aux_params)``; one or a list.
             batch_end_callback: called with a :class:`~mxcore_module.callback.BatchEndParam`; one or a list.
@@ -206,6 +207,11 @@ class BaseModule:
         )
         for name, value in values:
             self.logger.info("Epoch[%d] Validation-%s=%f", epoch, name, value)
+        if values:
+            self._observe(values[0][1])
+
+    def _observe(self, metric: float) -> None:
+        """Follow the first metric of a validation."""
 
     def evaluating(self) -> AbstractContextManager[None]:
         """Use the weights to evaluate and deploy with in a block; here, they are those that are trained."""

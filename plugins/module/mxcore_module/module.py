@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import mxcore as mx
+from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.updater import Updater
 from mxcore_module import checkpoint
@@ -139,6 +140,11 @@ class Module(Network):
         if self._updater is None:
             raise AssertionError("call init_optimizer first: there is no optimizer yet")
         return self._updater
+
+    def _observe(self, metric: float) -> None:
+        schedule = self._with_optimizer().optimizer.lr_scheduler
+        if isinstance(schedule, LRScheduler):
+            schedule.observe(metric)
 
     def update(self) -> None:
         """Update all parameters from their gradients, in one call of the optimizer."""

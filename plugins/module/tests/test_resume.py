@@ -9,8 +9,6 @@ import sys
 import pytest
 from trainings import QUICK, call, config, metrics, quick
 
-import mxcore as mx
-
 pytestmark = pytest.mark.usefixtures("workplace")
 
 LONG = ("--epochs", "12", "--hidden", "16", "--seed", "3", "--optimizer", "adam")
@@ -31,7 +29,6 @@ def contents(folder):
 
 STOPPED = """
 import os, signal, sys
-import mxcore as mx
 from mxcore_module.train import train
 
 class Stop:
@@ -60,32 +57,6 @@ def test_a_run_that_was_stopped_is_resumed_to_the_same_bytes(workplace, uninterr
     assert result.exit_code == 0, result.output
     assert "Resuming the run in run after 3 of 12 epochs" in result.stderr
     assert contents(workplace / "run") == uninterrupted
-
-
-class Stop:
-    """Interrupts a run after a number of updates."""
-
-    def __init__(self, updates):
-        self.left = updates
-
-    @mx.hooks.hookimpl
-    def mxcore_after_step(self):
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-
-@pytest.fixture
-def stop_after():
-    stops = []
-
-    def register(updates):
-        stops.append(Stop(updates))
-        mx.hooks.register(stops[-1])
-
-    yield register
-    for stop in stops:
-        mx.hooks.unregister(stop)
 
 
 def test_a_run_may_be_stopped_anywhere_and_again_and_again(workplace, uninterrupted, stop_after):

@@ -1,31 +1,26 @@
 """A learning rate that is multiplied by a factor after given updates, for mxcore."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from mxcore import Validator, hyperparameter, hyperparameters, in_range, integer
+from mxcore import Validator, hyperparameter, hyperparameters, in_range
+from mxcore.curves import as_tuple
 from mxcore.lr_scheduler import LRScheduler
+from mxcore.validators import increasing
 
 __all__ = ["MultiFactorScheduler"]
 
 
-def _as_tuple(steps: Any) -> Any:
-    """Return a copy, so that nothing can change after the checks; NumPy integers become Python's."""
-    if not isinstance(steps, (list, tuple, range, np.ndarray)) or not getattr(steps, "ndim", 1):
-        return steps
-    return tuple(step.item() if isinstance(step, np.generic) else step for step in steps)
+share = in_range(0, 1)
 
 
-def _is_increasing(steps: Any) -> bool:
-    if not isinstance(steps, tuple) or not steps:
-        return False
-    return all(map(integer(at_least=1).accepts, steps)) and all(a < b for a, b in pairwise(steps))
+def _is_factor(value: Any) -> bool:
+    return all(map(share.accepts, value)) if isinstance(value, tuple) else share.accepts(value)
 
 
-increasing = Validator("a list of increasing integers of at least 1", _is_increasing)
+one_or_several = Validator(f"{share.requirement}, or a list of such factors", _is_factor)
 
 
 @hyperparameters
@@ -36,16 +31,19 @@ class MultiFactorScheduler(LRScheduler):
 
         rate(t) = base\_lr \cdot factor^{\,\#\{s \in step \,:\, t > s\}}
 
-    Updates during a warm-up count, too.
+    With a list of factors, each of these updates has its own. Updates during a warm-up count, too.
 
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.MultiFactorScheduler(step=[10, 30], factor=0.5, base_lr=0.4)
     >>> [schedule(t) for t in (10, 11, 30, 31)]
     [0.4, 0.2, 0.2, 0.1]
+    >>> schedule.factor = [0.5, 0.25]
+    >>> schedule(31)
+    0.05
 
     Args:
         step: the last update of each rate, increasing integers of at least 1; a list, tuple, range or array.
-        factor: the factor, in [0, 1].
+        factor: the factor, in [0, 1]; or one for each of the updates, a list as long as ``step``.
         base_lr: the initial learning rate.
         warmup_steps: see :class:`~mxcore.lr_scheduler.LRScheduler`, like the next two.
         warmup_begin_lr: the learning rate at the start of the warm-up.
@@ -56,13 +54,19 @@ class MultiFactorScheduler(LRScheduler):
         systems", 2015, https://arxiv.org/abs/1512.01274
 
     Differs from MXNet 1.9.1: it is a pure function of t, independent of earlier calls; ``step`` may be a tuple, range
-    or array.
+    or array; ``factor`` may be a list.
     """
 
-    examples = ({"step": [10, 30], "factor": 0.5},)
+    examples = ({"step": [10, 30], "factor": 0.5}, {"step": [10, 30], "factor": [0.5, 0.1]})
+    bad_examples = ({"step": [10, 30], "factor": [0.5]}, {"step": [10], "factor": [1.5]})
 
-    step: Sequence[int] = hyperparameter(increasing, converter=_as_tuple)
-    factor: float = hyperparameter(1, in_range(0, 1))
+    step: Sequence[int] = hyperparameter(increasing, converter=as_tuple)
+    factor: float | Sequence[float] = hyperparameter(1, one_or_several, converter=as_tuple)
+
+    def check_together(self) -> None:
+        super().check_together()
+        if isinstance(self.factor, tuple) and len(self.factor) != len(self.step):
+            raise ValueError(f"factor must have as many numbers as step, {len(self.step)}, got {len(self.factor)}")
 
     @classmethod
     def arguments_for(cls, updates: int) -> Mapping[str, Any]:
@@ -70,4 +74,7 @@ class MultiFactorScheduler(LRScheduler):
         return {"step": [max(updates // 2, 1), max(updates * 3 // 4, 2)], "factor": 0.2}
 
     def rate(self, t: Any) -> Any:
-        return self.base_lr * self.factor ** np.searchsorted(self.step, t)
+        drops = np.searchsorted(self.step, t)
+        if isinstance(self.factor, tuple):
+            return self.base_lr * np.cumprod((1, *self.factor))[drops]
+        return self.base_lr * self.factor**drops

@@ -5,11 +5,13 @@ Nothing here depends on particular algorithms except for the defaults, which are
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import attrs
 
 from mxcore.commands.choice import RESERVED, Choice
+from mxcore.lr_scheduler import LRScheduler
 from mxcore.step import WRAPPED
 from mxcore_module.train.errors import InputError
 
@@ -55,17 +57,20 @@ class Recipe:
             optimizer = optimizer.with_defaults(beta=round(max(0.0, 1 - 1 / (AVERAGED_SHARE * updates)), 6))
         if scheduler is None:
             return attrs.evolve(self, optimizer=optimizer)
-        defaults = dict(scheduler.load().arguments_for(updates)) if scheduler.missing() else {}
-        rate = self._starting_rate(scheduler)
-        if rate is not None and scheduler.accepts("base_lr"):
-            defaults["base_lr"] = rate
+        by_name_alone = not scheduler.arguments and "(" not in scheduler.name
+        adapts = by_name_alone or scheduler.missing()
+        defaults = dict(scheduler.load().arguments_for(updates)) if adapts else {}
+        rate, name = self._starting_rate(scheduler), rate_argument(scheduler)
+        if rate is not None and scheduler.accepts(name):
+            defaults[name] = rate
         return attrs.evolve(self, optimizer=optimizer, lr_scheduler=scheduler.with_defaults(**defaults))
 
     def _starting_rate(self, scheduler: Choice) -> Any:
         """Return the learning rate: the optimizer's argument, the scheduler's, or else the optimizer's own default."""
-        given, base = self.optimizer.arguments.get("learning_rate"), scheduler.arguments.get("base_lr")
+        name = rate_argument(scheduler)
+        given, base = self.optimizer.arguments.get("learning_rate"), scheduler.arguments.get(name)
         if given is not None and base is not None and given != base:
-            raise InputError(f"the learning rate is given twice: learning_rate={given} and base_lr={base}: drop one")
+            raise InputError(f"the learning rate is given twice: learning_rate={given} and {name}={base}: drop one")
         rate = base if given is None else given
         return self.optimizer.create().default_learning_rate if rate is None else rate
 
@@ -81,6 +86,13 @@ class Recipe:
         if self.lr_scheduler is None:
             return plain
         return optimizer.create(lr_scheduler=self.lr_scheduler.create())
+
+
+def rate_argument(scheduler: Choice) -> str:
+    """Return the argument of a scheduler that is its ``base_lr``: for some, it has another name."""
+    cls = scheduler.load()
+    names = {field.name: str(field.alias) for field in attrs.fields(cls)} if attrs.has(cls) else {}
+    return names.get("base_lr", "base_lr")
 
 
 def averaged(optimizer: Choice) -> Choice:
@@ -107,12 +119,19 @@ def describe(choice: Choice, instance: Any) -> dict[str, Any]:
     }
 
 
+def _described(value: Any) -> Any:
+    """Return a value with schedules as :meth:`~mxcore.lr_scheduler.LRScheduler.dumps` describes them."""
+    if isinstance(value, tuple):
+        return tuple(map(_described, value))
+    return json.loads(value.dumps()) if isinstance(value, LRScheduler) else value
+
+
 def _hyperparameters(choice: Choice, instance: Any) -> dict[str, Any]:
     values = dict(choice.arguments)
     if not attrs.has(type(instance)):
         return values
     fields = {field.alias or field.name: field.name for field in attrs.fields(type(instance))}
-    own = {alias: getattr(instance, name) for alias, name in fields.items() if alias not in RESERVED}
+    own = {alias: _described(getattr(instance, name)) for alias, name in fields.items() if alias not in RESERVED}
     if choice.wrapped:
         own[WRAPPED] = inner = describe(choice.wrapped, own[WRAPPED])
         values = {name: value for name, value in values.items() if name not in inner["hyperparameters"]}

@@ -22,6 +22,7 @@ import numpy as np
 import mxcore as mx
 import mxcore.random
 from mxcore.backend import Context
+from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Updater
 from mxcore_module import checkpoint, metric, symbol
 from mxcore_module.io import NDArrayIter
@@ -221,9 +222,11 @@ class Training:
             self.module.forward_backward(batch)
             self.module.update()
             self.module.update_metric(self._metrics, batch.label)
-            measure = self._measure()
+            measure, rate = self._measure(), self.optimizer.learning_rate  # before the schedule is told a metric
             validation = self.validate() if validate else None
-        return Update(number, epoch, measure, self.optimizer.learning_rate, validation)
+            if validation and isinstance(schedule := self.optimizer.lr_scheduler, LRScheduler):
+                schedule.observe(validation.loss)
+        return Update(number, epoch, measure, rate, validation)
 
     def validate(self) -> Measure:
         """Return the measure on the validation rows, each counted once."""

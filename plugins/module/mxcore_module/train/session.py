@@ -19,7 +19,7 @@ from mxcore.commands.choice import Choice, ChoiceError
 from mxcore.commands.options import INTERRUPTED, RefusedError
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
-from mxcore_module.train.recipe import NO_SCHEDULER, Recipe, averaged
+from mxcore_module.train.recipe import NO_SCHEDULER, Recipe, averaged, rate_argument
 from mxcore_module.train.report import MODEL, RunFolder, configuration, free_folder, last_saved
 from mxcore_module.train.resume import Stopped
 from mxcore_module.train.run import Measure, Settings, Training, Update, context
@@ -173,7 +173,8 @@ def _optimizer(options: Mapping[str, Any]) -> Choice:
         return Choice("optimizer", options["optimizer"], given)
     default = Recipe().optimizer
     ours = dict(default.arguments)
-    if "base_lr" in options["lr_scheduler_arg"]:  # the learning rate, under its other name
+    schedule = options["lr_scheduler_arg"]
+    if schedule and rate_argument(Choice("lr_scheduler", options["lr_scheduler"])) in schedule:
         del ours["learning_rate"]
     return Choice("optimizer", default.name, {**ours, **given})
 

@@ -107,11 +107,17 @@ def _refuse(kind: str, options: Mapping[str, object]) -> None:
 
 
 def _schedules(choices: Choices, updates: int | None) -> Figure:
-    sized = {
-        name: choice.with_defaults(**choice.load().arguments_for(updates or _UPDATES)) if choice.missing() else choice
-        for name, choice in choices.items()
-    }
-    return schedules({name: choice.create() for name, choice in sized.items()}, updates)
+    sized = {name: _sized(choice, updates or _UPDATES).create() for name, choice in choices.items()}
+    return schedules(sized, updates)
+
+
+def _sized(choice: Choice, updates: int) -> Choice:
+    """Return a schedule with arguments for a number of updates, and those of its first example where it needs more."""
+    if not choice.missing():
+        return choice
+    cls = choice.load()
+    choice = choice.with_defaults(**cls.arguments_for(updates))
+    return choice.with_defaults(**{name: cls.examples[0][name] for name in choice.missing() if name in cls.examples[0]})
 
 
 def _paths(choices: Choices, function: str, steps: int) -> Figure:

@@ -47,12 +47,14 @@ __all__ = [
     "Ftrl",
     "Grokfast",
     "GroupAdaGrad",
+    "LaProp",
     "Lion",
     "Lookahead",
     "Mixed",
     "Nadam",
     "Optimizer",
     "Prodigy",
+    "QHAdam",
     "RAdam",
     "RMSProp",
     "Rprop",
@@ -207,6 +209,8 @@ def create(name: Literal["groupadagrad"], *args: Any, **kwargs: Any) -> GroupAda
 @overload
 def create(name: Literal["lamb"], *args: Any, **kwargs: Any) -> LAMB: ...
 @overload
+def create(name: Literal["laprop"], *args: Any, **kwargs: Any) -> LaProp: ...
+@overload
 def create(name: Literal["lars"], *args: Any, **kwargs: Any) -> LARS: ...
 @overload
 def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
@@ -224,6 +228,8 @@ def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
 @overload
 def create(name: Literal["prodigy"], *args: Any, **kwargs: Any) -> Prodigy: ...
+@overload
+def create(name: Literal["qhadam"], *args: Any, **kwargs: Any) -> QHAdam: ...
 @overload
 def create(name: Literal["radam"], *args: Any, **kwargs: Any) -> RAdam: ...
 @overload
@@ -823,6 +829,36 @@ class LAMB(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class LaProp(Optimizer):
+    r"""LaProp: Adam that scales gradients first and takes their mean then, so momentum and scaling do not interfere."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.0004,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-15,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class LARS(Optimizer):
     r"""LARS: momentum with a learning rate for each parameter, from the norms of weight and gradient."""
 
@@ -1055,6 +1091,40 @@ class Prodigy(Optimizer):
         decoupled_wd: bool = True,
         use_bias_correction: bool = False,
         safeguard_warmup: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class QHAdam(Optimizer):
+    r"""QHAdam: Adam with mixtures of each moment and the current gradient, between Adam and RMSProp or SGD."""
+
+    beta1: float
+    beta2: float
+    nu1: float
+    nu2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        nu1: _Schedule | float = 1.0,
+        nu2: _Schedule | float = 1.0,
+        epsilon: _Schedule | float = 1e-08,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,

@@ -20,7 +20,9 @@ from mxcore.watched import Watched
 from mxcore.wrapper import Wrapper as Wrapper
 
 __all__ = [
+    "ADOPT",
     "AGC",
+    "ASGD",
     "DCASGD",
     "FTML",
     "LAMB",
@@ -30,11 +32,14 @@ __all__ = [
     "NAG",
     "SGD",
     "SGLD",
+    "AdEMAMix",
+    "AdaBelief",
     "AdaDelta",
     "AdaGrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Adan",
     "Average",
     "Cautious",
     "Centralized",
@@ -42,17 +47,24 @@ __all__ = [
     "Ftrl",
     "Grokfast",
     "GroupAdaGrad",
+    "LaProp",
     "Lion",
     "Lookahead",
     "Mixed",
     "Nadam",
     "Optimizer",
     "Prodigy",
+    "QHAdam",
+    "RAdam",
     "RMSProp",
+    "Rprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
     "Signum",
     "Slot",
     "Updater",
     "Wrapper",
+    "Yogi",
     "alias",
     "create",
     "get_updater",
@@ -154,6 +166,8 @@ _Schedule: TypeAlias = Callable[[int], float]
 def register(cls: _C, name: str | None = None) -> _C: ...
 def alias(*names: str) -> Callable[[_C], _C]: ...
 @overload
+def create(name: Literal["adabelief"], *args: Any, **kwargs: Any) -> AdaBelief: ...
+@overload
 def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ...
 @overload
 def create(name: Literal["adagrad"], *args: Any, **kwargs: Any) -> AdaGrad: ...
@@ -164,7 +178,15 @@ def create(name: Literal["adamax"], *args: Any, **kwargs: Any) -> Adamax: ...
 @overload
 def create(name: Literal["adamw"], *args: Any, **kwargs: Any) -> AdamW: ...
 @overload
+def create(name: Literal["adan"], *args: Any, **kwargs: Any) -> Adan: ...
+@overload
+def create(name: Literal["ademamix"], *args: Any, **kwargs: Any) -> AdEMAMix: ...
+@overload
+def create(name: Literal["adopt"], *args: Any, **kwargs: Any) -> ADOPT: ...
+@overload
 def create(name: Literal["agc"], *args: Any, **kwargs: Any) -> AGC: ...
+@overload
+def create(name: Literal["asgd"], *args: Any, **kwargs: Any) -> ASGD: ...
 @overload
 def create(name: Literal["average"], *args: Any, **kwargs: Any) -> Average: ...
 @overload
@@ -188,6 +210,8 @@ def create(name: Literal["groupadagrad"], *args: Any, **kwargs: Any) -> GroupAda
 @overload
 def create(name: Literal["lamb"], *args: Any, **kwargs: Any) -> LAMB: ...
 @overload
+def create(name: Literal["laprop"], *args: Any, **kwargs: Any) -> LaProp: ...
+@overload
 def create(name: Literal["lars"], *args: Any, **kwargs: Any) -> LARS: ...
 @overload
 def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
@@ -206,13 +230,57 @@ def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
 @overload
 def create(name: Literal["prodigy"], *args: Any, **kwargs: Any) -> Prodigy: ...
 @overload
+def create(name: Literal["qhadam"], *args: Any, **kwargs: Any) -> QHAdam: ...
+@overload
+def create(name: Literal["radam"], *args: Any, **kwargs: Any) -> RAdam: ...
+@overload
 def create(name: Literal["rmsprop"], *args: Any, **kwargs: Any) -> RMSProp: ...
+@overload
+def create(name: Literal["rprop"], *args: Any, **kwargs: Any) -> Rprop: ...
+@overload
+def create(name: Literal["schedulefreeadamw"], *args: Any, **kwargs: Any) -> ScheduleFreeAdamW: ...
+@overload
+def create(name: Literal["schedulefreesgd"], *args: Any, **kwargs: Any) -> ScheduleFreeSGD: ...
 @overload
 def create(name: Literal["sgld"], *args: Any, **kwargs: Any) -> SGLD: ...
 @overload
 def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
 @overload
+def create(name: Literal["yogi"], *args: Any, **kwargs: Any) -> Yogi: ...
+@overload
 def create(*args: Any, **kwargs: Any) -> Optimizer: ...
+
+class AdaBelief(Optimizer):
+    r"""AdaBelief: Adam with the variance of gradients around their mean, so that steps are large where they agree."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    epsilon_root: float | None
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-16,
+        epsilon_root: _Schedule | float | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
 
 class AdaDelta(Optimizer):
     r"""AdaDelta: steps in the units of the weights, from moving averages of squared gradients and squared steps."""
@@ -364,6 +432,110 @@ class AdamW(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class Adan(Optimizer):
+    r"""Adan: Nesterov momentum from the differences of successive gradients, with steps scaled as in Adam."""
+
+    beta1: float
+    beta2: float
+    beta3: float
+    epsilon: float
+    proximal_wd: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.98,
+        beta2: _Schedule | float = 0.92,
+        beta3: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 1e-08,
+        proximal_wd: bool = True,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class AdEMAMix(Optimizer):
+    r"""AdEMAMix: Adam with a second, much slower mean, which makes use of gradients of thousands of updates ago."""
+
+    beta1: float
+    beta2: float
+    beta3: float
+    alpha: float
+    epsilon: float
+    warmup_steps: int | None
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        beta3: _Schedule | float = 0.9999,
+        alpha: _Schedule | float = 5.0,
+        epsilon: _Schedule | float = 1e-08,
+        warmup_steps: _Schedule | int | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class ADOPT(Optimizer):
+    r"""ADOPT: Adam that divides each gradient by the variance of the gradients before it, then takes the mean."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    clip_exponent: float | None
+    decoupled_wd: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.9999,
+        epsilon: _Schedule | float = 1e-06,
+        clip_exponent: _Schedule | float | None = 0.25,
+        decoupled_wd: bool = True,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class AGC(Wrapper):
     r"""Adaptive gradient clipping: the gradient of a unit is at most a fraction of its weights, by their norms."""
 
@@ -371,6 +543,36 @@ class AGC(Wrapper):
     epsilon: float
     def __init__(
         self, optimizer: Any, clipping: _Schedule | float = 0.01, epsilon: _Schedule | float = 0.001, **kwargs: Any
+    ) -> None: ...
+
+class ASGD(Optimizer):
+    r"""Averaged stochastic gradient descent: decaying steps, and the average of the weights to evaluate with."""
+
+    lambd: float
+    alpha: float
+    t0: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        lambd: _Schedule | float = 0.0001,
+        alpha: _Schedule | float = 0.75,
+        t0: _Schedule | float = 1000000.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
     ) -> None: ...
 
 class Average(Wrapper):
@@ -634,6 +836,36 @@ class LAMB(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class LaProp(Optimizer):
+    r"""LaProp: Adam that scales gradients first and takes their mean then, so momentum and scaling do not interfere."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.0004,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-15,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class LARS(Optimizer):
     r"""LARS: momentum with a learning rate for each parameter, from the norms of weight and gradient."""
 
@@ -787,6 +1019,7 @@ class Nadam(Optimizer):
     beta2: float
     epsilon: float
     schedule_decay: float
+    decoupled_wd: bool
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -794,6 +1027,7 @@ class Nadam(Optimizer):
         beta2: _Schedule | float = 0.999,
         epsilon: _Schedule | float = 1e-08,
         schedule_decay: _Schedule | float = 0.004,
+        decoupled_wd: bool = False,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
@@ -884,6 +1118,72 @@ class Prodigy(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class QHAdam(Optimizer):
+    r"""QHAdam: Adam with mixtures of each moment and the current gradient, between Adam and RMSProp or SGD."""
+
+    beta1: float
+    beta2: float
+    nu1: float
+    nu2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        nu1: _Schedule | float = 1.0,
+        nu2: _Schedule | float = 1.0,
+        epsilon: _Schedule | float = 1e-08,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class RAdam(Optimizer):
+    r"""RAdam: Adam that uses its variance only once it has seen enough gradients, and scales it until it is reliable."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    decoupled_wd: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
+        decoupled_wd: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class RMSProp(Optimizer):
     r"""RMSProp: steps scaled by the root of a moving average of squared gradients, or of their variance if centered."""
 
@@ -900,6 +1200,106 @@ class RMSProp(Optimizer):
         epsilon: _Schedule | float = 1e-08,
         centered: bool = False,
         clip_weights: _Schedule | float | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Rprop(Optimizer):
+    r"""Rprop: each weight has a step that grows while its gradient keeps its sign, and shrinks when that changes."""
+
+    eta_minus: float
+    eta_plus: float
+    step_min: float
+    step_max: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        eta_minus: _Schedule | float = 0.5,
+        eta_plus: _Schedule | float = 1.2,
+        step_min: _Schedule | float = 1e-06,
+        step_max: _Schedule | float = 50.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class ScheduleFreeAdamW(Optimizer):
+    r"""Schedule-Free AdamW: AdamW with an average of the weights that replaces both the mean and a schedule."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    warmup_steps: int
+    r: float
+    weight_lr_power: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.0025,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-08,
+        warmup_steps: _Schedule | int = 0,
+        r: _Schedule | float = 0.0,
+        weight_lr_power: _Schedule | float = 2.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class ScheduleFreeSGD(Optimizer):
+    r"""Schedule-Free SGD: averages the weights in a way that replaces both momentum and a schedule."""
+
+    momentum: float
+    warmup_steps: int
+    r: float
+    weight_lr_power: float
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        momentum: _Schedule | float = 0.9,
+        warmup_steps: _Schedule | int = 0,
+        r: _Schedule | float = 0.0,
+        weight_lr_power: _Schedule | float = 2.0,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
@@ -951,6 +1351,38 @@ class Signum(Optimizer):
         learning_rate: float | None = 0.01,
         momentum: _Schedule | float = 0.9,
         wd_lh: _Schedule | float = 0.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Yogi(Optimizer):
+    r"""Yogi: Adam whose variance moves towards the squared gradient in steps of its size, so it shrinks slowly."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    initial_accumulator: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 0.001,
+        initial_accumulator: _Schedule | float = 1e-06,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import hyperparameter, hyperparameters, in_range, non_negative, stabilizing
+from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, stabilizing
 from mxcore.optimizer import Optimizer, Slot
 
 __all__ = ["Nadam"]
@@ -23,7 +23,8 @@ class Nadam(Optimizer):
         &\quad {} + \frac{momentum_{t+1} \cdot mean}{1 - product \cdot momentum_{t+1}} \\
         w &\leftarrow w - \frac{lr \cdot ahead}{\sqrt{variance / (1 - \beta_2^t)} + \epsilon}
 
-    with t = 1, 2, … the update count of this parameter.
+    with t = 1, 2, … the update count of this parameter. With ``decoupled_wd``, w is multiplied by 1 - lr · wd before
+    the step instead, and wd · w is not added to G.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])
@@ -37,6 +38,7 @@ class Nadam(Optimizer):
         beta2: the decay of the variance, in [0, 1).
         epsilon: added to the root of the variance; at least 0.
         schedule_decay: how fast the momentum warms up, at least 0.
+        decoupled_wd: whether weight decay acts on w directly.
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight, and one number per parameter, ``product``.
@@ -46,12 +48,11 @@ class Nadam(Optimizer):
         https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
 
     Differs from MXNet 1.9.1: every parameter has its own ``product`` (there they share one, multiplied once per
-    parameter and step, so that results depend on the number of parameters); the default learning rate does not override
-    a scheduler's ``base_lr``.
+    parameter and step, so that results depend on the number of parameters); there is ``decoupled_wd``; the default
+    learning rate does not override a scheduler's ``base_lr``. PyTorch's rule is the same, with a default rate of 0.002.
     """
 
     default_learning_rate = 0.001
-    decay = "before_clip"
     slots = ("mean", "variance", Slot("product", init=1.0, shape=()))
     conventions = {
         "torch": {},
@@ -62,6 +63,11 @@ class Nadam(Optimizer):
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)
     schedule_decay: float = hyperparameter(0.004, non_negative)
+    decoupled_wd: bool = hyperparameter(False, boolean)
+
+    @property
+    def decay(self) -> str:  # type: ignore[override]
+        return "decoupled" if self.decoupled_wd else "before_clip"
 
     @staticmethod
     def rule(weight, grad, mean, variance, product, *, lr, t, beta1, beta2, epsilon, schedule_decay):

@@ -1,6 +1,7 @@
 """Nadam's momentum schedule belongs to each parameter."""
 
 import numpy as np
+import pytest
 
 import mxcore as mx
 
@@ -20,3 +21,13 @@ def test_the_product_of_the_momenta_is_a_number_for_each_parameter() -> None:
     for _ in range(3):
         updater("w", np.ones(2), weight)
     assert updater.optimizer.host_numbers == {"w": {"product": 0.25**3}}
+
+
+def test_decay_passes_through_the_moments_or_not() -> None:
+    weight, updater = np.full(1, 2.0), mx.optimizer.get_updater(mx.optimizer.Nadam(0.5, wd=0.5, decoupled_wd=True))
+    updater(0, np.zeros(1), weight)
+    assert weight.tolist() == [1.5]
+    assert [one.tolist() for one in updater.states[0]] == [[0.0], [0.0]]
+    updater.optimizer.decoupled_wd = False
+    updater(0, np.zeros(1), weight)
+    assert updater.states[0][0] == pytest.approx(0.1 * 0.5 * 1.5)

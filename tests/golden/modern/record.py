@@ -1,0 +1,99 @@
+"""Record runs of pytorch_optimizer's classes: ``python record.py``, with torch and pytorch_optimizer installed.
+
+Each case has arguments of mxcore, 20 steps of gradients, and the weights that the reference reaches from the same
+weights, with the learning rate of each step set before it.
+"""
+
+import importlib.metadata
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_optimizer
+import torch
+
+HERE = Path(__file__).parent
+STEPS = 20
+SHAPES = [(4, 3), (5,)]
+FALLING: dict[str, Any] = {"class": "FactorScheduler", "kwargs": {"step": 5, "factor": 0.5}}
+
+
+def laprop(params: Any, given: dict[str, Any]) -> Any:
+    betas = (given.get("beta1", 0.9), given.get("beta2", 0.999))
+    return pytorch_optimizer.LaProp(
+        params, betas=betas, weight_decay=given.get("wd", 0), eps=given.get("epsilon", 1e-15)
+    )
+
+
+def qhadam(params: Any, given: dict[str, Any]) -> Any:
+    betas, nus = (given.get("beta1", 0.9), given.get("beta2", 0.999)), (given.get("nu1", 1.0), given.get("nu2", 1.0))
+    more = {"weight_decay": given.get("wd", 0), "eps": given.get("epsilon", 1e-8)}
+    return pytorch_optimizer.QHAdam(params, betas=betas, nus=nus, **more)
+
+
+def tiger(params: Any, given: dict[str, Any]) -> Any:
+    return pytorch_optimizer.Tiger(params, beta=given["beta1"], weight_decay=given.get("wd", 0))
+
+
+Make = Callable[[Any, dict[str, Any]], Any]
+
+
+def cases() -> Iterator[tuple[str, str, Make, dict[str, Any]]]:
+    """Yield the class here, the class there, how to create that, and the arguments here."""
+    for name, make, own in (
+        ("LaProp", laprop, {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.01}),
+        ("QHAdam", qhadam, {"beta1": 0.995, "beta2": 0.9, "nu1": 0.7, "nu2": 0.6}),
+    ):
+        for arguments in ({}, {"wd": 0.1}, own, {**own, "wd": 0.1, "lr_scheduler": FALLING}):
+            yield name, name, make, {"learning_rate": 0.05, **arguments}
+    same = {"learning_rate": 0.05, "beta1": 0.965, "beta2": 0.965, "wd": 0.1}
+    yield "Lion", "Tiger", tiger, same
+
+
+def rates(given: dict[str, Any]) -> list[float]:
+    """Return the rate of each step."""
+    return [
+        given["learning_rate"] * (0.5 ** ((step - 1) // 5) if "lr_scheduler" in given else 1)
+        for step in range(1, STEPS + 1)
+    ]
+
+
+def main() -> None:
+    arrays: dict[str, Any] = {}
+    index: list[dict[str, Any]] = []
+    version = importlib.metadata.version("pytorch_optimizer")
+    every = [(case, dtype) for dtype in ("float32", "float64") for case in cases()]
+    for number, ((name, there, make, given), dtype) in enumerate(every):
+        rng = np.random.default_rng(number)
+        key = f"recorded_{there.lower()}_{number:03}"
+        first = [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
+        grads = [rng.normal(size=(STEPS, *shape)).astype(dtype) for shape in SHAPES]
+        params = [torch.nn.Parameter(torch.tensor(array)) for array in first]
+        optimizer = make(params, given)
+        reached: dict[str, list[Any]] = {f"w/{k}": [] for k in range(len(SHAPES))}
+        for at, rate in enumerate(rates(given)):
+            optimizer.param_groups[0]["lr"] = rate
+            for k, param in enumerate(params):
+                param.grad = torch.tensor(grads[k][at])
+            optimizer.step()
+            for k, param in enumerate(params):
+                reached[f"w/{k}"].append(param.detach().numpy().copy())
+        keys: dict[str, Any] = {f"w0/{k}": array for k, array in enumerate(first)}
+        keys |= {f"g/{k}": grad for k, grad in enumerate(grads)}
+        keys |= {place: np.stack(values) for place, values in reached.items()}
+        arrays |= {f"{key}/{place}": values for place, values in keys.items()}
+        case = {"id": key, "kind": "optimizer", "class": name, "name": name.lower(), "kwargs": given}
+        case |= {"oracle": f"pytorch_optimizer-{version} {there}", "call": "list", "indices": list(range(len(SHAPES)))}
+        case |= {"dtype": dtype, "num_update": STEPS, "learning_rate_after": rates(given)}
+        rounded = dtype == "float32" or there != "Tiger"  # the others keep corrections of the bias in float32
+        case |= {"rtol": 1e-6, "atol": 2e-6 if rounded else 1e-12}
+        index.append({**case, "file": "modern/recorded.npz", "keys": list(keys)})
+    np.savez_compressed(HERE / "recorded.npz", **arrays)
+    text = {"format": "as in index.json", "cases": index}
+    (HERE / "recorded.json").write_text(json.dumps(text) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

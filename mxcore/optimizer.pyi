@@ -46,6 +46,7 @@ __all__ = [
     "Lookahead",
     "Mixed",
     "Nadam",
+    "NovoGrad",
     "Optimizer",
     "Prodigy",
     "RMSProp",
@@ -202,6 +203,8 @@ def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
 def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
+@overload
+def create(name: Literal["novograd"], *args: Any, **kwargs: Any) -> NovoGrad: ...
 @overload
 def create(name: Literal["prodigy"], *args: Any, **kwargs: Any) -> Prodigy: ...
 @overload
@@ -818,6 +821,38 @@ class NAG(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class NovoGrad(Optimizer):
+    r"""NovoGrad: gradients divided by a moving norm of their parameter, and then averaged."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    grad_averaging: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.95,
+        beta2: _Schedule | float = 0.98,
+        epsilon: _Schedule | float = 1e-08,
+        grad_averaging: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,

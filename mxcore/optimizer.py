@@ -357,6 +357,13 @@ class Optimizer(Controlled):
             grads = list(map(fitted, weights, grads))
             runner.run(self, self._counting.tally, indices, weights, grads, states)
 
+    def preprocessed(self, grad: Array) -> Array:
+        """Return a gradient rescaled and clipped, for array code: ``grad`` itself if there is nothing to do."""
+        if self.rescale_grad != 1:
+            grad = grad * self.rescale_grad
+        bound = self.clip_gradient
+        return grad if bound is None else np.clip(grad, -bound, bound)
+
     def flags(self, name: str) -> Mapping[str, bool]:
         """Return flags that depend on a parameter's name, for rules that treat some parameters differently."""
         return {}

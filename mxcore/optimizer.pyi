@@ -32,6 +32,7 @@ __all__ = [
     "SGLD",
     "AdaDelta",
     "AdaGrad",
+    "Adafactor",
     "Adam",
     "AdamW",
     "Adamax",
@@ -139,6 +140,7 @@ class Optimizer(Controlled):
     @classmethod
     def runs_rule(cls) -> bool: ...
     def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
+    def preprocessed(self, grad: Array) -> Array: ...
     def flags(self, name: str) -> Mapping[str, bool]: ...
     def describe(self, index: Index) -> str: ...
     opt_registry: ClassVar[dict[str, type[Optimizer]]]
@@ -155,6 +157,8 @@ def register(cls: _C, name: str | None = None) -> _C: ...
 def alias(*names: str) -> Callable[[_C], _C]: ...
 @overload
 def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ...
+@overload
+def create(name: Literal["adafactor"], *args: Any, **kwargs: Any) -> Adafactor: ...
 @overload
 def create(name: Literal["adagrad"], *args: Any, **kwargs: Any) -> AdaGrad: ...
 @overload
@@ -231,6 +235,38 @@ class AdaDelta(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Adafactor(Optimizer):
+    r"""Adafactor: steps scaled by second moments of which only means of rows and columns are kept."""
+
+    beta2_decay: float
+    epsilon1: float | None
+    epsilon2: float
+    clip_threshold: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        beta2_decay: _Schedule | float = -0.8,
+        epsilon1: _Schedule | float | None = None,
+        epsilon2: _Schedule | float = 0.001,
+        clip_threshold: _Schedule | float = 1.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,

@@ -30,6 +30,7 @@ __all__ = [
     "NAG",
     "SGD",
     "SGLD",
+    "SM3",
     "AdaDelta",
     "AdaGrad",
     "Adafactor",
@@ -217,6 +218,8 @@ def create(name: Literal["rmsprop"], *args: Any, **kwargs: Any) -> RMSProp: ...
 def create(name: Literal["sgld"], *args: Any, **kwargs: Any) -> SGLD: ...
 @overload
 def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
+@overload
+def create(name: Literal["sm3"], *args: Any, **kwargs: Any) -> SM3: ...
 @overload
 def create(*args: Any, **kwargs: Any) -> Optimizer: ...
 
@@ -1017,6 +1020,34 @@ class Signum(Optimizer):
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class SM3(Optimizer):
+    r"""SM3: AdaGrad with one accumulator per index of each axis instead of one per element."""
+
+    momentum: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.1,
+        momentum: _Schedule | float = 0.9,
+        epsilon: _Schedule | float = 1e-08,
+        *,
+        wd: _Schedule | float = 0.0,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
         clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,

@@ -359,10 +359,8 @@ class Optimizer(Controlled):
 
     def preprocessed(self, grad: Array) -> Array:
         """Return a gradient rescaled and clipped, for array code: ``grad`` itself if there is nothing to do."""
-        if self.rescale_grad != 1:
-            grad = grad * self.rescale_grad
-        bound = self.clip_gradient
-        return grad if bound is None else np.clip(grad, -bound, bound)
+        grad = grad if self.rescale_grad == 1 else grad * self.rescale_grad
+        return grad if self.clip_gradient is None else np.clip(grad, -self.clip_gradient, self.clip_gradient)
 
     def flags(self, name: str) -> Mapping[str, bool]:
         """Return flags that depend on a parameter's name, for rules that treat some parameters differently."""

@@ -47,6 +47,7 @@ __all__ = [
     "Lion",
     "Lookahead",
     "Mixed",
+    "Muon",
     "Nadam",
     "NovoGrad",
     "Optimizer",
@@ -204,6 +205,8 @@ def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: 
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
 def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
+@overload
+def create(name: Literal["muon"], *args: Any, **kwargs: Any) -> Muon: ...
 @overload
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
@@ -803,6 +806,56 @@ class Mixed(Optimizer):
         clip_gradient: _Schedule | float | None = None,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Muon(Optimizer):
+    r"""Muon: momentum whose singular values are all set to about 1, for matrices, and AdamW for the rest."""
+
+    momentum: float
+    nesterov: bool
+    ns_steps: int
+    ns_coefficients: Any
+    epsilon: float
+    scale_mode: str
+    flatten: bool
+    exclude: Any
+    adam_learning_rate: float | None
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
+    adam_wd: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        momentum: _Schedule | float = 0.95,
+        nesterov: bool = True,
+        ns_steps: _Schedule | int = 5,
+        ns_coefficients: Any = ...,
+        epsilon: _Schedule | float = 1e-07,
+        scale_mode: str = "original",
+        flatten: bool = False,
+        exclude: Any = ...,
+        adam_learning_rate: _Schedule | float | None = None,
+        adam_beta1: _Schedule | float = 0.9,
+        adam_beta2: _Schedule | float = 0.999,
+        adam_epsilon: _Schedule | float = 1e-08,
+        adam_wd: _Schedule | float = 0.01,
+        *,
+        wd: _Schedule | float = 0.1,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,

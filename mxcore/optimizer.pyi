@@ -31,6 +31,7 @@ __all__ = [
     "SGD",
     "SGLD",
     "SM3",
+    "SOAP",
     "AdaDelta",
     "AdaGrad",
     "Adafactor",
@@ -223,6 +224,8 @@ def create(name: Literal["sgld"], *args: Any, **kwargs: Any) -> SGLD: ...
 def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
 @overload
 def create(name: Literal["sm3"], *args: Any, **kwargs: Any) -> SM3: ...
+@overload
+def create(name: Literal["soap"], *args: Any, **kwargs: Any) -> SOAP: ...
 @overload
 def create(*args: Any, **kwargs: Any) -> Optimizer: ...
 
@@ -1099,6 +1102,46 @@ class SM3(Optimizer):
         epsilon: _Schedule | float = 1e-08,
         *,
         wd: _Schedule | float = 0.0,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class SOAP(Optimizer):
+    r"""SOAP: Adam in a basis in which the elements of a gradient are nearly uncorrelated."""
+
+    beta1: float
+    beta2: float
+    shampoo_beta: float | None
+    epsilon: float
+    precondition_frequency: int
+    max_precondition_dim: int
+    precondition_1d: bool
+    correct_bias: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.003,
+        beta1: _Schedule | float = 0.95,
+        beta2: _Schedule | float = 0.95,
+        shampoo_beta: _Schedule | float | None = None,
+        epsilon: _Schedule | float = 1e-08,
+        precondition_frequency: _Schedule | int = 10,
+        max_precondition_dim: _Schedule | int = 10000,
+        precondition_1d: bool = False,
+        correct_bias: bool = True,
+        *,
+        wd: _Schedule | float = 0.01,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         clip_gradient: _Schedule | float | None = None,

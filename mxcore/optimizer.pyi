@@ -56,6 +56,7 @@ __all__ = [
     "RMSProp",
     "Signum",
     "Slot",
+    "Sophia",
     "Updater",
     "Wrapper",
     "alias",
@@ -226,6 +227,8 @@ def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
 def create(name: Literal["sm3"], *args: Any, **kwargs: Any) -> SM3: ...
 @overload
 def create(name: Literal["soap"], *args: Any, **kwargs: Any) -> SOAP: ...
+@overload
+def create(name: Literal["sophia"], *args: Any, **kwargs: Any) -> Sophia: ...
 @overload
 def create(*args: Any, **kwargs: Any) -> Optimizer: ...
 
@@ -1144,6 +1147,44 @@ class SOAP(Optimizer):
         wd: _Schedule | float = 0.01,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Sophia(Optimizer):
+    r"""Sophia: momentum divided by an estimate of the Hessian's diagonal, and clipped."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    gamma: float
+    clip_threshold: float
+    update_interval: int
+    estimator: str
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.965,
+        beta2: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 1e-08,
+        gamma: _Schedule | float = 0.01,
+        clip_threshold: _Schedule | float = 1.0,
+        update_interval: _Schedule | int = 10,
+        estimator: str = "given",
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,

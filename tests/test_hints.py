@@ -14,6 +14,7 @@ import mxcore as mx
 from mxcore import catalogue
 from mxcore.catalogue.hints import meant_by
 from mxcore.commands.choice import Choice, ChoiceError
+from mxcore.testing.subject import required
 
 KINDS = ("optimizer", "initializer", "lr_scheduler")
 TABLES = json.loads(Path(catalogue.__file__).with_name("hints.json").read_text("utf-8"))
@@ -203,7 +204,7 @@ def test_constructors_keep_their_signature_and_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in KINDS for name, cls in CLASSES[kind].items() if {} not in cls.examples]
+    ("kind", "name"), [(kind, name) for kind in KINDS for name, cls in CLASSES[kind].items() if required(cls)]
 )
 def test_what_is_missing_is_named_with_a_form_that_can_be_typed(kind: str, name: str) -> None:
     message, cls = refused(kind, name), CLASSES[kind][name]

@@ -27,7 +27,8 @@ class Adafactor(Optimizer):
         col_j &\leftarrow (1 - \rho) \cdot col_j + \rho \cdot \mathrm{mean}_i(G_{ij}^2) \\
         V_{ij} &= row_i \cdot col_j / \max(\mathrm{mean}(row), \epsilon_1) \\
         u &= G / \max(\sqrt{V}, \epsilon_1) \\
-        \alpha &= \max(\mathrm{rms}(w), \epsilon_2) \cdot \min(lr, 1 / \sqrt{t}) \\
+        \alpha &= \max(\mathrm{rms}(w), \epsilon_2) \\
+        &\quad \cdot \min(lr, 1 / \sqrt{t}) \\
         w &\leftarrow (1 - lr \cdot wd) \cdot w \\
         &\quad - \alpha / \max(1, \mathrm{rms}(u) / \mathrm{clip\_threshold}) \cdot u
 
@@ -98,7 +99,7 @@ class Adafactor(Optimizer):
             _average(col, step.mean(-2, keepdims=True), share, bound)
             np.multiply(row / np.maximum(row.mean(-2, keepdims=True), epsilon), col, out=step)
         np.sqrt(step, out=step)
-        np.maximum(step, epsilon, out=step)
+        step = np.maximum(step, epsilon)
         np.divide(grad, step, out=step)
         size = np.maximum(_rms(weight), self.epsilon2) * min(lr, t**-0.5)
         step *= size / np.maximum(_rms(step) / self.clip_threshold, 1)

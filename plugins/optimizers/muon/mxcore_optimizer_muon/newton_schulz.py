@@ -35,8 +35,8 @@ def orthogonalize(stack: Array, steps: int, coefficients: Sequence[float]) -> Ar
     diagonal = fourth.reshape(count, -1)[:, :: rows + 1]
     for _ in range(steps):
         # NumPy recognizes a product with the transpose of the same memory, and computes half of it.
-        multiply(stack, stack.swapaxes(1, 2), out=square)
-        multiply(square, square.swapaxes(1, 2), out=fourth)
+        multiply(stack, stack.transpose(0, 2, 1), out=square)
+        multiply(square, square.transpose(0, 2, 1), out=fourth)
         square *= b
         fourth *= c
         fourth += square

@@ -360,6 +360,11 @@ class Optimizer(Controlled):
             grads = list(map(fitted, weights, grads))
             runner.run(self, self._counting.tally, indices, weights, grads, states)
 
+    def preprocessed(self, grad: Array) -> Array:
+        """Return a gradient rescaled and clipped, for array code: ``grad`` itself if there is nothing to do."""
+        grad = grad if self.rescale_grad == 1 else grad * self.rescale_grad
+        return grad if self.clip_gradient is None else np.clip(grad, -self.clip_gradient, self.clip_gradient)
+
     def flags(self, name: str) -> Mapping[str, bool]:
         """Return flags that depend on a parameter's name, for rules that treat some parameters differently."""
         return {}

@@ -32,10 +32,13 @@ __all__ = [
     "NAG",
     "SGD",
     "SGLD",
+    "SM3",
+    "SOAP",
     "AdEMAMix",
     "AdaBelief",
     "AdaDelta",
     "AdaGrad",
+    "Adafactor",
     "Adam",
     "AdamW",
     "Adamax",
@@ -51,7 +54,9 @@ __all__ = [
     "Lion",
     "Lookahead",
     "Mixed",
+    "Muon",
     "Nadam",
+    "NovoGrad",
     "Optimizer",
     "Prodigy",
     "QHAdam",
@@ -62,6 +67,7 @@ __all__ = [
     "ScheduleFreeSGD",
     "Signum",
     "Slot",
+    "Sophia",
     "Updater",
     "Wrapper",
     "Yogi",
@@ -151,6 +157,7 @@ class Optimizer(Controlled):
     @classmethod
     def runs_rule(cls) -> bool: ...
     def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
+    def preprocessed(self, grad: Array) -> Array: ...
     def flags(self, name: str) -> Mapping[str, bool]: ...
     def describe(self, index: Index) -> str: ...
     opt_registry: ClassVar[dict[str, type[Optimizer]]]
@@ -169,6 +176,8 @@ def alias(*names: str) -> Callable[[_C], _C]: ...
 def create(name: Literal["adabelief"], *args: Any, **kwargs: Any) -> AdaBelief: ...
 @overload
 def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ...
+@overload
+def create(name: Literal["adafactor"], *args: Any, **kwargs: Any) -> Adafactor: ...
 @overload
 def create(name: Literal["adagrad"], *args: Any, **kwargs: Any) -> AdaGrad: ...
 @overload
@@ -224,9 +233,13 @@ def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
 def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
 @overload
+def create(name: Literal["muon"], *args: Any, **kwargs: Any) -> Muon: ...
+@overload
 def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
 def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
+@overload
+def create(name: Literal["novograd"], *args: Any, **kwargs: Any) -> NovoGrad: ...
 @overload
 def create(name: Literal["prodigy"], *args: Any, **kwargs: Any) -> Prodigy: ...
 @overload
@@ -245,6 +258,12 @@ def create(name: Literal["schedulefreesgd"], *args: Any, **kwargs: Any) -> Sched
 def create(name: Literal["sgld"], *args: Any, **kwargs: Any) -> SGLD: ...
 @overload
 def create(name: Literal["signum"], *args: Any, **kwargs: Any) -> Signum: ...
+@overload
+def create(name: Literal["sm3"], *args: Any, **kwargs: Any) -> SM3: ...
+@overload
+def create(name: Literal["soap"], *args: Any, **kwargs: Any) -> SOAP: ...
+@overload
+def create(name: Literal["sophia"], *args: Any, **kwargs: Any) -> Sophia: ...
 @overload
 def create(name: Literal["yogi"], *args: Any, **kwargs: Any) -> Yogi: ...
 @overload
@@ -297,6 +316,38 @@ class AdaDelta(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Adafactor(Optimizer):
+    r"""Adafactor: steps scaled by second moments of which only means of rows and columns are kept."""
+
+    beta2_decay: float
+    epsilon1: float | None
+    epsilon2: float
+    clip_threshold: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        beta2_decay: _Schedule | float = -0.8,
+        epsilon1: _Schedule | float | None = None,
+        epsilon2: _Schedule | float = 0.001,
+        clip_threshold: _Schedule | float = 1.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
@@ -1012,6 +1063,56 @@ class Mixed(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class Muon(Optimizer):
+    r"""Muon: momentum whose singular values are all set to about 1, for matrices, and AdamW for the rest."""
+
+    momentum: float
+    nesterov: bool
+    ns_steps: int
+    ns_coefficients: Any
+    epsilon: float
+    scale_mode: str
+    flatten: bool
+    exclude: Any
+    adam_learning_rate: float | None
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
+    adam_wd: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        momentum: _Schedule | float = 0.95,
+        nesterov: bool = True,
+        ns_steps: _Schedule | int = 5,
+        ns_coefficients: Any = ...,
+        epsilon: _Schedule | float = 1e-07,
+        scale_mode: str = "original",
+        flatten: bool = False,
+        exclude: Any = ...,
+        adam_learning_rate: _Schedule | float | None = None,
+        adam_beta1: _Schedule | float = 0.9,
+        adam_beta2: _Schedule | float = 0.999,
+        adam_epsilon: _Schedule | float = 1e-08,
+        adam_wd: _Schedule | float = 0.01,
+        *,
+        wd: _Schedule | float = 0.1,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class Nadam(Optimizer):
     r"""Nadam: Adam with Nesterov momentum, which warms up on a schedule."""
 
@@ -1061,6 +1162,38 @@ class NAG(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class NovoGrad(Optimizer):
+    r"""NovoGrad: gradients divided by a moving norm of their parameter, and then averaged."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    grad_averaging: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.95,
+        beta2: _Schedule | float = 0.98,
+        epsilon: _Schedule | float = 1e-08,
+        grad_averaging: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
@@ -1351,6 +1484,112 @@ class Signum(Optimizer):
         learning_rate: float | None = 0.01,
         momentum: _Schedule | float = 0.9,
         wd_lh: _Schedule | float = 0.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class SM3(Optimizer):
+    r"""SM3: AdaGrad with one accumulator per index of each axis instead of one per element."""
+
+    momentum: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.1,
+        momentum: _Schedule | float = 0.9,
+        epsilon: _Schedule | float = 1e-08,
+        *,
+        wd: _Schedule | float = 0.0,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class SOAP(Optimizer):
+    r"""SOAP: Adam in a basis in which the elements of a gradient are nearly uncorrelated."""
+
+    beta1: float
+    beta2: float
+    shampoo_beta: float | None
+    epsilon: float
+    precondition_frequency: int
+    max_precondition_dim: int
+    precondition_1d: bool
+    correct_bias: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.003,
+        beta1: _Schedule | float = 0.95,
+        beta2: _Schedule | float = 0.95,
+        shampoo_beta: _Schedule | float | None = None,
+        epsilon: _Schedule | float = 1e-08,
+        precondition_frequency: _Schedule | int = 10,
+        max_precondition_dim: _Schedule | int = 10000,
+        precondition_1d: bool = False,
+        correct_bias: bool = True,
+        *,
+        wd: _Schedule | float = 0.01,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Sophia(Optimizer):
+    r"""Sophia: momentum divided by an estimate of the Hessian's diagonal, and clipped."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    gamma: float
+    clip_threshold: float
+    update_interval: int
+    estimator: str
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.965,
+        beta2: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 1e-08,
+        gamma: _Schedule | float = 0.01,
+        clip_threshold: _Schedule | float = 1.0,
+        update_interval: _Schedule | int = 10,
+        estimator: str = "given",
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,

@@ -83,7 +83,7 @@ class Wrapper(Optimizer):
     def __attrs_post_init__(self) -> None:
         self._set_runners()
         self._around = Around()
-        if traits_of(self.optimizer).updates_all or self.optimizer.takes_lists:
+        if traits_of(self.optimizer).needs_all or self.optimizer.takes_lists:
             owner = type(self.optimizer).__name__
             raise ValueError(f"{owner} updates all parameters of a call at once, and cannot be wrapped")
         self.check_together()

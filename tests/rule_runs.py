@@ -117,7 +117,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: np.dtyp
 
 def accepted(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return arguments for a class, without weight decay and clipping if it does not allow them."""
-    kept = dict(arguments)
+    kept = {**CLASSES[name].examples[0], **arguments}
     for dropped in ("", "wd", "clip_gradient"):
         kept.pop(dropped, None)
         try:

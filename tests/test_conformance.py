@@ -44,9 +44,10 @@ def test_a_class_of_ours_also_says_what_it_takes_keeps_and_changed(record: mx.ca
 def test_every_number_that_an_optimizer_of_ours_takes_has_bounds(record: mx.catalogue.Record) -> None:
     cls = mx.catalogue.load_record(record)
     for field in own_fields(cls):
-        if isinstance(field.default, (bool, str)) or field.alias in required(cls):
+        if isinstance(field.default, (bool, str, tuple)) or field.alias in required(cls):
             continue
         share = field.default is not None and 0.5 <= field.default < 1
-        for bad in (-1, 1.5) if share else (-1,):
+        is_negative = field.default is not None and field.default < 0
+        for bad in (-1, 1.5) if share else (1,) if is_negative else (-1,):
             with pytest.raises(ValueError, match=rf"{field.alias} must be .*, got {bad}"):
                 cls(**{**required(cls), field.alias: bad})

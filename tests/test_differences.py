@@ -101,7 +101,7 @@ def test_the_steps_of_a_schedule_may_be_a_tuple() -> None:
 def test_gradients_are_never_written_to(cls: type[Optimizer]) -> None:
     weight, grad = numbers(0, 3, 2), numbers(1, 3, 2)
     grad.flags.writeable = False
-    update = mx.optimizer.get_updater(cls(rescale_grad=0.5, clip_gradient=0.1))
+    update = mx.optimizer.get_updater(cls(**cls.examples[0], rescale_grad=0.5, clip_gradient=0.1))
     update(0, grad, weight)
     update([0], [grad], [weight])
     assert grad.tobytes() == numbers(1, 3, 2).tobytes()
@@ -111,14 +111,17 @@ def test_gradients_are_never_written_to(cls: type[Optimizer]) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.filterwarnings("ignore:.*without multi_precision:UserWarning")
 def test_state_has_the_dtype_of_its_weight(cls: type[Optimizer], dtype: str) -> None:
-    update, weight = mx.optimizer.get_updater(cls()), numbers(0, 3, 2, dtype=dtype)
+    update, weight = mx.optimizer.get_updater(cls(**cls.examples[0])), numbers(0, 3, 2, dtype=dtype)
     update(0, numbers(1, 3, 2, dtype=dtype), weight)
     assert {array.dtype.name for array in [weight, *leaves(update.states[0])]} == {dtype}
 
 
 @every_optimizer
 def test_the_master_weight_comes_first_in_the_state(cls: type[Optimizer]) -> None:
-    update, weight = mx.optimizer.get_updater(cls(multi_precision=True)), numbers(0, 3, 2, dtype=np.float16)
+    update, weight = (
+        mx.optimizer.get_updater(cls(**cls.examples[0], multi_precision=True)),
+        numbers(0, 3, 2, dtype=np.float16),
+    )
     update(0, numbers(1, 3, 2, dtype=np.float16), weight)
     master, _ = update.states[0]
     assert master.dtype == np.float32
@@ -127,7 +130,7 @@ def test_the_master_weight_comes_first_in_the_state(cls: type[Optimizer]) -> Non
 
 @every_optimizer
 def test_empty_arrays_are_updated_like_any_other(cls: type[Optimizer]) -> None:
-    update = mx.optimizer.get_updater(cls())
+    update = mx.optimizer.get_updater(cls(**cls.examples[0]))
     update([0, 1], [np.ones((0, 2)), np.ones(2)], [np.ones((0, 2)), np.ones(2)])
     assert update.optimizer._index_update_count == {0: 1, 1: 1}
 
@@ -137,7 +140,7 @@ def test_no_parameter_depends_on_its_neighbours(cls: type[Optimizer]) -> None:
     def trained(order: list[int]) -> dict[int, bytes]:
         names = {index: f"p{index}_weight" for index in range(6)}
         mx.random.seed(1)
-        optimizer = cls(param_idx2name=names)
+        optimizer = cls(**cls.examples[0], param_idx2name=names)
         update, weights = mx.optimizer.get_updater(optimizer), {index: numbers(index, 3, 2) for index in order}
         for step in range(1, 4):
             optimizer.set_learning_rate(0.1 / step)
@@ -181,8 +184,8 @@ def test_each_updater_counts_for_itself() -> None:
 
 @every_optimizer
 def test_saved_states_carry_the_counters(cls: type[Optimizer]) -> None:
-    again = mx.optimizer.get_updater(cls())
-    again.set_states(trained(cls(), 3).get_states())
+    again = mx.optimizer.get_updater(cls(**cls.examples[0]))
+    again.set_states(trained(cls(**cls.examples[0]), 3).get_states())
     assert again.optimizer._index_update_count == {0: 3}
     assert again.optimizer.num_update == 3
 

@@ -57,6 +57,8 @@ class Traits:
         """Whether it overrides how states are created, which may then have any shape."""
         self.updates_all = own("update_all")
         """Whether it defines ``update_all``."""
+        self.needs_all = self.updates_all and not own("update")
+        """Whether it cannot update a parameter without the others of a call."""
         self.knows_workers = own("update_from_worker")
         """Whether it distinguishes workers."""
         if inner is not None:

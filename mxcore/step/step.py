@@ -347,7 +347,7 @@ class Step:
             numbers = agreed(self._settings.program.owner, self._model, new.values())
             new = {index: {name: numbers[name] for name in own} for index, numbers in new.items()} if own else {}
             calls.append((dict.update, tally.model_numbers, numbers))
-        if any(name in plan.late[0] for plan in self.plans for name in own):
+        if len({*self._rows.row_of}) < len(self.indices) and any(n in plan.late[0] for plan in self.plans for n in own):
             # What follows from reductions may differ between parameters that have shared a row.
             calls.append((setattr, self._rows, "arranged_for", None))
         return [*calls, (dict.update, tally.host_numbers, new)]

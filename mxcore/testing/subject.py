@@ -129,7 +129,7 @@ def required(cls: type[Any]) -> dict[str, Any]:
 
 
 def _variants(cls: type[Any]) -> list[Subject]:
-    given = required(cls)
+    given = dict(cls.examples[0])
     own = [{**given, field.alias: value} for field in own_fields(cls) for value in _other_values(cls, field)]
     own = [settings for settings in own if _accepted(cls, settings)]
     together = [dict(ChainMap(*own[::-1]))] if len(own) > 1 else []

@@ -205,7 +205,9 @@ class Library:
         """Return a result; 0-d arrays stay arrays."""
         if isinstance(value, (np.ndarray, np.generic)):
             return ndarray(self, np.asarray(value))
-        return type(value)(map(self.wrapped, value)) if type(value) in (list, tuple) else value
+        if isinstance(value, tuple):  # a named one, too, as of a decomposition
+            return tuple(map(self.wrapped, value))
+        return list(map(self.wrapped, value)) if type(value) is list else value
 
     def _see(self, array: Any) -> Any:
         if array is not None and array._device != self.current:

@@ -15,6 +15,7 @@ from mxcore.testing.subject import required
 ARRAY_CODE = sorted({record.name for record in mx.catalogue.records("optimizer")} - set(RULES))
 OPTIONS = {
     "mixed": [{"patterns": ["0|1", ".*"], "optimizers": ["average(adam)", "sgd"]}],
+    "sophia": [{"estimator": "gradient"}],
     "lbsgd": [{"momentum": 0.5, "batch_scale": 2, "warmup_strategy": way} for way in ("linear", "lars", "none")],
 }
 CASES = [(name, options) for name in ARRAY_CODE for options in OPTIONS.get(name, [{}])]

@@ -59,9 +59,7 @@ class GroupAdaGrad(Optimizer):
     def update(self, index: Index, weight: Array, grad: Array, state: Array) -> None:
         self._update_count(index)
         lr = self._get_lr(index)
-        grad = grad * self.rescale_grad
-        if self.clip_gradient is not None:
-            grad = np.clip(grad, -self.clip_gradient, self.clip_gradient)
+        grad = self.preprocessed(grad)
         squares = grad * grad
         if weight.size:  # the mean of no elements would be NaN
             state += squares if weight.ndim < 2 else squares.mean(axis=tuple(range(1, weight.ndim)), keepdims=True)

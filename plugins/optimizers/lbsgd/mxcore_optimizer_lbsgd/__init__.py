@@ -98,16 +98,12 @@ class LBSGD(Optimizer):
                 return
             grad = kept["gradient_sum"] / self.batch_scale
             backend_of(weight).fill(kept["gradient_sum"], 0.0)
-        step = lr * self._factor(received, weight, grad, wd) * (self._clipped(grad) + wd * weight)
+        step = lr * self._factor(received, weight, grad, wd) * (self.preprocessed(grad) + wd * weight)
         if "velocity" in kept:
             kept["velocity"] *= self.momentum
             kept["velocity"] -= step
             step = -kept["velocity"]
         weight -= step
-
-    def _clipped(self, grad: Array) -> Array:
-        grad = grad * self.rescale_grad
-        return grad if self.clip_gradient is None else np.clip(grad, -self.clip_gradient, self.clip_gradient)
 
     def _factor(self, received: int, weight: Array, mean: Array, wd: float) -> Array | float:
         """Return the factor of the learning rate: a number, or for "lars" a 0-d array of the weight's library."""

@@ -113,7 +113,7 @@ def check(part: Any, settings: Iterable[str]) -> None:
         ValueError: it is not so.
     """
     owner = type(part).__name__
-    if traits_of(part).updates_all or part.takes_lists:
+    if traits_of(part).needs_all or part.takes_lists:
         raise ValueError(f"{owner} updates all parameters of a call at once, and cannot be one of a Mixed")
     if shared := [slot.name for slot in part.state_slots() if slot.scope == "all"]:
         raise ValueError(f"{owner} keeps {shared[0]!r} for all parameters of a model, and cannot be one of a Mixed")

@@ -48,6 +48,7 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 # The modules with a page in the API reference, beside those that are attributes of mxcore.
 api_modules = [
     "mxcore.declarations",
+    "mxcore.fans",
     "mxcore.validators",
     "mxcore.hookspecs",
     "mxcore.testing",

@@ -60,6 +60,13 @@ _CREATE_ANY = """
 def create(*args: Any, **kwargs: Any) -> {base}: ...
 """
 
+_ELSEWHERE: dict[str, dict[str, str]] = {
+    "optimizer": {"Wrapper": "mxcore.wrapper"},
+    "initializer": {"FanInitializer": "mxcore.fans", "gain": "mxcore.fans"},
+    "lr_scheduler": {},
+}
+"""Names that a module takes from another one when they are asked for."""
+
 
 def stubs() -> dict[Path, str]:
     """Return the stub of each protocol's module."""
@@ -80,10 +87,9 @@ def _stub(kind: str) -> str:
     listed = "".join(f'    "{cls.__name__}",\n' for cls in classes)
     text = re.sub(r"(?<=^__all__ = \[)(.*)(?=\]$)", rf"\1,\n{listed}", text, count=1, flags=re.MULTILINE)
     made = (_CREATE.format(names=", ".join(map(repr, names)), cls=cls.__name__) for cls, names in classes.items())
-    if kind == "optimizer":
-        text = text.replace("__all__ = [", '__all__ = ["Wrapper", ', 1)
-        listed = "from mxcore.wrapper import Wrapper as Wrapper\n"
-        text = listed + text
+    for name, home in _ELSEWHERE[kind].items():
+        text = text.replace("__all__ = [", f'__all__ = ["{name}", ', 1)
+        text = f"from {home} import {name} as {name}\n" + text
     creates = "".join(made) + _CREATE_ANY.format(base=base.__name__)
     return _HEAD + _IMPORTS + text + _FUNCTIONS + creates + "".join(map(_class, classes))
 

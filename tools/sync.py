@@ -82,8 +82,9 @@ def tables(text: str) -> str:
         own = project(file.parent)
         for group, offered in own.get("entry-points", {}).items():
             if group in rows:
-                folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
-                rows[group].append(f"| [{names}]({folder}) | {own['description'].removesuffix(', for mxcore')} |\n")
+                names = sorted(offered, key=lambda name: name != file.parent.name)
+                folder, linked = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in names)
+                rows[group].append(f"| [{linked}]({folder}) | {own['description'].removesuffix(', for mxcore')} |\n")
     made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
     return between_marks(between_marks(text, speed(), "speed, "), made)
 

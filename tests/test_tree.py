@@ -188,6 +188,16 @@ def test_no_plugin_of_this_tree_is_missing_from_the_environment() -> None:
     assert everything - {"mxcore"} <= installed
 
 
+@pytest.mark.parametrize("kind", mxcore.catalogue.ALGORITHMS)
+def test_no_name_or_alias_reads_like_that_of_another_class(kind: str) -> None:
+    targets: dict[str, set[str]] = {}
+    for record in mxcore.catalogue.records(kind):
+        for name in (record.name, record.class_name.lower()):
+            targets.setdefault(name.replace("_", ""), set()).add(record.target)
+    assert len(targets) > 3
+    assert {name: found for name, found in targets.items() if len(found) > 1} == {}
+
+
 # --- what is imported when -------------------------------------------------------------------------------------------
 
 OPTIONAL = (

@@ -44,6 +44,8 @@ class Bilinear(Initializer):
     square were wrong and had negative values.
     """
 
+    family = "fixed"
+
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 4:
             raise ValueError(f"Bilinear needs four axes, (out, in, height, width): {str(desc)!r} has shape {shape}")

@@ -44,6 +44,7 @@ class Constant(Initializer):
     fails for arrays), and the error for a value that does not fit shows both shapes.
     """
 
+    family = "fixed"
     examples = ({"value": 0.5}, {"value": [0.5]})
 
     value: Any = hyperparameter()

@@ -48,6 +48,7 @@ class DeltaOrthogonal(Initializer):
     Differs from MXNet 1.9.1: MXNet has no DeltaOrthogonal. This is JAX's ``delta_orthogonal``.
     """
 
+    family = "orthogonal"
     examples = ({}, {"scale": 2**0.5})
 
     scale: float = hyperparameter(1.0, non_negative)

@@ -45,6 +45,7 @@ class Dirac(Initializer):
     Differs from MXNet 1.9.1: MXNet has no Dirac. This is torch's ``dirac_``.
     """
 
+    family = "fixed"
     examples = ({}, {"groups": 2})
 
     groups: int = hyperparameter(1, integer(at_least=1))

@@ -66,6 +66,7 @@ class FusedRNN(Initializer):
     piece starts with that of the parameter, since random values depend on names.
     """
 
+    family = "recurrent"
     examples = (
         {"init": "uniform", "num_hidden": 2, "num_layers": 1, "mode": "rnn_tanh"},
         {"init": "uniform", "num_hidden": 1, "num_layers": 1, "mode": "gru"},

@@ -42,6 +42,7 @@ class Identity(Initializer):
     ``eye_``.
     """
 
+    family = "fixed"
     examples = ({}, {"gain": 2.5})
 
     gain: float = hyperparameter(1.0, number)

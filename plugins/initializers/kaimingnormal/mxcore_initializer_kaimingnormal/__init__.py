@@ -50,6 +50,7 @@ class KaimingNormal(FanInitializer):
     standard deviations: ``variancescaling`` with ``scale=2`` draws theirs.
     """
 
+    family = "fans"
     examples = ({}, {"mode": "fan_out", "nonlinearity": "tanh"}, {"negative_slope": 0.3})
 
     mode: str = hyperparameter("fan_in", one_of("fan_in", "fan_out"))

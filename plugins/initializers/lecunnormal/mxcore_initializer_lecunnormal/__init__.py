@@ -45,5 +45,7 @@ class LeCunNormal(FanInitializer):
     Differs from MXNet 1.9.1: MXNet has no LeCunNormal. This is ``lecun_normal`` of JAX and Keras.
     """
 
+    family = "fans"
+
     def law(self, shape: tuple[int, ...]) -> tuple[str, float]:
         return "truncated_normal", 1 / self.fan("in", shape)

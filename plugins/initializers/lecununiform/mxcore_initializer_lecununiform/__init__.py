@@ -44,5 +44,7 @@ class LeCunUniform(FanInitializer):
     is ``lecun_uniform`` of JAX and Keras.
     """
 
+    family = "fans"
+
     def law(self, shape: tuple[int, ...]) -> tuple[str, float]:
         return "uniform", 1 / self.fan("in", shape)

@@ -64,6 +64,7 @@ class Load(Initializer):
     files, MXNet's own format, which you can convert to npz with ``numpy.savez`` where MXNet is installed.
     """
 
+    family = "fixed"
     examples = ({"param": {"stem_weight": [1.0, 2.0]}, "default_init": "uniform"},)
 
     param: Arrays = hyperparameter(converter=arrays)

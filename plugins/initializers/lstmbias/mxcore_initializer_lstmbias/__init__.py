@@ -48,6 +48,7 @@ class LSTMBias(Initializer):
     Differs from MXNet 1.9.1: an array that does not hold four gates is refused instead of filled incorrectly.
     """
 
+    family = "recurrent"
     examples = ({}, {"forget_bias": 2.5})
 
     forget_bias: float = hyperparameter(1.0, number)

@@ -81,6 +81,7 @@ class Mixed(Initializer):
     explicitly about biases, the initializer is used (there, biases get 0).
     """
 
+    family = "combination"
     examples = ({"patterns": ["stem_", ".*"], "initializers": ['["uniform", {"scale": 0.5}]', "uniform"]},)
 
     patterns: Sequence[str] = hyperparameter(patterns)

@@ -47,6 +47,7 @@ class MSRAPrelu(FanInitializer):
     class is not a subclass of Xavier, since it lacks some of its arguments.
     """
 
+    family = "fans"
     examples = ({}, {"factor_type": "in", "slope": 0})
 
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))

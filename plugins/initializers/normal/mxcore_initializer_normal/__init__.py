@@ -36,6 +36,7 @@ class Normal(Initializer):
     Differs from MXNet 1.9.1: the random numbers depend on the seed and the parameter's name; ``mean``.
     """
 
+    family = "random"
     examples = ({}, {"sigma": 0.1, "mean": 0.5})
 
     sigma: float = hyperparameter(0.01, non_negative)

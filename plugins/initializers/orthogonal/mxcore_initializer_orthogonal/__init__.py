@@ -58,6 +58,7 @@ class Orthogonal(Initializer):
     decomposition).
     """
 
+    family = "orthogonal"
     examples = ({}, {"scale": 1.0, "rand_type": "normal"})
 
     scale: float = hyperparameter(1.414, non_negative)

@@ -47,6 +47,7 @@ class Sparse(Initializer):
     Differs from MXNet 1.9.1: MXNet has no Sparse. This is torch's ``sparse_``.
     """
 
+    family = "random"
     examples = ({"sparsity": 0.1}, {"sparsity": 0.75, "sigma": 1.0})
 
     sparsity: float = hyperparameter(in_range(0, 1))

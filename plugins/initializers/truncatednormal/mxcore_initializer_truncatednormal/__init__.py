@@ -48,6 +48,7 @@ class TruncatedNormal(Initializer):
     -2 and 2 whatever *sigma* is; those of JAX and Keras are at two standard deviations, as here.
     """
 
+    family = "random"
     examples = ({}, {"mean": 1.0, "sigma": 2.0, "low": 0.0, "high": 2.5}, {"sigma": 0.1, "low": 0.3, "high": 1.0})
     bad_examples = ({"low": 1.0, "high": 0.5}, {"low": 1.0})
 

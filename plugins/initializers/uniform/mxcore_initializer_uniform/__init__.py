@@ -37,6 +37,7 @@ class Uniform(Initializer):
     Differs from MXNet 1.9.1: the random numbers depend on the seed and the parameter's name; ``low`` and ``high``.
     """
 
+    family = "random"
     examples = ({}, {"low": -0.3, "high": 0.7})
     bad_examples = ({"low": 1.0},)
 

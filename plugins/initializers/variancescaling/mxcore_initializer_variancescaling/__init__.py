@@ -50,6 +50,7 @@ class VarianceScaling(FanInitializer):
     ``"normal"`` is called ``"untruncated_normal"`` by Keras.
     """
 
+    family = "fans"
     examples = ({}, {"scale": 0.5, "mode": "fan_out", "distribution": "normal"}, {"distribution": "uniform"})
 
     scale: float = hyperparameter(1.0, non_negative)

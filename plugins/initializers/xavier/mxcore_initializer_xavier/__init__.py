@@ -47,6 +47,7 @@ class Xavier(FanInitializer):
     Differs from MXNet 1.9.1: invalid arguments are refused when the initializer is created, not when it is used.
     """
 
+    family = "fans"
     examples = ({}, {"rnd_type": "gaussian", "factor_type": "in"})
 
     rnd_type: str = hyperparameter("uniform", one_of("uniform", "gaussian"))
@@ -98,6 +99,7 @@ class XavierUniform(FanInitializer):
     torch's ``xavier_uniform_``, and ``glorot_uniform`` of Keras and JAX.
     """
 
+    family = "fans"
     examples = ({}, {"gain": 5 / 3})
 
     gain: float = hyperparameter(1.0, non_negative)
@@ -147,6 +149,7 @@ class XavierNormal(FanInitializer):
     ``mode="fan_avg"`` draws theirs.
     """
 
+    family = "fans"
     examples = ({}, {"gain": 5 / 3})
 
     gain: float = hyperparameter(1.0, non_negative)

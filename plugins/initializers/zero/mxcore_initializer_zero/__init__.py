@@ -33,5 +33,7 @@ class Zero(Initializer):
     Differs from MXNet 1.9.1: nothing.
     """
 
+    family = "fixed"
+
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         return 0

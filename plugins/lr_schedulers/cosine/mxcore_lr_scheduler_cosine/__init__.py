@@ -41,6 +41,7 @@ class CosineScheduler(LRScheduler):
     ``final_lr`` above ``base_lr``.
     """
 
+    family = "decay"
     examples = ({"max_update": 100}, {"max_update": 50, "final_lr": 0.001})
 
     max_update: int = hyperparameter(integer(at_least=1))

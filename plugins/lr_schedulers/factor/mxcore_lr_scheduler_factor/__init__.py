@@ -46,6 +46,7 @@ class FactorScheduler(LRScheduler):
     ``base_lr`` does not raise the rate.
     """
 
+    family = "decay"
     examples = ({"step": 10, "factor": 0.5}, {"step": 1, "factor": 0.9, "stop_factor_lr": 1e-3})
 
     step: float = hyperparameter(at_least_one)

@@ -59,6 +59,7 @@ class MultiFactorScheduler(LRScheduler):
     or array.
     """
 
+    family = "decay"
     examples = ({"step": [10, 30], "factor": 0.5},)
 
     step: Sequence[int] = hyperparameter(increasing, converter=_as_tuple)

@@ -42,6 +42,7 @@ class PolyScheduler(LRScheduler):
     ``final_lr`` above ``base_lr``.
     """
 
+    family = "decay"
     examples = ({"max_update": 100}, {"max_update": 50, "pwr": 0.5, "final_lr": 0.001})
 
     max_update: int = hyperparameter(integer(at_least=1))

@@ -43,6 +43,7 @@ class AdaDelta(Optimizer):
     (there float32, so that other dtypes fail).
     """
 
+    family = "adaptive"
     decay = "own"
     slots = ("mean_square", "mean_step")
     moves_at_rate_zero = True

@@ -39,6 +39,7 @@ class AdaGrad(Optimizer):
     attribute is called ``eps`` like its argument (there ``float_stable_eps``).
     """
 
+    family = "adaptive"
     decay = "decoupled"
     slots = ("history",)
     eps: float = hyperparameter(1e-7, stabilizing)

@@ -45,6 +45,7 @@ class Adam(Optimizer):
     Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "before_clip"
     slots = ("mean", "variance")

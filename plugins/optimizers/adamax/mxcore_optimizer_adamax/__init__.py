@@ -44,6 +44,7 @@ class Adamax(Optimizer):
     the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.002
     decay = "before_clip"
     slots = ("mean", "largest")

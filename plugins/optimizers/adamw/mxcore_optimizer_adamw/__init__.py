@@ -49,6 +49,7 @@ class AdamW(Optimizer):
     the bias correction. This is the rule of PyTorch and, without ``amsgrad``, of optax, whose default ``wd`` is 1e-4.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "decoupled"
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))

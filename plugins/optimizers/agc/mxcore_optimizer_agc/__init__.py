@@ -42,6 +42,7 @@ class AGC(Wrapper):
     Differs from MXNet 1.9.1: MXNet has no adaptive clipping. This is timm's ``adaptive_clip_grad``.
     """
 
+    family = "wrapper"
     elementwise = False
     clipping: float = hyperparameter(0.01, positive)
     epsilon: float = hyperparameter(1e-3, positive)

@@ -48,6 +48,7 @@ class Average(Wrapper):
     ``update_parameters`` after each update.
     """
 
+    family = "wrapper"
     slots = (Slot("average", init="weight"), Slot("updates", shape=()))
     beta: float | None = hyperparameter(0.999, optional(in_range(0, 1, right_open=True)))
     begin: int = hyperparameter(0, integer(at_least=0))

@@ -51,6 +51,7 @@ class Cautious(Wrapper):
     ``caution=True``.
     """
 
+    family = "wrapper"
     elementwise = False
     caution: str = hyperparameter("steps", one_of("steps", "decay", "both"))
     normalized: bool = hyperparameter(True, boolean)

@@ -40,6 +40,7 @@ class Centralized(Wrapper):
     ``gc_conv_only`` is for gradients with four axes or more.
     """
 
+    family = "wrapper"
     elementwise = False
     convolutions_only: bool = hyperparameter(False, boolean)
 

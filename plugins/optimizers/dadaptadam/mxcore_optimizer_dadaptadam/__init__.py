@@ -74,6 +74,7 @@ class DAdaptAdam(Optimizer):
     its defaults.
     """
 
+    family = "learning-rate-free"
     default_learning_rate = 1.0
     decay = "own"
     elementwise = False

@@ -63,6 +63,7 @@ class DCASGD(Optimizer):
     Differs from MXNet 1.9.1: momentum works (there it always fails); backups per worker and ``adaptive`` are new.
     """
 
+    family = "momentum"
     decay = "own"
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lamda: float = hyperparameter(0.04, non_negative)

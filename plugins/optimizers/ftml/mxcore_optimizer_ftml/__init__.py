@@ -47,6 +47,7 @@ class FTML(Optimizer):
     Differs from MXNet 1.9.1: a learning rate of 0 changes nothing (there, a division by zero).
     """
 
+    family = "adaptive"
     decay = "before_clip"
     slots = ("scale", "variance", "z")
     beta1: float = hyperparameter(0.6, in_range(0, 1, right_open=True))

@@ -47,6 +47,7 @@ class Ftrl(Optimizer):
     all optimizers; a NaN in the gradient makes the weight NaN, not 0.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.1
     decay = "own"
     slots = ("z", "n")

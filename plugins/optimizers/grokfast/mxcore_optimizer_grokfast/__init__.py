@@ -40,6 +40,7 @@ class Grokfast(Wrapper):
     Differs from MXNet 1.9.1: MXNet has no Grokfast. This is the authors' ``gradfilter_ema``.
     """
 
+    family = "wrapper"
     slots = ("slow", Slot("updates", shape=()))
     alpha: float = hyperparameter(0.98, in_range(0, 1, right_open=True))
     factor: float = hyperparameter(2.0, non_negative)

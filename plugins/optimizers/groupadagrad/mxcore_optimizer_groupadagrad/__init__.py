@@ -47,6 +47,7 @@ class GroupAdaGrad(Optimizer):
     fail).
     """
 
+    family = "adaptive"
     slots = ("history",)
     elementwise = False
     eps: float = hyperparameter(1e-5, positive)

@@ -59,6 +59,7 @@ class LAMB(Optimizer):
     override a scheduler's ``base_lr``.
     """
 
+    family = "layer-wise"
     default_learning_rate = 0.001
     decay = "own"
     slots = ("mean", "variance")

@@ -55,6 +55,7 @@ class LARS(Optimizer):
     sign of ``rescale_grad`` does not affect the norm; a negative momentum is refused instead of ignored.
     """
 
+    family = "layer-wise"
     decay = "own"
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight",)
     elementwise = False

@@ -64,6 +64,7 @@ class LBSGD(Optimizer):
     batch; an unknown ``warmup_strategy`` is refused, and its factor of 1 is available as "none".
     """
 
+    family = "momentum"
     elementwise = False
     expected_failures = {
         "clipping_bounds_the_gradient": {

@@ -42,6 +42,7 @@ class Lion(Optimizer):
     Differs from MXNet 1.9.1: MXNet has no Lion. This is the rule of its authors and of optax.
     """
 
+    family = "sign"
     default_learning_rate = 0.0001
     decay = "decoupled"
     slots = ("mean",)

@@ -45,6 +45,7 @@ class Lookahead(Wrapper):
     Differs from MXNet 1.9.1: MXNet has no Lookahead. This is ``optax.lookahead``, whose ``k`` is ``sync_period``.
     """
 
+    family = "wrapper"
     slots = (Slot("slow", init="weight"), Slot("updates", shape=()))
     k: int = hyperparameter(5, integer(at_least=1))
     alpha: float = hyperparameter(0.5, in_range(0, 1))

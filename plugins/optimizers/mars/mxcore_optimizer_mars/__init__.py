@@ -44,6 +44,7 @@ class MARS(Wrapper):
     ``optimize_1d=True``.
     """
 
+    family = "wrapper"
     elementwise = False
     slots = ("previous", Slot("updates", shape=()))
     gamma: float = hyperparameter(0.025, non_negative)

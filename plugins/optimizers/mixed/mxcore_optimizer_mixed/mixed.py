@@ -80,6 +80,7 @@ class Mixed(Optimizer):
     """
 
     takes_lists = True
+    family = "combination"
     examples = (
         {"patterns": [".*bias", ".*"], "optimizers": ["sgd", "adam"]},
         {"patterns": ["norm", ".*"], "optimizers": ["average(sgd(momentum=0.9))", "adam"]},

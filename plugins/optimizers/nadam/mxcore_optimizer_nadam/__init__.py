@@ -50,6 +50,7 @@ class Nadam(Optimizer):
     a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "before_clip"
     slots = ("mean", "variance", Slot("product", init=1.0, shape=()))

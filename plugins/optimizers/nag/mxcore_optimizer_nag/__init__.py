@@ -41,6 +41,8 @@ class NAG(Optimizer):
     agree. A negative momentum is refused instead of ignored.
     """
 
+    family = "momentum"
+
     momentum: float = hyperparameter(0.0, in_range(0, 1))
 
     def slots(self) -> tuple[str, ...]:

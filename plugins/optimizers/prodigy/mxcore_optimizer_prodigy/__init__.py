@@ -75,6 +75,7 @@ class Prodigy(Optimizer):
     Differs from MXNet 1.9.1: MXNet has no Prodigy. This is the rule of the authors' ``prodigyopt``, with its defaults.
     """
 
+    family = "learning-rate-free"
     default_learning_rate = 1.0
     decay = "own"
     elementwise = False

@@ -56,6 +56,7 @@ class RMSProp(Optimizer):
     ignored; the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "before_clip"
     gamma1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))

@@ -42,6 +42,8 @@ class SGD(Optimizer):
     Differs from MXNet 1.9.1: a negative momentum is refused instead of ignored; empty arrays are allowed.
     """
 
+    family = "momentum"
+
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)
 

@@ -41,6 +41,7 @@ class SGLD(Optimizer):
     Differs from MXNet 1.9.1: the noise comes from mxcore, so its bits differ, but are the same on every device.
     """
 
+    family = "sampling"
     elementwise = False
     descent = {"learning_rate": 0.002, "rescale_grad": 100.0}  # 100 times as much data, so that the posterior is narrow
     expected_failures = {"a_gradient_of_zero_moves_nothing": "there is noise even without a gradient"}

@@ -44,6 +44,7 @@ class Signum(Optimizer):
     (there, both are ignored); the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "sign"
     default_learning_rate = 0.01
     decay = "own"
     examples = ({}, {"momentum": 0.0})

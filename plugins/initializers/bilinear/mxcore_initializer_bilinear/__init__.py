@@ -36,6 +36,9 @@ class Bilinear(Initializer):
     Raises:
         ValueError: the array has fewer than four axes.
 
+    When to use it: transposed convolutions that upsample, such as in segmentation. When not: layers that should learn
+    different filters: all channels get the same.
+
     References:
         J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015,
         https://arxiv.org/abs/1411.4038; the formula is from Caffe's ``BilinearFiller``.

@@ -40,6 +40,9 @@ class DeltaOrthogonal(Initializer):
     Raises:
         ValueError: the array has fewer than three axes, or more inputs than outputs.
 
+    When to use it: very deep convolutional networks without normalization or residual connections. When not: layers
+    with more inputs than outputs.
+
     References:
         L. Xiao, Y. Bahri, J. Sohl-Dickstein, S. S. Schoenholz and J. Pennington, "Dynamical isometry and a mean field
         theory of CNNs: how to train 10,000-layer vanilla convolutional neural networks", ICML 2018,

@@ -38,6 +38,9 @@ class Dirac(Initializer):
     Raises:
         ValueError: the array has another number of axes, or its first axis cannot be divided into ``groups``.
 
+    When to use it: convolutions that are added to a trained network, or have no residual connection. When not: other
+    layers, in which all units should differ.
+
     References:
         S. Zagoruyko and N. Komodakis, "DiracNets: training very deep neural networks without skip-connections", 2017,
         https://arxiv.org/abs/1706.00388

@@ -34,6 +34,9 @@ class Identity(Initializer):
     Raises:
         ValueError: the array has not two axes.
 
+    When to use it: recurrent networks of ReLUs, and layers that are added to a trained network. When not: other layers,
+    in which all units should differ.
+
     References:
         Q. V. Le, N. Jaitly and G. E. Hinton, "A simple way to initialize recurrent networks of rectified linear units",
         2015, https://arxiv.org/abs/1504.00941

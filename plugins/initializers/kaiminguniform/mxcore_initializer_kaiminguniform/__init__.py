@@ -43,6 +43,9 @@ class KaimingUniform(KaimingNormal):
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
+    When to use it: deep networks of ReLUs and their relatives, where no value should be large. When not: layers before
+    tanh or a softmax, unless you name the nonlinearity.
+
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
         ImageNet classification", ICCV 2015, https://arxiv.org/abs/1502.01852

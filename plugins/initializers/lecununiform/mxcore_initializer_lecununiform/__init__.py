@@ -36,6 +36,9 @@ class LeCunUniform(FanInitializer):
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
+    When to use it: networks of SELUs, or linear layers. When not: networks of ReLUs, whose signals fade: use
+    ``kaiminguniform``.
+
     References:
         Y. LeCun, L. Bottou, G. B. Orr and K.-R. Müller, "Efficient BackProp", Neural Networks: Tricks of the Trade,
         1998, https://doi.org/10.1007/3-540-49430-8_2

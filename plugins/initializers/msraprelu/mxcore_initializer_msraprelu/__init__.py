@@ -39,6 +39,9 @@ class MSRAPrelu(FanInitializer):
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
+    When to use it: layers of ReLUs in code that comes from MXNet. When not: new code: ``kaimingnormal`` has torch's
+    arguments.
+
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
         ImageNet classification", ICCV 2015, https://arxiv.org/abs/1502.01852

@@ -29,6 +29,9 @@ class Normal(Initializer):
         sigma: the standard deviation, at least 0.
         mean: the mean.
 
+    When to use it: embeddings, and layers for which a paper names a standard deviation. When not: deep networks: use an
+    initializer that knows the fans of a layer.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274

@@ -47,6 +47,9 @@ class Orthogonal(Initializer):
     Raises:
         ValueError: the array has fewer than two axes.
 
+    When to use it: recurrent networks and deep linear ones, whose signals should keep their length. When not: very
+    large matrices: it factorizes them.
+
     References:
         A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
         linear neural networks", ICLR 2014, https://arxiv.org/abs/1312.6120;

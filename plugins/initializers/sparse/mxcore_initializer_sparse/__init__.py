@@ -40,6 +40,8 @@ class Sparse(Initializer):
     Raises:
         ValueError: the array has not two axes.
 
+    When to use it: wide layers whose units should each start with few large weights. When not: convolutions.
+
     References:
         J. Martens, "Deep learning via Hessian-free optimization", ICML 2010,
         https://www.cs.toronto.edu/~jmartens/docs/Deep_HessianFree.pdf

@@ -40,6 +40,9 @@ class TruncatedNormal(Initializer):
     Raises:
         ValueError: a complex weight gets bounds that are not symmetric.
 
+    When to use it: embeddings and transformers, where a rare large value would stand out. When not: deep networks
+    without normalization: use an initializer that knows the fans of a layer.
+
     References:
         G. Marsaglia, "Generating a variable from the tail of the normal distribution", Technometrics 6 (1964),
         https://doi.org/10.1080/00401706.1964.10490150

@@ -30,6 +30,9 @@ class Uniform(Initializer):
         low: the lower bound; None is ``-scale``.
         high: the upper bound, at least ``low``; None is ``scale``.
 
+    When to use it: factors of a matrix, and layers for which a paper names bounds. When not: deep networks: use an
+    initializer that knows the fans of a layer.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274

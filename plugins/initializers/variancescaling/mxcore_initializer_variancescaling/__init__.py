@@ -42,6 +42,9 @@ class VarianceScaling(FanInitializer):
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
+    When to use it: the initial values of Keras and JAX, or a scale of your own. When not: if a name says it already:
+    ``lecunnormal``, ``kaimingnormal``.
+
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
         ImageNet classification", ICCV 2015, https://arxiv.org/abs/1502.01852

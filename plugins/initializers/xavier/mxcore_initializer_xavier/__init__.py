@@ -40,6 +40,9 @@ class Xavier(FanInitializer):
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
+    When to use it: linear layers and tanh; try it first. When not: deep networks of ReLUs, whose signals fade: use
+    ``kaimingnormal``.
+
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
         AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
@@ -91,6 +94,9 @@ class XavierUniform(FanInitializer):
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
 
+    When to use it: linear layers and tanh; try it first. When not: deep networks of ReLUs, whose signals fade: use
+    ``kaiminguniform``.
+
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
         AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
@@ -138,6 +144,8 @@ class XavierNormal(FanInitializer):
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
+
+    When to use it: linear layers and tanh. When not: deep networks of ReLUs, whose signals fade: use ``kaimingnormal``.
 
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",

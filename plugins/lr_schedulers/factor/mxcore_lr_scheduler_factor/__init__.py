@@ -38,6 +38,9 @@ class FactorScheduler(LRScheduler):
         warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
+    When to use it: runs of unknown length, or a decay at regular intervals. When not: runs whose length is known, where
+    ``cosine`` needs no tuning of intervals.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274

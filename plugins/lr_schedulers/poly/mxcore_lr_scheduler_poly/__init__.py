@@ -33,6 +33,9 @@ class PolyScheduler(LRScheduler):
         warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
+    When to use it: a linear decay to the end, as for fine-tuning. When not: runs that may be prolonged: it ends at a
+    fixed update.
+
     References:
         W. Liu, A. Rabinovich and A. C. Berg, "ParseNet: looking wider to see better", 2015,
         https://arxiv.org/abs/1506.04579

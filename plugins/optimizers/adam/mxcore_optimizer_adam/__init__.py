@@ -38,6 +38,10 @@ class Adam(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: variables of different scales and noisy gradients; a first choice that needs little tuning. When
+    not: weight decay, which it scales along with the gradient: use ``adamw``; or little memory: it keeps two arrays per
+    weight.
+
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (the form at the end of section 2, with the bias correction in the learning rate).

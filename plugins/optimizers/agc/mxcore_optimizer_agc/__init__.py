@@ -35,6 +35,9 @@ class AGC(Wrapper):
 
     State: none of its own.
 
+    When to use it: networks without normalization, which large gradients of single units throw off. When not: the norm
+    over all parameters together: use ``clip_global_norm``.
+
     References:
         A. Brock et al., "High-Performance Large-Scale Image Recognition Without Normalization", 2021,
         https://arxiv.org/abs/2102.06171

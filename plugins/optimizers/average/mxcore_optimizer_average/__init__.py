@@ -37,6 +37,9 @@ class Average(Wrapper):
 
     State: ``average``, initially the weight, with its shape and dtype; and ``updates``, a number.
 
+    When to use it: weights to evaluate with that are better than the last ones, at hardly any cost. When not: networks
+    with batch normalization, unless you recompute its statistics for the averaged weights.
+
     References:
         B. T. Polyak, A. B. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
         https://doi.org/10.1137/0330046

@@ -36,6 +36,9 @@ class Lion(Optimizer):
 
     State: ``mean``, with the shape and dtype of the weight.
 
+    When to use it: large models with large batches, in half of Adam's memory. When not: small batches: all its steps
+    have the same size. Use a learning rate three to ten times smaller than Adam's.
+
     References:
         X. Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, https://arxiv.org/abs/2302.06675
 

@@ -39,6 +39,9 @@ class Lookahead(Wrapper):
 
     State: ``slow``, initially the weight, with its shape and dtype; and ``updates``, a number.
 
+    When to use it: less variance, and less sensitivity to the inner optimizer's learning rate. When not: runs of only a
+    few hundred updates, or little memory: it keeps a copy of the weights.
+
     References:
         M. Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", 2019, https://arxiv.org/abs/1907.08610
 

@@ -41,6 +41,9 @@ class Nadam(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight, and one number per parameter, ``product``.
 
+    When to use it: where Adam works, for faster progress at the start. When not: very noisy gradients, on which
+    Nesterov's momentum is worth little.
+
     References:
         T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016,
         https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ

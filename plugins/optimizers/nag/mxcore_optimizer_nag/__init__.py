@@ -31,6 +31,9 @@ class NAG(Optimizer):
 
     State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
+    When to use it: where SGD with momentum works, for smoother progress at the same cost. When not: noisy gradients,
+    which make its look-ahead worth little.
+
     References:
         Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", Soviet
         Mathematics Doklady 27, 1983; in this form: I. Sutskever, J. Martens, G. Dahl and G. Hinton, "On the importance

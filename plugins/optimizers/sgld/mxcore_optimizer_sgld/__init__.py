@@ -34,6 +34,9 @@ class SGLD(Optimizer):
 
     State: none.
 
+    When to use it: samples from a posterior, to know how uncertain weights are. When not: the best single set of
+    weights: its noise never stops.
+
     References:
         M. Welling and Y. W. Teh, "Bayesian Learning via Stochastic Gradient Langevin Dynamics", 2011,
         https://icml.cc/2011/papers/398_icmlpaper.pdf

@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 # Where each kind has its algorithm: the first of these that the class defines.
 _CODE = {
     "optimizer": ("rule", "update", "update_multi_precision"),
-    "initializer": ("values", "_init_weight"),
+    "initializer": ("values", "law", "_init_weight"),
     "lr_scheduler": ("rate", "__call__"),
 }
 
@@ -233,7 +233,7 @@ class _Page:
             for offer in offers(self.record.kind)
             if properties(offer.record).get("family") == family and self.record.name not in offer.names
         ]
-        if kin and family != "other":
+        if kin and family != "other" and self.directive.config.mxcore_pages:  # or they may have no pages to link to
             links = ", ".join(f":mxcore:algorithm:`{offer.record.name} <{offer.key}>`" for offer in kin)
             yield self._section("See also", parse(self.directive, links, self.key))
 

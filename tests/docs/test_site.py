@@ -12,6 +12,7 @@ from sites import ROOT, Site
 from sphinx.util.inventory import InventoryFile
 
 import mxcore as mx
+from mxcore.catalogue.record import main_name
 from mxcore.commands import cli
 from mxcore.declarations import describe
 
@@ -20,9 +21,9 @@ NAMES = [f"{record.kind}:{record.name}" for record in RECORDS]
 
 
 def page_of(record: mx.catalogue.Record) -> str:
-    """Return the page of an algorithm, which is that of its first name where one class has several."""
+    """Return the page of an algorithm, which is that of its main name where one class has several."""
     same = [one for one in RECORDS if (one.distribution, one.target) == (record.distribution, record.target)]
-    return f"reference/{record.kind}s/{same[0].name}.html"
+    return f"reference/{record.kind}s/{main_name(record.class_name, [one.name for one in same])}.html"
 
 
 def section(page: BeautifulSoup, title: str) -> BeautifulSoup:

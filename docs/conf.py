@@ -49,6 +49,7 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 api_modules = [
     "mxcore.curves",
     "mxcore.declarations",
+    "mxcore.fans",
     "mxcore.validators",
     "mxcore.hookspecs",
     "mxcore.testing",

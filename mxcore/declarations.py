@@ -113,6 +113,8 @@ class Algorithm:
     """Arguments to test the class with, one dict per example; a class with required arguments must define them."""
     bad_examples: ClassVar[tuple[Mapping[str, Any], ...]] = ()
     """Arguments that must raise a ValueError, one dict per example."""
+    family: ClassVar[str] = "other"
+    """The group of similar algorithms that a catalogue lists the class with, such as ``"adaptive"``."""
     expected_failures: ClassVar[Mapping[str, str | Mapping[str, str]]] = {}
     """The checks of :mod:`mxcore.testing` that the class does not pass, each with the reason, or with a dict of reasons
     keyed by the argument that makes it fail, such as ``"momentum"`` or ``"momentum=0.5"``."""

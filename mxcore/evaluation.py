@@ -88,7 +88,7 @@ def _evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
     optimizer, backend = updater.optimizer.optimizer_of(index, weight), backend_of(weight)
     with on_device_of(weight), np.errstate(all="ignore"):
         value = weight
-        if index in updater.states and _differ(optimizer):
+        if index in updater.states and has_evaluation(optimizer):
             master, state = split_master(updater.states[index], optimizer.has_master(weight))
             numbers = {**updater.tally.host_numbers.get(index, {}), **updater.tally.model_numbers}
             value = _evaluated(levels(optimizer), weight if master is None else master, state, numbers, "")
@@ -98,7 +98,7 @@ def _evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
         return backend.copy(value, weight.dtype)
 
 
-def _differ(optimizer: Any) -> bool:
+def has_evaluation(optimizer: Any) -> bool:
     """Return whether an optimizer, or one that it wraps, has evaluation weights of its own."""
     return any(type(level).evaluation is not None for level in levels(optimizer))
 
@@ -128,7 +128,7 @@ def _evaluating(updater: Run, weights: Any, indices: Sequence[Index] | None) -> 
     with updater.lock:
         updater.check_not_evaluating("already")
         optimizer = updater.optimizer
-        given = {index: one for index, one in given.items() if _differ(optimizer.optimizer_of(index, one))}
+        given = {index: one for index, one in given.items() if has_evaluation(optimizer.optimizer_of(index, one))}
         values = [_evaluation_weight(updater, index, weight) for index, weight in given.items()]
         kept = [backend_of(weight).copy(weight) for weight in given.values()]
         updater.is_evaluating = True

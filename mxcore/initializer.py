@@ -16,10 +16,9 @@ The end of the name decides: ``weight`` gets the values of the class, ``bias`` a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -28,10 +27,9 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry, from_file
-from mxcore.declarations import Algorithm, hyperparameter, hyperparameters
-from mxcore.validators import boolean, integer
+from mxcore.declarations import Algorithm
 
-__all__ = ["InitDesc", "Initializer", "TextOfFile", "VarianceScaling", "alias", "create", "is_from_file", "register"]
+__all__ = ["InitDesc", "Initializer", "TextOfFile", "alias", "create", "is_from_file", "register"]
 
 # Whether an initializer is running. It may delegate to others, but only the outermost one calls the hooks.
 _at_work: ContextVar[bool] = ContextVar("at_work", default=False)
@@ -262,7 +260,12 @@ class Initializer(Algorithm):
         return json.dumps([registry.name_of(type(self)), _as_json(self._arguments())])
 
     def _arguments(self) -> Mapping[str, Any]:
-        return super()._arguments() if attrs.has(type(self)) else self._kwargs
+        """Return the arguments without those by keyword, which MXNet lacks, where they have their default value."""
+        if not attrs.has(type(self)):
+            return self._kwargs
+        silent = {field.alias: field.default for field in self._declared.values() if field.kw_only}
+        given = super()._arguments()
+        return {name: value for name, value in given.items() if name not in silent or value != silent[name]}
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other) or not isinstance(other, Initializer):
@@ -270,54 +273,6 @@ class Initializer(Algorithm):
         return bool(_as_json(self._arguments()) == _as_json(other._arguments()))
 
     __hash__ = None  # type: ignore[assignment]  # mutable, and compared by value
-
-
-@hyperparameters
-class VarianceScaling(Initializer):
-    r"""Base class of initializers whose variance depends on the fans: the number of inputs and outputs of a unit.
-
-    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
-    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`.
-
-    >>> import mxcore as mx
-    >>> kernel = mx.init.Xavier(transposed=True)
-    >>> [kernel.fan(kind, (3, 8, 5, 5)) for kind in ("in", "out", "avg")]
-    [75.0, 200, 137.5]
-
-    Args:
-        transposed: whether the weight has the shape (in, out, k1, k2, …), which swaps the two fans.
-        groups: the number of groups of a grouped convolution, whose weight has only the channels of one group on its
-            second axis: it divides the fan of the first axis.
-    """
-
-    transposed: bool = hyperparameter(False, boolean, kw_only=True)
-    groups: int = hyperparameter(1, integer(at_least=1), kw_only=True)
-
-    if TYPE_CHECKING:  # the constructor is generated from the hyper-parameters of each class
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-
-    def check_shape(self, desc: str, shape: tuple[int, ...]) -> None:
-        """Raise a ValueError if the fans of a weight of this shape are undefined."""
-        if len(shape) < 2:
-            who = type(self).__name__
-            raise ValueError(f"{who} needs at least two axes, (out, in, …): {str(desc)!r} has shape {shape}")
-        if shape[0] % self.groups:
-            raise ValueError(
-                f"{str(desc)!r} has shape {shape}, whose first axis is not divisible by groups={self.groups}"
-            )
-
-    def fan(self, kind: str, shape: tuple[int, ...]) -> float:
-        """Return the fan of a weight of this shape: ``"in"``, ``"out"``, or their mean, ``"avg"``."""
-        kernel = math.prod(shape[2:])
-        fans = [shape[1] * kernel, shape[0] * kernel / self.groups]
-        fan_in, fan_out = fans[::-1] if self.transposed else fans
-        return {"avg": (fan_in + fan_out) / 2, "in": fan_in, "out": fan_out}[kind]
-
-    def _arguments(self) -> Mapping[str, Any]:
-        """Return the arguments without those that MXNet lacks, if they have their default value."""
-        silent = {"transposed": False, "groups": 1}
-        return {name: value for name, value in super()._arguments().items() if silent.get(name) != value}
 
 
 def _check_dtype(desc: str, array: Array) -> None:
@@ -351,4 +306,4 @@ def _root_mean_square(array: Array) -> str:
 
 registry: Registry[Initializer] = Registry("initializer", Initializer)
 register, alias, create = registry.register, registry.alias, registry.create
-__getattr__, __dir__ = registry.lazily(__name__, __all__)
+__getattr__, __dir__ = registry.lazily(__name__, __all__, **dict.fromkeys(("FanInitializer", "gain"), "mxcore.fans"))

@@ -8,27 +8,42 @@ import numpy.typing as npt
 from mxcore import random
 from mxcore.backend import Array
 from mxcore.declarations import Algorithm
+from mxcore.fans import FanInitializer as FanInitializer
+from mxcore.fans import gain as gain
 
 __all__ = [
     "Bilinear",
     "Constant",
+    "DeltaOrthogonal",
+    "Dirac",
+    "FanInitializer",
     "FusedRNN",
+    "Identity",
     "InitDesc",
     "Initializer",
+    "KaimingNormal",
+    "KaimingUniform",
     "LSTMBias",
+    "LeCunNormal",
+    "LeCunUniform",
     "Load",
     "MSRAPrelu",
     "Mixed",
     "Normal",
     "One",
     "Orthogonal",
+    "Sparse",
     "TextOfFile",
+    "TruncatedNormal",
     "Uniform",
     "VarianceScaling",
     "Xavier",
+    "XavierNormal",
+    "XavierUniform",
     "Zero",
     "alias",
     "create",
+    "gain",
     "is_from_file",
     "register",
 ]
@@ -71,14 +86,6 @@ class Initializer(Algorithm):
     def __eq__(self, other: object) -> bool: ...
     __hash__: ClassVar[None]  # type: ignore[assignment]
 
-class VarianceScaling(Initializer):
-    transposed: bool
-    groups: int
-    def __init__(self, *, transposed: bool = False, groups: int = 1) -> None: ...
-    def check_shape(self, desc: str, shape: tuple[int, ...]) -> None: ...
-    def fan(self, kind: str, shape: tuple[int, ...]) -> float: ...
-    def _arguments(self) -> Mapping[str, Any]: ...
-
 _C = TypeVar("_C", bound=type)
 
 _Schedule: TypeAlias = Callable[[int], float]
@@ -90,7 +97,35 @@ def create(name: Literal["bilinear"], *args: Any, **kwargs: Any) -> Bilinear: ..
 @overload
 def create(name: Literal["constant"], *args: Any, **kwargs: Any) -> Constant: ...
 @overload
+def create(name: Literal["delta_orthogonal", "deltaorthogonal"], *args: Any, **kwargs: Any) -> DeltaOrthogonal: ...
+@overload
+def create(name: Literal["dirac"], *args: Any, **kwargs: Any) -> Dirac: ...
+@overload
+def create(name: Literal["eye", "identity"], *args: Any, **kwargs: Any) -> Identity: ...
+@overload
 def create(name: Literal["fusedrnn"], *args: Any, **kwargs: Any) -> FusedRNN: ...
+@overload
+def create(name: Literal["glorot", "xavier"], *args: Any, **kwargs: Any) -> Xavier: ...
+@overload
+def create(
+    name: Literal["glorot_normal", "xavier_normal", "xaviernormal"], *args: Any, **kwargs: Any
+) -> XavierNormal: ...
+@overload
+def create(
+    name: Literal["glorot_uniform", "xavier_uniform", "xavieruniform"], *args: Any, **kwargs: Any
+) -> XavierUniform: ...
+@overload
+def create(
+    name: Literal["he_normal", "kaiming_normal", "kaimingnormal"], *args: Any, **kwargs: Any
+) -> KaimingNormal: ...
+@overload
+def create(
+    name: Literal["he_uniform", "kaiming_uniform", "kaiminguniform"], *args: Any, **kwargs: Any
+) -> KaimingUniform: ...
+@overload
+def create(name: Literal["lecun_normal", "lecunnormal"], *args: Any, **kwargs: Any) -> LeCunNormal: ...
+@overload
+def create(name: Literal["lecun_uniform", "lecununiform"], *args: Any, **kwargs: Any) -> LeCunUniform: ...
 @overload
 def create(name: Literal["load"], *args: Any, **kwargs: Any) -> Load: ...
 @overload
@@ -106,9 +141,15 @@ def create(name: Literal["one", "ones"], *args: Any, **kwargs: Any) -> One: ...
 @overload
 def create(name: Literal["orthogonal"], *args: Any, **kwargs: Any) -> Orthogonal: ...
 @overload
+def create(name: Literal["sparse"], *args: Any, **kwargs: Any) -> Sparse: ...
+@overload
+def create(
+    name: Literal["trunc_normal", "truncated_normal", "truncatednormal"], *args: Any, **kwargs: Any
+) -> TruncatedNormal: ...
+@overload
 def create(name: Literal["uniform"], *args: Any, **kwargs: Any) -> Uniform: ...
 @overload
-def create(name: Literal["xavier"], *args: Any, **kwargs: Any) -> Xavier: ...
+def create(name: Literal["variance_scaling", "variancescaling"], *args: Any, **kwargs: Any) -> VarianceScaling: ...
 @overload
 def create(name: Literal["zero", "zeros"], *args: Any, **kwargs: Any) -> Zero: ...
 @overload
@@ -123,6 +164,24 @@ class Constant(Initializer):
 
     value: Any
     def __init__(self, value: Any) -> None: ...
+
+class DeltaOrthogonal(Initializer):
+    r"""Kernels that are an orthogonal matrix in the middle and 0 elsewhere, so that a convolution keeps lengths."""
+
+    scale: float
+    def __init__(self, scale: float = 1.0) -> None: ...
+
+class Dirac(Initializer):
+    r"""Kernels that are 1 in the middle: a convolution hands as many channels on as possible."""
+
+    groups: int
+    def __init__(self, groups: int = 1) -> None: ...
+
+class Identity(Initializer):
+    r"""A matrix with the same number on its diagonal, and 0 elsewhere: the layer hands its input on."""
+
+    gain: float
+    def __init__(self, gain: float = 1.0) -> None: ...
 
 class FusedRNN(Initializer):
     r"""Initialises the packed parameter vector of a recurrent network, each piece by its own name."""
@@ -142,6 +201,77 @@ class FusedRNN(Initializer):
         bidirectional: bool = False,
         forget_bias: float = 1.0,
     ) -> None: ...
+
+class Xavier(FanInitializer):
+    r"""Weights whose scale keeps the variance of signals constant from layer to layer."""
+
+    rnd_type: str
+    factor_type: str
+    magnitude: float
+    def __init__(
+        self,
+        rnd_type: str = "uniform",
+        factor_type: str = "avg",
+        magnitude: float = 3,
+        *,
+        transposed: bool = False,
+        groups: int = 1,
+        axes: Any = None,
+    ) -> None: ...
+
+class XavierNormal(FanInitializer):
+    r"""Normal weights whose scale keeps the variance of signals constant from layer to layer."""
+
+    gain: float
+    def __init__(self, gain: float = 1.0, *, transposed: bool = False, groups: int = 1, axes: Any = None) -> None: ...
+
+class XavierUniform(FanInitializer):
+    r"""Uniform weights whose scale keeps the variance of signals constant from layer to layer."""
+
+    gain: float
+    def __init__(self, gain: float = 1.0, *, transposed: bool = False, groups: int = 1, axes: Any = None) -> None: ...
+
+class KaimingNormal(FanInitializer):
+    r"""Normal weights whose scale keeps the variance of signals constant through layers of ReLUs."""
+
+    mode: str
+    nonlinearity: str
+    negative_slope: float
+    def __init__(
+        self,
+        mode: str = "fan_in",
+        nonlinearity: str = "leaky_relu",
+        negative_slope: float = 0.0,
+        *,
+        transposed: bool = False,
+        groups: int = 1,
+        axes: Any = None,
+    ) -> None: ...
+
+class KaimingUniform(FanInitializer):
+    r"""Uniform weights whose scale keeps the variance of signals constant through layers of ReLUs."""
+
+    mode: str
+    nonlinearity: str
+    negative_slope: float
+    def __init__(
+        self,
+        mode: str = "fan_in",
+        nonlinearity: str = "leaky_relu",
+        negative_slope: float = 0.0,
+        *,
+        transposed: bool = False,
+        groups: int = 1,
+        axes: Any = None,
+    ) -> None: ...
+
+class LeCunNormal(FanInitializer):
+    r"""Truncated normal weights that keep the variance of signals constant where units are nearly linear, or SELUs."""
+    def __init__(self, *, transposed: bool = False, groups: int = 1, axes: Any = None) -> None: ...
+
+class LeCunUniform(FanInitializer):
+    r"""Uniform weights that keep the variance of signals constant where units are nearly linear, or SELUs."""
+    def __init__(self, *, transposed: bool = False, groups: int = 1, axes: Any = None) -> None: ...
 
 class Load(Initializer):
     r"""Initialises parameters with the arrays saved under their names, and all others with ``default_init``."""
@@ -164,20 +294,27 @@ class Mixed(Initializer):
     initializers: Sequence[Initializer]
     def __init__(self, patterns: Sequence[str], initializers: Any) -> None: ...
 
-class MSRAPrelu(VarianceScaling):
+class MSRAPrelu(FanInitializer):
     r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) ReLUs."""
 
     factor_type: str
     slope: float
     def __init__(
-        self, factor_type: str = "avg", slope: float = 0.25, *, transposed: bool = False, groups: int = 1
+        self,
+        factor_type: str = "avg",
+        slope: float = 0.25,
+        *,
+        transposed: bool = False,
+        groups: int = 1,
+        axes: Any = None,
     ) -> None: ...
 
 class Normal(Initializer):
-    r"""Weights drawn from a normal distribution around 0."""
+    r"""Weights drawn from a normal distribution."""
 
     sigma: float
-    def __init__(self, sigma: float = 0.01) -> None: ...
+    mean: float
+    def __init__(self, sigma: float = 0.01, *, mean: float = 0.0) -> None: ...
 
 class One(Initializer):
     r"""Sets every weight to 1. As always, biases are 0 and gammas 1."""
@@ -190,26 +327,47 @@ class Orthogonal(Initializer):
     rand_type: str
     def __init__(self, scale: float = 1.414, rand_type: str = "uniform") -> None: ...
 
+class Sparse(Initializer):
+    r"""Normal weights, of which the same number in each column is replaced by 0."""
+
+    sparsity: float
+    sigma: float
+    def __init__(self, sparsity: float, sigma: float = 0.01) -> None: ...
+
+class TruncatedNormal(Initializer):
+    r"""Weights drawn from a normal distribution between two bounds."""
+
+    mean: float
+    sigma: float
+    low: float | None
+    high: float | None
+    def __init__(
+        self, mean: float = 0.0, sigma: float = 0.01, low: float | None = None, high: float | None = None
+    ) -> None: ...
+
 class Uniform(Initializer):
-    r"""Weights drawn from a uniform distribution around 0."""
+    r"""Weights drawn from a uniform distribution."""
 
     scale: float
-    def __init__(self, scale: float = 0.07) -> None: ...
+    low: float | None
+    high: float | None
+    def __init__(self, scale: float = 0.07, *, low: float | None = None, high: float | None = None) -> None: ...
 
-class Xavier(VarianceScaling):
-    r"""Weights whose scale keeps the variance of signals constant from layer to layer."""
+class VarianceScaling(FanInitializer):
+    r"""Weights whose variance is inversely proportional to a fan of their layer."""
 
-    rnd_type: str
-    factor_type: str
-    magnitude: float
+    scale: float
+    mode: str
+    distribution: str
     def __init__(
         self,
-        rnd_type: str = "uniform",
-        factor_type: str = "avg",
-        magnitude: float = 3,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
         *,
         transposed: bool = False,
         groups: int = 1,
+        axes: Any = None,
     ) -> None: ...
 
 class Zero(Initializer):

@@ -31,6 +31,53 @@ def test_the_list_has_every_installed_name() -> None:
     assert [row.split()[0] for row in rows[1:]] == names
 
 
+def test_an_alias_is_listed_as_another_name() -> None:
+    (alias,) = [row for row in run("list", "initializer").output.splitlines() if row.startswith("he_normal ")]
+    assert alias.split(maxsplit=2)[2].strip() == "another name of kaimingnormal"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "present", "absent"),
+    [
+        (["state_bytes<=4", "not needs_all"], {"sgd", "lion", "ccsgd"}, {"adam", "prodigy", "xavier", "list"}),
+        (["state_bytes<=4 and not needs_all"], {"sgd", "lion", "ccsgd"}, {"adam", "prodigy", "xavier", "list"}),
+        (["needs_all"], {"prodigy"}, {"sgd"}),
+        (["family = sign"], {"lion", "signum"}, {"adam"}),
+        (["family!=sign", "year > 2022"], {"prodigy"}, {"lion", "adam"}),
+        (["evaluation"], {"average"}, {"lookahead", "sgd"}),
+        (["complex", "year==2010"], {"xavier", "glorot"}, {"kaimingnormal", "sgd"}),
+    ],
+)
+def test_the_list_can_be_narrowed_by_properties(conditions: list[str], present: set[str], absent: set[str]) -> None:
+    arguments = [argument for condition in conditions for argument in ("--where", condition)]
+    head, *rows = run("list", *arguments).output.splitlines()
+    names = {row.split()[0] for row in rows}
+    assert present <= names
+    assert not absent & names
+    assert set(re.findall(r"family|year|state_bytes|needs_all|evaluation|complex", str(conditions))) <= {*head.split()}
+    listed = json.loads(run("list", *arguments, "--json").output)
+    assert {record["name"] for record in listed} == names
+    assert all(record["properties"]["family"] for record in listed)
+
+
+def test_no_algorithm_with_the_properties_is_said() -> None:
+    assert run("list", "optimizer", "--where", "state_bytes>1000").output == "no optimizer has these properties\n"
+
+
+def test_a_package_with_damaged_properties_is_listed_but_has_none(tmp_path: Path, run_python: Any) -> None:
+    make = {"damaged_swift/__init__.py": "raise SystemExit", "damaged_swift/properties.json": "{"}
+    make["damaged_swift-1.0.dist-info/METADATA"] = "Metadata-Version: 2.1\nName: damaged-swift\nVersion: 1.0\n"
+    make["damaged_swift-1.0.dist-info/entry_points.txt"] = "[mxcore.optimizers]\ndamaged = damaged_swift:Swift\n"
+    for name, text in make.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    program = "import sys; from mxcore.commands.cli import main; main(sys.argv[1:])"
+    assert "damaged" in run_python(program, "list", "optimizer", PYTHONPATH=str(tmp_path))
+    chosen = run_python(program, "list", "optimizer", "--where", "year>1900", PYTHONPATH=str(tmp_path))
+    assert "adam" in chosen
+    assert "damaged" not in chosen
+
+
 @pytest.mark.parametrize("width", [60, 80, 140])
 def test_on_a_terminal_each_name_takes_one_line(width: int) -> None:
     status, shown = on_a_terminal(width, "list")
@@ -170,6 +217,10 @@ def test_a_strangers_command_is_described_by_its_source_which_is_not_imported(tm
         ["--nope"],
         ["nope"],
         ["list", "nope"],
+        *(
+            ["list", "--where", text]
+            for text in ("colour=red", "year>soon", "evaluation=1", "not year", "family<z", "")
+        ),
         ["show"],
         ["show", "adam", "sgd"],
         ["train", "extra"],

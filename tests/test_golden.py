@@ -218,7 +218,7 @@ def test_an_initializer_writes_the_recorded_values(case: Case) -> None:
 
 
 def _filled(case: Case) -> Array:
-    array = np.zeros(case["shape"], np.float32)
+    array = np.full(case["shape"], 7, np.float32)
     getattr(mx.init, case["class"])(**case["kwargs"])(mx.init.InitDesc("x_weight"), array)
     return array.astype(np.float64)
 
@@ -227,9 +227,11 @@ def _filled(case: Case) -> Array:
 def test_random_values_have_the_recorded_moments(case: Case) -> None:
     array, deviation = _filled(case), case["expected_std"]
     assert array.std() == pytest.approx(deviation, rel=case["std_rtol"])
-    assert abs(array.mean()) < 6 * deviation / array.size**0.5
-    if case["dist"] == "uniform":
-        assert abs(array).max() <= case["param"] * (1 + 1e-6)
+    assert abs(array.mean() - case.get("mean", 0)) < 6 * deviation / array.size**0.5
+    bound = case.get("bound", case["param"] if case["dist"] == "uniform" and "param" in case else np.inf)
+    assert abs(array).max() <= bound * (1 + 1e-6)
+    assert case.get("low", -np.inf) <= array.min()
+    assert array.max() <= case.get("high", np.inf)
 
 
 @pytest.mark.parametrize("case", _cases("initializer-orthogonal"))
@@ -238,6 +240,24 @@ def test_orthogonal_values_have_a_gram_matrix_of_the_scale(case: Case) -> None:
     gram = array.T @ array if case["gram"] == "columns" else array @ array.T
     scale = case["kwargs"].get("scale", 1.414)
     np.testing.assert_allclose(gram, scale**2 * np.eye(len(gram)), rtol=0, atol=case["atol"])
+
+
+@pytest.mark.parametrize("case", _cases("initializer-delta-orthogonal"))
+def test_delta_orthogonal_values_are_an_orthogonal_matrix_in_the_middle(case: Case) -> None:
+    array = _filled(case)
+    middle = (..., *case["centre"])
+    matrix = array[middle].copy()
+    scale = case["kwargs"]["scale"]
+    np.testing.assert_allclose(matrix.T @ matrix, scale**2 * np.eye(matrix.shape[1]), rtol=0, atol=case["atol"])
+    array[middle] = 0
+    assert not array.any()
+
+
+@pytest.mark.parametrize("case", _cases("initializer-sparse"))
+def test_sparse_values_have_the_recorded_number_of_zeros_in_each_column(case: Case) -> None:
+    array = _filled(case)
+    assert ((array == 0).sum(axis=0) == case["zeros_per_column"]).all()
+    assert array[array != 0].std() == pytest.approx(case["expected_std_nonzero"], rel=0.1)
 
 
 @pytest.mark.parametrize("case", _cases("initializer-dumps"))
@@ -312,4 +332,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 1476
+    assert len(CASES) == len(REPLAYED) + 4 == 1612

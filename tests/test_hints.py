@@ -80,6 +80,13 @@ WORDS = [
     *(("initializer", "normal", word, "sigma") for word in ("std", "stddev")),
     ("initializer", "orthogonal", "gain", "scale"),
     ("initializer", "msraprelu", "mode", "factor_type"),
+    ("initializer", "kaimingnormal", "a", "negative_slope"),
+    ("initializer", "variancescaling", "rnd_type", "distribution"),
+    *(
+        ("initializer", name, word, meant)
+        for name in ("uniform", "truncatednormal")
+        for word, meant in (("a", "low"), ("b", "high"))
+    ),
     ("initializer", "xavier", "distribution", "rnd_type"),
     ("initializer", "constant", "val", "value"),
 ]
@@ -106,8 +113,7 @@ STATED = [
     ("optimizer", "adam", "amsgrad", "the optimizer 'adamw' has amsgrad; with wd=0 it is Adam"),
     ("optimizer", "rmsprop", "momentum", "'gamma2' is the momentum, with centered=True"),
     ("optimizer", "sgd", "freeze", "give groups={pattern: {'frozen': True}}"),
-    ("initializer", "normal", "mean", "the mean is always 0"),
-    *(("initializer", "uniform", word, "values lie in [-scale, scale]") for word in ("low", "high", "a", "b")),
+    ("initializer", "variancescaling", "in_axis", "give axes=(output axis, input axis)"),
     ("initializer", "xavier", "gain", "give magnitude=3 * gain**2, or gain**2 with rnd_type='gaussian'"),
 ]
 
@@ -253,13 +259,17 @@ NAMES = [
     ("optimizer", "rms", "'rmsprop'"),
     ("optimizer", "amsgrad", "'adamw' with amsgrad=True"),
     *(
-        ("initializer", word, "'msraprelu' (Kaiming/He initialization)")
-        for word in ("kaiming", "he", "HeNormal", "kaiming_uniform_", "he_init")
+        ("initializer", word, "'kaimingnormal' (He initialization)")
+        for word in ("kaiming", "he", "HeNormal", "kaiming_normal_", "he_init")
     ),
-    *(("initializer", word, "'xavier' (Glorot initialization)") for word in ("glorot", "GlorotUniform", "xavier_init")),
-    ("initializer", "xavier_normal_", "'xavier' with rnd_type='gaussian' (Glorot initialization)"),
-    ("initializer", "lecun", "'xavier' with factor_type='in' (LeCun initialization)"),
-    ("initializer", "truncated_normal", "'normal', whose values are not truncated"),
+    ("initializer", "kaiming_uniform_", "'kaiminguniform' (He initialization)"),
+    *(
+        ("initializer", word, "'xavieruniform' (Glorot initialization)")
+        for word in ("GlorotUniform", "xavier_init", "xavier_uniform_")
+    ),
+    ("initializer", "xavier_normal_", "'xaviernormal' (Glorot initialization)"),
+    ("initializer", "lecun", "'lecunnormal'"),
+    ("initializer", "trunc_normal_", "'truncatednormal'"),
     *(
         ("lr_scheduler", word, "'factor', which multiplies the rate by factor every step updates")
         for word in ("step", "StepLR")
@@ -326,7 +336,7 @@ def test_a_name_of_no_kind_is_answered_for_each_kind_that_knows_it() -> None:
 
 
 def test_an_attribute_is_answered_too() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'Kaiming': did you mean 'msraprelu'"):
+    with pytest.raises(AttributeError, match="has no attribute 'Kaiming': did you mean 'kaimingnormal'"):
         mx.initializer.Kaiming  # noqa: B018
     with pytest.raises(AttributeError, match="has no attribute 'Momentum': did you mean 'sgd' with momentum=0.9"):
         mx.optimizer.Momentum  # noqa: B018

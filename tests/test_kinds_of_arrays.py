@@ -138,6 +138,9 @@ def test_complex_numbers_are_drawn_around_the_mean() -> None:
         ("avg", {"groups": 4}, (64, 8, 3, 3), (8 * 9 + 64 * 9 / 4) / 2),
         ("in", {"groups": 4, "transposed": True}, (64, 8, 3, 3), 64 * 9 / 4),
         ("in", {"transposed": True}, (300, 200), 300),
+        ("in", {"axes": (-1, -2)}, (3, 3, 32, 64), 32 * 9),
+        ("out", {"axes": (-1, -2), "groups": 4}, (3, 3, 8, 64), 64 * 9 / 4),
+        ("out", {"axes": [[1, 2], 0]}, (64, 4, 8), 32),
     ],
 )
 def test_fans_of_transposed_and_grouped_layers(
@@ -153,9 +156,21 @@ def test_fans_of_transposed_and_grouped_layers(
     assert initializer != mx.init.create(name, factor_type=factor, **own)
 
 
+@pytest.mark.parametrize("axes", [0, (0,), (0, 0), (0, True), (0, ()), ((0, 1), 1), "01"])
+def test_what_names_no_two_axes_is_refused_at_once(axes: object) -> None:
+    with pytest.raises(ValueError, match=r"axes must be None or \(output axes, input axes\)"):
+        mx.init.Xavier(axes=axes)
+
+
+@pytest.mark.parametrize("axes", [(0, 2), (-3, 0), (0, -2)])
+def test_axes_that_a_weight_does_not_have_are_refused(axes: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"'fc_weight' has shape \(4, 3\), of which axes=.* are not different axes"):
+        mx.init.Xavier(axes=axes)("fc_weight", np.zeros((4, 3)))
+
+
 @pytest.mark.parametrize("name", ["xavier", "msraprelu"])
-def test_groups_that_do_not_divide_the_first_axis_are_refused(name: str) -> None:
+def test_groups_that_do_not_divide_the_channels_are_refused(name: str) -> None:
     with pytest.raises(
-        ValueError, match=r"'conv_weight' has shape \(6, 2\), whose first axis is not divisible by groups=4"
+        ValueError, match=r"'conv_weight' has shape \(6, 2\), whose output channels are not divisible by groups=4"
     ):
         mx.init.create(name, groups=4)("conv_weight", np.zeros((6, 2)))

@@ -515,6 +515,7 @@ MODULE = "import mxcore\n\n\nclass Swift(mxcore.optimizer.Optimizer):\n    pass\
         ),
         (("entry_points.txt", ":Swift", ":Slow"), "entry_points_lead_to_classes"),
         (("py.typed", "", "gone"), "annotations_are_shipped"),
+        (("properties.json", "gone", '{"Swift": {"state_bytes": 7}}'), "stated_properties_are_true"),
     ],
     ids=str,
 )
@@ -524,13 +525,14 @@ def test_a_wrong_package_is_killed(mutation: Any, killer: str, tmp_path: Path, m
         "entry_points.txt": "[mxcore.optimizers]\nmutantswift = mutant_swift:Swift\n",
         "__init__.py": MODULE,
         "py.typed": "",
+        "properties.json": "gone",
     }
     if mutation:
         name, old, new = mutation
         files[name] = files[name].replace(old, new) if old else new
     package, info = tmp_path / "mutant_swift", tmp_path / "mutant_swift-1.0.dist-info"
     for name, text in files.items():
-        folder = package if name in ("__init__.py", "py.typed") else info
+        folder = package if name in ("__init__.py", "py.typed", "properties.json") else info
         folder.mkdir(exist_ok=True)
         if text != "gone":
             (folder / name).write_text(text, encoding="utf-8")

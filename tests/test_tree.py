@@ -91,7 +91,7 @@ def test_the_core_is_small() -> None:
     files = {name: file for name, file in modules().items() if name.split(".")[0] == "mxcore"}
     assert len(files) > 90
     own = [file for name, file in files.items() if not name.startswith("mxcore.testing")]
-    assert 4000 < sum(lines_of_code(file.read_text("utf-8")) for file in own) < 9900
+    assert 4000 < sum(lines_of_code(file.read_text("utf-8")) for file in own) < 10400
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=lambda folder: folder.name)
@@ -186,6 +186,16 @@ def test_no_plugin_of_this_tree_is_missing_from_the_environment() -> None:
     everything = {Requirement(text).name for text in project(ROOT / "plugins/all")["dependencies"]}
     assert len(everything) > 30
     assert everything - {"mxcore"} <= installed
+
+
+@pytest.mark.parametrize("kind", mxcore.catalogue.ALGORITHMS)
+def test_no_name_or_alias_reads_like_that_of_another_class(kind: str) -> None:
+    targets: dict[str, set[str]] = {}
+    for record in mxcore.catalogue.records(kind):
+        for name in (record.name, record.class_name.lower()):
+            targets.setdefault(name.replace("_", ""), set()).add(record.target)
+    assert len(targets) > 3
+    assert {name: found for name, found in targets.items() if len(found) > 1} == {}
 
 
 # --- what is imported when -------------------------------------------------------------------------------------------

@@ -49,11 +49,6 @@ _GENERATED = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 """A class whose constructor is generated from its hyper-parameters, as stubgen writes it."""
-_ELSEWHERE = {
-    "optimizer": {"Wrapper": "mxcore.wrapper"},
-    "lr_scheduler": {"Combination": "mxcore.curves", "Curve": "mxcore.curves"},
-}
-"""The base classes that a module has from another one."""
 _HEAD = "# Written by tools/sync.py: do not edit.\n"
 _IMPORTS = """
 from collections.abc import Callable, Sequence
@@ -79,6 +74,13 @@ _CREATE_ANY = """
 def create(*args: Any, **kwargs: Any) -> {base}: ...
 """
 
+_ELSEWHERE: dict[str, dict[str, str]] = {
+    "optimizer": {"Wrapper": "mxcore.wrapper"},
+    "initializer": {"FanInitializer": "mxcore.fans", "gain": "mxcore.fans"},
+    "lr_scheduler": {"Combination": "mxcore.curves", "Curve": "mxcore.curves"},
+}
+"""Names that a module takes from another one when they are asked for."""
+
 
 def stubs() -> dict[Path, str]:
     """Return the stub of each protocol's module."""
@@ -99,7 +101,7 @@ def _stub(kind: str) -> str:
     listed = "".join(f'    "{cls.__name__}",\n' for cls in classes)
     text = re.sub(r"(?<=^__all__ = \[)(.*)(?=\]$)", rf"\1,\n{listed}", text, count=1, flags=re.MULTILINE)
     made = (_CREATE.format(names=", ".join(map(repr, names)), cls=cls.__name__) for cls, names in classes.items())
-    for name, home in _ELSEWHERE.get(kind, {}).items():
+    for name, home in _ELSEWHERE[kind].items():
         text = text.replace("__all__ = [", f'__all__ = ["{name}", ', 1)
         text = f"from {home} import {name} as {name}\n{text}"
     creates = "".join(made) + _CREATE_ANY.format(base=base.__name__)

@@ -10,11 +10,13 @@ From the folders below ``plugins`` it derives
 * the project's URLs and installation commands, in metadata, README files, the pages of the site, error messages and
   the template, from the setting in the root ``pyproject.toml`` (see ``setting.py``);
 * the stubs of the three protocols, with every built-in class (see ``stubs.py``);
-* the files that plugins share with scaffolded projects, from the template (see ``boilerplate.py``).
+* the files that plugins share with scaffolded projects, from the template (see ``boilerplate.py``);
+* ``properties.json`` of each algorithm, which ``mxcore list --where`` reads, from its classes.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import sys
@@ -27,7 +29,9 @@ from setting import ROOT, Setting, project, version
 from speed import speed
 from stubs import stubs
 
+from mxcore.catalogue.properties import FILE
 from mxcore.testing import CHECKS
+from mxcore.testing.properties import as_json
 
 KINDS = {
     "mxcore.optimizers": "Optimizers",
@@ -82,8 +86,9 @@ def tables(text: str) -> str:
         own = project(file.parent)
         for group, offered in own.get("entry-points", {}).items():
             if group in rows:
-                folder, names = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in offered)
-                rows[group].append(f"| [{names}]({folder}) | {own['description'].removesuffix(', for mxcore')} |\n")
+                names = sorted(offered, key=lambda name: name != file.parent.name)
+                folder, linked = file.parent.relative_to(ROOT).as_posix(), ", ".join(f"`{name}`" for name in names)
+                rows[group].append(f"| [{linked}]({folder}) | {own['description'].removesuffix(', for mxcore')} |\n")
     made = "\n".join(f"| {KINDS[group]} | |\n|---|---|\n{''.join(found)}" for group, found in rows.items())
     return between_marks(between_marks(text, speed(), "speed, "), made)
 
@@ -137,6 +142,15 @@ def numbered(text: str) -> str:
     return re.sub(r'^version( = |: )".*"$', rf'version\1"{version()}"', text, count=1, flags=re.MULTILINE)
 
 
+def stated(folder: Path) -> dict[Path, str]:
+    """Return the ``properties.json`` of an algorithm's folder."""
+    (targets,) = project(folder)["entry-points"].values()
+    (package,) = {target.partition(":")[0] for target in targets.values()}
+    module = importlib.import_module(package)
+    names = [target.partition(":")[2] for target in targets.values()]
+    return {folder / package / FILE: as_json({name: getattr(module, name) for name in names})}
+
+
 def wanted(setting: Setting) -> dict[Path, str]:
     """Return every derived file, as it should be."""
     algorithms = [file.parent for file in plugins().values() if f"mxcore.{file.parent.parent.name}" in KINDS]
@@ -144,7 +158,7 @@ def wanted(setting: Setting) -> dict[Path, str]:
     others = [file for file in [everything, *plugins().values()] if file.parent not in algorithms]
     files = {file: setting.with_urls(numbered(file.read_text("utf-8"))) for file in others}
     for folder in algorithms:
-        files |= boilerplate(folder, version(), setting)
+        files |= boilerplate(folder, version(), setting) | stated(folder)
     files |= installing(setting)
     readme, conformance = ROOT / "README.md", ROOT / "docs/guides/conformance.md"
     questions, citation = ROOT / "cookiecutter-template/cookiecutter.json", ROOT / "CITATION.cff"

@@ -41,7 +41,7 @@ def meant_by(table: str, word: str) -> list[str]:
 
     >>> from mxcore.catalogue.hints import meant_by
     >>> meant_by("initializer", "He")
-    ["'msraprelu' (Kaiming/He initialization)"]
+    ["'kaimingnormal' (He initialization)"]
     """
     plain = re.sub(r"[\W_]", "", word.lower())[:100]
     return [hint for words, hints in _tables().get(table, {}).items() if re.fullmatch(words, plain) for hint in hints]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -83,6 +83,19 @@ class Record:
     def qualified_name(self) -> str:
         """A name that is never ambiguous, such as ``mxcore-optimizer-adam:adam``."""
         return f"{self.distribution}:{self.name}"
+
+
+def main_name(class_name: str, names: Sequence[str]) -> str:
+    """Return the one of several names of a class that is spelt like the class; the others are aliases.
+
+    >>> from mxcore.catalogue.record import main_name
+    >>> main_name("XavierNormal", ["glorot_normal", "xavier_normal", "xaviernormal"])
+    'xaviernormal'
+    >>> main_name("CosineScheduler", ["cos", "cosine"])
+    'cosine'
+    """
+    own = class_name.lower()
+    return next((name for name in (own, own.removesuffix("scheduler")) if name in names), names[0])
 
 
 def canonical(distribution: str) -> str:

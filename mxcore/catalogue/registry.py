@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from mxcore import catalogue
 from mxcore.catalogue.calls import call as parsed
 from mxcore.catalogue.hints import meant_by, misfit
+from mxcore.catalogue.record import main_name
 
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
@@ -270,10 +271,8 @@ class Registry(Generic[T]):
         for name, registered in self.classes.items():
             if registered is cls:
                 return name
-        for record in self._installed():
-            if _is_target(record, cls):
-                return record.name
-        return cls.__name__.lower()
+        names = [record.name for record in self._installed() if _is_target(record, cls)]
+        return main_name(cls.__name__, names or [cls.__name__.lower()])
 
 
 def registry_for(kind: str) -> Registry[Any]:

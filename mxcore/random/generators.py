@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.random.fill import fill_normal, fill_uniform, fill_words
+from mxcore.random.truncated import truncated
 
 Shape: TypeAlias = int | tuple[int, ...]
 Size: TypeAlias = Shape | None
@@ -86,6 +87,56 @@ class Generator:
     def standard_normal(self, size: Size = None, dtype: Type = None) -> Any:
         """Draw from N(0, 1)."""
         return self.normal(0.0, 1.0, size, dtype)
+
+    def truncated_normal(
+        self,
+        loc: float = 0.0,
+        scale: float = 1.0,
+        low: float | None = None,
+        high: float | None = None,
+        size: Shape = (),
+        dtype: Type = None,
+    ) -> Array:
+        """Draw from N(loc, scale²), given that the number is within [low, high].
+
+        Args:
+            loc: the mean before truncation.
+            scale: the standard deviation before truncation, at least 0.
+            low: the lower bound, by default ``loc - 2 * scale``; may be infinite.
+            high: the upper bound, by default ``loc + 2 * scale``; may be infinite.
+            size: the shape.
+            dtype: the dtype of the array, by default the generator's.
+
+        Raises:
+            ValueError: ``scale`` is negative, no number of the dtype is within the bounds, or complex numbers are drawn
+                with bounds that are not symmetric around ``loc``.
+        """
+        low, high = loc - 2 * scale if low is None else low, loc + 2 * scale if high is None else high
+        if not (scale >= 0 and math.isfinite(loc)):
+            raise ValueError(f"scale must be at least 0 and loc finite, got {scale!r} and {loc!r}")
+        shape, wanted = _shape(size), self.dtype if dtype is None else np.dtype(dtype)
+        if wanted.kind == "c":
+            if not math.isclose(loc - low, high - loc, rel_tol=1e-6):
+                raise ValueError(
+                    f"for complex numbers, low and high must be symmetric around {loc!r}, got {low!r} and {high!r}"
+                )
+            half, deviation = (high - loc) / 2**0.5, scale / 2**0.5
+            values = np.empty(shape, wanted)
+            values.real, values.imag = (
+                self.truncated_normal(at, deviation, at - half, at + half, shape, _real(wanted)) for at in (loc, 0.0)
+            )
+            return values
+        drawn = _precision(wanted)
+        bottom, top = _inwards(low, math.inf, drawn), _inwards(high, -math.inf, drawn)
+        if not (bottom <= top and low <= high):
+            raise ValueError(f"low and high must have a {drawn} between them, got {low!r} and {high!r}")
+        fills = {"normal": fill_normal, "uniform": fill_uniform}
+
+        def draw(kind: str, first: float, second: float, shape: Shape) -> Array:
+            values: Array = self._floats(fills[kind], (first, second), shape, drawn)
+            return values
+
+        return truncated(draw, shape, loc, scale, bottom, top).astype(wanted, copy=False)
 
     @overload
     def integers(self, low: int, high: int | None = ..., size: None = ...) -> int: ...
@@ -178,6 +229,13 @@ def _precision(dtype: np.dtype[Any]) -> np.dtype[Any]:
 def _real(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """Return the dtype of the parts of a complex number; return any other dtype as it is."""
     return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def _inwards(bound: float, to: float, dtype: np.dtype[Any]) -> float:
+    """Round a bound to a dtype, in the direction of ``to``."""
+    rounded = dtype.type(bound)
+    outside = float(rounded) < bound if to > 0 else float(rounded) > bound
+    return float(np.nextafter(rounded, dtype.type(to)) if outside else rounded)
 
 
 def _can_hold(out: Array, dtype: np.dtype[Any]) -> bool:

@@ -38,6 +38,8 @@ class {{ cookiecutter.class }}(mx.initializer.Initializer):
         {{ cookiecutter.paper }}
     """
 
+    family = "fans"
+
     gain: float = mx.hyperparameter(1.0, mx.non_negative)
 
     # Edit here (2 of 7): the values of a weight, drawn from a generator that depends on the parameter's name.

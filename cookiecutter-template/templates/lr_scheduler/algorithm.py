@@ -35,6 +35,8 @@ class {{ cookiecutter.class }}(mx.lr_scheduler.LRScheduler):
         {{ cookiecutter.paper }}
     """
 
+    family = "decay"
+
     hold: float = mx.hyperparameter(100, mx.positive)
 
     # Edit here (2 of 7): the learning rates of updates t, an array of floats.

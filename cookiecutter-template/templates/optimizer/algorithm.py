@@ -37,6 +37,7 @@ class {{ cookiecutter.class }}(mx.optimizer.Optimizer):
         {{ cookiecutter.paper }}
     """
 
+    family = "momentum"
     default_learning_rate = 0.1
     decay = "after_clip"
     slots = ("mean",)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
+import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -13,7 +15,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mxcore import catalogue
+from mxcore.catalogue.properties import FILE
 from mxcore.testing.check import check, expect
+from mxcore.testing.properties import as_json
 from mxcore.testing.subject import kind_of
 
 
@@ -86,6 +90,20 @@ def annotations_are_shipped(name: str) -> None:
     """Each package has a ``py.typed``, so that type checkers use its annotations."""
     missing = [folder.name for folder in _folders(name) if not (folder / "py.typed").exists()]
     expect(not missing, f"py.typed is missing in {', '.join(missing)}")
+
+
+@check("package")
+def stated_properties_are_true(name: str) -> None:
+    """What ``properties.json`` states, if there is such a file, is true of each class.
+
+    It is what ``mxcore list --where`` chooses by.
+    """
+    for file in (folder / FILE for folder in _folders(name)):
+        if file.exists():
+            offered = [one for one in _offered(name) if re.split(r"[.:]", one.target)[0] == file.parent.name]
+            wanted = as_json({record.class_name: catalogue.load_record(record) for record in offered})
+            same = json.loads(file.read_text("utf-8")) == json.loads(wanted)
+            expect(same, f"{file.parent.name}/{FILE} must be\n{wanted}")
 
 
 @check("package")

@@ -36,6 +36,9 @@ class Bilinear(Initializer):
     Raises:
         ValueError: the array has fewer than four axes.
 
+    When to use it: transposed convolutions that upsample, such as in segmentation. When not: layers that should learn
+    different filters: all channels get the same.
+
     References:
         J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015,
         https://arxiv.org/abs/1411.4038; the formula is from Caffe's ``BilinearFiller``.
@@ -43,6 +46,8 @@ class Bilinear(Initializer):
     Differs from MXNet 1.9.1: each axis uses its own size. There the width was used for both, so kernels that are not
     square were wrong and had negative values.
     """
+
+    family = "fixed"
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         if len(shape) < 4:

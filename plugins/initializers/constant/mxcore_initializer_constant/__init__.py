@@ -36,6 +36,9 @@ class Constant(Initializer):
     Raises:
         ValueError: ``value`` is not numeric, or does not broadcast to the weight; the message has both shapes.
 
+    When to use it: a known value, or an array of values. When not: the weights of a layer with several units, which
+    would stay equal.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
@@ -44,6 +47,7 @@ class Constant(Initializer):
     fails for arrays), and the error for a value that does not fit shows both shapes.
     """
 
+    family = "fixed"
     examples = ({"value": 0.5}, {"value": [0.5]})
 
     value: Any = hyperparameter()

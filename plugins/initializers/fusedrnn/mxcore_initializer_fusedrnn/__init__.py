@@ -57,6 +57,9 @@ class FusedRNN(Initializer):
         ValueError: the array is no vector of a size that the formula gives, or ``init`` is None and there is no
             initializer of the whole model.
 
+    When to use it: recurrent networks whose parameters are one packed vector. When not: layers with parameters of their
+    own.
+
     References:
         S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9 (1997),
         https://doi.org/10.1162/neco.1997.9.8.1735;
@@ -66,6 +69,7 @@ class FusedRNN(Initializer):
     piece starts with that of the parameter, since random values depend on names.
     """
 
+    family = "recurrent"
     examples = (
         {"init": "uniform", "num_hidden": 2, "num_layers": 1, "mode": "rnn_tanh"},
         {"init": "uniform", "num_hidden": 1, "num_layers": 1, "mode": "gru"},

@@ -55,6 +55,9 @@ class Load(Initializer):
         ValueError: the file is neither safetensors nor npz, or holds something other than arrays of numbers; the shapes
             of a parameter and its saved array differ; or a parameter was not saved and there is no ``default_init``.
 
+    When to use it: weights of an earlier run, or of another program. When not: resuming a run, which also needs the
+    optimizer's state: see ``mx.load_state``.
+
     References:
         The format: https://huggingface.co/docs/safetensors; after T. Chen et al., "MXNet: a flexible and efficient
         machine learning library for heterogeneous distributed systems", 2015, https://arxiv.org/abs/1512.01274
@@ -64,6 +67,7 @@ class Load(Initializer):
     files, MXNet's own format, which you can convert to npz with ``numpy.savez`` where MXNet is installed.
     """
 
+    family = "fixed"
     examples = ({"param": {"stem_weight": [1.0, 2.0]}, "default_init": "uniform"},)
 
     param: Arrays = hyperparameter(converter=arrays)

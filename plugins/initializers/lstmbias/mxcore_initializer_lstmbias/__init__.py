@@ -39,6 +39,8 @@ class LSTMBias(Initializer):
     Raises:
         ValueError: ``forget_bias`` is not a number, or the first axis of the array is not divisible by four.
 
+    When to use it: the bias of an LSTM that should remember from the start. When not: other layers.
+
     References:
         F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: continual prediction with LSTM", Neural
         Computation 12 (2000), https://doi.org/10.1162/089976600300015015;
@@ -48,6 +50,7 @@ class LSTMBias(Initializer):
     Differs from MXNet 1.9.1: an array that does not hold four gates is refused instead of filled incorrectly.
     """
 
+    family = "recurrent"
     examples = ({}, {"forget_bias": 2.5})
 
     forget_bias: float = hyperparameter(1.0, number)

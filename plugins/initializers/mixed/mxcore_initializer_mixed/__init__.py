@@ -72,6 +72,9 @@ class Mixed(Initializer):
         ValueError: an argument is not such a list, their lengths differ, or no pattern matches the name.
         mxcore.catalogue.PluginError: the name of an initializer is not installed.
 
+    When to use it: other initial values for parameters whose names match a pattern. When not: one parameter: give it an
+    initializer of its own.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
@@ -81,6 +84,7 @@ class Mixed(Initializer):
     explicitly about biases, the initializer is used (there, biases get 0).
     """
 
+    family = "combination"
     examples = ({"patterns": ["stem_", ".*"], "initializers": ['["uniform", {"scale": 0.5}]', "uniform"]},)
 
     patterns: Sequence[str] = hyperparameter(patterns)

@@ -1,18 +1,13 @@
 """MSRA (He) initialization, for mxcore."""
 
-import math
-
-import numpy.typing as npt
-
 from mxcore import hyperparameter, hyperparameters, number, one_of
-from mxcore.initializer import VarianceScaling
-from mxcore.random import Generator
+from mxcore.fans import FanInitializer
 
 __all__ = ["MSRAPrelu"]
 
 
 @hyperparameters
-class MSRAPrelu(VarianceScaling):
+class MSRAPrelu(FanInitializer):
     r"""Weights whose scale keeps the variance of signals constant through layers of (parametric) ReLUs.
 
     A unit with slope :math:`a` for negative inputs keeps :math:`(1 + a^2) / 2` of the variance of a symmetric input.
@@ -35,13 +30,17 @@ class MSRAPrelu(VarianceScaling):
     Args:
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
         slope: the slope of the units for negative inputs; 0 for ReLU.
-        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution or a kernel of
-            TensorFlow's dense layers, which swaps the two fans.
-        groups: the number of groups of a grouped convolution, whose weight has only the channels of one group on its
-            second axis: it divides the fan of the first axis.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution, which swaps
+            the two fans.
+        groups: the number of groups of a grouped convolution. Its weight has all output channels (all input channels,
+            if transposed), but only one group's channels on the other axis.
+        axes: the axes of the outputs and of the inputs, such as ``(-1, -2)`` for kernels of Keras and JAX.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
+
+    When to use it: layers of ReLUs in code that comes from MXNet. When not: new code: ``kaimingnormal`` has torch's
+    arguments.
 
     References:
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
@@ -51,19 +50,11 @@ class MSRAPrelu(VarianceScaling):
     class is not a subclass of Xavier, since it lacks some of its arguments.
     """
 
+    family = "fans"
     examples = ({}, {"factor_type": "in", "slope": 0})
 
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     slope: float = hyperparameter(0.25, number)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
-        self.check_shape(desc, shape)
-        return rng.normal(0, self._deviation(shape), shape)
-
-    def _deviation(self, shape: tuple[int, ...]) -> float:
-        factor = self.fan(self.factor_type, shape)
-        # An empty array may have a fan of 0; nothing is drawn for it.
-        return math.sqrt(2 / ((1 + self.slope**2) * factor)) if factor else 0.0
-
-    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        return 0.0, self._deviation(shape)
+    def law(self, shape: tuple[int, ...]) -> tuple[str, float]:
+        return "normal", 2 / ((1 + self.slope**2) * self.fan(self.factor_type, shape))

@@ -17,6 +17,15 @@ def test_moments_are_those_of_the_distribution() -> None:
     assert stats.kstest(array / 2, "norm").pvalue > 0.01
 
 
+def test_a_mean_moves_the_values_and_is_not_in_mxnets_text() -> None:
+    arrays = np.empty(100), np.empty(100)
+    for array, mean in zip(arrays, (0.0, 0.5), strict=True):
+        mx.random.seed(1)
+        mx.init.Normal(0.1, mean=mean)("x_weight", array)
+    np.testing.assert_allclose(arrays[1], arrays[0] + 0.5, rtol=1e-12)
+    assert mx.init.Normal(0.1).dumps() == '["normal", {"sigma": 0.1}]'
+
+
 def test_a_negative_deviation_is_refused() -> None:
     with pytest.raises(ValueError, match="sigma must be a number of at least 0, got -1"):
         mx.init.Normal(-1)

@@ -26,12 +26,17 @@ class One(Initializer):
 
     Arrays may have any shape and any floating dtype.
 
+    When to use it: scales that should change nothing at first. When not: the weights of a layer with several units,
+    which would stay equal.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
     Differs from MXNet 1.9.1: nothing.
     """
+
+    family = "fixed"
 
     def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
         return 1

@@ -47,6 +47,9 @@ class Orthogonal(Initializer):
     Raises:
         ValueError: the array has fewer than two axes.
 
+    When to use it: recurrent networks and deep linear ones, whose signals should keep their length. When not: very
+    large matrices: it factorizes them.
+
     References:
         A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
         linear neural networks", ICLR 2014, https://arxiv.org/abs/1312.6120;
@@ -58,6 +61,7 @@ class Orthogonal(Initializer):
     decomposition).
     """
 
+    family = "orthogonal"
     examples = ({}, {"scale": 1.0, "rand_type": "normal"})
 
     scale: float = hyperparameter(1.414, non_negative)

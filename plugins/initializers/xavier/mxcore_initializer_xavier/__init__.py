@@ -1,18 +1,13 @@
 """Xavier initialization, for mxcore."""
 
-import math
-
-import numpy.typing as npt
-
 from mxcore import hyperparameter, hyperparameters, non_negative, one_of
-from mxcore.initializer import VarianceScaling
-from mxcore.random import Generator
+from mxcore.fans import FanInitializer
 
-__all__ = ["Xavier"]
+__all__ = ["Xavier", "XavierNormal", "XavierUniform"]
 
 
 @hyperparameters
-class Xavier(VarianceScaling):
+class Xavier(FanInitializer):
     r"""Weights whose scale keeps the variance of signals constant from layer to layer.
 
     A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
@@ -36,13 +31,17 @@ class Xavier(VarianceScaling):
         rnd_type: ``"uniform"`` or ``"gaussian"``.
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
         magnitude: sets the variance, which is magnitude / (3 factor) for uniform and magnitude / factor for gaussian.
-        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution or a kernel of
-            TensorFlow's dense layers, which swaps the two fans.
-        groups: the number of groups of a grouped convolution, whose weight has only the channels of one group on its
-            second axis: it divides the fan of the first axis.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution, which swaps
+            the two fans.
+        groups: the number of groups of a grouped convolution. Its weight has all output channels (all input channels,
+            if transposed), but only one group's channels on the other axis.
+        axes: the axes of the outputs and of the inputs, such as ``(-1, -2)`` for kernels of Keras and JAX.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
+
+    When to use it: linear layers and tanh; try it first. When not: deep networks of ReLUs, whose signals fade: use
+    ``kaimingnormal``.
 
     References:
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
@@ -51,20 +50,117 @@ class Xavier(VarianceScaling):
     Differs from MXNet 1.9.1: invalid arguments are refused when the initializer is created, not when it is used.
     """
 
+    family = "fans"
     examples = ({}, {"rnd_type": "gaussian", "factor_type": "in"})
 
     rnd_type: str = hyperparameter("uniform", one_of("uniform", "gaussian"))
     factor_type: str = hyperparameter("avg", one_of("avg", "in", "out"))
     magnitude: float = hyperparameter(3, non_negative)
 
-    def values(self, desc: str, shape: tuple[int, ...], rng: Generator) -> npt.ArrayLike:
-        self.check_shape(desc, shape)
-        scale = self._scale(shape)
-        return rng.uniform(-scale, scale, shape) if self.rnd_type == "uniform" else rng.normal(0, scale, shape)
+    def law(self, shape: tuple[int, ...]) -> tuple[str, float]:
+        variance = self.magnitude / self.fan(self.factor_type, shape)
+        return ("uniform", variance / 3) if self.rnd_type == "uniform" else ("normal", variance)
 
-    def _scale(self, shape: tuple[int, ...]) -> float:
-        factor = self.fan(self.factor_type, shape)
-        return math.sqrt(self.magnitude / factor) if factor else 0.0
 
-    def moments(self, shape: tuple[int, ...]) -> tuple[float, float]:
-        return 0.0, self._scale(shape) / (3**0.5 if self.rnd_type == "uniform" else 1)
+@hyperparameters
+class XavierUniform(FanInitializer):
+    r"""Uniform weights whose scale keeps the variance of signals constant from layer to layer.
+
+    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`, and
+
+    .. math::
+
+        bound &= gain \, \sqrt{\frac{6}{fan_{in} + fan_{out}}} \\
+        w &\sim U(-bound, \; bound)
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((50, 100))
+    >>> mx.init.XavierUniform()("fc_weight", weight)
+    >>> bool(abs(weight).max() <= 0.2)
+    True
+
+    Arrays need at least two axes and may have any floating or complex dtype. Each part of a complex weight has half the
+    variance.
+
+    Args:
+        gain: that of the nonlinearity that follows, see :func:`mxcore.fans.gain`.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution, which swaps
+            the two fans.
+        groups: the number of groups of a grouped convolution. Its weight has all output channels (all input channels,
+            if transposed), but only one group's channels on the other axis.
+        axes: the axes of the outputs and of the inputs, such as ``(-1, -2)`` for kernels of Keras and JAX.
+
+    Raises:
+        ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
+
+    When to use it: linear layers and tanh; try it first. When not: deep networks of ReLUs, whose signals fade: use
+    ``kaiminguniform``.
+
+    References:
+        X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+        AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
+
+    Differs from MXNet 1.9.1: MXNet has only Xavier, which gives the same values with ``magnitude=3 * gain**2``. This is
+    torch's ``xavier_uniform_``, and ``glorot_uniform`` of Keras and JAX.
+    """
+
+    family = "fans"
+    examples = ({}, {"gain": 5 / 3})
+
+    gain: float = hyperparameter(1.0, non_negative)
+
+    def law(self, shape: tuple[int, ...]) -> tuple[str, float]:
+        return "uniform", self.gain**2 / self.fan("avg", shape)
+
+
+@hyperparameters
+class XavierNormal(FanInitializer):
+    r"""Normal weights whose scale keeps the variance of signals constant from layer to layer.
+
+    A weight of shape (out, in, k1, k2, …) has :math:`fan_{in} = in \cdot k_1 k_2 \cdots` and
+    :math:`fan_{out} = out \cdot k_1 k_2 \cdots`, and
+
+    .. math::
+
+        w \sim N\left(0, \; gain^2 \frac{2}{fan_{in} + fan_{out}}\right)
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.empty((50, 100))
+    >>> mx.init.XavierNormal()("fc_weight", weight)
+    >>> bool(0.9 * (2 / 150) ** 0.5 < weight.std() < 1.1 * (2 / 150) ** 0.5)
+    True
+
+    Arrays need at least two axes and may have any floating or complex dtype. Each part of a complex weight has half the
+    variance.
+
+    Args:
+        gain: that of the nonlinearity that follows, see :func:`mxcore.fans.gain`.
+        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution, which swaps
+            the two fans.
+        groups: the number of groups of a grouped convolution. Its weight has all output channels (all input channels,
+            if transposed), but only one group's channels on the other axis.
+        axes: the axes of the outputs and of the inputs, such as ``(-1, -2)`` for kernels of Keras and JAX.
+
+    Raises:
+        ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
+
+    When to use it: linear layers and tanh. When not: deep networks of ReLUs, whose signals fade: use ``kaimingnormal``.
+
+    References:
+        X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
+        AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
+
+    Differs from MXNet 1.9.1: MXNet has only Xavier, which gives the same values with ``rnd_type="gaussian"`` and
+    ``magnitude=gain**2``. This is torch's ``xavier_normal_``. It has the variance of Keras's and JAX's
+    ``glorot_normal``, which cut off what is beyond two standard deviations: ``variancescaling`` with
+    ``mode="fan_avg"`` draws theirs.
+    """
+
+    family = "fans"
+    examples = ({}, {"gain": 5 / 3})
+
+    gain: float = hyperparameter(1.0, non_negative)
+
+    def law(self, shape: tuple[int, ...]) -> tuple[str, float]:
+        return "normal", self.gain**2 / self.fan("avg", shape)

@@ -28,3 +28,20 @@ def test_a_vector_has_no_fans() -> None:
 def test_wrong_words_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="factor_type must be one of 'avg', 'in', 'out', got 'both'"):
         mx.init.Xavier(factor_type="both")
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("glorot_uniform", mx.init.Xavier(magnitude=3 * 1.5**2)),
+        ("xavier_normal", mx.init.Xavier("gaussian", magnitude=1.5**2)),
+    ],
+)
+def test_the_forms_with_a_gain_are_xavier_with_a_magnitude(name: str, same: mx.init.Initializer) -> None:
+    weights = []
+    for initializer in (mx.init.create(name, gain=1.5), same):
+        mx.random.seed(1)
+        weights.append(np.empty((6, 4, 3)))
+        initializer("conv_weight", weights[-1])
+    np.testing.assert_allclose(*weights, rtol=1e-14)
+    assert mx.init.create("glorot_uniform").moments((8, 4)) == mx.init.Xavier().moments((8, 4))

@@ -32,6 +32,9 @@ class CosineScheduler(LRScheduler):
         warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
+    When to use it: runs whose length is known, as the usual choice for deep networks. When not: runs that may be
+    prolonged: it ends at a fixed update.
+
     References:
         I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
         https://arxiv.org/abs/1608.03983 (one period, without restarts)
@@ -41,6 +44,7 @@ class CosineScheduler(LRScheduler):
     ``final_lr`` above ``base_lr``.
     """
 
+    family = "decay"
     examples = ({"max_update": 100}, {"max_update": 50, "final_lr": 0.001})
 
     max_update: int = hyperparameter(integer(at_least=1))

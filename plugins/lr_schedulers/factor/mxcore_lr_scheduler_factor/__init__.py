@@ -38,6 +38,9 @@ class FactorScheduler(LRScheduler):
         warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
+    When to use it: runs of unknown length, or a decay at regular intervals. When not: runs whose length is known, where
+    ``cosine`` needs no tuning of intervals.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
@@ -46,6 +49,7 @@ class FactorScheduler(LRScheduler):
     ``base_lr`` does not raise the rate.
     """
 
+    family = "decay"
     examples = ({"step": 10, "factor": 0.5}, {"step": 1, "factor": 0.9, "stop_factor_lr": 1e-3})
 
     step: float = hyperparameter(at_least_one)

@@ -49,6 +49,9 @@ class MultiFactorScheduler(LRScheduler):
         warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
+    When to use it: recipes that lower the learning rate at given updates. When not: runs whose length is still to be
+    found: each change moves the updates.
+
     References:
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
@@ -57,6 +60,7 @@ class MultiFactorScheduler(LRScheduler):
     or array; ``factor`` may be a list.
     """
 
+    family = "decay"
     examples = ({"step": [10, 30], "factor": 0.5}, {"step": [10, 30], "factor": [0.5, 0.1]})
     bad_examples = ({"step": [10, 30], "factor": [0.5]}, {"step": [10], "factor": [1.5]})
 

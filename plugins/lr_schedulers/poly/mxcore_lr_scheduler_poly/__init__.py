@@ -33,6 +33,9 @@ class PolyScheduler(LRScheduler):
         warmup_begin_lr: the learning rate at the start of the warm-up.
         warmup_mode: ``"linear"`` or ``"constant"``.
 
+    When to use it: a linear decay to the end, as for fine-tuning. When not: runs that may be prolonged: it ends at a
+    fixed update.
+
     References:
         W. Liu, A. Rabinovich and A. C. Berg, "ParseNet: looking wider to see better", 2015,
         https://arxiv.org/abs/1506.04579
@@ -42,6 +45,7 @@ class PolyScheduler(LRScheduler):
     ``final_lr`` above ``base_lr``.
     """
 
+    family = "decay"
     examples = ({"max_update": 100}, {"max_update": 50, "pwr": 0.5, "final_lr": 0.001})
 
     max_update: int = hyperparameter(integer(at_least=1))

@@ -36,6 +36,8 @@ class AdaDelta(Optimizer):
 
     State: ``mean_square`` and ``mean_step``, with the shape and dtype of the weight.
 
+    When to use it: if you cannot tune a learning rate. When not: short runs: it is slow to start.
+
     References:
         M. D. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", 2012, https://arxiv.org/abs/1212.5701
 
@@ -43,6 +45,7 @@ class AdaDelta(Optimizer):
     (there float32, so that other dtypes fail).
     """
 
+    family = "adaptive"
     decay = "own"
     slots = ("mean_square", "mean_step")
     moves_at_rate_zero = True

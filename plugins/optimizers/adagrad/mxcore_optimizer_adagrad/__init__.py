@@ -31,6 +31,9 @@ class AdaGrad(Optimizer):
 
     State: ``history``, with the shape and dtype of the weight.
 
+    When to use it: sparse gradients: rarely seen features take large steps. When not: long runs of deep networks: its
+    steps only shrink.
+
     References:
         J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
         Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html
@@ -39,6 +42,7 @@ class AdaGrad(Optimizer):
     attribute is called ``eps`` like its argument (there ``float_stable_eps``).
     """
 
+    family = "adaptive"
     decay = "decoupled"
     slots = ("history",)
     conventions = {

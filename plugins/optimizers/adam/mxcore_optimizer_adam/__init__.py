@@ -43,6 +43,10 @@ class Adam(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: variables of different scales and noisy gradients; a first choice that needs little tuning. When
+    not: weight decay, which it scales along with the gradient: use ``adamw``; or little memory: it keeps two arrays per
+    weight.
+
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (the form at the end of section 2, with the bias correction in the learning rate; the other is its algorithm 1).
@@ -50,6 +54,7 @@ class Adam(Optimizer):
     Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "before_clip"
     slots = ("mean", "variance")

@@ -36,6 +36,9 @@ class Adamax(Optimizer):
 
     State: ``mean`` and ``largest`` (the paper's m and u), with the shape and dtype of the weight.
 
+    When to use it: rare large gradients, to which a running maximum is more robust than a mean of squares. When not:
+    gradients that shrink quickly: the maximum follows slowly.
+
     References:
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (algorithm 2).
@@ -44,6 +47,7 @@ class Adamax(Optimizer):
     the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.002
     decay = "before_clip"
     slots = ("mean", "largest")

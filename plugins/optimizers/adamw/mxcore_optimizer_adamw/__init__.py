@@ -40,6 +40,9 @@ class AdamW(Optimizer):
 
     State: ``mean`` and ``variance``, and with ``amsgrad`` also ``largest``, with the shape and dtype of the weight.
 
+    When to use it: transformers, and wherever Adam is used together with weight decay. When not: little memory: it
+    keeps two arrays per weight, ``lion`` one.
+
     References:
         I. Loshchilov and F. Hutter, "Decoupled Weight Decay Regularization", 2017, https://arxiv.org/abs/1711.05101;
         amsgrad: S. J. Reddi, S. Kale and S. Kumar, "On the Convergence of Adam and Beyond", 2018,
@@ -49,6 +52,7 @@ class AdamW(Optimizer):
     the bias correction. This is the rule of PyTorch and, without ``amsgrad``, of optax, whose default ``wd`` is 1e-4.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "decoupled"
     conventions = {"torch": {}, "optax": {"wd": 1e-4}, "keras": "it adds epsilon before the bias correction"}

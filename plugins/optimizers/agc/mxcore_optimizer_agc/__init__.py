@@ -35,6 +35,9 @@ class AGC(Wrapper):
 
     State: none of its own.
 
+    When to use it: networks without normalization, which large gradients of single units throw off. When not: the norm
+    over all parameters together: use ``clip_global_norm``.
+
     References:
         A. Brock et al., "High-Performance Large-Scale Image Recognition Without Normalization", 2021,
         https://arxiv.org/abs/2102.06171
@@ -42,6 +45,7 @@ class AGC(Wrapper):
     Differs from MXNet 1.9.1: MXNet has no adaptive clipping. This is timm's ``adaptive_clip_grad``.
     """
 
+    family = "wrapper"
     elementwise = False
     clipping: float = hyperparameter(0.01, positive)
     epsilon: float = hyperparameter(1e-3, positive)

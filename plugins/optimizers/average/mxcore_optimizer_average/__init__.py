@@ -37,6 +37,9 @@ class Average(Wrapper):
 
     State: ``average``, initially the weight, with its shape and dtype; and ``updates``, a number.
 
+    When to use it: weights to evaluate with that are better than the last ones, at hardly any cost. When not: networks
+    with batch normalization, unless you recompute its statistics for the averaged weights.
+
     References:
         B. T. Polyak, A. B. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
         https://doi.org/10.1137/0330046
@@ -48,6 +51,7 @@ class Average(Wrapper):
     ``update_parameters`` after each update.
     """
 
+    family = "wrapper"
     slots = (Slot("average", init="weight"), Slot("updates", shape=()))
     beta: float | None = hyperparameter(0.999, optional(in_range(0, 1, right_open=True)))
     begin: int = hyperparameter(0, integer(at_least=0))

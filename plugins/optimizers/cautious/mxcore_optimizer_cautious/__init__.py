@@ -41,6 +41,9 @@ class Cautious(Wrapper):
 
     State: none of its own.
 
+    When to use it: faster progress with any optimizer that has momentum. When not: optimizers without momentum, whose
+    steps always follow the gradient.
+
     References:
         K. Liang et al., "Cautious Optimizers: Improving Training with One Line of Code", 2024,
         https://arxiv.org/abs/2411.16085
@@ -51,6 +54,7 @@ class Cautious(Wrapper):
     ``caution=True``.
     """
 
+    family = "wrapper"
     elementwise = False
     caution: str = hyperparameter("steps", one_of("steps", "decay", "both"))
     normalized: bool = hyperparameter(True, boolean)

@@ -32,6 +32,9 @@ class Centralized(Wrapper):
 
     State: none of its own.
 
+    When to use it: convolutions and dense layers, as a cheap regularization. When not: embeddings and other weights
+    whose rows are no units.
+
     References:
         H. Yong et al., "Gradient Centralization: A New Optimization Technique for Deep Neural Networks", 2020,
         https://arxiv.org/abs/2004.01461
@@ -40,6 +43,7 @@ class Centralized(Wrapper):
     ``gc_conv_only`` is for gradients with four axes or more.
     """
 
+    family = "wrapper"
     elementwise = False
     convolutions_only: bool = hyperparameter(False, boolean)
 

@@ -66,6 +66,9 @@ class DAdaptAdam(Optimizer):
     State: ``mean``, ``variance`` and ``total``, with the shape and dtype of the weight; and for the whole model the
     numbers ``d`` and ``num``.
 
+    When to use it: if you cannot tune a learning rate; ``prodigy`` finds it faster. When not: parameters that are
+    updated one by one: it looks at all of them together.
+
     References:
         A. Defazio and K. Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023,
         https://arxiv.org/abs/2301.07733
@@ -74,6 +77,7 @@ class DAdaptAdam(Optimizer):
     its defaults.
     """
 
+    family = "learning-rate-free"
     default_learning_rate = 1.0
     decay = "own"
     elementwise = False

@@ -56,6 +56,9 @@ class DCASGD(Optimizer):
     State: ``velocity`` with momentum, ``backup``, and ``mean_square`` if ``adaptive``; and another backup for each
     worker, in the updater's ``worker_states``; all with the shape and dtype of the weight.
 
+    When to use it: asynchronous workers, whose gradients arrive late. When not: synchronous training, where it only
+    costs memory.
+
     References:
         S. Zheng et al., "Asynchronous Stochastic Gradient Descent with Delay Compensation", 2017,
         https://arxiv.org/abs/1609.08326 (algorithm 2; adaptive: equation 14).
@@ -63,6 +66,7 @@ class DCASGD(Optimizer):
     Differs from MXNet 1.9.1: momentum works (there it always fails); backups per worker and ``adaptive`` are new.
     """
 
+    family = "momentum"
     decay = "own"
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lamda: float = hyperparameter(0.04, non_negative)

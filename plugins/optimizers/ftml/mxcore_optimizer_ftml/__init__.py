@@ -40,6 +40,9 @@ class FTML(Optimizer):
 
     State: ``scale``, ``variance`` and ``z`` (the paper's d, v and z), with the shape and dtype of the weight.
 
+    When to use it: where Adam works, but its early steps are too erratic. When not: little memory: it keeps three
+    arrays per weight.
+
     References:
         S. Zheng and J. T. Kwok, "Follow the Moving Leader in Deep Learning", 2017,
         https://proceedings.mlr.press/v70/zheng17a.html (algorithm 1).
@@ -47,6 +50,7 @@ class FTML(Optimizer):
     Differs from MXNet 1.9.1: a learning rate of 0 changes nothing (there, a division by zero).
     """
 
+    family = "adaptive"
     decay = "before_clip"
     slots = ("scale", "variance", "z")
     beta1: float = hyperparameter(0.6, in_range(0, 1, right_open=True))

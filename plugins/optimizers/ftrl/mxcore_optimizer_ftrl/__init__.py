@@ -38,6 +38,8 @@ class Ftrl(Optimizer):
 
     State: ``z`` and ``n``, with the shape and dtype of the weight.
 
+    When to use it: sparse linear models: as many weights as possible become exactly 0. When not: deep networks.
+
     References:
         H. B. McMahan et al., "Ad Click Prediction: a View from the Trenches", 2013,
         https://doi.org/10.1145/2487575.2488200 (algorithm 1).
@@ -47,6 +49,7 @@ class Ftrl(Optimizer):
     all optimizers; a NaN in the gradient makes the weight NaN, not 0.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.1
     decay = "own"
     slots = ("z", "n")

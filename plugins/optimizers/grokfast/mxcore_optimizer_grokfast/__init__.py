@@ -33,6 +33,9 @@ class Grokfast(Wrapper):
 
     State: ``slow``, with the shape and dtype of the weight; and ``updates``, a number.
 
+    When to use it: problems where generalization comes long after the training loss is small. When not: ordinary
+    training, where it only amplifies the slow part of the gradient.
+
     References:
         J. Lee et al., "Grokfast: Accelerated Grokking by Amplifying Slow Gradients", 2024,
         https://arxiv.org/abs/2405.20233
@@ -40,6 +43,7 @@ class Grokfast(Wrapper):
     Differs from MXNet 1.9.1: MXNet has no Grokfast. This is the authors' ``gradfilter_ema``.
     """
 
+    family = "wrapper"
     slots = ("slow", Slot("updates", shape=()))
     alpha: float = hyperparameter(0.98, in_range(0, 1, right_open=True))
     factor: float = hyperparameter(2.0, non_negative)

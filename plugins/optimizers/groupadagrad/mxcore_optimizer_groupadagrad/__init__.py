@@ -37,6 +37,9 @@ class GroupAdaGrad(Optimizer):
 
     State: ``history``, with the weight's dtype and shape (rows, 1, …, 1), or the weight's shape below two dimensions.
 
+    When to use it: embeddings: a row has one accumulator, which takes hardly any memory. When not: weights whose
+    elements in a row have different scales, or weight decay, which it refuses.
+
     References:
         J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic
         Optimization", Journal of Machine Learning Research 12, 2011, https://jmlr.org/papers/v12/duchi11a.html; per
@@ -47,6 +50,7 @@ class GroupAdaGrad(Optimizer):
     fail).
     """
 
+    family = "adaptive"
     slots = ("history",)
     elementwise = False
     eps: float = hyperparameter(1e-5, positive)

@@ -51,6 +51,9 @@ class LAMB(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: batches of thousands with Adam, such as for language models. When not: small batches, where its
+    trust ratios only slow it down.
+
     References:
         Y. You et al., "Large Batch Optimization for Deep Learning: Training BERT in 76 minutes", 2019,
         https://arxiv.org/abs/1904.00962
@@ -59,6 +62,7 @@ class LAMB(Optimizer):
     override a scheduler's ``base_lr``.
     """
 
+    family = "layer-wise"
     default_learning_rate = 0.001
     decay = "own"
     slots = ("mean", "variance")

@@ -46,6 +46,9 @@ class LARS(Optimizer):
     State: ``velocity``, with the shape and dtype of the weight, and with ``momentum_correction`` the number ``last_lr``
     for each parameter; none without momentum.
 
+    When to use it: batches of thousands with momentum, such as for convolutions. When not: small batches, or networks
+    that Adam is needed for: use ``lamb``.
+
     References:
         Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of Convolutional Networks", 2017,
         https://arxiv.org/abs/1708.03888
@@ -55,6 +58,7 @@ class LARS(Optimizer):
     sign of ``rescale_grad`` does not affect the norm; a negative momentum is refused instead of ignored.
     """
 
+    family = "layer-wise"
     decay = "own"
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight",)
     elementwise = False

@@ -55,6 +55,9 @@ class LBSGD(Optimizer):
     State: ``velocity`` with momentum, and ``gradient_sum`` unless each gradient makes a step, shaped and typed like the
     weight. n follows from the count of updates.
 
+    When to use it: large batches that have to be summed over several calls, with a warm-up for all layers. When not:
+    new code: ``accumulate`` of any optimizer and ``warmup_steps`` of any schedule do the same.
+
     References:
         P. Goyal et al., "Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour", 2017,
         https://arxiv.org/abs/1706.02677; "lars": Y. You, I. Gitman and B. Ginsburg, "Large Batch Training of
@@ -64,6 +67,7 @@ class LBSGD(Optimizer):
     batch; an unknown ``warmup_strategy`` is refused, and its factor of 1 is available as "none".
     """
 
+    family = "momentum"
     elementwise = False
     expected_failures = {
         "clipping_bounds_the_gradient": {

@@ -36,12 +36,16 @@ class Lion(Optimizer):
 
     State: ``mean``, with the shape and dtype of the weight.
 
+    When to use it: large models with large batches, in half of Adam's memory. When not: small batches: all its steps
+    have the same size. Use a learning rate three to ten times smaller than Adam's.
+
     References:
         X. Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023, https://arxiv.org/abs/2302.06675
 
     Differs from MXNet 1.9.1: MXNet has no Lion. This is the rule of its authors and of optax.
     """
 
+    family = "sign"
     default_learning_rate = 0.0001
     decay = "decoupled"
     slots = ("mean",)

@@ -39,12 +39,16 @@ class Lookahead(Wrapper):
 
     State: ``slow``, initially the weight, with its shape and dtype; and ``updates``, a number.
 
+    When to use it: less variance, and less sensitivity to the inner optimizer's learning rate. When not: runs of only a
+    few hundred updates, or little memory: it keeps a copy of the weights.
+
     References:
         M. Zhang et al., "Lookahead Optimizer: k steps forward, 1 step back", 2019, https://arxiv.org/abs/1907.08610
 
     Differs from MXNet 1.9.1: MXNet has no Lookahead. This is ``optax.lookahead``, whose ``k`` is ``sync_period``.
     """
 
+    family = "wrapper"
     slots = (Slot("slow", init="weight"), Slot("updates", shape=()))
     k: int = hyperparameter(5, integer(at_least=1))
     alpha: float = hyperparameter(0.5, in_range(0, 1))

@@ -36,6 +36,9 @@ class MARS(Wrapper):
 
     State: ``previous``, with the shape and dtype of the weight; and ``updates``, a number.
 
+    When to use it: large models whose gradients are noisy, with Adam or Lion inside. When not: little memory: it keeps
+    the previous gradient.
+
     References:
         H. Yuan et al., "MARS: Unleashing the Power of Variance Reduction for Training Large Models", 2024,
         https://arxiv.org/abs/2411.10438
@@ -44,6 +47,7 @@ class MARS(Wrapper):
     ``optimize_1d=True``.
     """
 
+    family = "wrapper"
     elementwise = False
     slots = ("previous", Slot("updates", shape=()))
     gamma: float = hyperparameter(0.025, non_negative)

@@ -71,6 +71,9 @@ class Mixed(Optimizer):
         ValueError: an argument is not such a list, their lengths differ, an optimizer cannot be part of another one,
             has settings that belong to Mixed, or is in use elsewhere; from an update, if no pattern matches.
 
+    When to use it: matrices, embeddings and biases that need different optimizers. When not: other settings of the same
+    optimizer: ``groups`` are simpler.
+
     References:
         K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
         https://kellerjordan.github.io/posts/muon/, where AdamW updates what is no matrix.
@@ -80,6 +83,7 @@ class Mixed(Optimizer):
     """
 
     takes_lists = True
+    family = "combination"
     examples = (
         {"patterns": [".*bias", ".*"], "optimizers": ["sgd", "adam"]},
         {"patterns": ["norm", ".*"], "optimizers": ["average(sgd(momentum=0.9))", "adam"]},

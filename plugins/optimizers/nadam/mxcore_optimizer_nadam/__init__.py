@@ -43,6 +43,9 @@ class Nadam(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight, and one number per parameter, ``product``.
 
+    When to use it: where Adam works, for faster progress at the start. When not: very noisy gradients, on which
+    Nesterov's momentum is worth little.
+
     References:
         T. Dozat, "Incorporating Nesterov Momentum into Adam", 2016,
         https://openreview.net/forum?id=OM0jvwB8jIp57ZJjtNEZ
@@ -52,6 +55,7 @@ class Nadam(Optimizer):
     learning rate does not override a scheduler's ``base_lr``. PyTorch's rule is the same, with a default rate of 0.002.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     slots = ("mean", "variance", Slot("product", init=1.0, shape=()))
     conventions = {

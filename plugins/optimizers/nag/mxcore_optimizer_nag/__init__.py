@@ -38,6 +38,9 @@ class NAG(Optimizer):
 
     State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
+    When to use it: where SGD with momentum works, for smoother progress at the same cost. When not: noisy gradients,
+    which make its look-ahead worth little.
+
     References:
         Y. Nesterov, "A method of solving a convex programming problem with convergence rate O(1/k²)", Soviet
         Mathematics Doklady 27, 1983; in this form: I. Sutskever, J. Martens, G. Dahl and G. Hinton, "On the importance
@@ -48,6 +51,7 @@ class NAG(Optimizer):
     agree. A negative momentum is refused instead of ignored.
     """
 
+    family = "momentum"
     conventions = {"torch": {"lr_in_velocity": False}, "optax": {"lr_in_velocity": False}, "keras": {}}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lr_in_velocity: bool = hyperparameter(True, boolean, kw_only=True)

@@ -68,6 +68,9 @@ class Prodigy(Optimizer):
     State: ``mean``, ``variance``, ``total``, and ``start``, initially the weight, with its shape and dtype; and for the
     whole model the numbers ``d``, ``largest`` (its largest estimate) and ``num``.
 
+    When to use it: if you cannot tune a learning rate; a schedule still helps. When not: parameters that are updated
+    one by one, or little memory: it looks at all together, and keeps four arrays per weight.
+
     References:
         K. Mishchenko and A. Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", 2023,
         https://arxiv.org/abs/2306.06101
@@ -75,6 +78,7 @@ class Prodigy(Optimizer):
     Differs from MXNet 1.9.1: MXNet has no Prodigy. This is the rule of the authors' ``prodigyopt``, with its defaults.
     """
 
+    family = "learning-rate-free"
     default_learning_rate = 1.0
     decay = "own"
     elementwise = False

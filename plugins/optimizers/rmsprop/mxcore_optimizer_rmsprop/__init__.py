@@ -46,6 +46,9 @@ class RMSProp(Optimizer):
 
     State: ``mean_square``; if ``centered`` also ``mean`` and ``delta``; all with the shape and dtype of the weight.
 
+    When to use it: recurrent networks and reinforcement learning, whose gradients change as the run goes on. When not:
+    where Adam is affordable, which adds momentum and bias correction.
+
     References:
         T. Tieleman and G. Hinton, "Lecture 6.5 - RMSProp", COURSERA: Neural Networks for Machine Learning, 2012,
         https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf; centered: A. Graves, "Generating
@@ -56,6 +59,7 @@ class RMSProp(Optimizer):
     ignored; the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "before_clip"
     conventions = {"torch": "it adds epsilon to the root", "optax": {}, "keras": {"epsilon": 1e-7}}

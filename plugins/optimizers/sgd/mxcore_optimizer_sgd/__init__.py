@@ -46,6 +46,10 @@ class SGD(Optimizer):
 
     State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
+    When to use it: the baseline to beat, and with momentum the usual choice for images and convolutions. It has no
+    state without momentum. When not: variables of very different scales, or rare features: every weight has the same
+    learning rate.
+
     References:
         B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
         Mathematics and Mathematical Physics 4(5), 1964, https://doi.org/10.1016/0041-5553(64)90137-5
@@ -53,6 +57,7 @@ class SGD(Optimizer):
     Differs from MXNet 1.9.1: a negative momentum is refused instead of ignored; empty arrays are allowed.
     """
 
+    family = "momentum"
     conventions = {"torch": {"lr_in_velocity": False}, "optax": {"lr_in_velocity": False}, "keras": {}}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)

@@ -34,6 +34,9 @@ class SGLD(Optimizer):
 
     State: none.
 
+    When to use it: samples from a posterior, to know how uncertain weights are. When not: the best single set of
+    weights: its noise never stops.
+
     References:
         M. Welling and Y. W. Teh, "Bayesian Learning via Stochastic Gradient Langevin Dynamics", 2011,
         https://icml.cc/2011/papers/398_icmlpaper.pdf
@@ -41,6 +44,7 @@ class SGLD(Optimizer):
     Differs from MXNet 1.9.1: the noise comes from mxcore, so its bits differ, but are the same on every device.
     """
 
+    family = "sampling"
     elementwise = False
     descent = {"learning_rate": 0.002, "rescale_grad": 100.0}  # 100 times as much data, so that the posterior is narrow
     expected_failures = {"a_gradient_of_zero_moves_nothing": "there is noise even without a gradient"}

@@ -36,6 +36,9 @@ class Signum(Optimizer):
 
     State: ``velocity``, with the shape and dtype of the weight; none without momentum.
 
+    When to use it: gradients that are to be compressed to their signs, or have heavy tails. When not: fine convergence:
+    all its steps have the same size.
+
     References:
         J. Bernstein, Y.-X. Wang, K. Azizzadenesheli and A. Anandkumar, "signSGD: Compressed Optimisation for
         Non-Convex Problems", 2018, https://arxiv.org/abs/1802.04434
@@ -44,6 +47,7 @@ class Signum(Optimizer):
     (there, both are ignored); the default learning rate does not override a scheduler's ``base_lr``.
     """
 
+    family = "sign"
     default_learning_rate = 0.01
     decay = "own"
     examples = ({}, {"momentum": 0.0})

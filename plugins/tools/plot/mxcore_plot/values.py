@@ -21,7 +21,7 @@ __all__ = ["SHAPES", "fill", "values"]
 
 Array = npt.NDArray[Any]
 
-SHAPES = ((64, 32), (1, 1, 8, 8), (64,), (12,))
+SHAPES = ((64, 32), (2, 2, 8, 8), (64,), (12,))
 """The shapes of a weight that are tried, in this order: a layer's, a kernel's, two vectors'."""
 _BINS = 49  # odd, so that what is all 0 has a bar around 0
 

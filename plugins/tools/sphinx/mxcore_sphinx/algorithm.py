@@ -15,11 +15,13 @@ from sphinx.util.docutils import SphinxDirective
 
 import mxcore
 from mxcore import catalogue
+from mxcore.catalogue.properties import properties
 from mxcore.declarations import Described, describe
 from mxcore_sphinx.docstring import Docstring, read
 from mxcore_sphinx.domain import Documented, MxcoreDomain
 from mxcore_sphinx.links import links
 from mxcore_sphinx.nodes import admonition, paragraph, parse, section, table
+from mxcore_sphinx.pages import offers
 from mxcore_sphinx.pictures import path_picture, schedule_picture, values_picture
 from mxcore_sphinx.place import file_of, source_of
 
@@ -30,9 +32,11 @@ _logger = logging.getLogger(__name__)
 # Where each kind has its algorithm: the first of these that the class defines.
 _CODE = {
     "optimizer": ("rule", "update", "update_multi_precision"),
-    "initializer": ("values", "_init_weight"),
+    "initializer": ("values", "law", "_init_weight"),
     "lr_scheduler": ("rate", "__call__"),
 }
+
+_WHEN = "When to use it"
 
 # What the paths of optimizers are compared with.
 _HOSTS = {"optax": "optax", "torch": "torch", "keras": "Keras"}
@@ -107,12 +111,14 @@ class _Page:
             links(self.directive, self.record, self.cls),
             *self.docstring.body[1:],
             *self._picture(),
+            *self._part(_WHEN),
             *self._hyperparameters(),
             *self._part("State"),
             *self._errors(),
             *self._elsewhere(),
             *self._code(),
-            *(part for name in self.docstring.parts if name != "State" for part in self._part(name)),
+            *(part for name in self.docstring.parts if name not in ("State", _WHEN) for part in self._part(name)),
+            *self._similar(),
             *self._origin(),
         ]
 
@@ -231,6 +237,18 @@ class _Page:
         sources = [source for name in (*defined, *also) if (source := source_of(getattr(self.cls, name)))]
         if source := "\n".join(sources):
             yield self._section("In code", [nodes.literal_block(source, source, language="python")])
+
+    def _similar(self) -> Iterator[nodes.Node]:
+        """The others of its family."""
+        family = properties(self.record).get("family", "other")
+        kin = [
+            offer
+            for offer in offers(self.record.kind)
+            if properties(offer.record).get("family") == family and self.record.name not in offer.names
+        ]
+        if kin and family != "other" and self.directive.config.mxcore_pages:  # or they may have no pages to link to
+            links = ", ".join(f":mxcore:algorithm:`{offer.record.name} <{offer.key}>`" for offer in kin)
+            yield self._section("See also", parse(self.directive, links, self.key))
 
     def _origin(self) -> Iterator[nodes.Node]:
         record = self.record

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Docstring", "read"]
 
-_NAMED = re.compile(r"(State|Differs from [^:]+): ")
+_NAMED = re.compile(r"(State|When to use it|Differs from [^:]+): ")
 _ARGUMENTS = ("param", "keyword")
 _TYPES = ("type", "kwtype", "rtype")  # the table of hyper-parameters has their defaults
 
@@ -34,7 +34,7 @@ class Docstring:
         body: all that is in none of the other parts: what it is, its formula, an example.
         arguments: what is said of each argument.
         errors: what is said of each error.
-        parts: what stands under a heading, or after "State:" or "Differs from …:", by that name.
+        parts: what stands under a heading, or after "State:" and the like, by that name.
     """
 
     body: list[nodes.Node] = attrs.field(factory=list)

@@ -11,6 +11,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from mxcore import catalogue
+from mxcore.catalogue.properties import properties
 from mxcore_sphinx.domain import MxcoreDomain
 from mxcore_sphinx.nodes import paragraph, table
 from mxcore_sphinx.pages import Offer, offers, page_name
@@ -55,11 +56,22 @@ class CatalogueDirective(SphinxDirective):
 def fill_listings(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Put the tables in their places."""
     for listing in list(doctree.findall(Listing)):
-        rows = [_row(app.builder, docname, offer) for offer in offers(listing["kind"])]
-        empty = paragraph(f"No {listing['kind']} is installed.")
-        listing.replace_self(
-            table(["Name", "What it is", "Distribution"], rows, classes=["mxcore-catalogue"]) if rows else empty
-        )
+        found: list[nodes.Node] = []
+        for family, members in _families(offers(listing["kind"])).items():
+            rows = [_row(app.builder, docname, offer) for offer in members]
+            found += [paragraph(nodes.strong("", family.capitalize()), classes=["mxcore-family"])] if family else []
+            found.append(table(["Name", "What it is", "Distribution"], rows, classes=["mxcore-catalogue"]))
+        listing.replace_self(found or [paragraph(f"No {listing['kind']} is installed.")])
+
+
+def _families(found: list[Offer]) -> dict[str, list[Offer]]:
+    """The offers by their family, the largest first; those that state none come last."""
+    families: dict[str, list[Offer]] = {}
+    for offer in found:
+        families.setdefault(properties(offer.record).get("family", "other"), []).append(offer)
+    if len(families) < 2:
+        return {"": found} if found else {}
+    return dict(sorted(families.items(), key=lambda item: (item[0] == "other", -len(item[1]), item[0])))
 
 
 def _row(builder: Builder, docname: str, offer: Offer) -> list[Iterable[nodes.Node]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mxcore import catalogue
+from mxcore.catalogue.record import main_name
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -24,8 +25,8 @@ class Offer:
     """One algorithm as one distribution offers it, under all of its names.
 
     Args:
-        record: what the metadata says, under the first of the names.
-        names: the names, in the order of the alphabet.
+        record: what the metadata says, under the main name.
+        names: the names: the main one, and its aliases in alphabetical order.
         ambiguous: whether another distribution offers that name too.
     """
 
@@ -61,14 +62,13 @@ def offers(kind: str) -> list[Offer]:
     grouped: dict[tuple[str, str], list[catalogue.Record]] = {}
     for record in records:
         grouped.setdefault((record.distribution, record.target), []).append(record)
-    return [
-        Offer(
-            record=same[0],
-            names=tuple(record.name for record in same),
-            ambiguous=len({other.distribution for other in records if other.name == same[0].name}) > 1,
-        )
-        for same in grouped.values()
-    ]
+    found = []
+    for same in grouped.values():
+        main = main_name(same[0].class_name, [record.name for record in same])
+        same.sort(key=lambda record: (record.name != main, record.name))
+        rivals = {other.distribution for other in records if other.name == main}
+        found.append(Offer(same[0], tuple(record.name for record in same), ambiguous=len(rivals) > 1))
+    return sorted(found, key=lambda offer: (offer.record.name, offer.record.distribution))
 
 
 def page_name(offer: Offer) -> str:

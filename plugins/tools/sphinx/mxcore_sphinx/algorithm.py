@@ -220,7 +220,9 @@ class _Page:
                 [[paragraph(_HOSTS.get(host, host))], [paragraph(*_convention(self.record.name, convention))]]
                 for host, convention in conventions.items()
             ]
-            yield self._section("In other libraries", [table(["Library", "The optimizer of this name there"], rows, [])])
+            yield self._section(
+                "In other libraries", [table(["Library", "The optimizer of this name there"], rows, [])]
+            )
 
     def _code(self) -> Iterator[nodes.Node]:
         """The algorithm as it is written."""

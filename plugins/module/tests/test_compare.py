@@ -12,9 +12,9 @@ import sys
 import numpy as np
 import pytest
 from commands import invoke
-from mxcore_module.compare import compare
+from mxcore_module.compare import compare, trials
+from mxcore_module.compare.entrants import _rates, first_trials, installed
 from mxcore_module.compare.plot import draw
-from mxcore_module.compare.session import _rates
 from mxcore_module.compare.summary import summarise
 from mxcore_module.compare.trials import Outcome, Trial
 from mxcore_module.train import train
@@ -227,6 +227,56 @@ def test_the_best_rate_and_the_good_ones(higher, scores, best, good):
     assert [one.rate for one in contestant.good] == good
 
 
+def test_tuning_goes_on_to_rates_beyond_the_best_and_stops_there(workplace):
+    tuned = ("--tune", "--problem", "least-squares", "--epochs", "1", "--seeds", "1", "--workers", "1", "--out", "it")
+    result = call("sgd", "adadelta", "--rates", "0.01", *tuned)
+    assert result.exit_code == 0, result.output
+    runs = rows(workplace / "it" / "runs.csv")
+    rates = {
+        name: [float(run["learning_rate"]) for run in runs if run["optimizer"] == name] for name in ("sgd", "adadelta")
+    }
+    assert rates["adadelta"] == [0.01]  # it has no use for a rate
+    errors = {float(run["learning_rate"]): float(run["error"] or "inf") for run in runs if run["optimizer"] == "sgd"}
+    assert rates["sgd"][0] < min(errors, key=errors.get) < rates["sgd"][-1]
+    assert "more, at rates beyond the best" in result.stdout
+    assert "may be better" not in result.stderr
+
+
+@pytest.mark.parametrize(("problem", "least"), [("least-squares", 0.0), ("factorization", 0.1155)])
+def test_a_problem_is_minimised_by_exact_gradients(problem, least):
+    trial = first_trials(options(["adam"], problem=problem, rates=(0.03,), epochs=6, seeds=2))[1]
+    outcome, training = trials.run(trial), trials.prepare(trial)
+    assert outcome.last.score < 0.9 * outcome.epochs[0].score
+    assert outcome.last.score > least
+    weights, evaluate = training.problem.weights, training.problem.evaluate
+    loss, grads, _ = evaluate(weights)
+    for name, grad in grads.items():
+        weights[name].flat[3] += 1e-6
+        assert (evaluate(weights)[0] - loss) / 1e-6 == pytest.approx(grad.flat[3], rel=1e-3)
+        weights[name].flat[3] -= 1e-6
+
+
+def test_all_stands_for_what_needs_nothing_but_gradients(workplace):
+    names, others = installed()
+    assert {"sgd", "adam", "prodigy"} <= set(names)
+    assert others["mixed"] == "it needs patterns, optimizers"
+    assert "lookahead" not in {*names, *others}
+    quick = ("--problem", "least-squares", "--rates", "0.01", "--epochs", "1", "--seeds", "1", "--out", "it")
+    result = call("all", *quick)
+    assert result.exit_code == 0, result.output
+    assert "Left out: mixed (it needs patterns, optimizers)" in result.stderr
+    summary = rows(workplace / "it" / "summary.csv")
+    assert {row["optimizer"] for row in summary} == set(names)
+    errors = [float(row["error"]) for row in summary if row["error"]]
+    assert errors == sorted(errors)
+    assert "all --problem least-squares" in (workplace / "it" / "report.html").read_text("utf-8")
+
+
+def options(optimizers, **changed):
+    given = {"lr_scheduler": "none", "initializer": "xavier", "hidden": (), "batch_size": None, "data": "digits"}
+    return {**given, "label": None, "optimizers": optimizers, **changed}
+
+
 REFUSED = [
     (("adm",), "cannot find optimizer 'adm': did you mean 'adam'"),
     (("sgd", "cosine"), "cannot find optimizer 'cosine'"),
@@ -239,6 +289,7 @@ REFUSED = [
     (("adam", "--seeds", "0"), "0 is not in the range x>=1"),
     (("adam", "--data", "nowhere.csv"), "cannot read 'nowhere.csv'"),
     (("adam", "--lr-scheduler", "factr"), "did you mean 'factor'"),
+    (("adam", "--problem", "factorization", "--hidden", "8"), "--hidden is for networks"),
     (("adam", "--batch-size", "2000"), "batch size 2000 exceeds the 1437 rows"),
     ((), "Missing argument"),
 ]

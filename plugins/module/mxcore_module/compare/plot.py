@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 
 __all__ = ["draw"]
 
+MOST = 10
+"""How many contestants curves tell apart."""
+
 
 def draw(contestants: Sequence[Contestant], score_name: str) -> Figure:
-    """Plot score and loss on the validation rows against the learning rate and against epochs.
+    """Plot score and loss against the learning rate and against epochs; of many contestants, the scores in their order.
 
     Lines are means over the seeds, bands range from the worst seed to the best, and crosses are rates at which a run
-    diverged.
+    diverged. Dots are the seeds at the best rate.
     """
+    if len(contestants) > MOST:
+        return _ranking(contestants, score_name)
     with style():
         figure = new_figure(10, 7)
         panels = figure.subplots(2, 2)
@@ -37,6 +42,22 @@ def draw(contestants: Sequence[Contestant], score_name: str) -> Figure:
                 _draw_rates(by_rate, contestant, which)
                 _draw_curves(by_epoch, contestant, which)
         figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside upper left", ncols=5)
+    return figure
+
+
+def _ranking(contestants: Sequence[Contestant], score_name: str) -> Figure:
+    ranked = [one for one in sorted(contestants, key=lambda one: one.place) if one.best]
+    with style():
+        figure = new_figure(8, 1 + 0.22 * len(ranked))
+        axes = figure.subplots()
+        for place, contestant in enumerate(ranked):
+            assert contestant.best
+            scores = contestant.best.final("score")
+            (dots,) = axes.plot(scores, np.full(len(scores), place), "o", color="C0", alpha=0.35, markersize=4)
+            axes.plot(scores.mean(), place, "|", color=dots.get_color(), markersize=11, markeredgewidth=2)
+        axes.set(xlabel=f"{score_name} at the best rate", ylim=(len(ranked) - 0.5, -0.5))
+        axes.set_yticks(range(len(ranked)), [f"{one.label}, {one.best.rate:g}" for one in ranked if one.best])
+        _scale(axes, score_name, "x")
     return figure
 
 
@@ -63,10 +84,10 @@ def _draw_mean(axes: Axes, x: Sequence[float], found: Sequence[Floats], label: s
     return str(line.get_color())
 
 
-def _scale(axes: Axes, name: str) -> None:
+def _scale(axes: Axes, name: str, along: str = "y") -> None:
     from matplotlib.ticker import PercentFormatter
 
     if name == "accuracy":
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=0))
+        getattr(axes, f"{along}axis").set_major_formatter(PercentFormatter(xmax=1, decimals=0))
     else:
-        axes.set_yscale("log")
+        axes.set(**{f"{along}scale": "log"})

@@ -11,25 +11,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import attrs
 import click
 
 import mxcore.catalogue
 from mxcore.backend import BackendError
-from mxcore.commands.choice import Choice, ChoiceError, parse
+from mxcore.commands.choice import ChoiceError
 from mxcore.commands.options import INTERRUPTED, RefusedError
 from mxcore_module.compare import report
+from mxcore_module.compare.entrants import EVERY, first_trials, further_trials, installed
 from mxcore_module.compare.summary import Contestant, summarise
-from mxcore_module.compare.trials import Outcome, Trial, prepare, run_all
+from mxcore_module.compare.trials import NETWORK, Outcome, Runner, Trial, prepare, processes
 from mxcore_module.train.errors import InputError
-from mxcore_module.train.recipe import NO_SCHEDULER, Recipe
-from mxcore_module.train.report import configuration, free_folder
-from mxcore_module.train.run import Settings, Training
+from mxcore_module.train.recipe import NO_SCHEDULER
+from mxcore_module.train.report import described, free_folder, versions
 
 __all__ = ["run"]
-
-SPAN = (0.1, 10**-0.5, 1, 10**0.5, 10)
-"""The default learning rates, as multiples of an optimizer's own default."""
 
 Show = Callable[[Outcome], None]
 Key = tuple[str, float, int]
@@ -42,7 +38,7 @@ def run(options: Mapping[str, Any]) -> int:
         RefusedError: an option is invalid, and nothing has been written; or the results cannot be written.
     """
     try:
-        trials = _trials(options)
+        trials = first_trials(options)
         trainings = {trial.label: prepare(trial) for trial in reversed(trials)}  # checks every optimizer
         folder = options["out"] or free_folder("compare")
         folder.mkdir(parents=True, exist_ok=True)
@@ -51,57 +47,55 @@ def run(options: Mapping[str, Any]) -> int:
     except OSError as error:
         raise RefusedError(f"cannot write to the folder {str(folder)!r}: {error.strerror or error}") from error
     training = trainings[trials[0].label]
-    outcomes, interrupted = _run(trials, options["workers"] or os.cpu_count() or 1, training.score_name)
-    if outcomes:
-        contestants = summarise(outcomes, training.score_name == "accuracy")
+    notes = [f"Left out: {_left_out()}."] if EVERY in options["optimizers"] and installed()[1] else []
+    contestants, interrupted = _tuned(trials, options, training.score_name)
+    if contestants:
+        if EVERY in options["optimizers"]:
+            contestants.sort(key=lambda one: one.place)
         _print(contestants, training.score_name)
-        notes = [f"Interrupted: {len(outcomes)} of {len(trials)} runs were finished."] if interrupted else []
-        for note in (ends := _ends(contestants)):
+        notes += [interrupted] * bool(interrupted) + _ends(contestants)
+        for note in notes:
             click.echo(f"Warning: {note}", err=True)
-        _write(folder, contestants, training.score_name, _texts(options, trials, trainings, " ".join(notes + ends)))
+        _write(folder, contestants, training.score_name, _texts(options, trials, trainings, " ".join(notes)))
     return INTERRUPTED if interrupted else 0
 
 
-def _trials(options: Mapping[str, Any]) -> list[Trial]:
-    """Return all runs, ordered by optimizer, learning rate and seed."""
-    texts = options["optimizers"]
-    if repeated := [text for text in texts if texts.count(text) > 1]:
-        raise ChoiceError(f"{repeated[0]!r} is given twice")
-    choices = {text: Choice("optimizer", *parse(text.removeprefix("optimizer:"))) for text in texts}
-    scheduler = options["lr_scheduler"]
-    others = (
-        Choice("initializer", *parse(options["initializer"])),
-        None if scheduler.lower() == NO_SCHEDULER else Choice("lr_scheduler", *parse(scheduler)),
-    )
-    fixed = (options["hidden"], options["epochs"], options["batch_size"])
-    return [
-        Trial(label, rate, seed, (options["data"], options["label"]), Settings(Recipe(chosen, *others), *fixed))
-        for label, choice in choices.items()
-        for rate in options["rates"] or _rates(choice)
-        for chosen in [attrs.evolve(choice, arguments={**choice.arguments, "learning_rate": rate})]
-        for seed in range(1, options["seeds"] + 1)
-    ]
+def _left_out() -> str:
+    return "; ".join(f"{name} ({reason.splitlines()[0]})" for name, reason in installed()[1].items())
 
 
-def _rates(choice: Choice) -> list[float]:
-    middle = choice.create().learning_rate
-    return [float(f"{middle * factor:.3g}") for factor in SPAN]
+def _tuned(trials: list[Trial], options: Mapping[str, Any], score_name: str) -> tuple[list[Contestant], str]:
+    """Run all trials, and with ``--tune`` those that follow from them; also return a note if it was interrupted."""
+    every, asked, workers = list[Outcome](), 0, min(options["workers"] or os.cpu_count() or 1, len(trials))
+    click.echo(f"{len(trials)} runs of {trials[0].settings.epochs} epochs, in {workers} processes")
+    with _interrupts() as noted, processes(workers) as runner:
+        while trials:
+            if every:
+                click.echo(f"{len(trials)} more, at rates beyond the best")
+            asked += len(trials)
+            every += _run(runner, trials, score_name, noted)
+            contestants = summarise(every, score_name == "accuracy")
+            if noted:
+                click.echo(f"Interrupted after {len(every)} of {asked} runs; the finished ones are kept.", err=True)
+                return contestants, f"Interrupted: {len(every)} of {asked} runs were finished."
+            trials = further_trials(contestants, options) if options["tune"] else []
+    return contestants, ""
 
 
-def _run(trials: Sequence[Trial], workers: int, score_name: str) -> tuple[list[Outcome], bool]:
-    """Return the finished runs, in the order of the trials, and whether they were interrupted."""
+def _run(runner: Runner, trials: Sequence[Trial], score_name: str, noted: Sequence[int]) -> list[Outcome]:
+    """Return the finished runs, in the order of the trials; ``noted`` has the interrupts."""
     finished: dict[Key, Outcome] = {}
-    click.echo(f"{len(trials)} runs of {trials[0].settings.epochs} epochs, in {min(workers, len(trials))} processes")
-    progress, runs = _progress(len(trials), score_name), contextlib.closing(run_all(trials, workers))
-    with _interrupts() as noted, progress as show, runs as running, contextlib.suppress(KeyboardInterrupt):
+    with (
+        _progress(len(trials), score_name) as show,
+        contextlib.closing(runner(trials)) as running,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
         for outcome in running:
             finished[_key(outcome.trial)] = outcome
             show(outcome)
             if noted:
                 break
-    if noted:
-        click.echo(f"Interrupted after {len(finished)} of {len(trials)} runs; the finished ones are kept.", err=True)
-    return [finished[_key(trial)] for trial in trials if _key(trial) in finished], bool(noted)
+    return [finished[_key(trial)] for trial in trials if _key(trial) in finished]
 
 
 @contextlib.contextmanager
@@ -186,26 +180,21 @@ def _write(folder: Path, contestants: Sequence[Contestant], score_name: str, tex
 
 
 def _texts(
-    options: Mapping[str, Any], trials: Sequence[Trial], trainings: Mapping[str, Training], note: str
+    options: Mapping[str, Any], trials: Sequence[Trial], trainings: Mapping[str, Any], note: str
 ) -> dict[str, Any]:
     """Return the texts of the page."""
     training = trainings[trials[0].label]
-    data, layers = training.dataset, "–".join(map(str, training.hidden)) or "none"
-    versions: dict[str, str | None] = {}
+    found: dict[str, str | None] = {}
     for one in trainings.values():
-        versions |= configuration(one, {}, 0)["versions"]
-    introduction = (
-        f"{data.name}: {len(data.train)} rows to train, {len(data.validation)} to validate. Hidden layers {layers}, "
-        f"{training.parameters:,} parameters, {training.epochs} epochs of {training.updates_per_epoch} updates, "
-        f"{options['seeds']} seeds per learning rate."
-    )
+        found |= versions(described(one.recipe, one.optimizer, getattr(one, "initializer", None)))
+    introduction = f"{training.introduction} {options['seeds']} seeds per learning rate."
     return {
-        "title": f"{_list(options['optimizers'])} on {data.name}",
+        "title": f"{_list(options['optimizers'])} on {training.name}",
         "introduction": introduction,
         "note": note,
         "command": _command(options),
         "single": _single(trials[0], options),
-        "versions": versions,
+        "versions": found,
     }
 
 
@@ -220,14 +209,19 @@ def _command(options: Mapping[str, Any]) -> str:
         "mxcore",
         "compare",
         *options["optimizers"],
-        *_common_options(options, ("seeds", "initializer", "lr_scheduler")),
+        *_common_options(options, ("initializer",)),
+        *(["--tune"] if options["tune"] else []),
     ]
+    for name in ("seeds", "lr_scheduler"):
+        words += [f"--{name.replace('_', '-')}", str(options[name])]
     if options["rates"]:
         words += ["--rates", ",".join(f"{rate:g}" for rate in options["rates"])]
     return shlex.join(words)
 
 
 def _common_options(options: Mapping[str, Any], more: Sequence[str] = ()) -> list[str]:
+    if options["problem"] != NETWORK:
+        return ["--problem", options["problem"], "--epochs", str(options["epochs"])]
     words = []
     for name in ("data", "label", "epochs", "batch_size", *more):
         if options[name] is not None:
@@ -236,7 +230,9 @@ def _common_options(options: Mapping[str, Any], more: Sequence[str] = ()) -> lis
 
 
 def _single(trial: Trial, options: Mapping[str, Any]) -> str:
-    """Return the command for one of the runs."""
+    """Return the command for one of the runs; without a network, for those of its optimizer at its rate."""
+    if options["problem"] != NETWORK:
+        return _command({**options, "optimizers": [trial.label], "rates": [trial.rate], "tune": False})
     recipe = trial.settings.recipe
     words = ["mxcore", "train", "--seed", str(trial.seed), *_common_options(options)]
     for flag, choice in (

@@ -60,10 +60,25 @@ class Contestant:
 
     @property
     def at_the_end(self) -> str:
-        """``"highest"`` or ``"lowest"`` if the best rate is that of several, so that a better one may lie beyond."""
+        """``"highest"`` or ``"lowest"`` if the best rate is that of several, so that a better one may lie beyond.
+
+        Empty if a second rate is as good to a thousandth, as all are of an optimizer on which they have no effect.
+        """
         if self.best is None or len(self.rates) == 1:
             return ""
+        best = self.best.final("score").mean()
+        others = [one.final("score").mean() for one in self.rates if not one.diverged and one is not self.best]
+        if any(abs(best - other) <= 1e-3 * abs(best) for other in others):
+            return ""
         return {self.rates[-1].rate: "highest", self.rates[0].rate: "lowest"}.get(self.best.rate, "")
+
+    @property
+    def place(self) -> tuple[bool, float]:
+        """What contestants are sorted by, the best first."""
+        if self.best is None:
+            return True, 0.0
+        score = float(self.best.final("score").mean())
+        return False, -score if self.higher_is_better else score
 
     @property
     def good(self) -> list[AtRate]:

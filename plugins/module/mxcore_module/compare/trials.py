@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -13,11 +13,15 @@ from multiprocessing import get_context
 import attrs
 
 import mxcore as mx
+from mxcore_module.compare.problems import PROBLEMS, Minimization
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError
 from mxcore_module.train.run import Measure, Settings, Training
 
-__all__ = ["Outcome", "Trial", "prepare", "run", "run_all"]
+__all__ = ["NETWORK", "Outcome", "Runner", "Trial", "prepare", "processes", "run"]
+
+NETWORK = "network"
+"""The problem that is not a function: a network and its data."""
 
 # One thread each: processes use the cores, and the order of sums does not depend on their number.
 _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -25,13 +29,14 @@ _ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM
 
 @attrs.frozen
 class Trial:
-    """A run: an optimizer as given, a learning rate, a seed, the data and the settings."""
+    """A run: an optimizer as given, a learning rate, a seed, the data, the settings, and the problem's name."""
 
     label: str
     rate: float
     seed: int
     data: tuple[str, str | None]
     settings: Settings
+    problem: str = NETWORK
 
 
 @attrs.frozen
@@ -56,14 +61,16 @@ class Outcome:
         return None if self.diverged or not self.epochs else self.epochs[-1]
 
 
-def prepare(trial: Trial) -> Training:
-    """Prepare the training of a run, the same as ``mxcore train`` with its seed.
+def prepare(trial: Trial) -> Training | Minimization:
+    """Prepare a run; of a network, the same as that of ``mxcore train`` with its seed.
 
     Raises:
         mxcore_module.train.errors.InputError, mxcore.commands.choice.ChoiceError: the run cannot be prepared.
         mxcore.catalogue.PluginError: likewise.
     """
     mx.random.seed(trial.seed)
+    if trial.problem != NETWORK:
+        return Minimization(PROBLEMS[trial.problem](), trial.settings.recipe, trial.settings.epochs)
     return Training(load(*trial.data, mx.random.generator("train", "split")), trial.settings)
 
 
@@ -79,13 +86,22 @@ def run(trial: Trial) -> Outcome:
     return Outcome(trial, tuple(epochs), diverged, time.perf_counter() - begun)
 
 
-def run_all(trials: Sequence[Trial], workers: int) -> Generator[Outcome, None, None]:
-    """Run all trials in several processes, and yield each as it finishes; closing the iterator stops the rest."""
+Runner = Callable[[Sequence[Trial]], Generator[Outcome, None, None]]
+"""Runs trials, and yields each as it finishes."""
+
+
+@contextmanager
+def processes(workers: int) -> Iterator[Runner]:
+    """Start processes that run trials; those that have not begun are dropped at the end of the block."""
     with _environment(_ONE_THREAD):
-        pool = ProcessPoolExecutor(min(workers, len(trials)), get_context("spawn"), _let_the_parent_be_interrupted)
-        try:
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _let_the_parent_be_interrupted)
+
+        def runner(trials: Sequence[Trial]) -> Generator[Outcome, None, None]:
             for future in as_completed([pool.submit(run, trial) for trial in trials]):
                 yield future.result()
+
+        try:
+            yield runner
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -19,13 +19,23 @@ from mxcore.state.atomic import write_atomically
 from mxcore.step import WRAPPED
 from mxcore_module.train.errors import InputError
 from mxcore_module.train.plot import draw_curves
-from mxcore_module.train.recipe import describe
+from mxcore_module.train.recipe import Recipe, describe
 from mxcore_module.train.run import Measure, Training, Update
 
 if TYPE_CHECKING:
     from mxcore_module.train.data import Dataset
 
-__all__ = ["CONFIG", "MODEL", "RunFolder", "as_json", "configuration", "free_folder", "last_saved"]
+__all__ = [
+    "CONFIG",
+    "MODEL",
+    "RunFolder",
+    "as_json",
+    "configuration",
+    "described",
+    "free_folder",
+    "last_saved",
+    "versions",
+]
 
 CONFIG, METRICS, CURVES, MODEL, BEST = "config.json", "metrics.csv", "curves.png", "model", "best"
 MODELS = tuple(f"{name}-{end}" for name in (MODEL, BEST) for end in ("symbol.json", "[0-9]*.params", "[0-9]*.states"))
@@ -188,13 +198,8 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
         options: the given options, by name.
         seed: the seed.
     """
-    recipe, optimizer, dataset = training.recipe, training.optimizer, training.dataset
-    algorithms = {
-        "optimizer": describe(recipe.optimizer, optimizer),
-        "initializer": describe(recipe.initializer, training.initializer),
-        "lr_scheduler": describe(recipe.lr_scheduler, optimizer.lr_scheduler) if recipe.lr_scheduler else None,
-    }
-    plugins = {name for found in algorithms.values() if found for name in _distributions(found)}
+    dataset = training.dataset
+    algorithms = described(training.recipe, training.optimizer, training.initializer)
     return {
         "options": options,
         "seed": seed,
@@ -211,8 +216,24 @@ def configuration(training: Training, options: dict[str, Any], seed: int) -> dic
         "batch_size": training.batch_size,
         "updates": training.total_updates // training.batches_per_update,
         **algorithms,
-        "versions": {"python": platform.python_version(), **_versions(["mxcore", "mxcore-module", *sorted(plugins)])},
+        "versions": versions(algorithms),
     }
+
+
+def described(recipe: Recipe, optimizer: Any, initializer: Any = None) -> dict[str, Any]:
+    """Describe the algorithms of a run, each as a dict, or None if there is none."""
+    return {
+        "optimizer": describe(recipe.optimizer, optimizer),
+        "initializer": describe(recipe.initializer, initializer) if initializer else None,
+        "lr_scheduler": describe(recipe.lr_scheduler, optimizer.lr_scheduler) if recipe.lr_scheduler else None,
+    }
+
+
+def versions(algorithms: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the versions of everything that a run with these algorithms depends on."""
+    plugins = {name for found in algorithms.values() if found for name in _distributions(found)}
+    names = ["mxcore", "mxcore-module", *sorted(plugins)]
+    return {"python": platform.python_version(), **_versions(names)}
 
 
 def _digest(dataset: Dataset) -> str:

@@ -135,6 +135,21 @@ class Training:
         self.epochs_done = 0
 
     @property
+    def name(self) -> str:
+        """The name of the data."""
+        return self.dataset.name
+
+    @property
+    def introduction(self) -> str:
+        """What is trained, and for how long."""
+        data, layers = self.dataset, "–".join(map(str, self.hidden)) or "none"
+        return (
+            f"{data.name}: {len(data.train)} rows to train, {len(data.validation)} to validate. "
+            f"Hidden layers {layers}, {self.parameters:,} parameters, "
+            f"{self.epochs} epochs of {self.updates_per_epoch} updates."
+        )
+
+    @property
     def score_name(self) -> str:
         """The name of the score: ``"accuracy"`` or ``"rmse"``."""
         return "accuracy" if self.dataset.classes else "rmse"

@@ -1,6 +1,8 @@
 """Each shipped wrapper around each rule equals its definition, applied by hand in float64, whichever way it runs."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -106,21 +108,33 @@ def weights_and_gradients() -> tuple[list[Array], list[list[Array]]]:
 
 
 def computed_by_hand(wrappers: tuple[str, ...], name: str) -> list[Array]:
-    """Return float64 weights after some steps of a rule, and of the wrappers around it, the outermost first."""
+    """Return float64 weights after some steps of a rule, and of the wrappers around it, the outermost first.
+
+    Each parameter has a thread, which waits where it comes to the rule: some rules need all parameters in one call.
+    """
     mx.random.seed(3)
     update = mx.optimizer.get_updater(mx.optimizer.create(name, **arguments(name)))
     weights, every = weights_and_gradients()
     decoupled = update.optimizer.decay == "decoupled" and wrappers[-1:] == ("cautious",)
+    given: dict[int, Array] = {}
+    meeting = threading.Barrier(
+        len(weights), lambda: update(list(NAMES), [given[index] for index in NAMES], weights), 60
+    )
     steps: list[Inner] = []
-    for index in range(len(weights)):
-        step: Inner = lambda weight, grad, index=index: update(index, grad, weight)  # type: ignore[misc]
+    for index in NAMES:
+
+        def step(weight: Array, grad: Array, index: int = index) -> None:
+            given[index] = grad
+            meeting.wait()
+
         for place, wrapper in enumerate(reversed(wrappers)):
             decays = decoupled and place == 0 and NAMES[index].endswith("weight")
             step = around(wrapper, step, {"decay": RATE * DECAY} if decays else {})
         steps.append(step)
-    for grads in every:
-        for step, weight, grad in zip(steps, weights, grads, strict=True):
-            step(weight, RESCALE * grad)
+    with ThreadPoolExecutor(len(weights)) as pool:
+        for grads in every:
+            rescaled = [RESCALE * grad for grad in grads]
+            list(pool.map(lambda step, weight, grad: step(weight, grad), steps, weights, rescaled))
     return weights
 
 

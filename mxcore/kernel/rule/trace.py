@@ -317,9 +317,8 @@ def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> T
     written = {name: node for name, node in outputs.items() if name not in slots and not _is_kept(name, node)}
     if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
         tracer.refuse(f"returns {written[wrong[0]].noun} for {wrong[0]!r}, which must be an array")
-    of_rows = [node.number for node in tracer.graph.nodes.values() if node.op in REDUCTIONS and node.value == "row"]
     for name, node in slots.items():
-        if not (node.is_number or node.single) or node.kind == "mask" or _depends(node, of_rows):
+        if not (node.is_number or node.single) or node.kind == "mask" or _is_of_rows(node):
             tracer.refuse(f"returns {node.noun} for {name!r}, which must be one number per parameter")
     of_model = [slot.name for slot in program.slots if slot.of_model]
     for name in of_model:
@@ -358,8 +357,19 @@ def _is_kept(name: str, node: Node) -> bool:
     return name != "weight" and node.op == "input" and node.value == name
 
 
-def _depends(node: Node, on: Collection[int]) -> bool:
-    return bool(on) and any(other.number in on for other in needed([node]))
+def _is_of_rows(node: Node) -> bool:
+    """Whether there is a value for each row: one that depends on a reduction of rows, which no other has reduced."""
+    waiting, seen = [node], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if one.number in seen:
+            continue
+        seen.add(one.number)
+        if one.op not in REDUCTIONS:
+            waiting += one.args
+        elif one.value == "row":
+            return True
+    return False
 
 
 def _staged(written: Mapping[str, Node], late: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:

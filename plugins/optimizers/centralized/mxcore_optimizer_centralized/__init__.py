@@ -1,5 +1,7 @@
 """Gradient centralization, for mxcore."""
 
+import numpy as np
+
 from mxcore import boolean, hyperparameter, hyperparameters, mean
 from mxcore.wrapper import Wrapper
 
@@ -49,6 +51,6 @@ class Centralized(Wrapper):
 
     @staticmethod
     def rule(weight, grad, *, inner, ndim, convolutions_only):
-        if ndim > (2 if convolutions_only else 1):
-            grad = grad - mean(grad, over="row")
-        return inner(weight, grad)
+        # Without a branch, so that all parameters measure at the same time what a rule such as Prodigy needs of all.
+        means = np.where(ndim > (2 if convolutions_only else 1), mean(grad, over="row"), 0)
+        return inner(weight, grad - means)

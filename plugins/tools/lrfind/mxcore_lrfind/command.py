@@ -22,13 +22,24 @@ Examples:
 
 _NOT_SHARED = {"lr", "lr_find", "lr_scheduler", "lr_scheduler_arg", "epochs", "out", "resume"}
 _ROWS = 10
-# Unlike the function, the command needs mxcore-module; without it, this error says how to install it.
-_TRAIN = mx.catalogue.load("command", "train")
 _SESSION = "mxcore_module.train.session"
 _PICTURE = importlib.import_module("mxcore_plot.options").picture
 
 
-@click.command(epilog=EPILOG, params=[one for one in _TRAIN.params if one.name not in _NOT_SHARED])
+def _shared() -> list[click.Parameter]:
+    """Return the options of ``mxcore train``; none without mxcore-module, which the command needs, but not its help."""
+    try:
+        train = mx.catalogue.load("command", "train")
+    except mx.catalogue.NotInstalledError:
+        return []
+    return [one for one in train.params if one.name not in _NOT_SHARED]
+
+
+_SHARED = _shared()
+_SETTINGS = {} if _SHARED else {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+@click.command(epilog=EPILOG, params=_SHARED, context_settings=_SETTINGS)
 @click.option("--start", type=float, default=1e-7, show_default=True, help="The first learning rate.")
 @click.option("--end", type=float, default=10.0, show_default=True, help="The last learning rate.")
 @click.option("--num", type=click.IntRange(min=3), default=100, show_default=True, help="The number of updates.")
@@ -46,6 +57,7 @@ def lr_find(start: float, end: float, num: int, picture: Path | None, **options:
     smoothed loss falls most steeply. It ends early when the loss has risen to four times its lowest. The other options
     are those of `mxcore train`, and `mxcore train --lr-find` trains with the suggestion.
     """
+    mx.catalogue.load("command", "train")  # without it, the error says how to install it
     session = importlib.import_module(_SESSION)
     with session.refusing():
         seed = mx.random.seed(options["seed"])

@@ -65,11 +65,18 @@ def test_what_is_wrong_is_said_in_one_line(arguments: tuple[str, ...], message: 
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_without_mxcore_module_it_says_how_to_install_it(tmp_path: Path) -> None:
-    done = mxcore("lr-find", folder=tmp_path, hidden="mxcore-module")
-    assert done.returncode == 2
+@pytest.mark.parametrize("arguments", [(), ("--seed", "1")])
+def test_without_mxcore_module_it_says_how_to_install_it(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    done = mxcore("lr-find", *arguments, folder=tmp_path, hidden="mxcore-module")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert "'train' is not installed" in done.stderr
     assert "plugins/module" in done.stderr
+
+
+def test_its_help_needs_nothing_else(tmp_path: Path) -> None:
+    done = mxcore("lr-find", "--help", folder=tmp_path, hidden="mxcore-module")
+    assert done.returncode == 0
+    assert "--start" in done.stdout
 
 
 def test_train_without_the_finder_says_how_to_install_it_and_writes_nothing(tmp_path: Path) -> None:

@@ -106,8 +106,10 @@ def in_torch(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
 
 def in_optax(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
     make, arguments, ours = OPTAX[name]
-    constant = name in ("rprop", "sm3")  # these take no schedule
-    optimizer = make(RATE if constant else lambda count: RATE * 0.9**count, **arguments)
+    if name in ("rprop", "sm3"):  # which take no schedule
+        optimizer = optax.inject_hyperparams(make)(learning_rate=lambda count: RATE * 0.9**count, **arguments)
+    else:
+        optimizer = make(lambda count: RATE * 0.9**count, **arguments)
     weights: Any = list(map(jax.numpy.asarray, first))
     state = optimizer.init(weights)
 

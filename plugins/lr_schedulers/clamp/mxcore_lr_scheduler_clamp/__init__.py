@@ -35,6 +35,9 @@ class ClampScheduler(Combination):
     Raises:
         ValueError: ``low`` is above ``high``.
 
+    When to use it: bounds on any schedule, such as a least rate below which it does not fall. When not: schedules that
+    have a ``final_lr`` of their own.
+
     References:
         I. Babuschkin et al., "The DeepMind JAX ecosystem", 2020, https://github.com/google-deepmind/optax
 
@@ -42,6 +45,7 @@ class ClampScheduler(Combination):
     bounds.
     """
 
+    family = "combination"
     examples = ({"schedule": ["exponential", {"gamma": 0.1, "decay_steps": 100}], "low": 0.002},)
     bad_examples = ({"schedule": ["cosine", {"max_update": 100}], "low": 0.2, "high": 0.1},)
 

@@ -33,6 +33,9 @@ class ConstantScheduler(Curve):
         factor: the share before, in [0, 1].
         total_steps: the number of updates at the reduced rate.
 
+    When to use it: a reduced rate for the first updates, as torch's ``ConstantLR``. When not: a gentle start:
+    ``warmup`` and ``linear`` have no jump.
+
     References:
         P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017,
         https://arxiv.org/abs/1706.02677 (as a constant warm-up)
@@ -40,6 +43,7 @@ class ConstantScheduler(Curve):
     Differs from MXNet 1.9.1: MXNet has no such class; this is the rule of torch's ``ConstantLR``.
     """
 
+    family = "decay"
     examples = ({}, {"factor": 0.25, "total_steps": 33})
     bad_examples = ({"factor": 1.5}, {"total_steps": -1})
 

@@ -35,6 +35,9 @@ class CosineWarmRestartsScheduler(Curve):
         period_mult: how many times longer each cycle is than the one before, an integer of at least 1.
         final_lr: the rate towards which each cycle falls, at least 0 and at most ``base_lr``.
 
+    When to use it: runs that may end at one of several times, each at the end of a cycle; and ensembles of what each
+    cycle ends with. When not: a single end that is known: ``cosine`` does better there.
+
     References:
         I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
         https://arxiv.org/abs/1608.03983
@@ -42,6 +45,7 @@ class CosineWarmRestartsScheduler(Curve):
     Differs from MXNet 1.9.1: MXNet has no such class; this is the rule of torch's ``CosineAnnealingWarmRestarts``.
     """
 
+    family = "cyclic"
     examples = ({"period": 40}, {"period": 20, "period_mult": 2, "final_lr": 0.001})
     bad_examples = ({"period": 0}, {"period": 9, "period_mult": 1.5}, {"period": 9, "final_lr": 0.1})
     expected_failures = {"the_final_rate_is_held": "cycles go on forever"}

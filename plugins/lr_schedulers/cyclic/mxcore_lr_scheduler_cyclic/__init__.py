@@ -41,6 +41,9 @@ class CyclicScheduler(Curve):
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``.
         gamma: the factor per update of ``"exp_range"``, in [0, 1].
 
+    When to use it: exploring a range of rates without knowing which suits, as in the paper. When not: a run of known
+    length: ``onecycle`` or ``cosine``.
+
     References:
         L. N. Smith, "Cyclical learning rates for training neural networks", WACV 2017,
         https://arxiv.org/abs/1506.01186
@@ -49,6 +52,7 @@ class CyclicScheduler(Curve):
     momentum.
     """
 
+    family = "cyclic"
     examples = ({"step_size_up": 20}, {"step_size_up": 20, "step_size_down": 30, "mode": "triangular2"})
     bad_examples = ({"base_lr": 0.2, "max_lr": 0.1}, {"step_size_up": 0}, {"mode": "square"}, {"gamma": 1.5})
     expected_failures = {

@@ -35,6 +35,10 @@ class ExponentialScheduler(Curve):
         begin: the number of updates at the initial rate before.
         final_lr: the rate never falls below this, or never rises above it if ``gamma`` is above 1.
 
+    When to use it: a rate that falls by the same factor with each update or epoch, and runs without a known end. When
+    not: deep networks with a known end, which ``cosine`` and ``wsd`` suit better: most of the time is spent at low
+    rates.
+
     References:
         I. Babuschkin et al., "The DeepMind JAX ecosystem", 2020, https://github.com/google-deepmind/optax
 
@@ -42,6 +46,7 @@ class ExponentialScheduler(Curve):
     ``ExponentialLR`` with ``decay_steps=1``.
     """
 
+    family = "decay"
     examples = ({"gamma": 0.1, "decay_steps": 100}, {"gamma": 0.5, "decay_steps": 50, "staircase": True})
     bad_examples = ({"gamma": 0}, {"gamma": 0.5, "base_lr": 0.1, "final_lr": 0.2}, {"gamma": 2, "final_lr": 1e-3})
 

@@ -37,6 +37,8 @@ class InverseSqrtScheduler(Curve):
         timescale: after how many more updates than this the rate has fallen by a factor of √2; by default
             ``warmup_steps``, or 10 000 if these are 0.
 
+    When to use it: transformers trained for an unknown time. When not: a known end: the rate is still high there.
+
     References:
         A. Vaswani et al., "Attention is all you need", NeurIPS 2017, https://arxiv.org/abs/1706.03762
 
@@ -44,6 +46,7 @@ class InverseSqrtScheduler(Curve):
     transformers.
     """
 
+    family = "decay"
     examples = ({"warmup_steps": 50}, {"warmup_steps": 0, "timescale": 20})
     bad_examples = ({"warmup_steps": -1}, {"warmup_steps": 9, "timescale": 0})
 

@@ -39,6 +39,8 @@ class JoinScheduler(Combination):
     Raises:
         ValueError: the boundaries don't increase, or there is not one less than schedules.
 
+    When to use it: one schedule after another. When not: a warm-up alone: ``warmup`` is shorter to write.
+
     References:
         I. Babuschkin et al., "The DeepMind JAX ecosystem", 2020, https://github.com/google-deepmind/optax
 
@@ -46,6 +48,7 @@ class JoinScheduler(Combination):
     ``SequentialLR``.
     """
 
+    family = "combination"
     examples = (
         {
             "schedulers": [["linear", {"total_steps": 50}], ["exponential", {"gamma": 0.1, "decay_steps": 100}]],

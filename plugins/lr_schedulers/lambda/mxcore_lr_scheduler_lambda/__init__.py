@@ -33,6 +33,9 @@ class LambdaScheduler(Curve):
         fn: the function, from an integer of at least 0 to a factor.
         base_lr: the learning rate by which the factors are multiplied.
 
+    When to use it: anything that a function of the number of updates says. When not: schedules that must be saved by
+    themselves: a function has to be given again.
+
     References:
         A. Paszke et al., "PyTorch: an imperative style, high-performance deep learning library", NeurIPS 2019,
         https://arxiv.org/abs/1912.01703
@@ -40,6 +43,7 @@ class LambdaScheduler(Curve):
     Differs from MXNet 1.9.1: MXNet has no such class; this is the rule of torch's ``LambdaLR``.
     """
 
+    family = "combination"
     examples = ({"fn": functools.partial(pow, 0.99)},)
     bad_examples = ({"fn": 0.5},)
     expected_failures = {"schedule_dumps_round_trips": "a function has no string"}

@@ -32,6 +32,9 @@ class LinearScheduler(Curve):
         start_factor: the share at the first update, in [0, 1].
         end_factor: the share after ``total_steps`` updates, in [0, 1].
 
+    When to use it: fine-tuning, and runs of known length, where a fall to 0 along a line is as good as ``cosine`` or
+    better. When not: runs that may be prolonged: it ends at a fixed update.
+
     References:
         P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017,
         https://arxiv.org/abs/1706.02677 (as a gradual warm-up)
@@ -40,6 +43,7 @@ class LinearScheduler(Curve):
     ``linear_schedule``.
     """
 
+    family = "decay"
     examples = ({"total_steps": 100}, {"total_steps": 200, "start_factor": 1.0, "end_factor": 0.0})
     bad_examples = ({"total_steps": 0}, {"total_steps": 9, "start_factor": 1.5}, {"total_steps": 9, "end_factor": -1})
 

@@ -47,6 +47,9 @@ class OneCycleScheduler(Curve):
     Raises:
         ValueError: the phases don't fit into ``total_steps`` updates.
 
+    When to use it: short runs at high rates: rising takes a third of the run, and falling the rest. When not: runs that
+    may be prolonged: it ends at a fixed update.
+
     References:
         L. N. Smith and N. Topin, "Super-convergence: very fast training of neural networks using large learning rates",
         2017, https://arxiv.org/abs/1708.07120
@@ -55,6 +58,7 @@ class OneCycleScheduler(Curve):
     the momentum. optax's ``cosine_onecycle_schedule`` reaches each phase about one update later.
     """
 
+    family = "cyclic"
     examples = ({"total_steps": 200}, {"total_steps": 200, "anneal": "linear", "three_phase": True})
     bad_examples = ({"total_steps": 2}, {"total_steps": 100, "pct_start": 0.6, "three_phase": True})
 

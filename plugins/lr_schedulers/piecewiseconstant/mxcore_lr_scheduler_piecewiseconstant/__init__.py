@@ -31,12 +31,16 @@ class PiecewiseConstantScheduler(Curve):
         scales: the factor after each of them, a list as long.
         base_lr: the initial learning rate.
 
+    When to use it: other factors at chosen updates, as optax writes them. When not: the same factor each time:
+    ``multifactor`` or ``factor``.
+
     References:
         I. Babuschkin et al., "The DeepMind JAX ecosystem", 2020, https://github.com/google-deepmind/optax
 
     Differs from MXNet 1.9.1: MXNet has no such class; this is the rule of optax's ``piecewise_constant_schedule``.
     """
 
+    family = "decay"
     examples = ({"boundaries": [50, 100, 180], "scales": [0.5, 0.2, 2.0]},)
     bad_examples = ({"boundaries": [9, 5], "scales": [1, 1]}, {"boundaries": [5, 9], "scales": [0.5]})
 

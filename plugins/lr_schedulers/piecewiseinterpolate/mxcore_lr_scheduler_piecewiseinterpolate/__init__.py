@@ -33,12 +33,15 @@ class PiecewiseInterpolateScheduler(Curve):
         base_lr: the initial learning rate.
         interpolate: ``"linear"`` or ``"cosine"``.
 
+    When to use it: a curve through given points. When not: jumps: ``piecewiseconstant``.
+
     References:
         I. Babuschkin et al., "The DeepMind JAX ecosystem", 2020, https://github.com/google-deepmind/optax
 
     Differs from MXNet 1.9.1: MXNet has no such class; this is the rule of optax's ``piecewise_interpolate_schedule``.
     """
 
+    family = "decay"
     examples = (
         {"boundaries": [50, 100, 180], "scales": [0.5, 0.2, 2.0]},
         {"boundaries": [50, 100, 180], "scales": [0.5, 0.2, 2.0], "interpolate": "cosine"},

@@ -37,6 +37,8 @@ class ProductScheduler(Combination):
         schedulers: the schedules, their names or strings.
         base_lr: see :class:`~mxcore.curves.Combination`: by default, the product of theirs.
 
+    When to use it: several effects at once, such as restarts that fall. When not: effects one after another: ``join``.
+
     References:
         A. Paszke et al., "PyTorch: an imperative style, high-performance deep learning library", NeurIPS 2019,
         https://arxiv.org/abs/1912.01703
@@ -45,6 +47,7 @@ class ProductScheduler(Combination):
     schedules that multiply the rate.
     """
 
+    family = "combination"
     examples = (
         {
             "schedulers": [

@@ -54,6 +54,9 @@ class ReduceOnPlateau(Curve):
         min_lr: the rate never falls below this; it never raises the rate above ``base_lr``.
         epsilon: a reduction by no more than this is left out.
 
+    When to use it: runs whose end is unknown, if there is a metric to watch. When not: noisy metrics, or a known end:
+    ``cosine`` needs no patience to be tuned. It cannot be computed ahead.
+
     References:
         A. Krizhevsky, I. Sutskever and G. E. Hinton, "ImageNet classification with deep convolutional neural networks",
         NeurIPS 2012, https://doi.org/10.1145/3065386 (section 5, by hand)
@@ -62,6 +65,7 @@ class ReduceOnPlateau(Curve):
     ``reduce_on_plateau`` falls one bad metric earlier.
     """
 
+    family = "metric"
     examples = ({}, {"mode": "max", "patience": 2, "min_lr": 1e-3})
     bad_examples = ({"factor": 1}, {"mode": "up"}, {"patience": -1}, {"threshold_mode": "log"}, {"min_lr": -1})
 

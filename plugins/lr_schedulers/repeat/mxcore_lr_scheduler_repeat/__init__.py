@@ -33,6 +33,9 @@ class RepeatScheduler(Combination):
         times: how often it runs; the last time it goes on to its end. None for no end.
         base_lr: see :class:`~mxcore.curves.Combination`: by default, that of ``schedule``.
 
+    When to use it: the same schedule over and over, such as restarts of any shape. When not: cosines:
+    ``cosinewarmrestarts`` lets cycles grow.
+
     References:
         I. Loshchilov and F. Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017,
         https://arxiv.org/abs/1608.03983 (of a cosine)
@@ -40,6 +43,7 @@ class RepeatScheduler(Combination):
     Differs from MXNet 1.9.1: MXNet has no such class.
     """
 
+    family = "combination"
     examples = (
         {"schedule": ["linear", {"total_steps": 60}], "period": 60},
         {"schedule": ["cosine", {"max_update": 50}], "period": 50, "times": 3},

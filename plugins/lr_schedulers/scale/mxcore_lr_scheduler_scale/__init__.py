@@ -29,12 +29,16 @@ class ScaleScheduler(Combination):
         factor: the factor, at least 0.
         base_lr: see :class:`~mxcore.curves.Combination`: by default, ``factor`` times that of ``schedule``.
 
+    When to use it: the same shape at another rate, such as for a group of parameters. When not: a number that is the
+    whole schedule's: assign ``base_lr``.
+
     References:
         I. Babuschkin et al., "The DeepMind JAX ecosystem", 2020, https://github.com/google-deepmind/optax
 
     Differs from MXNet 1.9.1: MXNet has no such class.
     """
 
+    family = "combination"
     examples = ({"schedule": ["cosine", {"max_update": 100}], "factor": 0.5},)
     bad_examples = ({"schedule": ["cosine", {"max_update": 100}], "factor": -1}, {"schedule": 1, "factor": 1})
 

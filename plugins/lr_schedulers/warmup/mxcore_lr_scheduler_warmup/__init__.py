@@ -44,6 +44,9 @@ class WarmupScheduler(Combination):
     Raises:
         ValueError: ``warmup_begin_lr`` is above ``base_lr``.
 
+    When to use it: a gentle start in front of any schedule, which begins after it. When not: MXNet's counting, in which
+    warm-up does not delay the schedule: ``warmup_steps`` of its classes.
+
     References:
         P. Goyal et al., "Accurate, large minibatch SGD: training ImageNet in 1 hour", 2017,
         https://arxiv.org/abs/1706.02677
@@ -51,6 +54,7 @@ class WarmupScheduler(Combination):
     Differs from MXNet 1.9.1: MXNet has no such class; this is the warm-up of optax and of transformers.
     """
 
+    family = "combination"
     examples = (
         {"after": ["cosine", {"max_update": 170}], "warmup_steps": 30},
         {"after": ["exponential", {"gamma": 0.8, "decay_steps": 25}], "warmup_steps": 30, "warmup_begin_lr": 0.002},

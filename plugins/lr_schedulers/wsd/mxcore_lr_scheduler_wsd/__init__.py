@@ -56,6 +56,9 @@ class WSDScheduler(Curve):
         decay_type: the shape of the fall, one of these.
         final_ratio: the share of ``base_lr`` at which the rate starts and ends, in [0, 1].
 
+    When to use it: runs that may be prolonged: continue from before the decay with a later one. When not: a fixed short
+    run, in which ``cosine`` does as well with nothing to choose.
+
     References:
         S. Hu et al., "MiniCPM: unveiling the potential of small language models with scalable training strategies",
         2024, https://arxiv.org/abs/2404.06395
@@ -66,6 +69,7 @@ class WSDScheduler(Curve):
     Differs from MXNet 1.9.1: MXNet has no such class; this is the rule of ``get_wsd_schedule`` of transformers.
     """
 
+    family = "decay"
     examples = (
         {"stable_steps": 120, "decay_steps": 80, "warmup_steps": 30},
         {"stable_steps": 120, "decay_steps": 80, "warmup_steps": 30, "decay_type": "1-sqrt"},

@@ -39,6 +39,9 @@ class AdaBelief(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: training where Adam is unstable: steps shrink where the gradient differs from its mean, not where it
+    is large. When not: half precision without masters, since the default epsilon of 1e-16 vanishes there.
+
     References:
         J. Zhuang et al., "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", 2020,
         https://arxiv.org/abs/2010.07468
@@ -48,9 +51,11 @@ class AdaBelief(Optimizer):
     pytorch_optimizer and timm.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "decoupled"
     slots = ("mean", "variance")
+    conventions = {"optax": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-16, stabilizing)

@@ -58,6 +58,9 @@ class Adafactor(Optimizer):
     State: ``row`` and ``col``, with the weight's dtype and its shape but for one axis of length 1; below two dimensions
     one array shaped like the weight.
 
+    When to use it: large matrices in little memory: it keeps a number for each row and each column instead of one for
+    each weight. When not: many vectors, for which it saves nothing, or small models, where Adam is steadier.
+
     References:
         N. Shazeer and M. Stern, "Adafactor: Adaptive Learning Rates with Sublinear Memory Cost", 2018,
         https://arxiv.org/abs/1804.04235
@@ -66,9 +69,11 @@ class Adafactor(Optimizer):
     timm and transformers have a first moment and other defaults.
     """
 
+    family = "matrix"
     default_learning_rate = 0.01
     slots = ("row", "col")
     elementwise = False
+    conventions = {"torch": {}, "optax": "it factors large matrices only, and does not bound the rate", "keras": {}}
     beta2_decay: float = hyperparameter(-0.8, _at_most_0)
     epsilon1: float | None = hyperparameter(None, optional(positive))
     epsilon2: float = hyperparameter(1e-3, non_negative)

@@ -45,6 +45,9 @@ class Adan(Optimizer):
     State: ``mean``, ``difference``, ``variance`` and ``previous``, with the shape and dtype of the weight; and
     ``updates``, a number.
 
+    When to use it: large batches and vision transformers, where looking ahead of the gradient pays. When not: little
+    memory: it keeps four arrays for each weight.
+
     References:
         X. Xie et al., "Adan: Adaptive Nesterov Momentum Algorithm for Faster Optimizing Deep Models", 2022,
         https://arxiv.org/abs/2208.06677
@@ -53,9 +56,11 @@ class Adan(Optimizer):
     multiplies ``change`` and ``difference`` by 1 - ``beta2`` where the paper means ``beta2``.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "own"
     slots = ("mean", "difference", "variance", "previous", Slot("updates", shape=()))
+    conventions = {"optax": "it multiplies differences by 1 - beta2"}
     beta1: float = hyperparameter(0.98, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.92, in_range(0, 1, right_open=True))
     beta3: float = hyperparameter(0.99, in_range(0, 1, right_open=True))

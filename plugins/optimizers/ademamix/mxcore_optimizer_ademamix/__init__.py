@@ -48,6 +48,9 @@ class AdEMAMix(Optimizer):
 
     State: ``mean``, ``variance`` and ``slow``, with the shape and dtype of the weight.
 
+    When to use it: long runs, such as of language models, which profit from gradients thousands of updates old. When
+    not: short runs, or gradients whose meaning changes: the slow mean holds on to what is outdated.
+
     References:
         M. Pagliardini, P. Ablin and D. Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", 2024,
         https://arxiv.org/abs/2409.03137
@@ -56,9 +59,11 @@ class AdEMAMix(Optimizer):
     pytorch_optimizer.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "decoupled"
     slots = ("mean", "variance", "slow")
+    conventions = {"optax": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     beta3: float = hyperparameter(0.9999, in_range(0, 1, right_open=True))

@@ -41,6 +41,9 @@ class ADOPT(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight; and ``updates``, a number.
 
+    When to use it: in place of Adam with a ``beta2`` that is hard to choose: it converges with any. When not: runs of a
+    few hundred updates: the first only measures, and the bound on steps loosens slowly.
+
     References:
         S. Taniguchi et al., "ADOPT: Modified Adam Can Converge with Any β2 with the Optimal Rate", 2024,
         https://arxiv.org/abs/2411.02853
@@ -49,9 +52,11 @@ class ADOPT(Optimizer):
     exponent of 1/4. In pytorch_optimizer, n counts the current update too, and the first update decays weights.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     decay = "own"
     slots = ("mean", "variance", Slot("updates", shape=()))
+    conventions = {"optax": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.9999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-6, stabilizing)

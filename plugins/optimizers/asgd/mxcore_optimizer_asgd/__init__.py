@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import Slot, hyperparameter, hyperparameters, non_negative
+from mxcore import Slot, hyperparameter, hyperparameters, in_range, non_negative
 from mxcore.optimizer import Optimizer
 
 __all__ = ["ASGD"]
@@ -34,11 +34,14 @@ class ASGD(Optimizer):
         learning_rate: the learning rate, at least 0.
         lambd: λ, how fast steps and weights decay; at least 0. The weights of all parameters decay, whatever their
             names.
-        alpha: the power with which steps decay, at least 0.
+        alpha: the power with which steps decay, in [0, 1].
         t0: after how many updates averaging begins, at least 0.
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
     State: ``average``, initially the weight, with its shape and dtype.
+
+    When to use it: convex problems with noisy gradients, such as linear models, where the average of the weights beats
+    the last. When not: deep networks with schedules: see ``average``, which goes around any optimizer.
 
     References:
         B. T. Polyak and A. B. Juditsky, "Acceleration of Stochastic Approximation by Averaging", 1992,
@@ -49,11 +52,13 @@ class ASGD(Optimizer):
     effect one update later.
     """
 
+    family = "momentum"
     default_learning_rate = 0.01
     expected_failures = {"a_gradient_of_zero_moves_nothing": "lambd decays weights, whatever wd is"}
     slots = (Slot("average", init="weight"),)
+    conventions = {"torch": "a new learning rate acts one update late"}
     lambd: float = hyperparameter(1e-4, non_negative)
-    alpha: float = hyperparameter(0.75, non_negative)
+    alpha: float = hyperparameter(0.75, in_range(0, 1))
     t0: float = hyperparameter(1e6, non_negative)
 
     @staticmethod

@@ -38,6 +38,9 @@ class LaProp(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight; and ``rate``, a number.
 
+    When to use it: a small ``beta2``, with which Adam is unstable: it divides gradients before it averages them. When
+    not: if Adam with its usual values is stable; the two are then close.
+
     References:
         L. Ziyin, Z. T. Wang and M. Ueda, "LaProp: Separating Momentum and Adaptivity in Adam", 2020,
         https://arxiv.org/abs/2002.04839
@@ -46,6 +49,7 @@ class LaProp(Optimizer):
     constant learning rate, except for where ``epsilon`` is added.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.0004
     decay = "own"
     slots = ("mean", "variance", Slot("rate", shape=()))

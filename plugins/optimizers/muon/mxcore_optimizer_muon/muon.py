@@ -92,6 +92,10 @@ class Muon(Optimizer):
 
     State: ``m``, with the shape and dtype of the weight; the mean and variance of AdamW for the others.
 
+    When to use it: the matrices of hidden layers of large networks, in fewer steps than AdamW and half of its memory.
+    When not: embeddings and output layers, which ``exclude`` leaves to AdamW, or models of vectors and few small
+    matrices.
+
     References:
         K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
         https://kellerjordan.github.io/posts/muon/; J. Liu et al., "Muon is Scalable for LLM Training", 2025,
@@ -101,6 +105,7 @@ class Muon(Optimizer):
     in float32, or float64 for such weights, instead of bfloat16. optax corrects the bias of the momentum.
     """
 
+    family = "matrix"
     default_learning_rate = 0.001
     slots = ("m",)
     elementwise = False

@@ -39,6 +39,9 @@ class NovoGrad(Optimizer):
 
     State: ``m``, with the shape and dtype of the weight, and one number per parameter, ``n``.
 
+    When to use it: large networks in little memory: one array for each weight, and a single number for each parameter.
+    When not: parameters whose elements have very different scales: they share a step size.
+
     References:
         B. Ginsburg et al., "Stochastic Gradient Methods with Layer-wise Adaptive Moments for Training of Deep
         Networks", 2019, https://arxiv.org/abs/1905.11286
@@ -47,10 +50,12 @@ class NovoGrad(Optimizer):
     of the latter.
     """
 
+    family = "layer-wise"
     default_learning_rate = 0.001
     decay = "own"
     slots = ("m", Slot("n", shape=()))
     elementwise = False
+    conventions = {"optax": {"beta1": 0.9, "beta2": 0.25, "epsilon": 1e-6}}
     beta1: float = hyperparameter(0.95, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.98, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

@@ -41,6 +41,9 @@ class QHAdam(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: in place of Adam or NAdam, if you are ready to tune how much of the current gradient counts. When
+    not: if you tune no more than a learning rate.
+
     References:
         J. Ma and D. Yarats, "Quasi-Hyperbolic Momentum and Adam for Deep Learning", 2018,
         https://arxiv.org/abs/1810.06801
@@ -48,6 +51,7 @@ class QHAdam(Optimizer):
     Differs from MXNet 1.9.1: MXNet has no QHAdam. This is the rule of the paper and of pytorch_optimizer.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     slots = ("mean", "variance")
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))

@@ -47,6 +47,9 @@ class RAdam(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: Adam without a warm-up: early steps are kept small until the variance is known. When not: with a
+    warm-up of the learning rate, which serves the same end.
+
     References:
         L. Liu et al., "On the Variance of the Adaptive Learning Rate and Beyond", 2019,
         https://arxiv.org/abs/1908.03265
@@ -56,8 +59,10 @@ class RAdam(Optimizer):
     takes no steps without the variance.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.001
     slots = ("mean", "variance")
+    conventions = {"torch": {}, "optax": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

@@ -48,6 +48,9 @@ class Rprop(Optimizer):
 
     State: ``previous``, and ``step``, 0 before the first update, with the shape and dtype of the weight.
 
+    When to use it: exact gradients, of full batches: each weight has its own step, which adapts to signs alone. When
+    not: mini-batches: signs of noise make all steps shrink. A schedule has no effect.
+
     References:
         M. Riedmiller and H. Braun, "A Direct Adaptive Method for Faster Backpropagation Learning: The RPROP
         Algorithm", 1993, https://doi.org/10.1109/ICNN.1993.298623
@@ -56,9 +59,11 @@ class Rprop(Optimizer):
     which the sign changes. optax applies the step of the previous update.
     """
 
+    family = "sign"
     default_learning_rate = 0.01
     moves_at_rate_zero = True
     slots = ("previous", "step")
+    conventions = {"torch": {}, "optax": "it makes each step one update late"}
     eta_minus: float = hyperparameter(0.5, in_range(0, 1, left_open=True, right_open=True))
     eta_plus: float = hyperparameter(1.2, Validator("a number above 1", lambda eta: positive.accepts(eta) and eta > 1))
     step_min: float = hyperparameter(1e-6, positive)

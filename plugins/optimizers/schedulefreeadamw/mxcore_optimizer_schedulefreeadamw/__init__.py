@@ -51,6 +51,9 @@ class ScheduleFreeAdamW(Optimizer):
     State: ``z``, initially the weight, and ``variance``, with its shape and dtype; and the numbers ``largest`` and
     ``total``.
 
+    When to use it: runs that may end at any time: it needs no schedule, and does as well as one that was tuned to the
+    end. When not: programs that cannot switch to evaluation weights: those that are trained are worse.
+
     References:
         A. Defazio et al., "The Road Less Scheduled", 2024, https://arxiv.org/abs/2405.15682
 
@@ -58,6 +61,7 @@ class ScheduleFreeAdamW(Optimizer):
     a warm-up, of optax.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.0025
     decay = "own"
     slots = (Slot("z", init="weight"), "variance", Slot("largest", shape=()), Slot("total", shape=()))

@@ -44,6 +44,9 @@ class ScheduleFreeSGD(Optimizer):
 
     State: ``z``, initially the weight, with its shape and dtype; and the numbers ``largest`` and ``total``.
 
+    When to use it: runs that may end at any time, without a schedule; at learning rates far above those of SGD with
+    momentum. When not: programs that cannot switch to evaluation weights: those that are trained are worse.
+
     References:
         A. Defazio et al., "The Road Less Scheduled", 2024, https://arxiv.org/abs/2405.15682
 
@@ -51,6 +54,7 @@ class ScheduleFreeSGD(Optimizer):
     a warm-up, of optax.
     """
 
+    family = "momentum"
     default_learning_rate = 1.0
     slots = (Slot("z", init="weight"), Slot("largest", shape=()), Slot("total", shape=()))
     momentum: float = hyperparameter(0.9, in_range(0, 1, left_open=True, right_open=True))

@@ -47,6 +47,9 @@ class SM3(Optimizer):
     State: for each axis an accumulator with the weight's dtype and the shape (1, …, n, …, 1), called ``acc_0`` and
     ``acc_1`` for a matrix, and with momentum ``m``, shaped like the weight.
 
+    When to use it: embeddings and other large arrays with sparse gradients, in the memory of SGD with momentum. When
+    not: dense gradients of small models: its bounds on the sums are coarse, and steps only shrink.
+
     References:
         R. Anil, V. Gupta, T. Koren and Y. Singer, "Memory-Efficient Adaptive Optimization", 2019,
         https://arxiv.org/abs/1901.11150 (SM3-II)
@@ -55,8 +58,10 @@ class SM3(Optimizer):
     let accumulators decay.
     """
 
+    family = "matrix"
     default_learning_rate = 0.1
     elementwise = False
+    conventions = {"optax": {}}
     momentum: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, non_negative)
     wd: float = hyperparameter(0.0, Validator("0: weight decay is not supported", lambda wd: wd == 0), kw_only=True)

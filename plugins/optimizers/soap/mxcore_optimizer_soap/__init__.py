@@ -57,6 +57,9 @@ class SOAP(Optimizer):
     State: ``m`` and ``v``, with the shape of the weight, and for each axis of length d with a basis ``GG_0``, … and
     ``Q_0``, …, of shape (d, d), all with the weight's dtype.
 
+    When to use it: matrices of up to some thousands of rows, where fewer updates are worth more time for each. When
+    not: gradients that are cheap to compute, large layers, or little memory: it keeps two more matrices for each axis.
+
     References:
         N. Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", 2024, https://arxiv.org/abs/2409.11321
 
@@ -64,6 +67,7 @@ class SOAP(Optimizer):
     weights after the step.
     """
 
+    family = "matrix"
     default_learning_rate = 0.003
     slots = ("m", "v", "GG_0", "GG_1", "Q_0", "Q_1")
     elementwise = False

@@ -56,6 +56,9 @@ class Sophia(Optimizer):
 
     State: ``m`` and ``h``, with the shape and dtype of the weight.
 
+    When to use it: language models, with an estimate of the Hessian's diagonal every few updates. When not: if nothing
+    but gradients can be had; ``estimator="gradient"`` takes their squares, which is a rough guess.
+
     References:
         H. Liu et al., "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training", 2023,
         https://arxiv.org/abs/2305.14342
@@ -64,6 +67,7 @@ class Sophia(Optimizer):
     step and corrects no bias.
     """
 
+    family = "second order"
     default_learning_rate = 0.001
     slots = ("m", "h")
     descent = {"learning_rate": 0.03}

@@ -39,6 +39,9 @@ class Yogi(Optimizer):
 
     State: ``mean`` and ``variance``, with the shape and dtype of the weight.
 
+    When to use it: gradients that are rare or come in bursts: the variance changes additively, and so does not forget
+    fast. When not: large gradients at the start, to which it adapts slowly.
+
     References:
         M. Zaheer et al., "Adaptive Methods for Nonconvex Optimization", NeurIPS 2018,
         https://papers.nips.cc/paper/8186-adaptive-methods-for-nonconvex-optimization
@@ -47,9 +50,11 @@ class Yogi(Optimizer):
     at ``initial_accumulator`` too; the paper's begins at 0.
     """
 
+    family = "adaptive"
     default_learning_rate = 0.01
     decay = "decoupled"
     expected_failures = {"a_gradient_of_zero_moves_nothing": "the mean begins at initial_accumulator"}
+    conventions = {"optax": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-3, stabilizing)

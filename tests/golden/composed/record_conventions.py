@@ -61,14 +61,18 @@ OPTAX: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
     "adan": (optax.adan, {}, {}),
     "ademamix": (optax.contrib.ademamix, {}, {}),
     "adopt": (optax.contrib.adopt, {}, {}),
+    "dadaptadam": (optax.contrib.dadapt_adamw, {}, {}),
     "lamb": (optax.lamb, {}, {}),
     "lars": (optax.lars, {}, {}),
     "lion": (optax.lion, {}, {}),
     "nadam": (optax.nadam, {}, {}),
     "novograd": (optax.novograd, {}, {}),
+    "prodigy": (optax.contrib.prodigy, {}, {}),
     "radam": (optax.radam, {}, {}),
     "rmsprop": (optax.rmsprop, {}, {}),
     "rprop": (optax.rprop, {}, {}),
+    "schedulefreeadamw": (optax.contrib.schedule_free_adamw, {}, {}),
+    "schedulefreesgd": (optax.contrib.schedule_free_sgd, {}, {}),
     "sm3": (optax.sm3, {}, {}),
     "yogi": (optax.yogi, {}, {}),
 }
@@ -84,8 +88,10 @@ KERAS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "ftrl": ("Ftrl", {}, {}),
     "lamb": ("Lamb", {}, {}),
     "lion": ("Lion", {}, {}),
+    "muon": ("Muon", {}, {}),
     "nadam": ("Nadam", {}, {}),
     "rmsprop": ("RMSprop", {}, {}),
+    "schedulefreeadamw": ("ScheduleFreeAdamW", {}, {}),
 }
 
 
@@ -106,7 +112,7 @@ def in_torch(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
 
 def in_optax(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
     make, arguments, ours = OPTAX[name]
-    if name in ("rprop", "sm3"):  # which take no schedule
+    if name.startswith(("rprop", "schedulefree", "sm3")):  # which take no schedule
         optimizer = optax.inject_hyperparams(make)(learning_rate=lambda count: RATE * 0.9**count, **arguments)
     else:
         optimizer = make(lambda count: RATE * 0.9**count, **arguments)

@@ -84,6 +84,7 @@ class DAdaptAdam(Optimizer):
     expected_failures = {
         "dtypes_are_kept": {"beta2": "the first steps, in units of d0, are too small for float32"},
     }
+    conventions = {"optax": {"use_bias_correction": True, "decoupled_wd": True}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

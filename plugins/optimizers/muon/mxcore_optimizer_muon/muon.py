@@ -114,6 +114,11 @@ class Muon(Optimizer):
         "multipliers_scale_the_rate": {"adam_learning_rate": "it is another learning rate than learning_rate"},
     }
     bad_examples = ({"ns_coefficients": (1.0, 2.0)}, {"exclude": ["*"]})
+    conventions = {
+        "torch": "it iterates in bfloat16",
+        "optax": "its momentum is corrected for bias",
+        "keras": "Adam's epsilon is added before the bias correction",
+    }
     momentum: float = hyperparameter(0.95, in_range(0, 1, right_open=True))
     nesterov: bool = hyperparameter(True, boolean)
     ns_steps: int = hyperparameter(5, integer(at_least=1))

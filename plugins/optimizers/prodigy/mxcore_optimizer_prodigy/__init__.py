@@ -86,6 +86,7 @@ class Prodigy(Optimizer):
         "slots_are_named_and_used": "start is the initial weight, which does not change",
         "dtypes_are_kept": {"beta2": "the first steps, in units of d0, are too small for float32"},
     }
+    conventions = {"optax": {"use_bias_correction": True}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     beta3: float | None = hyperparameter(None, optional(in_range(0, 1, right_open=True)))

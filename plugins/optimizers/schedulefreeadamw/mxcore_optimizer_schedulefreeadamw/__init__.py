@@ -65,6 +65,7 @@ class ScheduleFreeAdamW(Optimizer):
     default_learning_rate = 0.0025
     decay = "own"
     slots = (Slot("z", init="weight"), "variance", Slot("largest", shape=()), Slot("total", shape=()))
+    conventions = {"optax": {}, "keras": {}}
     beta1: float = hyperparameter(0.9, in_range(0, 1, left_open=True, right_open=True))
     beta2: float = hyperparameter(0.999, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, stabilizing)

@@ -57,6 +57,7 @@ class ScheduleFreeSGD(Optimizer):
     family = "momentum"
     default_learning_rate = 1.0
     slots = (Slot("z", init="weight"), Slot("largest", shape=()), Slot("total", shape=()))
+    conventions = {"optax": {}}
     momentum: float = hyperparameter(0.9, in_range(0, 1, left_open=True, right_open=True))
     warmup_steps: int = hyperparameter(0, integer(at_least=0))
     r: float = hyperparameter(0.0, non_negative)

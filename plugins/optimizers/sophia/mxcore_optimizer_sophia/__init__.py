@@ -72,6 +72,7 @@ class Sophia(Optimizer):
     slots = ("m", "h")
     descent = {"learning_rate": 0.03}
     examples = ({"estimator": "gradient"},)
+    conventions = {"optax": {"wd": 1e-4}}
     beta1: float = hyperparameter(0.965, in_range(0, 1, right_open=True))
     beta2: float = hyperparameter(0.99, in_range(0, 1, right_open=True))
     epsilon: float = hyperparameter(1e-8, non_negative)

@@ -241,7 +241,7 @@ class Controlled(Counted, Multiplied, Algorithm):
         >>> optimizer = mx.optimizer.create("sgd", learning_rate=0.1, momentum=0.9, wd=1e-4,
         ...     groups={"head_": {"learning_rate": 0.01}})
         >>> optimizer.settings_of("head_weight")
-        {'learning_rate': 0.01, 'wd': 0.0001, 'momentum': 0.9, 'rescale_grad': 1.0}
+        {'learning_rate': 0.01, 'wd': 0.0001, 'momentum': 0.9, 'dampening': 0.0, 'rescale_grad': 1.0}
 
         Args:
             name: the name of the parameter, or its index.

@@ -106,7 +106,7 @@ class Algorithm:
 
     >>> import mxcore as mx
     >>> [name for name in dir(mx.lr_scheduler.create("cosine", max_update=100)) if name.startswith("warmup")]
-    ['warmup_begin_lr', 'warmup_final_lr', 'warmup_mode', 'warmup_steps']
+    ['warmup', 'warmup_begin_lr', 'warmup_final_lr', 'warmup_mode', 'warmup_steps']
     """
 
     examples: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)

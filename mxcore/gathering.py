@@ -190,4 +190,4 @@ def get_updater(optimizer: Given, model: Iterable[Index] | None = None) -> Updat
         if isinstance(given, type) and issubclass(given, registry_for("optimizer").base):
             hint = f": pass an instance, {given.__name__}()"
         raise TypeError(f"get_updater takes an Optimizer, such as mx.optimizer.create('sgd'), got {given!r}{hint}")
-    return Updater(optimizer) if model is None else GatheringUpdater(optimizer, model)
+    return optimizer.make_updater() if model is None else GatheringUpdater(optimizer, model)

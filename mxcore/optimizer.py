@@ -360,6 +360,10 @@ class Optimizer(Controlled):
             grads = list(map(fitted, weights, grads))
             runner.run(self, self._counting.tally, indices, weights, grads, states)
 
+    def make_updater(self) -> Updater[Any]:
+        """Return a new updater, for :func:`~mxcore.optimizer.get_updater`; override it if updates need more calls."""
+        return Updater(self)
+
     def preprocessed(self, grad: Array) -> Array:
         """Return a gradient rescaled and clipped, for array code: ``grad`` itself if there is nothing to do."""
         grad = grad if self.rescale_grad == 1 else grad * self.rescale_grad

@@ -30,6 +30,7 @@ __all__ = [
     "LBSGD",
     "MARS",
     "NAG",
+    "SAM",
     "SGD",
     "SGLD",
     "SM3",
@@ -157,6 +158,7 @@ class Optimizer(Controlled):
     @classmethod
     def runs_rule(cls) -> bool: ...
     def _run_rule(self, runner: Runner, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
+    def make_updater(self) -> Updater[Any]: ...
     def preprocessed(self, grad: Array) -> Array: ...
     def flags(self, name: str) -> Mapping[str, bool]: ...
     def describe(self, index: Index) -> str: ...
@@ -250,6 +252,8 @@ def create(name: Literal["radam"], *args: Any, **kwargs: Any) -> RAdam: ...
 def create(name: Literal["rmsprop"], *args: Any, **kwargs: Any) -> RMSProp: ...
 @overload
 def create(name: Literal["rprop"], *args: Any, **kwargs: Any) -> Rprop: ...
+@overload
+def create(name: Literal["sam"], *args: Any, **kwargs: Any) -> SAM: ...
 @overload
 def create(name: Literal["schedulefreeadamw"], *args: Any, **kwargs: Any) -> ScheduleFreeAdamW: ...
 @overload
@@ -1121,6 +1125,8 @@ class Nadam(Optimizer):
     epsilon: float
     schedule_decay: float
     decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -1292,6 +1298,8 @@ class RAdam(Optimizer):
     beta2: float
     epsilon: float
     decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -1381,6 +1389,21 @@ class Rprop(Optimizer):
         loss_scale: Any = 1.0,
         maximize: bool = False,
         param_dict: Any = None,
+    ) -> None: ...
+
+class SAM(Wrapper):
+    r"""Sharpness-aware minimization: an update with the gradient at the nearby point where the loss is greatest."""
+
+    rho: float
+    adaptive: bool
+    epsilon: float
+    def __init__(
+        self,
+        optimizer: Any,
+        rho: _Schedule | float = 0.05,
+        adaptive: bool = False,
+        epsilon: _Schedule | float = 1e-12,
+        **kwargs: Any,
     ) -> None: ...
 
 class ScheduleFreeAdamW(Optimizer):

@@ -142,7 +142,7 @@ def test_every_installed_algorithm_can_be_shown(record: mx.catalogue.Record) -> 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("adan", "cannot find optimizer 'adan': did you mean"),
+        ("adom", "cannot find optimizer 'adom': did you mean"),
         ("cosin", "cannot find lr_scheduler 'cosin': did you mean 'cosine' or 'join'?"),
         ("constan", "cannot find initializer or lr_scheduler 'constan': did you mean 'constant' or 'cosine'?"),
         (

@@ -34,6 +34,9 @@ OPTIMIZERS = {  # what consists of others is theirs
 }
 every_optimizer = pytest.mark.parametrize("cls", OPTIMIZERS.values(), ids=OPTIMIZERS)
 every_scheduler = pytest.mark.parametrize("cls", SCHEDULERS.values(), ids=SCHEDULERS)
+every_scheduler_of_mxnet = pytest.mark.parametrize(
+    "cls", [cls for cls in SCHEDULERS.values() if not issubclass(cls, mx.lr_scheduler.Curve)]
+)
 
 
 def numbers(seed: int, *shape: int, dtype: Any = np.float64) -> Array:
@@ -63,7 +66,7 @@ def test_a_given_rate_overrides_the_schedulers_everywhere(cls: type[Optimizer]) 
     assert cls(learning_rate=0.25, lr_scheduler=schedule).learning_rate == schedule.base_lr == schedule(0) == 0.25
 
 
-@every_scheduler
+@every_scheduler_of_mxnet
 def test_a_new_base_rate_moves_the_warm_up_and_the_decay(cls: type[Any]) -> None:
     schedule, other = (cls(**cls.examples[0], base_lr=rate, warmup_steps=4) for rate in (0.5, 0.25))
     schedule.base_lr = 0.25
@@ -77,7 +80,7 @@ def test_schedules_are_pure(cls: type[Any]) -> None:
     assert [schedule(update) for update in reversed(range(200))] == forwards[::-1]
 
 
-@every_scheduler
+@every_scheduler_of_mxnet
 def test_schedules_hold_their_final_rate_after_the_end(cls: type[Any]) -> None:
     schedule = cls(**cls.examples[0])
     assert schedule(10**7) == schedule(10**6)
@@ -223,7 +226,7 @@ def test_clip_gradient_is_off_or_positive(cls: type[Optimizer]) -> None:
 
 @pytest.mark.parametrize("cls", with_own("momentum"))
 def test_a_negative_momentum_is_refused(cls: type[Optimizer]) -> None:
-    with pytest.raises(ValueError, match=r"momentum must be in \[0, 1.*, got -0\.9"):
+    with pytest.raises(ValueError, match=r"momentum must be in [\[(]0, 1.*, got -0\.9"):
         cls(momentum=-0.9)
 
 

@@ -86,7 +86,7 @@ def test_the_list_shows_every_fault_and_imports_nothing(faulty: Environment) -> 
         (CREATE.format("rival-adam:adam"), "rival_adam"),
         (CREATE.format("MXCORE_Optimizer_adam:adam"), "mxcore_optimizer_adam"),
         ("mx.catalogue.prefer('rival-adam'); " + CREATE.format("adam"), "rival_adam"),
-        (CREATE.format("agd"), "UnknownNameError cannot find optimizer 'agd': did you mean 'sgd'"),
+        (CREATE.format("agd"), "UnknownNameError cannot find optimizer 'agd': did you mean 'asgd' or 'sgd'"),
         ("print(mx.extra.NUMBER)", "3"),
         ("mx.nonsense", "AttributeError module 'mxcore' has no attribute 'nonsense'"),
     ],

@@ -314,7 +314,7 @@ def test_a_schedule_of_a_group_is_asked_for_its_parameters() -> None:
     groups = {"head_": {"wd": lambda update: update / 10, "momentum": lambda update: 0.5}}
     optimizer = mx.optimizer.SGD(momentum=0.9, wd=1.0, groups=groups)
     assert optimizer.settings_of("head_weight") == {
-        "learning_rate": 0.01, "wd": 0.1, "momentum": 0.5, "rescale_grad": 1.0
+        "learning_rate": 0.01, "wd": 0.1, "momentum": 0.5, "dampening": 0.0, "rescale_grad": 1.0
     }  # fmt: skip
     run(optimizer)
     assert optimizer.settings_of("head_weight")["wd"] == 0.6

@@ -28,6 +28,7 @@ WRAPPERS = {
     "grokfast": {"alpha": 0.5, "factor": 0.5},
     "lookahead": {"k": 2, "alpha": 0.25},
     "mars": {"gamma": 0.1, "beta1": 0.5},
+    "sam": {},
 }
 BARE = [
     name
@@ -94,7 +95,11 @@ def mars(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None
     inner(weight, corrected)
 
 
-BY_HAND = {function.__name__: function for function in (agc, average, cautious, centralized, grokfast, lookahead, mars)}
+def sam(inner: Inner, weight: Array, grad: Array, kept: dict[str, Any]) -> None:
+    inner(weight, grad)  # its second step
+
+
+BY_HAND = {one.__name__: one for one in (agc, average, cautious, centralized, grokfast, lookahead, mars, sam)}
 
 
 def around(outer: str, inner: Inner, kept: dict[str, Any]) -> Inner:

@@ -122,6 +122,8 @@ def _class(cls: type) -> str:
     base = next(parent for parent in cls.__mro__[1:] if parent.__module__.startswith("mxcore."))
     lines = [f"class {cls.__name__}({base.__name__}):", f'    r"""{doc}"""']
     lines += [f"    {name}: {kind}" for name, kind in _attributes(cls, base)]
+    if isinstance(vars(cls).get("decay"), property):
+        lines += ["    @property", "    def decay(self) -> Decay: ...  # type: ignore[override]"]
     return "\n" + "\n".join([*lines, f"    {_constructor(cls)}"]) + "\n"
 
 

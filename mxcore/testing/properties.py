@@ -31,7 +31,7 @@ def properties_of(cls: type[Any]) -> dict[str, Any]:
     """
     kind, subject = kind_of(cls), Subject(cls, next(iter(cls.examples), {}))
     found: dict[str, Any] = {"family": cls.family, "year": _year(inspect.getdoc(cls) or "")}
-    found["needs_more"] = any(hasattr(cls, method) for method in ("set_hessian", "observe"))
+    found["needs_more"] = hasattr(cls, "set_hessian") or (kind == "lr_scheduler" and _observes(cls))
     if kind == "optimizer":
         found["state_bytes"] = _state_bytes(subject)
         found["needs_all"] = subject.looks_at_all
@@ -39,6 +39,11 @@ def properties_of(cls: type[Any]) -> dict[str, Any]:
     if kind != "lr_scheduler":
         found["complex"] = (_updates_complex if kind == "optimizer" else _fills_complex)(subject)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _observes(cls: type[Any]) -> bool:
+    """Return whether a schedule is to be told a metric."""
+    return cls.observe is not mx.lr_scheduler.LRScheduler.observe
 
 
 def as_json(classes: Mapping[str, type[Any]]) -> str:

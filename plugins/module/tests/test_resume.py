@@ -29,6 +29,7 @@ def contents(folder):
 
 STOPPED = """
 import os, signal, sys
+import mxcore as mx
 from mxcore_module.train import train
 
 class Stop:

@@ -224,7 +224,7 @@ def read_terminal(descriptor):
 
 REFUSED = [
     (("--optimizer", "adm"), "cannot find optimizer 'adm': did you mean 'adam'"),
-    (("--initializer", "xavior"), "did you mean 'xavier'?"),
+    (("--initializer", "xavior"), "did you mean 'xavier'"),
     (("--lr-scheduler", "factr"), "did you mean 'factor' or 'multifactor'?"),
     (("--optimizer", "adam", "--optimizer-arg", "beta1=1.2"), "optimizer 'adam': beta1 must be in [0, 1), got 1.2"),
     (("--optimizer-arg", "momentun=0.9"), "no argument 'momentun' (did you mean 'momentum'?): it takes momentum,"),

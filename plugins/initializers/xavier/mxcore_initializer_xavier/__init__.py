@@ -101,7 +101,7 @@ class XavierUniform(FanInitializer):
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
         AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
 
-    Differs from MXNet 1.9.1: MXNet has only Xavier, which gives the same values with ``magnitude=3 * gain**2``. This is
+    Differs from MXNet 1.9.1: MXNet has no gain; its Xavier gives the same values with ``magnitude=3 * gain**2``. This is
     torch's ``xavier_uniform_``, and ``glorot_uniform`` of Keras and JAX.
     """
 
@@ -151,7 +151,7 @@ class XavierNormal(FanInitializer):
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
         AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
 
-    Differs from MXNet 1.9.1: MXNet has only Xavier, which gives the same values with ``rnd_type="gaussian"`` and
+    Differs from MXNet 1.9.1: MXNet has no gain; its Xavier gives the same values with ``rnd_type="gaussian"`` and
     ``magnitude=gain**2``. This is torch's ``xavier_normal_``. It has the variance of Keras's and JAX's
     ``glorot_normal``, which cut off what is beyond two standard deviations: ``variancescaling`` with
     ``mode="fan_avg"`` draws theirs.

@@ -45,7 +45,7 @@ class WSDScheduler(Curve):
     >>> import mxcore as mx
     >>> schedule = mx.lr_scheduler.WSDScheduler(10, 4, base_lr=0.4, warmup_steps=2, decay_type="1-sqrt")
     >>> [round(schedule(t), 6) for t in (1, 2, 3, 12, 14, 17)]
-    [0.0, 0.2, 0.4, 0.4, 0.117157, 0.0]
+    [0.0, 0.2, 0.4, 0.4, 0.2, 0.0]
 
     Args:
         stable_steps: the number of updates at ``base_lr``.

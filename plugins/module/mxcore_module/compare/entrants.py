@@ -101,7 +101,7 @@ def further_trials(contestants: Sequence[Contestant], options: Mapping[str, Any]
     found = list[Trial]()
     for one in contestants:
         rates = [at.rate for at in one.rates]
-        end = one.at_the_end if one.best else "lowest"
+        end = (one.at_the_end or ("highest" if len(rates) == 1 else "")) if one.best else "lowest"
         if end and len(rates) < MOST:
             rate = rates[-1] * STEP if end == "highest" else rates[0] / STEP
             choice = Choice("optimizer", *parse(one.label.removeprefix("optimizer:")))

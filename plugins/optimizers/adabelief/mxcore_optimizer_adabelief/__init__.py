@@ -46,7 +46,7 @@ class AdaBelief(Optimizer):
         J. Zhuang et al., "AdaBelief Optimizer: Adapting Stepsizes by the Belief in Observed Gradients", 2020,
         https://arxiv.org/abs/2010.07468
 
-    Differs from MXNet 1.9.1: MXNet has AdaBelief only since 2.0, where the root of the variance is not corrected and
+    Differs from MXNet 1.9.1: MXNet has no AdaBelief; that of 2.0 does not correct the root of the variance, and its
     weight decay enters the gradient. This is the rule of optax and, without rectification, of
     pytorch_optimizer and timm.
     """

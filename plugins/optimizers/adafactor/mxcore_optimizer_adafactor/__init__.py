@@ -104,7 +104,7 @@ class Adafactor(Optimizer):
             _average(col, step.mean(-2, keepdims=True), share, bound)
             np.multiply(row / np.maximum(row.mean(-2, keepdims=True), epsilon), col, out=step)
         np.sqrt(step, out=step)
-        step = np.maximum(step, epsilon)
+        np.maximum(step, epsilon, out=step)
         np.divide(grad, step, out=step)
         size = np.maximum(_rms(weight), self.epsilon2) * min(lr, t**-0.5)
         step *= size / np.maximum(_rms(step) / self.clip_threshold, 1)

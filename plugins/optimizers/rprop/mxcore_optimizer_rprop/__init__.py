@@ -70,7 +70,8 @@ class Rprop(Optimizer):
     step_max: float = hyperparameter(50.0, positive)
 
     def check_together(self) -> None:
-        if self.step_max < self.step_min:
+        bounds = (self.step_min, self.step_max)
+        if not any(map(callable, bounds)) and self.step_max < self.step_min:
             raise ValueError(f"step_max must be at least step_min={self.step_min}, got {self.step_max}")
 
     @staticmethod

@@ -142,20 +142,21 @@ class SAM(Updater[Any]):
         if self.is_perturbed:
             raise RuntimeError(f"{what} while the weights are perturbed by first_step: call second_step or undo first")
 
-    def first_step(self, grads: Any, weights: Any, indices: Any = None) -> None:
+    def first_step(self, *call: Any) -> None:
         """Perturb the weights, in place; then compute the gradients there, and call :meth:`second_step`.
+
+        Call it as ``first_step(grads, weights)`` with nested containers, as :meth:`~mxcore.optimizer.Updater.update`,
+        or as ``first_step(indices, grads, weights)``, as the updater itself.
 
         >>> import numpy as np, mxcore as mx
         >>> sam, weight = mx.SAM("sgd", rho=0.5), np.array([3.0, 4.0])
-        >>> sam.first_step(2 * weight, weight, "w")
+        >>> sam.first_step("w", 2 * weight, weight)
         >>> weight
         array([3.3, 4.4])
 
         Args:
-            grads: the gradients: a list, or nested containers as for :meth:`~mxcore.optimizer.Updater.update`.
-            weights: the weights, likewise.
-            indices: what identifies the weights; by default their keys, positions or paths. With a single index, pass
-                one gradient and one weight.
+            call: the gradients and the weights, after what identifies them; by default their keys, positions or paths
+                do. With a single index, pass one gradient and one weight.
 
         Raises:
             TypeError: as for a call of an updater.
@@ -164,7 +165,7 @@ class SAM(Updater[Any]):
         """
         with self.lock:
             self.check_not_evaluating("no first step")
-            names, grads, weights = self._checked(grads, weights, indices)
+            names, grads, weights = self._checked(call)
             left = [index for index in self.states if index not in set(names)]
             if missing := [index for index in left if not self.optimizer.groups.of(self.optimizer, index).frozen]:
                 raise ValueError(
@@ -180,15 +181,13 @@ class SAM(Updater[Any]):
                 self.perturbation.rescale_grad = sign
             self.perturbation.update_multi_precision(names, weights, grads, [None] * len(names))
 
-    def second_step(self, grads: Any, weights: Any, indices: Any = None) -> None:
+    def second_step(self, *call: Any) -> None:
         """Put the weights back and update them, from the gradients at the perturbed weights.
 
         If the update fails, the weights are as before the first step, with which you can begin again.
 
         Args:
-            grads: the gradients at the perturbed weights.
-            weights: the perturbed weights, which are updated in place.
-            indices: what identifies them, as for :meth:`first_step`.
+            call: the gradients there and the weights, as for :meth:`first_step`; the weights are updated in place.
 
         Raises:
             TypeError, ValueError: as for a call of an updater, or the parameters are not those of the first step;
@@ -196,7 +195,7 @@ class SAM(Updater[Any]):
             RuntimeError: there was no first step.
         """
         with self.lock:
-            names, grads, weights = self._checked(grads, weights, indices)
+            names, grads, weights = self._checked(call)
             self._put_back("second_step", names, weights)
             self(names, grads, weights)
 
@@ -205,7 +204,7 @@ class SAM(Updater[Any]):
 
         >>> import numpy as np, mxcore as mx
         >>> sam, weight = mx.SAM("sgd"), np.array([0.1, 0.2])
-        >>> sam.first_step(weight, weight, "w")
+        >>> sam.first_step("w", weight, weight)
         >>> sam.undo(weight, "w")
         >>> weight
         array([0.1, 0.2])
@@ -237,7 +236,7 @@ class SAM(Updater[Any]):
             gradients_of: called with ``weights`` twice, the second time while they are perturbed; it returns the
                 gradients, in the same containers.
             weights: the weights, which are updated in place.
-            indices: what identifies them, as for :meth:`first_step`.
+            indices: what identifies them; by default their keys, positions or paths.
 
         Raises:
             TypeError, ValueError, RuntimeError: as for the steps.
@@ -245,17 +244,19 @@ class SAM(Updater[Any]):
         with self.lock:
             self.check_not_evaluating("no step")
             try:
-                self.first_step(gradients_of(weights), weights, indices)
-                self.second_step(gradients_of(weights), weights, indices)
+                names = () if indices is None else (indices,)
+                self.first_step(*names, gradients_of(weights), weights)
+                self.second_step(*names, gradients_of(weights), weights)
             except BaseException:
                 if self.is_perturbed:
                     self.undo(weights, indices)
                 raise
 
-    def _checked(self, grads: Any, weights: Any, indices: Any) -> tuple[list[Any], list[Array], list[Array]]:
+    def _checked(self, call: tuple[Any, ...]) -> tuple[list[Any], list[Array], list[Array]]:
         """Return the indices, gradients and weights of a call after checking them."""
-        parts = paired(grads, weights) if indices is None else in_lists(indices, grads, weights)
-        names, grads, weights = parts
+        if len(call) not in (2, 3):
+            raise TypeError(f"pass (grads, weights) or (indices, grads, weights), got {len(call)} arguments")
+        names, grads, weights = paired(*call) if len(call) == 2 else in_lists(*call)
         if names:
             grads = list(map(fitted, weights, grads))
             check_call(list(map(self.optimizer.describe, names)), names, weights, grads)

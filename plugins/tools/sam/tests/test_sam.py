@@ -75,7 +75,7 @@ def test_undo_brings_every_bit_back_even_of_numbers_that_are_none(dtype: Any) ->
     values = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-42, 6e-8, 1.0]
     weight = np.array(values, np.float64).astype(dtype)
     before, sam = weight.tobytes(), mx.SAM("sgd", rho=1.0)
-    sam.first_step(np.array(values[::-1], np.float64).astype(dtype), weight, "w")
+    sam.first_step("w", np.array(values[::-1], np.float64).astype(dtype), weight)
     assert weight.tobytes() != before
     sam.undo(weight, "w")
     assert (weight.tobytes(), sam.is_perturbed, sam.states) == (before, False, {})
@@ -101,7 +101,7 @@ def test_containers_lists_and_one_call_are_the_same() -> None:
             for make in (sam.first_step, sam.second_step) if way in ("containers", "lists") else ():
                 grads = gradients(model)
                 listed = [grads["fc"]["weight"], grads["more"][0]]
-                make(grads, model) if way == "containers" else make(listed, flat, ["fc.weight", "more.0"])
+                make(grads, model) if way == "containers" else make(["fc.weight", "more.0"], listed, flat)
         assert len(calls) == 6
         found.append(([weight.tolist() for weight in flat], list(sam.states)))
     assert all(one == found[0] for one in found)
@@ -117,7 +117,7 @@ def test_a_factor_on_the_gradients_does_not_change_where_the_first_step_goes_and
     reached = []
     for factor, rescale in ((1.0, 1.0), (1024.0, 1 / 1024), (1.0, -1.0)):
         sam, weight = mx.SAM("sgd", rho=0.5, epsilon=0, rescale_grad=rescale), np.array([1.0, 2.0])
-        sam.first_step(factor * np.array([3.0, 4.0]), weight, "w")
+        sam.first_step("w", factor * np.array([3.0, 4.0]), weight)
         reached.append(weight.round(12).tolist())
     assert reached == [[1.3, 2.4], [1.3, 2.4], [0.7, 1.6]]
 
@@ -125,7 +125,7 @@ def test_a_factor_on_the_gradients_does_not_change_where_the_first_step_goes_and
 def test_gradients_of_zero_perturb_nothing() -> None:
     for epsilon in (1e-12, 0):
         sam, weight = mx.SAM("sgd", epsilon=epsilon), np.ones(2)
-        sam.first_step(np.zeros(2), weight, "w")
+        sam.first_step("w", np.zeros(2), weight)
         assert weight.tolist() == [1, 1]
 
 
@@ -334,7 +334,7 @@ def test_its_arguments_are_checked_when_given_and_when_assigned() -> None:
     with pytest.raises(ValueError, match="rho must be"):
         sam.perturbation.rho = -1
     sam.perturbation.rho, weight = 2.0, np.zeros(1)
-    sam.first_step(np.ones(1), weight, "w")
+    sam.first_step("w", np.ones(1), weight)
     assert weight.tolist() == [2]
 
 
@@ -342,7 +342,7 @@ def test_it_says_what_it_is() -> None:
     sam, shown = mx.SAM("sgd", rho=0.1, learning_rate=0.5), repr(mx.optimizer.SGD(learning_rate=0.5))
     sam("w", np.ones(1), np.ones(1))
     assert repr(sam) == f"SAM({shown}, 1 parameter, num_update=1, rho=0.1, adaptive=False, epsilon=1e-12)"
-    with pytest.raises(mx.catalogue.UnknownNameError, match=r"mx\.SAM\(.*\), whose updates take two steps"):
+    with pytest.raises(TypeError, match="'sam' needs optimizer, such as"):
         mx.optimizer.create("sam")
 
 

@@ -48,7 +48,7 @@ class KaimingNormal(FanInitializer):
         K. He, X. Zhang, S. Ren and J. Sun, "Delving deep into rectifiers: surpassing human-level performance on
         ImageNet classification", ICCV 2015, https://arxiv.org/abs/1502.01852
 
-    Differs from MXNet 1.9.1: MXNet has MSRAPrelu, whose fan is the mean of both by default. This is torch's
+    Differs from MXNet 1.9.1: MXNet has no KaimingNormal; the fan of its MSRAPrelu is the mean of both. This is torch's
     ``kaiming_normal_``. It has the variance of Keras's and JAX's ``he_normal``, which cut off what is beyond two
     standard deviations: ``variancescaling`` with ``scale=2`` draws theirs.
     """

@@ -101,8 +101,8 @@ class XavierUniform(FanInitializer):
         X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward neural networks",
         AISTATS 2010, https://proceedings.mlr.press/v9/glorot10a.html
 
-    Differs from MXNet 1.9.1: MXNet has no gain; its Xavier gives the same values with ``magnitude=3 * gain**2``. This is
-    torch's ``xavier_uniform_``, and ``glorot_uniform`` of Keras and JAX.
+    Differs from MXNet 1.9.1: MXNet has no gain; its Xavier gives the same values with ``magnitude=3 * gain**2``. This
+    is torch's ``xavier_uniform_``, and ``glorot_uniform`` of Keras and JAX.
     """
 
     family = "fans"

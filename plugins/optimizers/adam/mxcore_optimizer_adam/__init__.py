@@ -51,7 +51,8 @@ class Adam(Optimizer):
         D. P. Kingma and J. Ba, "Adam: A Method for Stochastic Optimization", 2014, https://arxiv.org/abs/1412.6980
         (the form at the end of section 2, with the bias correction in the learning rate; the other is its algorithm 1).
 
-    Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``.
+    Differs from MXNet 1.9.1: the default learning rate does not override a scheduler's ``base_lr``;
+    ``epsilon_after_correction`` is new.
     """
 
     family = "adaptive"

@@ -48,7 +48,7 @@ class NAG(Optimizer):
 
     Differs from MXNet 1.9.1: there, because two arrays happen to share memory, weight decay in the velocity uses the
     weight that has just been written; here it uses the weight at which the gradient was computed. Without ``wd`` both
-    agree. A negative momentum is refused instead of ignored.
+    agree. A negative momentum is refused instead of ignored; ``lr_in_velocity`` is new.
     """
 
     family = "momentum"

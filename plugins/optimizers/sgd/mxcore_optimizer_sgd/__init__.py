@@ -54,7 +54,8 @@ class SGD(Optimizer):
         B. T. Polyak, "Some methods of speeding up the convergence of iteration methods", USSR Computational
         Mathematics and Mathematical Physics 4(5), 1964, https://doi.org/10.1016/0041-5553(64)90137-5
 
-    Differs from MXNet 1.9.1: a negative momentum is refused instead of ignored; empty arrays are allowed.
+    Differs from MXNet 1.9.1: a negative momentum is refused instead of ignored; empty arrays are allowed;
+    ``lr_in_velocity`` and ``dampening`` are new.
     """
 
     family = "momentum"

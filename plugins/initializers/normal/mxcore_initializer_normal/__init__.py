@@ -36,8 +36,8 @@ class Normal(Initializer):
         T. Chen et al., "MXNet: a flexible and efficient machine learning library for heterogeneous distributed
         systems", 2015, https://arxiv.org/abs/1512.01274
 
-    Differs from MXNet 1.9.1: nothing but the random numbers, which depend on the seed and the parameter's name; ``mean``
-    is new.
+    Differs from MXNet 1.9.1: nothing but the random numbers, which depend on the seed and the parameter's name;
+    ``mean`` is new.
     """
 
     family = "random"

@@ -97,6 +97,7 @@ class Accumulation:
             self._mean.calls = calls
         full = list(map(_in_full, grads))
         for index, grad in zip(indices, full, strict=True):
+            self._follow(index, grad)
             if index not in self.sums or self.sums[index].shape != grad.shape:
                 with on_device_of(grad):
                     self.sums[index] = backend_of(grad).full_like(grad, 0.0)
@@ -104,6 +105,12 @@ class Accumulation:
         sums = [self.sums[index] for index in indices]
         self._runner.run(self._mean, self._tally, indices, sums, full, self._states)
         self.weights.update(zip(indices, weights, strict=True))
+
+    def _follow(self, index: Index, grad: Array) -> None:
+        """Move a sum that was loaded on the host to the device of the gradients."""
+        backend = backend_of(grad)
+        if index in self.sums and backend_of(self.sums[index]) is not backend:
+            self.sums[index] = backend.from_host(self.sums[index], backend.device_of(grad))
 
     def due(self, indices: list[Index], weights: Arrays) -> tuple[list[Index], Arrays]:
         """Return those of these parameters that have all their gradients, with their weights."""

@@ -118,18 +118,20 @@ def test_norms_are_those_of_the_host(double: Library) -> None:
     assert host(mx.norm(mx.gpu(1).array(array))) == mx.norm(array)
 
 
-def test_a_saved_state_goes_on_where_it_stopped(double: Library, tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [{}, {"accumulate": 2}], ids=str)
+def test_a_saved_state_goes_on_where_it_stopped(double: Library, arguments: Any, tmp_path: Path) -> None:
     weights = {}
     for context in (mx.cpu(), mx.gpu(1)):
         weight, grad = (context.array(np.ones(5, "f4")) for _ in range(2))
-        update = mx.optimizer.get_updater(mx.optimizer.create("adam"))
+        update = mx.optimizer.get_updater(mx.optimizer.create("adam", **arguments))
         update("w", grad, weight)
         mx.save_state(tmp_path / "state", update, {"w": weight})
-        again = mx.optimizer.get_updater(mx.optimizer.create("adam"))
+        again = mx.optimizer.get_updater(mx.optimizer.create("adam", **arguments))
         mx.load_state(tmp_path / "state", again)
         again("w", grad, weight)
         weights[context] = host(weight)
     assert_equal(*([weight] for weight in weights.values()))
+    assert (weights[mx.cpu()] != 1).all()
 
 
 # --- the module extension --------------------------------------------------------------------------------------------

@@ -260,6 +260,9 @@ class Reduced:
             "row": np.repeat([one.length for one in sections], counts),
             "parameter": np.array([one.count * one.length for one in sections], np.int64),
         }
+        each = np.arange(len(sections))
+        self.is_plain = np.array_equal(self.tensor_of, each) and np.array_equal(self.owner, each)
+        """Whether each parameter is a single block, and a single section."""
         self.totals = np.zeros((len(sections), len(names)))
         """What each parameter contributes to reductions over all of them, in float64."""
         self.exact = np.zeros((len(self.owner), len(names)))
@@ -268,29 +271,35 @@ class Reduced:
         """The values as kernels read them."""
         for column, (name, _) in enumerate(names):
             if name == "size":
-                self._set(column, self.lengths["parameter"][self.owner])
+                with np.errstate(over="ignore"):
+                    self._set(column, self.lengths["parameter"][self.owner])
 
     def finish(self, columns: range) -> None:
-        """Compute the reductions of the parameters from their blocks; ``ufunc.at`` goes in order."""
-        for column in columns:
-            name, over = self.names[column]
-            of_block, count = (
-                (self.section_of, len(self.owner)) if over == "row" else (self.tensor_of, len(self.totals))
-            )
-            totals = np.full(count, KINDS[name].start)
-            with np.errstate(all="ignore"):
-                KINDS[name].combine.at(totals, of_block, np.ascontiguousarray(self.partials[:, column]))
-            if over == "all":
-                self.totals[:, column] = totals
-            else:
-                value = finished(name, totals, self.lengths[over])
-                self._set(column, value if over == "row" else value[self.owner])
+        """Compute the reductions of the parameters from their blocks, which are combined in order."""
+        with np.errstate(all="ignore"):
+            for column in columns:
+                name, over = self.names[column]
+                totals = self._combined(KINDS[name], over == "row", self.partials[:, column])
+                if over == "all":
+                    self.totals[:, column] = totals
+                else:
+                    value = KINDS[name].finish(totals, self.lengths[over])
+                    self._set(column, value if over == "row" or self.is_plain else value[self.owner])
+
+    def _combined(self, kind: Kind, by_row: bool, partials: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        if self.is_plain:
+            found: npt.NDArray[np.float64] = kind.combine(kind.start, partials)
+            return found
+        of_block, count = (self.section_of, len(self.owner)) if by_row else (self.tensor_of, len(self.totals))
+        totals = np.full(count, kind.start)
+        kind.combine.at(totals, of_block, np.ascontiguousarray(partials))  # which goes in order
+        return totals
 
     def fill(self, column: int, total: float, count: int) -> None:
         """Set a reduction over all parameters, from what they contribute together."""
-        self._set(column, finished(self.names[column][0], np.float64(total), count))
+        with np.errstate(all="ignore"):
+            self._set(column, finished(self.names[column][0], np.float64(total), count))
 
     def _set(self, column: int, value: Any) -> None:
-        with np.errstate(over="ignore"):
-            self.exact[:, column] = value
-            self.values[:, column] = value
+        self.exact[:, column] = value
+        self.values[:, column] = value

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 import attrs
@@ -52,7 +53,18 @@ class Controlled(Counted, Multiplied, Algorithm):
     takes_lists: ClassVar[bool] = False
     """Whether an ``update_multi_precision`` of the class's own takes lists, not one parameter at a time. It then takes
     gradients as they are: neither unscaled nor with a norm within ``clip_global_norm``."""
+    is_prepared: bool = False
+    """Whether gradients are unscaled and bounded already, as an updater passes them to ``update``."""
     _inner: ClassVar[Any]
+
+    @contextlib.contextmanager
+    def taking_prepared(self) -> Iterator[None]:
+        """Take gradients as they are in the block, in which the class's ``update`` may call the base class's."""
+        vars(self)["is_prepared"] = True
+        try:
+            yield
+        finally:
+            del vars(self)["is_prepared"]
 
     def _assigned(self, name: str) -> None:
         if name in _GATES and (counting := vars(self).get("_counting")) is not None:

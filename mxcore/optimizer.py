@@ -181,9 +181,8 @@ class Optimizer(Controlled):
             self._slots_of(self)
 
     def _set_runners(self) -> None:
-        """Prepare for calls without an updater."""
-        self._direct = Runner()
-        self._without_masters = Runner(masters=False)
+        """Prepare for calls without an updater, and for those of ``update`` to the base class within one."""
+        self._runners = {(masters, inside): Runner(masters) for masters in (True, False) for inside in (True, False)}
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle everything, but only the multipliers of MXNet's ``param_dict``: the rest belongs to the program."""
@@ -291,7 +290,7 @@ class Optimizer(Controlled):
         """
         if type(self).rule is None:
             raise NotImplementedError(f"{type(self).__name__} must define a rule, or create_state and update")
-        self._run_rule(self._without_masters, index, weight, grad, state)
+        self._run_rule(self._runners[False, self.is_prepared], index, weight, grad, state)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight, or a list of weights, whose state may be ``(master, state)``.
@@ -299,7 +298,7 @@ class Optimizer(Controlled):
         A rule takes a list as a whole; for other classes, ``update`` is called once per weight.
         """
         if type(self).rule is not None and type(self).update is Optimizer.update:
-            self._run_rule(self._direct, index, weight, grad, state)
+            self._run_rule(self._runners[True, self.is_prepared], index, weight, grad, state)
             return
         for one in zip(*in_lists(index, weight, grad, state), strict=True):
             self._update_one(*one)

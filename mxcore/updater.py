@@ -291,8 +291,11 @@ class Updater(Evaluating, Generic[OptimizerT]):
         else:
             if optimizer.clip_global_norm is not None:
                 check_complete(optimizer, indices, self._states)
-            grads = grads if optimizer.takes_lists else prepared(optimizer, grads)
-            run_array_code(optimizer, self.tally, indices, weights, grads, states)
+            if optimizer.takes_lists:
+                run_array_code(optimizer, self.tally, indices, weights, grads, states)
+                return
+            with optimizer.taking_prepared():
+                run_array_code(optimizer, self.tally, indices, weights, prepared(optimizer, grads), states)
 
     def _drop(self, new: list[Index]) -> None:
         """Discard the states of parameters whose first update has failed."""

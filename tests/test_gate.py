@@ -353,3 +353,21 @@ def test_controls_can_be_assigned_to_a_bound_loop() -> None:
     for _ in range(3):
         wanted(NAMES, grads, others)
     close(weights, others)
+
+
+@pytest.mark.parametrize("method", ["update", "update_multi_precision"])
+@pytest.mark.parametrize(
+    "arguments", [{"maximize": True}, {"loss_scale": 4.0}, {"clip_global_norm": 1.0}, {"clip_gradient": 0.5}], ids=str
+)
+def test_a_method_that_calls_the_base_class_s_sees_gradients_prepared_once(method: str, arguments: Any) -> None:
+    def calling(self: Any, index: Any, weight: Any, grad: Any, state: Any) -> None:
+        getattr(mx.optimizer.SGD, method)(self, index, weight, grad, state)
+
+    found = []
+    for cls in (mx.optimizer.SGD, type("Calling", (mx.optimizer.SGD,), {method: calling})):
+        optimizer, weights = cls(learning_rate=1.0, **arguments), [np.zeros(2), np.zeros(1)]
+        mx.optimizer.get_updater(optimizer)(["a", "b"], [np.full(2, 3.0), np.full(1, 4.0)], weights)
+        if method == "update" and "clip_global_norm" not in arguments:  # the program's own call
+            optimizer.update("c", weights[0], np.ones(2), None)
+        found.append(np.concatenate(weights))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-14)

@@ -108,8 +108,9 @@ def program_of(optimizer: Stepped, code: Callable[..., Any] | None = None) -> Pr
     inner = None
     if optimizer._inner is not None:
         inner = attrs.evolve(program_of(optimizer._inner, code), rescales=False, bounds=False, unscales=False)
-    bounds = optimizer.clip_global_norm is not None and code is None
-    unscales = optimizer.unscale != 1 and code is None
+    prepares = code is None and not optimizer.is_prepared
+    bounds = prepares and optimizer.clip_global_norm is not None
+    unscales = prepares and optimizer.unscale != 1
     shared: dict[str, Any] = {
         "rescales": optimizer.rescale_grad != 1, "bounds": bounds, "unscales": unscales, "inner": inner
     }  # fmt: skip

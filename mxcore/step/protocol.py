@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from mxcore.backend import Array
@@ -62,6 +63,7 @@ class Stepped(Protocol):
     rescale_grad: float
     clip_gradient: float | None
     clip_global_norm: float | None
+    is_prepared: bool
     begin_num_update: int
     num_update: int
     idx2name: Watched[Any, str]
@@ -149,6 +151,9 @@ class Updatable(Stepped, Protocol):
 
     def optimizer_of(self, index: Any, weight: Any = None) -> Any:
         """Return the optimizer that updates a parameter."""
+
+    def taking_prepared(self) -> AbstractContextManager[None]:
+        """Take gradients as they are in the block."""
 
     def warn_of_names(self) -> None:
         """Warn if names do not tell which parameters decay."""

@@ -184,6 +184,10 @@ class Optimizer(Controlled):
         """Prepare for calls without an updater, and for those of ``update`` to the base class within one."""
         self._runners = {(masters, inside): Runner(masters) for masters in (True, False) for inside in (True, False)}
 
+    @property
+    def _direct(self) -> Runner:
+        return self._runners[True, self.is_prepared]
+
     def __getstate__(self) -> dict[str, Any]:
         """Pickle everything, but only the multipliers of MXNet's ``param_dict``: the rest belongs to the program."""
         given = {
@@ -298,7 +302,7 @@ class Optimizer(Controlled):
         A rule takes a list as a whole; for other classes, ``update`` is called once per weight.
         """
         if type(self).rule is not None and type(self).update is Optimizer.update:
-            self._run_rule(self._runners[True, self.is_prepared], index, weight, grad, state)
+            self._run_rule(self._direct, index, weight, grad, state)
             return
         for one in zip(*in_lists(index, weight, grad, state), strict=True):
             self._update_one(*one)

@@ -159,7 +159,7 @@ class Wrapper(Optimizer):
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
         """Update a weight, or lists of them, where the state may be ``(master, state)``."""
         if traits_of(self).runs_rule:
-            self._run_rule(self._runners[True, self.is_prepared], index, weight, grad, state)
+            self._run_rule(self._direct, index, weight, grad, state)
         else:
             super().update_multi_precision(index, weight, grad, state)
 

@@ -92,8 +92,9 @@ class ndarray:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = getattr(self._library, ufunc.__name__)
-        out = kwargs.pop("out", ())
-        return (function if method == "__call__" else getattr(function, method))(*inputs, *out, **kwargs)
+        if "out" in kwargs:  # as CuPy unpacks it
+            (kwargs["out"],) = kwargs["out"]
+        return (function if method == "__call__" else getattr(function, method))(*inputs, **kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         path = [*function.__module__.split(".")[1:], function.__name__]

@@ -32,10 +32,14 @@ def installed() -> tuple[list[str], dict[str, str]]:
     Wrappers are among neither: around which optimizer is for the user to say.
     """
     names, others = list[str](), dict[str, str]()
-    for record in mx.catalogue.records("optimizer"):
+    records = mx.catalogue.records("optimizer")
+    every = {record.name for record in records}
+    for record in records:
         choice = Choice("optimizer", record.name)
         if record.status != "ok":
             others[record.name] = record.status
+        elif choice.load().__name__.lower() in every - {record.name}:
+            continue  # it is another name of that
         elif missing := choice.missing():
             if not issubclass(choice.load(), mx.optimizer.Wrapper):
                 others[record.name] = f"it needs {', '.join(missing)}"

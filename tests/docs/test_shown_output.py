@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -63,7 +64,7 @@ def test_what_is_shown_is_what_is_printed(page: Path, command: str, shown: str, 
         environment |= {"PYTHONPATH": str(broken_snipe), "MXCORE_PLUGINS": "mxcore-optimizer-sgd,broken-snipe"}
     program = Path(sys.executable).with_name("mxcore")
     done = subprocess.run(
-        [str(program), *command.split()[1:]],
+        [str(program), *shlex.split(command)[1:]],
         cwd=broken_snipe,
         capture_output=True,
         encoding="utf-8",

@@ -39,12 +39,6 @@ class Curve(LRScheduler):
     def check_together(self) -> None:
         """Raise a ValueError if values contradict each other; override this in a subclass."""
 
-    def check_lengths(self, name: str, other: str) -> None:
-        """Raise a ValueError unless two sequences have the same length."""
-        wanted, got = len(getattr(self, name)), len(getattr(self, other))
-        if wanted != got:
-            raise ValueError(f"{other} must have as many numbers as {name}, {wanted}, got {got}")
-
 
 def finished(t: Any) -> Any:
     """Return how many updates are finished before update ``t``: t - 1, or 0 for update 0.

@@ -85,6 +85,12 @@ class LRScheduler(Algorithm):
         if self.base_lr is not None and getattr(self, name) > self.base_lr:
             raise ValueError(f"{name} must be at most base_lr={self.base_lr}, got {getattr(self, name)}")
 
+    def check_lengths(self, name: str, other: str) -> None:
+        """Raise a ValueError unless two sequences have the same length."""
+        wanted, got = len(getattr(self, name)), len(getattr(self, other))
+        if wanted != got:
+            raise ValueError(f"{other} must have as many numbers as {name}, {wanted}, got {got}")
+
     def _assigning(self, name: str, value: Any) -> None:
         # A class with its own `__call__` may let base_lr fall below the start of its warm-up, as MXNet's do.
         if type(self).__call__ is LRScheduler.__call__:

@@ -69,8 +69,8 @@ class MultiFactorScheduler(LRScheduler):
 
     def check_together(self) -> None:
         super().check_together()
-        if isinstance(self.factor, tuple) and len(self.factor) != len(self.step):
-            raise ValueError(f"factor must have as many numbers as step, {len(self.step)}, got {len(self.factor)}")
+        if isinstance(self.factor, tuple):
+            self.check_lengths("step", "factor")
 
     @classmethod
     def arguments_for(cls, updates: int) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,6 +27,7 @@ STEP, MOST = 10**0.5, 16
 """The ratio of rates that tuning tries next, and how many an optimizer has at most."""
 
 
+@functools.cache  # since it tries each of them
 def installed() -> tuple[list[str], dict[str, str]]:
     """Return the names of all optimizers that need nothing but gradients, and why each of the others cannot run.
 

@@ -1,4 +1,4 @@
-"""Record runs of pytorch_optimizer's classes: ``python record.py``, with torch and pytorch_optimizer installed.
+"""Record runs of pytorch_optimizer's classes: ``python tools/record_optimizers.py``, with torch and that installed.
 
 Each case has arguments of mxcore, 20 steps of gradients, and the weights that the reference reaches from the same
 weights, with the learning rate of each step set before it.
@@ -6,6 +6,7 @@ weights, with the learning rate of each step set before it.
 
 import importlib.metadata
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 import pytorch_optimizer
 import torch
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent / "tests" / "golden" / "modern"
 STEPS = 20
 SHAPES = [(4, 3), (5,)]
 FALLING: dict[str, Any] = {"class": "FactorScheduler", "kwargs": {"step": 5, "factor": 0.5}}
@@ -64,9 +65,12 @@ def main() -> None:
     arrays: dict[str, Any] = {}
     index: list[dict[str, Any]] = []
     version = importlib.metadata.version("pytorch_optimizer")
-    every = [(case, dtype) for dtype in ("float32", "float64") for case in cases()]
-    for number, ((name, there, make, given), dtype) in enumerate(every):
-        rng = np.random.default_rng(number)
+    every = [(*case, dtype) for dtype in ("float32", "float64") for case in cases()]
+    numbers: Counter[str] = Counter()
+    for name, there, make, given, dtype in every:
+        number = numbers[there]
+        numbers[there] += 1
+        rng = np.random.default_rng([number, *there.encode()])
         key = f"recorded_{there.lower()}_{number:03}"
         first = [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
         grads = [rng.normal(size=(STEPS, *shape)).astype(dtype) for shape in SHAPES]

@@ -88,7 +88,7 @@ def main() -> None:
         keys |= {f"g/{k}": grad for k, grad in enumerate(grads)}
         keys |= {place: np.stack(values) for place, values in reached.items()}
         arrays |= {f"{key}/{place}": values for place, values in keys.items()}
-        case = {"id": key, "kind": "optimizer", "class": name, "name": name.lower(), "kwargs": given}
+        case: dict[str, Any] = {"id": key, "kind": "optimizer", "class": name, "name": name.lower(), "kwargs": given}
         case |= {"oracle": f"pytorch_optimizer-{version} {there}", "call": "list", "indices": list(range(len(SHAPES)))}
         case |= {"dtype": dtype, "num_update": STEPS, "learning_rate_after": rates(given)}
         rounded = dtype == "float32" or there != "Tiger"  # the others keep corrections of the bias in float32

@@ -1,4 +1,4 @@
-"""Record the namesakes of our optimizers in torch, optax and Keras: ``python record_conventions.py``, with all three.
+"""Record our namesakes in torch, optax and Keras: ``python tools/record_conventions.py``, with all three installed.
 
 Each case is a run of 20 updates with given gradients and a falling learning rate. ``arguments`` are those that both
 sides are given; whatever else is needed to follow the run is what our class declares under ``conventions``.
@@ -22,7 +22,7 @@ import torch
 jax.config.update("jax_enable_x64", True)
 keras.config.set_floatx("float64")
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent / "tests" / "golden" / "composed"
 STEPS = 20
 SHAPES = [(4, 3), (5,)]
 RATE = 0.05

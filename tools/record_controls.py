@@ -1,4 +1,4 @@
-"""Record what torch and optax do around a step: ``python record_controls.py``, with both and JAX installed.
+"""Record what torch and optax do around a step: ``python tools/record_controls.py``, with both and JAX installed.
 
 Each case has arguments of mxcore and, for each call, the gradients, the weights that the reference reaches, the number
 of updates so far and, with a loss scale, the scale after the call.
@@ -17,7 +17,7 @@ import torch
 
 jax.config.update("jax_enable_x64", True)
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent / "tests" / "golden" / "composed"
 CALLS = 24
 SHAPES = [(4, 3), (5,), (2, 3, 2, 2)]
 SGD = {"learning_rate": 0.1, "momentum": 0.9}

@@ -1,4 +1,4 @@
-"""Record runs of other people's wrappers: ``python record.py``, with torch, timm and pytorch_optimizer installed.
+"""Record wrappers of others: ``python tools/record_wrappers.py``, with torch, timm and pytorch_optimizer installed.
 
 Each case has arguments of mxcore, 20 steps of gradients, and the weights that the reference reaches from the same
 weights. Where the reference is a function of gradients, it is called before ``torch.optim.AdamW`` or ``SGD``.
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent / "tests" / "golden" / "composed"
 STEPS = 20
 SHAPES = [(4, 3), (5,), (2, 3, 2, 2)]
 SGD = {"optimizer": "sgd", "learning_rate": 0.1, "momentum": 0.9}

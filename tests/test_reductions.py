@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 import mxcore as mx
 from mxcore.kernel import RuleError
-from mxcore.kernel.rule.reduction import BLOCK, LANES
+from mxcore.kernel.rule.reduction import BLOCK, KINDS, LANES, FewReduced, Reduced
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
+from mxcore.kernel.run.layout import Sections
+from mxcore.kernel.run.plan import chunks_of
 
 SIZES = (0, 1, LANES - 1, LANES + 1, BLOCK, 2 * BLOCK + 3)
 
@@ -51,6 +53,25 @@ def test_a_norm_is_added_up_in_the_order_that_it_states(size: int, dtype: str) -
     assert norm.dtype == dtype
     assert norm == np.dtype(dtype).type(math.sqrt(in_order(sums)))
     np.testing.assert_allclose(norm, np.linalg.norm(x.astype("f8")), rtol=1e-6)
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=FewReduced.MOST), st.sampled_from(["f4", "f8"]))
+def test_python_numbers_and_arrays_give_the_same_reductions(found: list[float], dtype: str) -> None:
+    sections = tuple(Sections.of((size,), by_row=False) for size in range(1, len(found) + 1))
+    names = [(name, over) for name in KINDS for over in ("parameter", "all")]
+    every = [kind(names, sections, chunks_of(sections, BLOCK), dtype) for kind in (Reduced, FewReduced)]
+    for one in every:
+        one.partials[:] = np.array(found)[:, None]
+        one.partials[:, :2] = abs(one.partials[:, :2])  # the first are norms, of which these are squares
+        one.finish(range(len(names)))
+        for column in range(1, len(names), 2):
+            one.fill(column, one.total(column), 7)
+    of_arrays, of_numbers = every
+    np.testing.assert_array_equal(of_numbers.exact, of_arrays.exact)
+    np.testing.assert_array_equal(of_numbers.values, of_arrays.values)
+    np.testing.assert_array_equal(np.signbit(of_numbers.exact[:, ::2]), np.signbit(of_arrays.exact[:, ::2]))
+    for column in range(1, len(names), 2):
+        np.testing.assert_array_equal(of_numbers.contributed(column), of_arrays.contributed(column))
 
 
 @given(st.lists(st.floats(width=32), max_size=100))

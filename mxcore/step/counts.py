@@ -153,11 +153,6 @@ class Tally:
         self.host_numbers: Watched[Index, dict[str, float]] = Watched()
         self.model_numbers: dict[str, float] = {}
 
-    def kept(self, index: Index, slots: Iterable[Any]) -> list[float]:
-        """Return the numbers of these host slots for a parameter."""
-        own, of_all = self.host_numbers.get(index, {}), self.model_numbers
-        return [(of_all if slot.of_model else own).get(slot.name, float(slot.init)) for slot in slots]
-
     @contextmanager
     def taken_back_on_failure(self) -> Iterator[None]:
         """Undo the counting in the block if it fails."""

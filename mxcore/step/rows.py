@@ -6,7 +6,7 @@ They are computed once for each distinct row, which parameters with the same mul
 from __future__ import annotations
 
 import functools
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from mxcore.kernel import Row, Slot
@@ -14,6 +14,8 @@ from mxcore.step.counts import Cohort, Counts, Tally
 from mxcore.step.protocol import Stepped
 from mxcore.step.rates import Rates
 from mxcore.step.sources import Source
+
+_NONE: Mapping[str, float] = {}
 
 
 class _Shared(NamedTuple):
@@ -41,8 +43,8 @@ class Rows:
 
     # As in Step, to touch little memory.
     __slots__ = (
-        "_distinct", "_groups", "_host", "_multipliers", "_numbers_seen", "_only", "_rates", "arranged_for", "cohorts",
-        "indices", "row_of", "sources",
+        "_distinct", "_groups", "_host", "_multipliers", "_numbers_seen", "_of_each", "_only", "_rates",
+        "arranged_for", "cohorts", "indices", "row_of", "sources",
     )  # fmt: skip
 
     def __init__(
@@ -54,7 +56,9 @@ class Rows:
         groups: Sequence[int],
         sources: Sequence[Source] | None,
     ) -> None:
-        self.indices, self._host, self._rates, self._groups, self.sources = indices, host, rates, groups, sources
+        self.indices, self._rates, self._groups, self.sources = indices, rates, groups, sources
+        self._host = [(slot.of_model, slot.name, float(slot.init)) for slot in host]
+        self._of_each = any(not slot.of_model for slot in host)
         self.row_of: Sequence[int] = ()
         self.cohorts: dict[Cohort, int] = {}
         """Each cohort with its size, which changes as soon as a member leaves."""
@@ -91,13 +95,14 @@ class Rows:
         self.row_of = row_of if len(rows) > 1 else _first_row(len(row_of))
         self.cohorts = {cohort: cohort.size for cohort in cohorts}
         shared = self.sources is None or self.sources[self._distinct[0].group].shares_rate
-        one = len(rows) == 1 and not self._host and shared
+        one = len(rows) == 1 and not self._of_each and shared
         self._only = (*self._distinct[0][:3], cohorts[0].size) if one else None
         self._numbers_seen = _seen(tally)
 
-    def _kept(self, tally: Tally, index: Any) -> tuple[float, ...]:
+    def _kept(self, tally: Tally, index: Any) -> Sequence[float]:
         """Return the host numbers of a parameter."""
-        return tuple(tally.kept(index, self._host)) if self._host else ()
+        own, of_all = tally.host_numbers.get(index, _NONE), tally.model_numbers
+        return [(of_all if of_model else own).get(name, init) for of_model, name, init in self._host]
 
     # --- the values of the rows ---------------------------------------------------------------------------------------
 
@@ -116,10 +121,11 @@ class Rows:
             update = count
         scheduler = optimizer.lr_scheduler
         rate: Any = optimizer.lr if scheduler is None else self._rates.ask(scheduler, update)
+        kept = self._kept(tally, self.indices[0]) if self._host else ()
         if self.sources is None:
-            return ((rate * lr_mult, optimizer.wd * wd_mult, count, update),)
+            return ((rate * lr_mult, optimizer.wd * wd_mult, count, update, *kept),)
         source = self.sources[self._distinct[0].group]
-        return ((rate * lr_mult, source.decay(update) * wd_mult, count, update, *source.more(update)),)
+        return ((rate * lr_mult, source.decay(update) * wd_mult, count, update, *kept, *source.more(update)),)
 
     def _several(self, optimizer: Stepped, tally: Tally) -> Sequence[Row] | None:
         """Return the rows if there may be several."""
@@ -130,7 +136,7 @@ class Rows:
             count = cohort.cell.value
             if count >= update:
                 update = count + 1
-        if self._may_join() or (self._host and self._numbers_seen != _seen(tally)):
+        if self._may_join() or (self._of_each and self._numbers_seen != _seen(tally)):
             return None
         if self.sources is None:
             scheduler = optimizer.lr_scheduler
@@ -141,9 +147,9 @@ class Rows:
         rows: list[Row] = []
         for lr_mult, wd_mult, cohort, group, first in self._distinct:
             rate, wd = numbers[group]
-            row = (rate * lr_mult, wd * wd_mult, cohort.cell.value + 1, update)
+            kept = self._kept(tally, first) if self._host else ()
             more = () if self.sources is None else self.sources[group].more(update)
-            rows.append((*row, *self._kept(tally, first), *more) if self._host or more else row)
+            rows.append((rate * lr_mult, wd * wd_mult, cohort.cell.value + 1, update, *kept, *more))
         return rows
 
     def _may_join(self) -> bool:

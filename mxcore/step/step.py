@@ -55,7 +55,7 @@ class Step:
     # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
         "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_model",
-        "_named", "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
+        "_named", "_own", "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
         "in_place", "indices", "other", "plans",
     )  # fmt: skip
 
@@ -76,6 +76,7 @@ class Step:
         self._states = StateReader(self.indices, has_master, states, depth_of(optimizer))
         self._host = [slot for slot in settings.program.slots if slot.on_host]
         self._model = [slot.name for slot in self._host if slot.of_model]
+        self._own = [slot.name for slot in self._host if not slot.of_model]
         self._own_rates = traits_of(optimizer).own_rates
         self._tables_seen = optimizer._tables_version.number
         self._named = self._read_names(optimizer)
@@ -333,21 +334,23 @@ class Step:
         """Return the calls that store the rule's new host numbers, without recording a change of the dict."""
         if not self._host:
             return []
-        own = [slot.name for slot in self._host if not slot.of_model]
         new: dict[Any, dict[str, float]] = {}
         for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True):
             # If there are only numbers that all parameters share, those of one are enough.
-            for place, row, late in zip(
-                places[: None if own or not plan.late_is_shared else 1], row_of, plan.late, strict=False
-            ):
-                host = plan.host[row] if plan.host else {}
-                new[self.indices[place]] = {**host, **late} if late else host
+            some = places if self._own or not plan.late_is_shared else places[:1]
+            for place, row, late in zip(some, row_of, plan.late, strict=False):
+                host = plan.host[row] if plan.host else late
+                new[self.indices[place]] = {**host, **late} if late and plan.host else host
         calls: list[Call] = []
         if self._model:
             numbers = agreed(self._settings.program.owner, self._model, new.values())
-            new = {index: {name: numbers[name] for name in own} for index, numbers in new.items()} if own else {}
             calls.append((dict.update, tally.model_numbers, numbers))
-        if len({*self._rows.row_of}) < len(self.indices) and any(n in plan.late[0] for plan in self.plans for n in own):
+            if not self._own:
+                return calls
+            new = {index: {name: numbers[name] for name in self._own} for index, numbers in new.items()}
+        if len({*self._rows.row_of}) < len(self.indices) and any(
+            name in plan.late[0] for plan in self.plans for name in self._own
+        ):
             # What follows from reductions may differ between parameters that have shared a row.
             calls.append((setattr, self._rows, "arranged_for", None))
         return [*calls, (dict.update, tally.host_numbers, new)]

@@ -28,7 +28,7 @@ def check_complete(optimizer: Stepped, indices: Collection[Any], states: Any) ->
     Raises:
         ValueError: a parameter is missing.
     """
-    if isinstance(states, Mapping) and len(states) > len(indices):
+    if len(states) > len(indices) and isinstance(states, Mapping):
         given, groups = set(indices), optimizer.groups
         left = [index for index in states if index not in given]
         missing = [optimizer.describe(index) for index in left if not groups.of(optimizer, index).frozen]
@@ -52,8 +52,9 @@ def agreed(owner: str, names: Sequence[str], found: Iterable[Mapping[str, float]
     Raises:
         RuleError: those of two parameters differ.
     """
-    first, *others = ([float(numbers[name]) for name in names] for numbers in found)
-    for values in others:
+    every = iter([[float(numbers[name]) for name in names] for numbers in found])
+    first = next(every)
+    for values in every:
         for name, one, other in zip(names, first, values, strict=True):
             if one != other and (one == one or other == other):  # NaN agrees with NaN
                 raise RuleError(

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import ctypes
+import functools
 import math
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, get_args
 
@@ -39,12 +42,16 @@ class Kind:
         start: its neutral element.
         term: the term of one element, from its value in each array.
         finish: turns the result and the number of elements into the value of the reduction.
+        combine_numbers: what ``combine`` does, for two Python numbers.
+        finish_number: what ``finish`` does, for Python numbers of which the second is above 0.
     """
 
     combine: np.ufunc
     start: float
     term: Callable[..., Any]
     finish: Callable[[Any, Any], Any]
+    combine_numbers: Callable[[float, float], float]
+    finish_number: Callable[[float, int], float]
 
 
 def _itself(x: Any, *_: Any) -> Any:
@@ -55,12 +62,16 @@ def _root(x: Any, *_: Any) -> Any:
     return np.sqrt(x)
 
 
+def _larger(x: float, y: float) -> float:
+    return x if x >= y or x != x else y
+
+
 KINDS = {
-    "norm": Kind(np.add, 0.0, np.square, _root),
-    "sum": Kind(np.add, 0.0, _itself, _itself),
-    "mean": Kind(np.add, 0.0, _itself, np.divide),
-    "dot": Kind(np.add, 0.0, np.multiply, _itself),
-    "max": Kind(np.maximum, -np.inf, _itself, _itself),
+    "norm": Kind(np.add, 0.0, np.square, _root, operator.add, lambda x, _: math.sqrt(x)),
+    "sum": Kind(np.add, 0.0, _itself, _itself, operator.add, _itself),
+    "mean": Kind(np.add, 0.0, _itself, np.divide, operator.add, operator.truediv),
+    "dot": Kind(np.add, 0.0, np.multiply, _itself, operator.add, _itself),
+    "max": Kind(np.maximum, -np.inf, _itself, _itself, _larger, _itself),
 }
 """The reductions by name."""
 
@@ -164,8 +175,8 @@ def _value(name: str, over: Over, shape: tuple[int, ...], parts: Sequence[Host])
     blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
     if over == "row":
         return finished(name, np.array([in_order(name, some) for some in blocks]), sections.length)
-    total, count = float(in_order(name, np.concatenate(blocks))), parts[0].size
-    value = model(name, total, count) if over == "all" else finished(name, total, count)
+    found, count = total(name, np.concatenate(blocks)), parts[0].size
+    value = model(name, found, count) if over == "all" else finished(name, found, count)
     return np.reshape(value, 1)
 
 
@@ -234,6 +245,12 @@ def in_order(name: str, terms: npt.NDArray[np.float64]) -> Any:
     return KINDS[name].combine.accumulate(terms)[-1] if terms.size else np.float64(KINDS[name].start)
 
 
+def total(name: str, terms: npt.NDArray[np.float64]) -> float:
+    """Return what terms are together, in this order, without warnings."""
+    with np.errstate(all="ignore"):
+        return float(in_order(name, terms))
+
+
 class Reduced:
     """The reductions of the parameters of a plan: what the blocks contribute, and the values.
 
@@ -295,6 +312,14 @@ class Reduced:
         kind.combine.at(totals, of_block, np.ascontiguousarray(partials))  # which goes in order
         return totals
 
+    def contributed(self, column: int) -> npt.NDArray[np.float64]:
+        """Return what each parameter contributes to a reduction over all of them."""
+        return self.totals[:, column]
+
+    def total(self, column: int) -> float:
+        """Return what they contribute together, from the first parameter to the last."""
+        return total(self.names[column][0], self.totals[:, column])
+
     def fill(self, column: int, total: float, count: int) -> None:
         """Set a reduction over all parameters, from what they contribute together."""
         with np.errstate(all="ignore"):
@@ -303,3 +328,66 @@ class Reduced:
     def _set(self, column: int, value: Any) -> None:
         self.exact[:, column] = value
         self.values[:, column] = value
+
+
+class FewReduced(Reduced):
+    """The same for a few parameters of one block each: Python numbers are faster than arrays of so few."""
+
+    MOST = 16
+    """The number of parameters from which arrays are faster."""
+
+    def __init__(
+        self,
+        names: Sequence[tuple[str, str]],
+        sections: Sequence[Sections],
+        blocks: npt.NDArray[np.int64],
+        dtype: npt.DTypeLike,
+    ) -> None:
+        super().__init__(names, sections, blocks, dtype)
+        self._sizes: list[int] = self.lengths["parameter"].tolist()
+        # Written through ctypes, which is faster than assigning to an array.
+        doubles: Any = ctypes.c_double * self.partials.size
+        rounded: Any = doubles if self.values.dtype == np.float64 else ctypes.c_float * self.partials.size
+        self._partials, self._exact = doubles.from_buffer(self.partials), doubles.from_buffer(self.exact)
+        self._values = rounded.from_buffer(self.values)
+        self._views = [self.exact[:, column] for column in range(len(names))]
+        self._places = [range(column, self.partials.size, len(names)) for column in range(len(names))]
+
+    def finish(self, columns: range) -> None:
+        """See :class:`Reduced`."""
+        for column in columns:
+            name, over = self.names[column]
+            if over != "all":
+                kind = KINDS[name]
+                combine, start, finish = kind.combine_numbers, kind.start, kind.finish_number
+                partials, exact, values = self._partials, self._exact, self._values
+                for at, size in zip(self._places[column], self._sizes, strict=True):
+                    exact[at] = values[at] = finish(combine(start, partials[at]), size)
+
+    def contributed(self, column: int) -> npt.NDArray[np.float64]:
+        """See :class:`Reduced`."""
+        kind = KINDS[self.names[column][0]]
+        found: npt.NDArray[np.float64] = kind.combine(kind.start, self.partials[:, column])
+        return found
+
+    def total(self, column: int) -> float:
+        """See :class:`Reduced`."""
+        kind = KINDS[self.names[column][0]]
+        return functools.reduce(kind.combine_numbers, self._partials[column :: len(self.names)], kind.start)
+
+    def fill(self, column: int, total: float, count: int) -> None:
+        """See :class:`Reduced`."""
+        value = KINDS[self.names[column][0]].finish_number(total, count)
+        values = self._values
+        for at in self._places[column]:
+            values[at] = value
+        self._views[column][...] = value
+
+
+def reduced(
+    names: Sequence[tuple[str, str]], sections: Sequence[Sections], blocks: npt.NDArray[np.int64], dtype: npt.DTypeLike
+) -> Reduced:
+    """Return the place for the reductions of a plan, whose arguments are those of :class:`Reduced`."""
+    found = Reduced(names, sections, blocks, dtype)
+    few = found.is_plain and 0 < len(sections) <= FewReduced.MOST and names
+    return FewReduced(names, sections, blocks, dtype) if few else found

@@ -87,6 +87,9 @@ class Plan(Protocol):
     def contributions(self, stage: int) -> list[Contribution]:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
 
+    def totals(self, stage: int) -> list[tuple[float, int]]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
 

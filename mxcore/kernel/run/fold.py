@@ -12,7 +12,7 @@ import numpy as np
 
 from mxcore.backend import Array, Host
 from mxcore.kernel.rule.program import RuleError
-from mxcore.kernel.rule.reduction import in_order
+from mxcore.kernel.rule.reduction import total
 from mxcore.kernel.run.calls import Call, Steps
 
 UNEVEN = 'a reduction with over="all" must be computed for every parameter, whatever its flags are'
@@ -46,7 +46,7 @@ def folded(contributions: Sequence[Contribution]) -> list[tuple[float, int]]:
     >>> folded([Contribution("norm", np.array([9.0, 16.0]), np.array([1, 3]))])
     [(25.0, 4)]
     """
-    return [(float(in_order(one.name, one.totals)), int(one.counts.sum())) for one in contributions]
+    return [(total(one.name, one.totals), int(one.counts.sum())) for one in contributions]
 
 
 _folding = contextvars.ContextVar[Folding]("folding", default=folded)
@@ -97,6 +97,9 @@ class Folded(Protocol):
     def contributions(self, stage: int) -> list[Contribution]:
         """Return what the parameters contribute to the reductions over all parameters that a stage measures."""
 
+    def totals(self, stage: int) -> list[tuple[float, int]]:
+        """Return the totals of these, and the numbers of elements, if the plan has all parameters."""
+
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """Set these reductions, given the total and the number of elements of each."""
 
@@ -119,10 +122,13 @@ class Fold:
         Raises:
             RuleError: the rule has other reductions over all parameters for some of them.
         """
+        if len(self.plans) == 1 and not folds_elsewhere():
+            self.plans[0].fill(stage, self.plans[0].totals(stage))
+            return
         parts = [plan.contributions(stage) for plan in self.plans]
         self.check([[one.name for one in part] for part in parts])
         if found := [self._joined(every) for every in zip(*parts, strict=True)]:
-            totals = _folding.get()(found)
+            totals = [(float(total), int(count)) for total, count in _folding.get()(found)]
             for plan in self.plans:
                 plan.fill(stage, totals)
 

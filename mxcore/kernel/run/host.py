@@ -14,7 +14,7 @@ import numpy as np
 from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
-from mxcore.kernel.rule.reduction import BLOCK, Reduced
+from mxcore.kernel.rule.reduction import BLOCK, reduced
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit, quietly
 from mxcore.kernel.run.fold import Contribution, run_alone
@@ -47,7 +47,8 @@ class HostPlan(FusedPlan):
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
         names = [(node.op, str(node.value)) for node in self.traced.reductions]
-        self.reduced = Reduced(names, self.sections, self.blocks, self.dtype)
+        self.reduced = reduced(names, self.sections, self.blocks, self.dtype)
+        self._elements = int(self.sizes.sum())
 
     def finish(self, stage: int) -> None:
         """Compute the reductions from what a stage has measured; those over all parameters are filled in later."""
@@ -57,7 +58,11 @@ class HostPlan(FusedPlan):
     def contributions(self, stage: int) -> list[Contribution]:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
         reduced, of_all = self.reduced, self.columns_over_all(stage)
-        return [Contribution(reduced.names[column][0], reduced.totals[:, column], self.sizes) for column in of_all]
+        return [Contribution(reduced.names[column][0], reduced.contributed(column), self.sizes) for column in of_all]
+
+    def totals(self, stage: int) -> list[tuple[float, int]]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        return [(self.reduced.total(column), self._elements) for column in self.columns_over_all(stage)]
 
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""

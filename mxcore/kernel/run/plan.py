@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call, Steps, quietly
-from mxcore.kernel.run.fold import Fold
+from mxcore.kernel.run.fold import Contribution, Fold, folded
 from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat
 
 _LOW = (1 << 64) - 1  # the low half of a key
@@ -79,6 +80,14 @@ class ArrayPlan:
         """See :meth:`mxcore.kernel.Plan.repeat`."""
         return None
 
+    def totals(self, stage: int) -> list[tuple[float, int]]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        return folded(self.contributions(stage))
+
+    def contributions(self, stage: int) -> list[Contribution]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        raise NotImplementedError
+
     @staticmethod
     def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:
         """See :meth:`mxcore.kernel.Plan.fold`."""
@@ -118,6 +127,8 @@ class FusedPlan(ArrayPlan):
         self.sections = tuple(Sections.of(member.computed.shape, by_row=self.traced.by_row) for member in members)
         self.chunks = chunks_of(self.sections, CHUNK)
         self.measured = self.traced.stages[:-1]
+        of_all = [node.value == "all" for node in self.traced.reductions]
+        self._of_all = [[column for column in stage.measured if of_all[column]] for stage in self.measured]
         self.blocks = chunks_of(self.sections, BLOCK) if self.measured else self.chunks[:0]
         self.keys = Keys([member.noise_key for member in members] if self.traced.noisy else [])
         self.count = program.row.index("t")
@@ -137,10 +148,13 @@ class FusedPlan(ArrayPlan):
         """Compute the numbers of a step, without updating anything."""
         if numbers is not self.numbers:
             shared, self.prologue = self.traced.prologue(numbers)
+            _, self.epilogue = self.traced.epilogue(numbers)
             self._written = None
             self._memory[: len(shared)] = shared
             self.numbers = numbers  # last, as everywhere: after an interrupt, the next step starts over
         if row_of is not self.row_of:
+            first = itertools.accumulate((one.count for one in self.sections), initial=0)
+            self._late_at = list(zip(row_of, first, strict=False))[: 1 if self.late_is_shared else None]
             self.rows[:], self.row_of = row_of, row_of
         if rows != self._written:  # often unchanged when parameters are updated one by one
             self._written = None  # while it is being written, and if that fails
@@ -153,17 +167,13 @@ class FusedPlan(ArrayPlan):
 
     def columns_over_all(self, stage: int) -> list[int]:
         """Return the columns of the reductions over all parameters that a stage measures."""
-        measured = self.measured[stage].measured if stage < len(self.measured) else range(0)
-        return [column for column in measured if self.traced.reductions[column].value == "all"]
+        return self._of_all[stage] if stage < len(self._of_all) else []
 
     def conclude(self, exact: Host) -> None:
         """Compute the host slots that depend on reductions, from the values of these for each section."""
         if self.traced.late:
-            first = np.cumsum([0, *(one.count for one in self.sections[:-1])])
-            places = list(zip(self.rows.tolist(), first, strict=True))[: 1 if self.late_is_shared else None]
-            assert self.numbers is not None
-            _, epilogue = self.traced.epilogue(self.numbers)
-            late = quietly(epilogue, [], 0, [(*self._rows_given[row], *exact[at]) for row, at in places])
+            rows = [(*self._rows_given[row], *exact[at]) for row, at in self._late_at]
+            late = quietly(self.epilogue, [], 0, rows)
             self.late = late * len(self.rows) if self.late_is_shared else late
 
     def flats(self, handed_over: Sequence[Sequence[Array]]) -> tuple[list[list[Array]], list[Call]]:

@@ -18,6 +18,7 @@ from mxcore_bench.device import CPU, GPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, LeftOutError, Reference, timed
 from mxcore_bench.problem import ALGORITHMS, Problem, algorithm_of
 from mxcore_bench.suite import GROUPS, names, suite
+from mxcore_bench.traffic import traffic
 from mxcore_bench.workloads import WORKLOADS
 
 import mxcore as mx
@@ -65,7 +66,7 @@ def test_a_workload_has_the_size_of_its_model(name: str, tensors: int, parameter
 
 
 def test_words_choose_experiments() -> None:
-    assert {one.group for one in suite()} == set(GROUPS)
+    assert {one.group for one in suite()} == {*GROUPS} - {"rules"}
     assert {one.workload for one in suite(GROUPS)} == set(names())
     assert [one.label for one in suite(["mlp"], ["sgd"])] == ["MLP, sgd, float32"]
     assert {one.dtype for one in suite(["one"])} == {"float32", "bfloat16"}
@@ -75,9 +76,9 @@ def test_words_choose_experiments() -> None:
     }
 
 
-def test_calls_with_large_arrays_run_if_they_are_named() -> None:
+def test_rules_and_calls_with_large_arrays_run_if_they_are_named() -> None:
     left_out = set(names()) - {one.workload for one in suite()}
-    assert {names()[name] for name in left_out} == {"calls"}
+    assert {names()[name] for name in left_out} == {"calls", "rules"}
     assert {one.parameters for one in suite(["calls"])} == {4, 1000, 10_000, 100_000}
     assert {one.parameters for one in suite() if one.group == "calls"} == {4, 1000}
     assert [one.parameters for one in suite(["lists-10000"])] == [10_000]
@@ -94,6 +95,28 @@ def test_calls_are_about_adam_in_float32_unless_something_else_is_named() -> Non
     assert {(one.optimizer, one.dtype) for one in suite(["calls"])} == {("adam", "float32")}
     assert {one.optimizer for one in suite(["calls"], ["sgd", "lamb"])} == {"sgd", "lamb"}
     assert suite(["calls"], dtypes=["bfloat16"]) == []
+
+
+def test_each_rule_is_compared_with_its_own_traffic_and_with_the_package_of_torch() -> None:
+    experiments = suite(["rules"])
+    chosen = {one.optimizer for one in experiments}
+    assert chosen >= {"adam", "adan", "radam", "schedulefreesgd"}
+    assert not chosen & {"lamb", "prodigy", "sgld", "soap", "lookahead", "sophia"}  # not element by element, or noise
+    assert {tuple(one.name for one in experiment.entrants) for experiment in experiments} == {
+        ("limit 2T", "mxcore llvm 2T", "torch package 2T")
+    }
+    assert [algorithm_of(name).bytes_per_parameter for name in ("adan", "radam", "signum")] == [44, 28, 20]
+
+
+@pytest.mark.parametrize(("kept", "only_read"), [(0, 0), (3, 0), (1, 2)])
+def test_traffic_reads_all_slots_and_writes_those_that_it_keeps(kept: int, only_read: int) -> None:
+    updater = mx.optimizer.get_updater(traffic(kept, only_read)(learning_rate=1.0))
+    weight = np.zeros(2)
+    updater.states[0] = tuple(np.full(2, float(number + 1)) for number in range(kept + only_read))
+    updater(0, np.ones(2), weight)
+    written = [(slot != number + 1).all() for number, slot in enumerate(updater.states[0])]
+    assert written == [True] * kept + [False] * only_read
+    np.testing.assert_array_equal(weight, -1.0 - sum(range(kept + 1, kept + only_read + 1)))
 
 
 def test_contestants_of_an_experiment_have_names_of_their_own() -> None:

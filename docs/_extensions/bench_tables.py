@@ -1,4 +1,7 @@
-"""The directive ``bench-results``: the figures of a file that ``mxcore bench --json`` wrote, as tables to unfold."""
+"""The directives ``bench-results`` and ``bench-rules``: the figures of a file that ``mxcore bench --json`` wrote.
+
+The first shows tables to unfold, the second a table with a row for each rule.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,42 @@ GROUPS = {
 }
 
 
-class BenchResults(SphinxDirective):
-    """The machine, and for each group of experiments a section with a folded table for each of them."""
-
+class _OfFile(SphinxDirective):
     required_arguments: ClassVar[int] = 1
 
-    def run(self) -> list[nodes.Node]:
+    def measured(self) -> dict[str, Any]:
         """Read the file, which stands beside the document."""
         relative, file = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(relative)
-        measured = json.loads(Path(file).read_text("utf-8"))
+        found: dict[str, Any] = json.loads(Path(file).read_text("utf-8"))
+        return found
+
+
+class BenchRules(_OfFile):
+    """The time of each rule, beside a kernel of the same traffic and the optimizer of the same name for torch."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the table, and say what it was measured on."""
+        measured = self.measured()
+        rows = [[[paragraph(cell)] for cell in _of_rule(one)] for one in measured["experiments"]]
+        heads = ["Optimizer", "Bytes / number", "A step", "× its traffic", "torch's package"]
+        return [table(heads, rows, classes=["bench"]), *_machine(measured)]
+
+
+def _of_rule(one: dict[str, Any]) -> list[str]:
+    rows = {row["family"]: row for row in one["results"]}
+    ours, theirs = rows["mxcore llvm"], rows.get("torch package")
+    ratio = "–" if theirs is None else f"{1 / ours['ratios']['torch package']:.1f} ×"
+    time = duration(ours["median_s"]).replace(" ", "\u00a0")
+    return [one["optimizer"], str(one["bytes_per_parameter"]), time, f"{ours['ratios']['limit']:.2f}", ratio]
+
+
+class BenchResults(_OfFile):
+    """The machine, and for each group of experiments a section with a folded table for each of them."""
+
+    def run(self) -> list[nodes.Node]:
+        """Make the sections."""
+        measured = self.measured()
         groups = itertools.groupby(measured["experiments"], lambda one: str(one["group"]))
         sections = [section(f"bench-{group}", GROUPS[group], map(_experiment, same)) for group, same in groups]
         return [*_machine(measured), *sections]
@@ -70,4 +99,5 @@ def _cells(row: dict[str, Any], references: list[str]) -> list[str]:
 def setup(app: Any) -> dict[str, Any]:
     """Take part in the build."""
     app.add_directive("bench-results", BenchResults)
+    app.add_directive("bench-rules", BenchRules)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

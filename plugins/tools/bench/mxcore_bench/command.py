@@ -51,8 +51,8 @@ _FILE = click.Path(path_type=Path)
     multiple=True,
     type=click.Choice([*GROUPS, *names()]),
     metavar="NAME",
-    help="A workload or group, as listed below; may be repeated.  [default: all, but calls with 4 and "
-    "1000 numbers only]",
+    help="A workload or group, as listed below; may be repeated.  [default: all but rules, and "
+    "calls with 4 and 1000 numbers only]",
 )
 @click.option(
     "--optimizer",
@@ -60,8 +60,8 @@ _FILE = click.Path(path_type=Path)
     multiple=True,
     callback=_installed,
     metavar="NAME",
-    help="Any installed optimizer; other libraries take part in adam, lamb and sgd.  [default: adam for calls, these "
-    "three for the rest]",
+    help="Any installed optimizer; other libraries take part in adam, lamb and sgd.  [default: adam for calls, every "
+    "element-wise one for rules, these three for the rest]",
 )
 @click.option(
     "--dtype",
@@ -108,6 +108,7 @@ def bench(ctx: click.Context, /, **options: Any) -> None:
     round: to a kernel with the same loads and stores but next to no arithmetic (limit), to hand-written NumPy
     (NumPy out=), to torch's fused optimizer on the same number of threads (torch), and on its fastest number of
     threads (best torch). Calls are also compared with thinc and with their first case; their times are per parameter.
+    Rules are compared with torch's optimizer of the same name, or that of pytorch_optimizer (torch package).
     Libraries that are not installed are left out.
     """
     none_missed = _run(**options)

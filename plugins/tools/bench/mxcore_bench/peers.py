@@ -16,7 +16,7 @@ from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, LeftOutError, Sampler, Step, peer, timed
 from mxcore_bench.problem import LEARNING_RATE, Algorithm, Problem
 
-__all__ = ["entrants", "on_threads", "tensor", "torch_fill", "torch_fused", "torch_on", "torch_optimizer"]
+__all__ = ["entrants", "on_threads", "packaged", "tensor", "torch_fill", "torch_fused", "torch_on", "torch_optimizer"]
 
 
 def entrants(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> list[Entrant]:
@@ -139,6 +139,45 @@ def torch_fill(kind: str, threads: int, low: float, high: float) -> Callable[[Ar
         return timed(_on_threads(threads, lambda: fill(low, high)))
 
     return build
+
+
+def packaged(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU) -> Entrant:
+    """Return torch's optimizer of the same name, or that of the package ``pytorch_optimizer`` if torch has none.
+
+    It keeps its own state and runs on the largest of these numbers of threads.
+    """
+    count = None if device.on_gpu else max(threads)
+
+    def build(problem: Problem) -> Sampler:
+        torch = peer("torch")
+        parameters = [torch.nn.Parameter(tensor(torch, array)) for array in problem.weights]
+        for parameter, grad in zip(parameters, problem.grads, strict=True):
+            parameter.grad = tensor(torch, grad)
+        return timed(_on_threads(count, _packaged(torch, algorithm, parameters).step), wait=problem.device.wait)
+
+    return Entrant("torch package", build, count)
+
+
+_NESTEROV = {"lr": LEARNING_RATE, "momentum": 0.9, "nesterov": True}
+
+
+def _packaged(torch: ModuleType, algorithm: Algorithm, parameters: list[Any]) -> Any:
+    """Create the optimizer, in torch's fastest implementation.
+
+    Raises:
+        LeftOutError: neither has one of this name.
+    """
+    known = {name.lower(): name for name in dir(torch.optim)}
+    if algorithm.name == "nag":
+        return torch.optim.SGD(parameters, fused=True, **_NESTEROV)
+    if name := known.get(algorithm.name):
+        cls = getattr(torch.optim, name)
+        fastest = {"adam", "adamw", "adagrad", "sgd"}
+        return cls(parameters, lr=LEARNING_RATE, **{"fused" if algorithm.name in fastest else "foreach": True})
+    package = peer("pytorch_optimizer")
+    if algorithm.name not in package.get_supported_optimizers():
+        raise LeftOutError(f"neither torch nor pytorch_optimizer has {algorithm.title}")
+    return package.load_optimizer(algorithm.name)(parameters, lr=LEARNING_RATE)
 
 
 # --- jax with optax --------------------------------------------------------------------------------------------------

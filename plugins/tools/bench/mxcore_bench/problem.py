@@ -11,15 +11,17 @@ import numpy as np
 import mxcore as mx
 from mxcore import catalogue
 from mxcore.backend import Array
+from mxcore.kernel.run.plan import traced
 from mxcore.optimizer import Optimizer
 from mxcore.step import levels, traits_of
+from mxcore.step.program import Settings
 from mxcore.testing.subject import required
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import peer
-from mxcore_bench.traffic import AdamTraffic, LambTraffic, MomentumTraffic, PlainTraffic
+from mxcore_bench.traffic import LambTraffic, traffic
 from mxcore_bench.workloads import Workload
 
-__all__ = ["ALGORITHMS", "DTYPES", "LEARNING_RATE", "Algorithm", "Problem", "algorithm_of", "memory_needed"]
+__all__ = ["ALGORITHMS", "DTYPES", "LEARNING_RATE", "Algorithm", "Problem", "algorithm_of", "memory_needed", "rules"]
 
 DTYPES = CPU.dtypes
 # So small that a million steps on the same gradient leave every number normal.
@@ -37,6 +39,7 @@ class Algorithm:
         traffic: a rule with the same loads and stores but next to no arithmetic, or None.
         options: its hyper-parameters other than the learning rate.
         passes: how many passes over its arrays it needs; more than one if it takes norms.
+        only_read: how many of these it does not write.
         ours_alone: whether there is no known counterpart in other libraries with which to share state arrays.
         fused: whether it runs as a rule, through the emitters, and not as array code.
     """
@@ -47,6 +50,7 @@ class Algorithm:
     traffic: type[Optimizer] | None
     options: Mapping[str, float] = {}
     passes: int = 1
+    only_read: int = 0
     ours_alone: bool = False
     fused: bool = True
 
@@ -57,17 +61,14 @@ class Algorithm:
         float32: gradient read, weight and slots read and written. bfloat16: gradient read and weight written at half
         the size, master and slots read and written. Both add up to the same. Another pass reads everything in float32.
         """
-        return 12 + 8 * self.slots + (self.passes - 1) * (8 + 4 * self.slots)
+        return 12 + 8 * self.slots - 4 * self.only_read + (self.passes - 1) * (8 + 4 * self.slots)
 
 
 ALGORITHMS = {
-    "adam": Algorithm("adam", "Adam", 2, AdamTraffic),
+    "adam": Algorithm("adam", "Adam", 2, traffic(2)),
     "lamb": Algorithm("lamb", "LAMB", 2, LambTraffic, passes=2),
-    "sgd": Algorithm("sgd", "SGD with momentum", 1, MomentumTraffic, {"momentum": 0.9}),
+    "sgd": Algorithm("sgd", "SGD with momentum", 1, traffic(1), {"momentum": 0.9}),
 }
-
-
-_TRAFFIC = (PlainTraffic, MomentumTraffic, AdamTraffic)
 
 
 def algorithm_of(name: str) -> Algorithm:
@@ -93,10 +94,24 @@ def algorithm_of(name: str) -> Algorithm:
     state = optimizer.create_state(0, np.zeros((2, 3), np.float32))
     slots = sum(np.shape(array) == (2, 3) for array in _leaves(state))
     fused, elementwise = traits_of(optimizer).runs_rule, all(type(one).elementwise for one in levels(optimizer))
-    simple = fused and elementwise and slots < len(_TRAFFIC)
-    traffic, passes = _TRAFFIC[slots] if simple else None, 1 if elementwise else 2
     title = type(optimizer).__name__ if "(" not in name else name
-    return Algorithm(name, title, slots, traffic, passes=passes, ours_alone=True, fused=fused)
+    if not (fused and elementwise):
+        return Algorithm(name, title, slots, None, passes=1 if elementwise else 2, ours_alone=True, fused=fused)
+    settings = Settings(optimizer)
+    graph = traced(settings.program, tuple(sorted(settings.static[0].items())))
+    only_read = len({*graph.arrays} - graph.written.keys() - {"grad"})
+    limit = traffic(len(graph.written.keys() - {"weight"}), only_read)
+    return Algorithm(name, title, slots, limit, only_read=only_read, ours_alone=True)
+
+
+def rules() -> list[str]:
+    """Return the installed optimizers with an element-wise rule that needs neither arguments nor noise."""
+    found = []
+    for name in dict.fromkeys(record.name for record in catalogue.records("optimizer")):
+        cls = mx.optimizer.registry.get(name)
+        if traits_of(cls).runs_rule and cls.elementwise and not required(cls) and "noise" not in traits_of(cls).takes:
+            found.append(name)
+    return sorted(found)
 
 
 def _leaves(state: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from mxcore.backend import Array
 from mxcore_bench import around, by_hand, called, calls, ours, peers, start
 from mxcore_bench.device import CPU, Device
 from mxcore_bench.experiment import Entrant, Experiment, Reference, Sampler, timed
-from mxcore_bench.problem import ALGORITHMS, Algorithm, Problem, algorithm_of, memory_needed
+from mxcore_bench.problem import ALGORITHMS, Algorithm, Problem, algorithm_of, memory_needed, rules
 from mxcore_bench.workloads import WORKLOADS, Workload
 
 __all__ = ["GROUPS", "names", "suite"]
@@ -31,7 +31,7 @@ def names() -> dict[str, str]:
     fills = {f"{kind}-{size}": "fills" for kind in _FILLS for size in _SIZES}
     stepped = (*WORKLOADS.values(), *around.WORKLOADS.values(), *(workload for _, workload in _CALLS.values()))
     steps = {workload.name: workload.group for workload in stepped}
-    return {**steps, **fills, "import": "start", "first-step": "start"}
+    return {**steps, "rules": "rules", **fills, "import": "start", "first-step": "start"}
 
 
 GROUPS = tuple(dict.fromkeys(names().values()))
@@ -65,6 +65,8 @@ def suite(
 
 def _usual(name: str) -> bool:
     """Return whether a workload runs by default."""
+    if name == "rules":
+        return False
     return name not in _CALLS or _CALLS[name][1].shapes[0][0] in calls.USUAL
 
 
@@ -76,12 +78,14 @@ def _experiments(
         for dtype in [one for one in dtypes or usual if one in device.dtypes]:
             for optimizer in optimizers or ALGORITHMS:
                 yield _steps(workload, algorithm_of(optimizer), dtype, threads, device)
-    elif name in around.WORKLOADS:
+    elif name in ("rules", *around.WORKLOADS, *_CALLS):
+        make: Callable[[str], Experiment] = {
+            "rules": lambda one: _rule(algorithm_of(one), max(threads), device),
+            "around": lambda one: _around(name, algorithm_of(one), max(threads), device),
+            "calls": lambda one: _calls(name, algorithm_of(one), min(threads), device),
+        }[names()[name]]
         if "float32" in (dtypes or ("float32",)):
-            yield from (_around(name, algorithm_of(one), max(threads), device) for one in optimizers or ("adam",))
-    elif name in _CALLS:
-        if "float32" in (dtypes or ("float32",)):
-            yield from (_calls(name, algorithm_of(one), min(threads), device) for one in optimizers or ("adam",))
+            yield from map(make, optimizers or (rules() if name == "rules" else ("adam",)))
     elif name in ("import", "first-step"):
         yield _start(name)
     else:
@@ -103,6 +107,16 @@ def _steps(workload: Workload, algorithm: Algorithm, dtype: str, threads: Sequen
         ]
     references = _TORCH if overhead else (_LIMIT, _by_hand(device), *_TORCH)
     return _stepped(workload, algorithm, dtype, device, entrants, references)
+
+
+def _rule(algorithm: Algorithm, threads: int, device: Device) -> Experiment:
+    """Return the experiment that compares a rule with its own traffic and with torch's package, on one large tensor."""
+    own = ours.entrants(algorithm, (threads,), every_call=False, device=device)
+    entrants = [*ours.limits(algorithm, (threads,), device), own[0], peers.packaged(algorithm, (threads,), device)]
+    experiment = _stepped(
+        WORKLOADS["one"], algorithm, "float32", device, entrants, (_LIMIT, Reference("torch package", "torch package"))
+    )
+    return attrs.evolve(experiment, workload="rules", group="rules")
 
 
 def _calls(name: str, algorithm: Algorithm, threads: int, device: Device) -> Experiment:

@@ -6,62 +6,54 @@ limit. The comparison with other libraries shows how good the kernel layer is.
 
 from __future__ import annotations
 
-from mxcore.declarations import hyperparameter, hyperparameters
+import functools
+from inspect import Parameter, Signature
+from typing import Any
+
+from mxcore.declarations import hyperparameters
 from mxcore.kernel.rule.reduction import norm
 from mxcore.optimizer import Optimizer
-from mxcore.validators import in_range
 
-__all__ = ["AdamTraffic", "LambTraffic", "MomentumTraffic", "PlainTraffic"]
+__all__ = ["LambTraffic", "traffic"]
 
 # The float32 below 1, so that no compiler removes the product, and the slots never overflow.
 _KEEP = 1 - 2.0**-24
 
 
-@hyperparameters
-class AdamTraffic(Optimizer):
-    """The traffic of Adam: reads weight, gradient and two slots, writes the weight and the slots.
+@functools.cache
+def traffic(kept: int, only_read: int = 0) -> type[Optimizer]:
+    """Return a class that reads weight, gradient and slots, and writes the weight and those slots that are kept.
+
+    >>> import numpy as np, mxcore as mx
+    >>> weight = np.zeros(2)
+    >>> mx.optimizer.get_updater(traffic(2, only_read=1)(learning_rate=1.0))(0, np.ones(2), weight)
+    >>> weight
+    array([-1., -1.])
 
     Args:
-        keep: the factor on the slots.
+        kept: the number of slots that are read and written.
+        only_read: the number of further slots.
     """
+    names = [f"slot{number}" for number in range(kept + only_read)]
 
-    slots = ("mean", "variance")
-    keep: float = hyperparameter(_KEEP, in_range(0, 1))
+    def rule(weight: Any, grad: Any, *, lr: Any, **slots: Any) -> Any:
+        every = [slots[name] for name in names]
+        for slot in every[kept:]:
+            grad = grad + slot
+        return weight - lr * grad, *(_KEEP * slot for slot in every[:kept]), *every[kept:]
 
-    @staticmethod
-    def rule(weight, grad, mean, variance, *, lr, keep):
-        return weight - lr * grad, keep * mean, keep * variance
+    # A rule names all its parameters, by which the kernel layer passes them.
+    arrays = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("weight", "grad", *names)]
+    rule.__signature__ = Signature([*arrays, Parameter("lr", Parameter.KEYWORD_ONLY)])  # type: ignore[attr-defined]
+    return hyperparameters(type("Traffic", (Optimizer,), {"slots": tuple(names), "rule": staticmethod(rule)}))
 
 
 @hyperparameters
-class LambTraffic(AdamTraffic):
+class LambTraffic(Optimizer):
     """The traffic of LAMB: that of Adam, after a pass that reads everything for a norm."""
 
-    @staticmethod
-    def rule(weight, grad, mean, variance, *, lr, keep):
-        return weight - lr * norm(weight + grad + mean + variance) * grad, keep * mean, keep * variance
-
-
-@hyperparameters
-class MomentumTraffic(Optimizer):
-    """The traffic of gradient descent with momentum: reads weight, gradient and velocity, writes weight and velocity.
-
-    Args:
-        keep: the factor on the velocity.
-    """
-
-    slots = ("velocity",)
-    keep: float = hyperparameter(_KEEP, in_range(0, 1))
+    slots = ("mean", "variance")
 
     @staticmethod
-    def rule(weight, grad, velocity, *, lr, keep):
-        return weight - lr * grad, keep * velocity
-
-
-@hyperparameters
-class PlainTraffic(Optimizer):
-    """The traffic of plain gradient descent: reads weight and gradient, writes the weight."""
-
-    @staticmethod
-    def rule(weight, grad, *, lr):
-        return weight - lr * grad
+    def rule(weight, grad, mean, variance, *, lr):
+        return weight - lr * norm(weight + grad + mean + variance) * grad, _KEEP * mean, _KEEP * variance

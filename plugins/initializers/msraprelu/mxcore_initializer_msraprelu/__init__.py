@@ -30,11 +30,7 @@ class MSRAPrelu(FanInitializer):
     Args:
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
         slope: the slope of the units for negative inputs; 0 for ReLU.
-        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution, which swaps
-            the two fans.
-        groups: the number of groups of a grouped convolution. Its weight has all output channels (all input channels,
-            if transposed), but only one group's channels on the other axis.
-        axes: the axes of the outputs and of the inputs, such as ``(-1, -2)`` for kernels of Keras and JAX.
+        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

@@ -33,11 +33,7 @@ class VarianceScaling(FanInitializer):
         scale: the variance that the outputs have if the inputs have variance 1, with ``"fan_in"`` and linear units.
         mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
         distribution: ``"truncated_normal"``, ``"normal"`` or ``"uniform"``.
-        transposed: whether the weight has the shape (in, out, k1, k2, …), as in a transposed convolution, which swaps
-            the two fans.
-        groups: the number of groups of a grouped convolution. Its weight has all output channels (all input channels,
-            if transposed), but only one group's channels on the other axis.
-        axes: the axes of the outputs and of the inputs, such as ``(-1, -2)`` for kernels of Keras and JAX.
+        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

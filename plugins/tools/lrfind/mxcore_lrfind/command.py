@@ -23,7 +23,18 @@ Examples:
 _NOT_SHARED = {"lr", "lr_find", "lr_scheduler", "lr_scheduler_arg", "epochs", "out", "resume"}
 _ROWS = 10
 _SESSION = "mxcore_module.train.session"
-_PICTURE = importlib.import_module("mxcore_plot.options").picture
+
+
+def _picture(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Check that an image can be written to a file, which needs mxcore-plot; a callback for click."""
+    if path is None:
+        return None
+    try:
+        mx.catalogue.load("namespace", "plot")
+    except mx.catalogue.NotInstalledError as error:
+        raise RefusedError(f"--picture: {error}") from error
+    checked: Path | None = importlib.import_module("mxcore_plot.options").picture(context, parameter, path)
+    return checked
 
 
 def _shared() -> list[click.Parameter]:
@@ -46,7 +57,7 @@ _SETTINGS = {} if _SHARED else {"ignore_unknown_options": True, "allow_extra_arg
 @click.option(
     "--picture",
     type=click.Path(path_type=Path),
-    callback=_PICTURE,
+    callback=_picture,
     metavar="FILE.svg|.png|.pdf",
     help="Draw the losses here.",
 )

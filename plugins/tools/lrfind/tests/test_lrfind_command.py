@@ -16,6 +16,7 @@ def mxcore(*arguments: str, folder: Path, hidden: str = "") -> "subprocess.Compl
 import importlib.metadata as metadata, sys
 whole = metadata.distributions
 metadata.distributions = lambda **given: [one for one in whole(**given) if one.name != {hidden!r}]
+sys.modules[{hidden.replace("-", "_")!r}] = None
 from mxcore.commands.cli import main
 main(prog_name="mxcore")
 """
@@ -111,3 +112,12 @@ def test_a_rate_cannot_be_given_and_found(rate: tuple[str, ...], tmp_path: Path)
     assert done.returncode == 2
     assert "the learning rate is to be found, but given as" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_mxcore_plot_there_is_only_no_picture(tmp_path: Path) -> None:
+    hidden = "mxcore-plot"
+    assert "--picture" in mxcore("lr-find", "--help", folder=tmp_path, hidden=hidden).stdout
+    done = mxcore("lr-find", "--picture", "rates.svg", folder=tmp_path, hidden=hidden)
+    assert done.returncode == 2
+    assert "namespace 'plot' is not installed" in done.stderr
+    assert done.stdout == ""

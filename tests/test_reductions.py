@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 import mxcore as mx
 from mxcore.kernel import RuleError
-from mxcore.kernel.rule.reduction import BLOCK, KINDS, LANES, FewReduced, Reduced
+from mxcore.kernel.rule.reduction import BLOCK, KINDS, LANES
 from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
 from mxcore.kernel.run.layout import Sections
 from mxcore.kernel.run.plan import chunks_of
+from mxcore.kernel.run.reduced import FewReduced, Reduced
 
 SIZES = (0, 1, LANES - 1, LANES + 1, BLOCK, 2 * BLOCK + 3)
 
@@ -340,3 +341,15 @@ def test_a_reduction_over_all_cannot_depend_on_a_flag(monkeypatch: pytest.Monkey
         with pytest.raises(RuleError, match="must be computed for every parameter"):
             mx.optimizer.get_updater(optimizer)(["a", "b"], [np.ones(3), np.ones(3)], weights)
         assert (np.stack(weights) == 1).all(), way
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(lambda x: 1 / x, math.inf), (lambda x: (x - 1) ** 0.5, math.nan), (lambda x: x * x, 0.0)]
+)
+def test_numbers_from_reductions_follow_numpy_where_python_refuses(emitter: str, number: Any, expected: float) -> None:
+    def rule(weight, grad, kept, *, lr):  # type: ignore[no-untyped-def]
+        return weight - lr * grad, number(mx.sum(grad))
+
+    updater = mx.optimizer.get_updater(of_rule(rule, slots=(mx.Slot("kept", shape=()),)))
+    updater(0, np.array([1.0, -1.0]), np.zeros(2))
+    np.testing.assert_equal(updater.optimizer.host_numbers[0]["kept"], expected)

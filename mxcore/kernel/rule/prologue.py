@@ -58,11 +58,14 @@ def host_function(
     keep = [f"slots.append({{{slots}}})"] if host else []
     names = [*(f"row_{identifier(name)}" for name in row), *(f"n{node.number}" for node in reductions)]
     loop = [f"    for {''.join(f'{name}, ' for name in names)} in rows:"]
-    loop += [f"        {line}" for line in (*each, *write, f"at += {len(values)}", *keep)]
+    computed = {node.op for node in nodes if node.args and node not in reductions}
+    raising = computed & {"divide", "power", "remainder", "floor_divide"}  # where Python's numbers differ from NumPy's
+    wide = [f"n{node.number} = float64(n{node.number})" for node in reductions if raising]
+    loop += [f"        {line}" for line in (*wide, *each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
     namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # how constants of these values are written
-    computed = {node.op for node in nodes if node.args and node not in reductions}
+    namespace["float64"] = np.float64
     called = {op for op in computed if "python" not in OPERATIONS[op]}
     namespace |= {op: _on_numbers(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)

@@ -126,7 +126,7 @@ class DevicePlan(FusedPlan):
             yield
         with self.cuda.on(self.device):
             if self.traced.late:  # waits for the device
-                self.conclude(self.cuda.download(self.tables.arrays["exact"]))
+                self.conclude(self.cuda.download(self.tables.arrays["exact"]).__getitem__)
             return [self.cuda.use(self.device), *self._launch(-1, "pieces")]
 
     def _upload(self) -> None:

@@ -14,12 +14,13 @@ import numpy as np
 from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
-from mxcore.kernel.rule.reduction import BLOCK, reduced
+from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit, quietly
 from mxcore.kernel.run.fold import Contribution, run_alone
 from mxcore.kernel.run.layout import address, unowned
 from mxcore.kernel.run.plan import FusedPlan
+from mxcore.kernel.run.reduced import reduced
 from mxcore.native import compile as machine
 from mxcore.native import pool
 from mxcore.native.emitters import get_num_threads
@@ -109,7 +110,7 @@ class NativePlan(HostPlan):
                 pool.run_shared(functions, ctypes.addressof(tables), len(self.blocks), count)
                 self.finish(stage)
                 yield
-        self.conclude(self.reduced.exact)
+        self.conclude(self.reduced.exactly)
         tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(begin))
         shared = pool.shared_call(self.stages[-1], ctypes.addressof(tables), len(self.chunks), count)
         function, argument, more = shared
@@ -188,7 +189,7 @@ class BlockedPlan(HostPlan):
             commit(_chained(*before, measuring))
             self.finish(stage)
             yield
-        self.conclude(self.reduced.exact)
+        self.conclude(self.reduced.exactly)
         writes = quietly(self.stages[-1].calls, arrays, *self.scratch[-1], *numbers)
         return itertools.chain(_chained(*before, writes, *after), back)
 

@@ -150,7 +150,7 @@ class Job:
             if fold is not None:
                 fold(stage)
         for plan in self._plans:
-            plan.conclude(plan.reduced.exact)
+            plan.conclude(plan.reduced.exactly)
 
     def call(self, words: int = 0) -> Call:
         """Return the call that writes everything and counts, or the call of another job, given its position."""

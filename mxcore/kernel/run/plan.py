@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore import random
-from mxcore.backend import Array, Host
+from mxcore.backend import Array
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced, trace
@@ -169,10 +169,10 @@ class FusedPlan(ArrayPlan):
         """Return the columns of the reductions over all parameters that a stage measures."""
         return self._of_all[stage] if stage < len(self._of_all) else []
 
-    def conclude(self, exact: Host) -> None:
-        """Compute the host slots that depend on reductions, from the values of these for each section."""
+    def conclude(self, exact: Callable[[int], Iterable[float]]) -> None:
+        """Compute the host slots that depend on reductions, given what returns the values of these for a section."""
         if self.traced.late:
-            rows = [(*self._rows_given[row], *exact[at]) for row, at in self._late_at]
+            rows = [(*self._rows_given[row], *exact(at)) for row, at in self._late_at]
             late = quietly(self.epilogue, [], 0, rows)
             self.late = late * len(self.rows) if self.late_is_shared else late
 

@@ -32,7 +32,7 @@ from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
 from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
-from mxcore.step.states import Arrays, packed
+from mxcore.step.states import Arrays, initial, packed
 from mxcore.updater import Updater
 from mxcore.validators import boolean, integer, is_schedule, non_negative, one_of, optional, positive
 from mxcore.watched import Version, Watched
@@ -233,9 +233,7 @@ class Optimizer(Controlled):
 
     def create_state(self, index: Index, weight: Array) -> Any:
         """Create the initial state of a parameter: None, one array, or a tuple of arrays in the order of ``slots``."""
-        copy, full_like = backend_of(weight).copy, backend_of(weight).full_like
-        first = [slot.init for slot in self.own_slots() if not slot.on_host]
-        return packed([copy(weight) if init == "weight" else full_like(weight, float(init)) for init in first])
+        return packed([initial(weight, slot.init) for slot in self.own_slots() if not slot.on_host])
 
     def create_state_multi_precision(self, index: Index, weight: Array) -> Any:
         """Create the state of a parameter: ``(master, state)`` for a half-precision weight with ``multi_precision``."""

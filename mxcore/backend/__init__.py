@@ -69,7 +69,7 @@ class Backend(Protocol):
     def to_host(self, array: Array) -> Host:
         """Return the values of ``array`` as a NumPy array, without a copy if possible."""
 
-    def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
+    def full_like(self, array: Array, value: complex, dtype: Any = None) -> Array:
         """Return a new array with the shape, memory order, device and (unless given) dtype of ``array``."""
 
     def copy(self, array: Array, dtype: Any = None) -> Array:

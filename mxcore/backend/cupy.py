@@ -53,7 +53,7 @@ class CupyBackend:
         with self.on(self.device_of(array)):
             return np.asarray(self.xp.asnumpy(array, order="A"))
 
-    def full_like(self, array: Array, value: float, dtype: Any = None) -> Array:
+    def full_like(self, array: Array, value: complex, dtype: Any = None) -> Array:
         with self.on(self.device_of(array)):
             return self.xp.full_like(array, value, dtype=dtype)
 

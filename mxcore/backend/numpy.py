@@ -44,7 +44,7 @@ class NumpyBackend:
     def to_host(self, array: Host) -> Host:
         return np.asarray(array)
 
-    def full_like(self, array: Host, value: float, dtype: Any = None) -> Host:
+    def full_like(self, array: Host, value: complex, dtype: Any = None) -> Host:
         new = _on_a_line(array, dtype)
         new[...] = value
         return new

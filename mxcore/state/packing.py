@@ -1,8 +1,8 @@
 """Convert nested values, and the keys of their dicts, to JSON and separate arrays, and back.
 
 The file format supports only C order. So the axes of every array are put into their order in memory, which the JSON
-records. bfloat16, which NumPy lacks, is stored as uint16. Arrays come back with the same values, dtype, shape and
-memory order.
+records. bfloat16, which NumPy lacks, is stored as uint16, and complex numbers as pairs of floats. Arrays come back with
+the same values, dtype, shape and memory order.
 """
 
 from __future__ import annotations
@@ -74,6 +74,8 @@ class Packer:
     def _store(self, array: Host, key: str) -> dict[str, Any]:
         dtype = array.dtype.name
         stored = array.view(np.uint16) if dtype == "bfloat16" else array
+        if dtype.startswith("complex"):
+            stored = array[..., None].view(array.real.dtype)
         if stored.dtype.name not in DTYPES:
             raise TypeError(f"cannot save {key}: safetensors files do not support arrays of dtype {array.dtype}")
         key = key.encode(errors="replace").decode()  # a name that any reader of the format accepts
@@ -81,7 +83,7 @@ class Packer:
             key += "'"
         # The outermost axis in memory comes first, so that the transposed array is in C order.
         axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-        self.arrays[key] = stored.transpose(axes)
+        self.arrays[key] = stored.transpose([*axes, *range(array.ndim, stored.ndim)])
         return {"key": key, "dtype": dtype, "axes": axes}
 
 
@@ -112,7 +114,9 @@ def _array(packed: Place, arrays: dict[str, Host], *, is_scalar: bool) -> Any:
     if key.text() not in arrays:
         raise key.error("the name of an array in the file that nothing else uses")
     array = arrays.pop(key.text())
-    stored = "uint16" if dtype == "bfloat16" else dtype
+    stored = {"bfloat16": "uint16", "complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+    if array.dtype.name == stored != dtype and dtype.startswith("complex") and array.shape[-1:] == (2,):
+        array, stored = array.view(dtype)[..., 0], dtype
     if array.dtype.name != stored or sorted(axes) != list(range(array.ndim)) or (is_scalar and axes):
         raise packed.error(f"an array of the dtype {dtype} with the axes {axes}, as is stored under its key")
     if dtype == "bfloat16":

@@ -123,7 +123,7 @@ def read_accumulated(
         name = place["name"].text_or_none()
         index = by_name.get(name, decode_key(place["index"])) if name else decode_key(place["index"])
         total = unpack(place["sum"], arrays)
-        if not hasattr(total, "dtype") or total.dtype.kind != "f":
-            raise place["sum"].error("an array of floats")
+        if not hasattr(total, "dtype") or total.dtype.kind not in "fc":
+            raise place["sum"].error("an array of floats or complex numbers")
         found[index] = (place["calls"].count(), place["complete"].flag(), total)
     return found

@@ -10,7 +10,8 @@ import numpy as np
 from mxcore.backend import Array, backend_of, shared_backend
 
 HALF = ("float16", "bfloat16")
-_FLOATING = (*HALF, "float32", "float64")
+_FLOATING = (*HALF, "float32", "float64", "complex64", "complex128")
+_CONVERTED = ({"float32", "float64"}, {"complex64", "complex128"})
 
 
 def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
@@ -44,7 +45,7 @@ def _is_several(argument: Any) -> bool:
 
 
 def fitted(weight: Any, grad: Any) -> Any:
-    """Convert a gradient to fit its weight: NumPy scalars to arrays, and float32 and float64 to the weight's dtype.
+    """Convert a gradient to fit its weight: NumPy scalars to arrays, and single and double precision to the other.
 
     Arithmetic on 0-d arrays gives NumPy scalars. Half precision is not converted, so that no precision is lost
     silently and nothing is widened by mistake.
@@ -52,7 +53,7 @@ def fitted(weight: Any, grad: Any) -> Any:
     if isinstance(grad, np.generic) and isinstance(weight, np.ndarray):
         grad = np.asarray(grad)
     wanted, given = getattr(weight, "dtype", None), getattr(grad, "dtype", None)
-    if given != wanted and {str(given), str(wanted)} == {"float32", "float64"} and type(weight) is type(grad):
+    if given != wanted and {str(given), str(wanted)} in _CONVERTED and type(weight) is type(grad):
         grad = backend_of(weight).copy(grad, weight.dtype)
     return grad
 

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from mxcore.backend import Array
+from mxcore.backend import Array, backend_of
 from mxcore.kernel.rule.slot import INNER
 from mxcore.watched import Version
 
@@ -32,6 +32,14 @@ def arrays_of(state: Any, depth: int = 0) -> tuple[Array, ...]:
         own, inner = state
         return (*arrays_of(own), *arrays_of(inner, depth - 1))
     return () if state is None else state if type(state) is tuple else (state,)
+
+
+def initial(weight: Array, init: Any) -> Array:
+    """Return a new array like a weight, with a number in each real or imaginary part; ``"weight"`` for a copy."""
+    if init == "weight":
+        return backend_of(weight).copy(weight)
+    number = float(init)
+    return backend_of(weight).full_like(weight, complex(number, number) if weight.dtype.kind == "c" else number)
 
 
 def packed(arrays: Sequence[Array]) -> Any:

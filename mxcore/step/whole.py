@@ -100,15 +100,26 @@ def _square(grad: Any) -> Any:
     if grad.dtype.itemsize == 2:
         return math.inf
     if type(grad) is np.ndarray:  # no look-ups, which would take longer than small arrays
-        return np.vdot(grad, grad)
+        return np.vdot(grad, grad).real
     with on_device_of(grad):
-        return backend_of(grad).xp.vdot(grad, grad)
+        return backend_of(grad).xp.vdot(grad, grad).real
 
 
 def run_array_code(
     optimizer: Updatable, tally: Tally, indices: list[Any], weights: Arrays, grads: Arrays, states: list[Any]
 ) -> None:
-    """Let an optimizer that has no rule update weights, together or one by one."""
+    """Let an optimizer that has no rule update weights, together or one by one.
+
+    Raises:
+        TypeError: a weight is complex.
+    """
+    for index, weight in zip(indices, weights, strict=True):
+        if weight.dtype.kind == "c" and not optimizer.takes_lists:
+            raise TypeError(
+                f"{optimizer.describe(index)} is {weight.dtype}, but {type(optimizer).__name__} updates real weights "
+                "only: use an optimizer with a rule (mxcore list --where complex), or pass weights and gradients as "
+                "real arrays, weight.view(weight.real.dtype)"
+            )
     traits = traits_of(optimizer)
     if traits.updates_all:
         _update_together(optimizer, tally, indices, weights, grads, states)

@@ -37,6 +37,15 @@ def test_a_rule_gives_the_bits_of_the_numpy_backend(name: str, arguments: Any, d
     assert_same_bits(device.host, host.host)
 
 
+@pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
+@pytest.mark.parametrize("name", ["adam", "lamb", "prodigy", "reductions", "sgld"])
+def test_complex_arrays(name: str, dtype: Any, cuda: CudaOnCpu) -> None:
+    host = after_three_steps(name, COMMON, dtype, on_host)
+    device = after_three_steps(name, COMMON, dtype, on_device)
+    assert {type(plan) for plan in device.plans} == {DevicePlan}
+    assert_same_bits(device.host, host.host)
+
+
 @pytest.mark.filterwarnings("ignore:.*small updates are lost:UserWarning")
 @pytest.mark.parametrize("dtype", DTYPES[2:], ids=lambda dtype: np.dtype(dtype).name)
 @every_rule

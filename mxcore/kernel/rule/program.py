@@ -41,6 +41,7 @@ HIGHEST = COUNTED.index("num_update")
 # The largest number of each half-precision dtype, and the arrays that are not state.
 _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 _WEIGHTS = ("weight", "half_weight", "grad")
+_REAL = {"complex64": "float32", "complex128": "float64"}
 
 
 class RuleError(TypeError):
@@ -311,8 +312,9 @@ class Member:
 class Storage:
     """The dtypes in which the arrays of a rule are stored.
 
-    Half precision is computed in float32. Without a master, every array is stored in half precision and rounded once
-    per step. With a master, ``weight``, only the gradient is, and ``half_weight``, which is written along with it.
+    Complex numbers are computed as pairs of real ones, and half precision in float32. Without a master, every array is
+    stored in half precision and rounded once per step. With a master, ``weight``, only the gradient is, and
+    ``half_weight``, which is written along with it.
 
     A master follows what the user writes into the half-precision weight: the rule starts from the master if rounding
     it gives that weight, or else from the weight.
@@ -330,7 +332,7 @@ class Storage:
     @classmethod
     def of(cls, member: Member) -> Storage:
         """Return the storage of a parameter."""
-        dtype = member.weight.dtype.name
+        dtype = _REAL.get(member.weight.dtype.name, member.weight.dtype.name)
         return cls("float32", dtype, member.master is not None) if member.weight.dtype.itemsize == 2 else cls(dtype)
 
     def columns(self, arrays: Iterable[str]) -> tuple[str, ...]:

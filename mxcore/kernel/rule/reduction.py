@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Host, backend_of
-from mxcore.kernel.run.layout import Sections
+from mxcore.kernel.run.layout import Sections, in_parts
 
 BLOCK = 4096
 """Elements whose terms are summed before other blocks are added."""
@@ -92,7 +92,8 @@ def norm(x: Any, *, over: Over = "parameter") -> Any:
             combined with ``x``.
 
     Returns:
-        The norm, which is 0 for an empty array, and inf if the squares of ``x`` exceed the range of float64.
+        The norm, which is 0 for an empty array, and inf if the squares of ``x`` exceed the range of float64. Complex
+        numbers count as two real ones in all reductions.
     """
     return _reduced("norm", over, x)
 
@@ -151,7 +152,7 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
             return one._reduce(name, over, arrays)
     given = [np.asarray(one) if isinstance(one, (np.generic, float, int)) else one for one in arrays]
     backend, shape = backend_of(given[0]), given[0].shape
-    parts = [np.ascontiguousarray(backend.to_host(one)).reshape(-1) for one in given]
+    parts = [in_parts(np.ascontiguousarray(backend.to_host(one)).reshape(-1)) for one in given]
     value = _value(name, over, shape, parts)
     if (noted := _context.get()[3]) is not None:
         noted.append(float(value[0]) if len(value) else math.nan)
@@ -169,7 +170,8 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
 def _value(name: str, over: Over, shape: tuple[int, ...], parts: Sequence[Host]) -> Any:
     """Return the values of a reduction of vectors, from arrays of some shape, in float64: one, or one for each row."""
     model, _, by_row, _ = _context.get()
-    sections = Sections.of(shape, by_row=by_row or over == "row")
+    elements = math.prod(shape)
+    sections = Sections.of(shape, by_row=by_row or over == "row", parts=parts[0].size // elements if elements else 1)
     blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
     if over == "row":
         return finished(name, np.array([in_order(name, some) for some in blocks]), sections.length)

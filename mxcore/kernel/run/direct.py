@@ -19,6 +19,7 @@ from mxcore.kernel.rule.reduction import among, finished
 from mxcore.kernel.rule.trace import Traced
 from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import UNEVEN, Contribution
+from mxcore.kernel.run.layout import in_parts, parts_of
 from mxcore.kernel.run.plan import ArrayPlan, looks_at_all, noise_key, traced
 from mxcore.random.generators import Generator
 
@@ -79,17 +80,20 @@ class DirectPlan(ArrayPlan):
         for place, ((label, key), arrays) in enumerate(zip(self.labels, parameters, strict=True)):
             with self.backend.on(self.backend.device_of(arrays[0])), np.errstate(all="ignore"):
                 own = dict(zip(self.program.row, self.rows[self.row_of[place]], strict=True))
-                given = dict(zip(self.given, arrays, strict=True))
-                numbers = {SIZE: arrays[0].size, **self.numbers, **own, **self.static}
+                given = dict(zip(self.given, map(_in_parts, arrays), strict=True))
+                numbers = {SIZE: given["weight"].size, **self.numbers, **own, **self.static}
                 value, noted = functools.partial(self._value, iter(self._totals)), list[float]()
                 try:
                     with among(value, self.storage.dtype, by_row=self.by_row, noted=noted):
                         new = self._compute(label, key, given, numbers)
                 except _MissingError:
                     continue
-                self.late[place] = {name: float(new[name]) for name in host} | self._exactly(place, noted, arrays[0])
+                self.late[place] = {name: float(new[name]) for name in host} | self._exactly(
+                    place, noted, given["weight"]
+                )
                 for name, array in self.written_of(arrays):
-                    writes += self.backend.assignment(array, new[name]) if name in new else []
+                    if name in new:
+                        writes += self.backend.assignment(array, _of_parts(new[name], array))
         if self._missing and len(self._missing) < len(parameters):
             raise RuleError(UNEVEN)
         return None if self._missing else writes
@@ -164,3 +168,16 @@ class DirectPlan(ArrayPlan):
                 f"{self.program.owner}.rule returned {name} as {got[0]} of shape {got[1]} for {label}, whose {name} is "
                 f"{old.dtype} of shape {old.shape}: use Python floats as scalars, and only element-wise operations"
             )
+
+
+def _in_parts(array: Array) -> Array:
+    """Return a complex array as a real one with a further axis, or along the only axis of a vector."""
+    if parts_of(array) == 1:
+        return array
+    found = in_parts(array[..., None])
+    return found if array.ndim > 1 else found.reshape(-1)
+
+
+def _of_parts(new: Array, old: Array) -> Array:
+    """Return such an array as a complex one like the old one; any other as it is."""
+    return new if parts_of(old) == 1 else new.reshape(*old.shape, 2).view(old.dtype)[..., 0]

@@ -132,7 +132,7 @@ class BlockedPlan(HostPlan):
         self.places = [(tensor, slice(begin, end)) for tensor, begin, end, _ in self.chunks.tolist()]
         self.tensors = [tensor for tensor, _ in self.places]
         plain = not self.staged and all(layout.is_plain for layouts in self.layouts for layout in layouts)
-        self.uncut = plain and self.tensors == list(range(len(members)))
+        self.uncut = plain and self.parts == 1 and self.tensors == list(range(len(members)))
         """Whether every parameter is a single chunk, with its own axes."""
         sizes = [where.stop - where.start for _, where in self.places]
         shapes = [layouts[0].shape for layouts in self.layouts] if self.uncut else [(size,) for size in sizes]

@@ -92,7 +92,7 @@ class Job:
             written = column is not None and name in plan.written
             word = JobField.UNUSED if column is None else addresses + tensor * len(plan.columns) + column
             if written:
-                self._places.append((word, int(plan.sizes[tensor]) * layout.dtype.itemsize))
+                self._places.append((word, int(plan.sizes[tensor]) // plan.parts * layout.dtype.itemsize))
             at = records[number] + RECORD * position
             self.memory[at : at + RECORD] = list(_record(layout, self._at(word), written=written))
 

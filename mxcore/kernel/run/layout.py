@@ -66,15 +66,31 @@ class Sections:
     length: int
 
     @classmethod
-    def of(cls, shape: Sequence[int], *, by_row: bool) -> Sections:
-        """Return the sections of an array of some shape, at least one; fewer than two axes are a single row."""
+    def of(cls, shape: Sequence[int], *, by_row: bool, parts: int = 1) -> Sections:
+        """Return the sections of an array of some shape, at least one; fewer than two axes are a single row.
+
+        Args:
+            shape: the shape.
+            by_row: whether they are its rows.
+            parts: of how many numbers an element consists.
+        """
         if by_row and len(shape) > 1 and shape[0]:
-            return cls(shape[0], math.prod(shape[1:]))
-        return cls(1, math.prod(shape))
+            return cls(shape[0], parts * math.prod(shape[1:]))
+        return cls(1, parts * math.prod(shape))
 
     def bounds(self) -> list[tuple[int, int]]:
         """Return where each section begins and ends."""
         return [(number * self.length, (number + 1) * self.length) for number in range(self.count)]
+
+
+def parts_of(array: Array) -> int:
+    """Return of how many real numbers an element consists: 2 if it is complex."""
+    return 2 if array.dtype.kind == "c" else 1
+
+
+def in_parts(array: Array) -> Array:
+    """Return a view of an array, whose last axis is contiguous or of length 1, in which real numbers are elements."""
+    return array if parts_of(array) == 1 else array.view(f"f{array.dtype.itemsize // 2}")
 
 
 @functools.lru_cache(maxsize=1024)

@@ -24,7 +24,7 @@ from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import Traced, trace
 from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import Contribution, Fold, folded
-from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat
+from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat, in_parts, parts_of
 
 _LOW = (1 << 64) - 1  # the low half of a key
 
@@ -123,8 +123,11 @@ class FusedPlan(ArrayPlan):
             for member, axes in zip(members, self.axes, strict=True)
             for source in self.sources
         )
-        self.sizes = np.array([member.computed.size for member in members], np.int64)
-        self.sections = tuple(Sections.of(member.computed.shape, by_row=self.traced.by_row) for member in members)
+        # A complex array is updated like a real one with twice as many elements.
+        self.parts, by_row = parts_of(members[0].weight), self.traced.by_row
+        self.sizes = np.array([self.parts * member.computed.size for member in members], np.int64)
+        shapes = [member.computed.shape for member in members]
+        self.sections = tuple(Sections.of(shape, by_row=by_row, parts=self.parts) for shape in shapes)
         self.chunks = chunks_of(self.sections, CHUNK)
         self.measured = self.traced.stages[:-1]
         of_all = [node.value == "all" for node in self.traced.reductions]
@@ -192,7 +195,7 @@ class FusedPlan(ArrayPlan):
     def _ready(self) -> list[bool]:
         """For each parameter, whether its arrays are vectors already."""
         vectors = [all(one.is_plain and len(one.shape) == 1 for one in layouts) for layouts in self.layouts]
-        return [is_vector and not self.staged for is_vector in vectors]
+        return [is_vector and not self.staged and self.parts == 1 for is_vector in vectors]
 
     def _flat(self, array: Array, axes: Sequence[int], name: str, back: list[Call]) -> Array:
         vector = flat(array, axes)
@@ -201,7 +204,7 @@ class FusedPlan(ArrayPlan):
             vector = ordered.astype(array.dtype.newbyteorder("="), order="C").reshape(-1)
             if name in self.written:
                 back.append((ordered.__setitem__, ..., vector.reshape(ordered.shape)))
-        return vector
+        return in_parts(vector)
 
 
 @functools.lru_cache(maxsize=128)

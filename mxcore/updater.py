@@ -32,9 +32,9 @@ __all__ = ["Updater"]
 class Updater(Evaluating, Generic[OptimizerT]):
     """Calls an optimizer, and keeps its state between calls.
 
-    ``updater(index, grad, weight)`` updates ``weight`` in place and counts the update. The index is an integer or
-    string that identifies the parameter in every call. You can also pass lists of all three: everything is checked
-    before anything changes, and all parameters are updated in one call of the optimizer.
+    ``updater(index, grad, weight)`` updates ``weight`` in place and counts the update. The index is an integer, a
+    string or a tuple that identifies the parameter in every call. You can also pass lists of all three: everything is
+    checked before anything changes, and all parameters are updated in one call of the optimizer.
 
     An optimizer may distinguish workers that compute gradients of the same weights in parallel (DCASGD does): pass
     ``updater(index, grad, weight, worker=k)`` to say which worker computed the gradient. The state of each worker is in

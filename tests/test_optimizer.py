@@ -463,3 +463,23 @@ def test_a_list_is_checked_whole_before_anything_changes() -> None:
 def test_get_updater_takes_an_optimizer() -> None:
     with pytest.raises(TypeError, match="get_updater takes an Optimizer"):
         mx.optimizer.get_updater("sgd")  # type: ignore[arg-type]
+
+
+def test_a_tuple_is_one_index_of_one_array_and_a_list_of_several() -> None:
+    weight, (first, second) = np.zeros(2), (np.zeros(2), np.zeros(2))
+    updater = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=1.0, momentum=0.5))
+    updater((7, "W"), np.ones(2), weight)
+    updater((7, "b"), np.ones(2), weight)
+    updater(((7, "W"), "c"), (np.ones(2), np.ones(2)), (first, second))
+    assert list(updater.states) == [(7, "W"), (7, "b"), "c"]
+    np.testing.assert_array_equal([weight, first, second], [[-2, -2], [-1.5, -1.5], [-1, -1]])
+    again = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=1.0, momentum=0.5))
+    again.set_states(updater.get_states())
+    again((7, "W"), np.ones(2), weight)
+    np.testing.assert_array_equal(weight, -2 - 1.75)
+    optimizer = mx.optimizer.create("sgd", learning_rate=1.0)
+    optimizer.update((7, "W"), weight, np.ones(2), None)
+    np.testing.assert_array_equal(weight, -4.75)
+    assert optimizer._index_update_count[7, "W"] == 1
+    with pytest.raises(ValueError, match="either single arguments or lists of equal lengths"):
+        updater([7], np.ones(2), weight)

@@ -17,11 +17,13 @@ _CONVERTED = ({"float32", "float64"}, {"complex64", "complex128"})
 def in_lists(*arguments: Any) -> tuple[list[Any], ...]:
     """Return parallel lists from arguments that are either all single values or all lists, dict views or iterables.
 
+    The first argument is an index, which may be a tuple: it is one index if the second argument is one array.
+
     Raises:
         ValueError: some are lists and others are not, or their lengths differ.
     """
     first = arguments[0]
-    if not _is_several(first):
+    if not _is_several(first) or (type(first) is tuple and not _is_several(arguments[1])):
         return tuple([[argument] for argument in arguments])
     if type(first) is list:
         length = len(first)

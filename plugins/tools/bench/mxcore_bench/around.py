@@ -28,11 +28,13 @@ class _Case:
     Args:
         optimizer: the optimizer as a string, with ``{}`` for the bare one.
         settings: its settings.
+        schedules: settings that are schedules, as strings.
         torch: makes the step of torch that does the same, from torch, its parameters and its bare step; or None.
     """
 
     optimizer: str = "{}"
     settings: Mapping[str, Any] = {}
+    schedules: Mapping[str, str] = {}
     torch: Callable[[Any, list[Any], Step], Step] | None = None
 
 
@@ -67,7 +69,6 @@ def _added(torch: Any, parameters: list[Any], _: Step) -> Step:
     return lambda: torch._foreach_add_(sums, grads)
 
 
-_COSINE = mx.lr_scheduler.create("cosine", max_update=_MANY, base_lr=1e-4)
 _FOUR = {f"[0-9]*[{digits}]$": {"wd": wd} for digits, wd in (("012", 1e-3), ("345", 1e-4), ("67", 0.0), ("89", 1e-5))}
 _CASES = {
     ALONE: _Case(torch=lambda _, __, step: step),
@@ -79,7 +80,7 @@ _CASES = {
     "accumulate": _Case(settings={"accumulate": _MANY}, torch=_added),
     "skip": _Case(settings={"on_nonfinite": "skip"}),
     "four groups": _Case(settings={"groups": _FOUR}),
-    "schedule of wd": _Case(settings={"wd": _COSINE}),
+    "schedule of wd": _Case(schedules={"wd": f"cosine(max_update={_MANY}, base_lr=1e-4)"}),
 }
 WORKLOADS = {
     name: Workload(name, title, shapes, "around")
@@ -111,7 +112,8 @@ def _ours(algorithm: Algorithm, case: _Case, emitter: str, threads: int | None) 
     def build(problem: Problem) -> Sampler:
         ours.choose(emitter, threads)
         bare: Mapping[str, Any] = {"learning_rate": LEARNING_RATE, **algorithm.options}
-        optimizer = mx.optimizer.create(case.optimizer.format(algorithm.name), **bare, **case.settings)
+        schedules = {name: mx.lr_scheduler.create(schedule) for name, schedule in case.schedules.items()}
+        optimizer = mx.optimizer.create(case.optimizer.format(algorithm.name), **bare, **case.settings, **schedules)
         updater = mx.optimizer.get_updater(optimizer)
         if case.optimizer == "{}":
             updater.states.update(problem.states())

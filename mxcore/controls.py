@@ -20,6 +20,7 @@ from mxcore.step.counts import Counted, Counting
 from mxcore.step.program import levels, traits_of
 from mxcore.step.protocol import Index
 from mxcore.step.rates import asked
+from mxcore.step.whole import looks_at_all
 from mxcore.validators import Validator, boolean, is_schedule, non_negative, positive
 
 __all__ = ["AROUND", "CALL_WIDE", "Controlled", "loss_scales"]
@@ -74,6 +75,18 @@ class Controlled(Counted, Multiplied, Algorithm):
     def unscale(self) -> float:
         """The factor on gradients before anything else, which is one over the loss scale, or minus that."""
         return (-1.0 if self.maximize else 1.0) / float(self.loss_scale)
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether a call must have all parameters of a model.
+
+        >>> import mxcore as mx
+        >>> mx.optimizer.create("adam").needs_all, mx.optimizer.create("adam", clip_global_norm=1.0).needs_all
+        (False, True)
+        """
+        own: Any = self
+        together = any(traits_of(level).needs_all for level in levels(own))
+        return together or own.clip_global_norm is not None or looks_at_all(own)
 
     @property
     def gated(self) -> bool:

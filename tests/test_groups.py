@@ -357,3 +357,20 @@ def test_what_cannot_follow_a_schedule_says_so(name: str, arguments: Any, messag
         mx.optimizer.create(name, **arguments)
     with pytest.raises(ValueError, match="scale must be a number"):
         mx.init.create("uniform", scale=lambda n: 0.5)
+
+
+def test_names_that_come_later_decide_on_groups_and_not_on_decay() -> None:
+    groups = {"tail": {"wd": 0.0}}
+    updater = mx.optimizer.get_updater(mx.optimizer.create("sgd", learning_rate=1.0, wd=0.5, groups=groups))
+    weights = [np.ones(1), np.ones(1)]
+    keys = [(1, "W"), (2, "b")]
+    updater.optimizer.set_names({(1, "W"): "tail.W", (2, "b"): "head.b"})
+    for _ in range(2):
+        updater(keys, [np.zeros(1), np.zeros(1)], weights)
+    np.testing.assert_array_equal(weights, [[1], [0.25]])
+    updater.optimizer.set_names({(1, "W"): "head.W", (2, "b"): "tail.b"})
+    updater(keys, [np.zeros(1), np.zeros(1)], weights)
+    np.testing.assert_array_equal(weights, [[0.5], [0.25]])
+    updater.optimizer.set_names({(1, "W"): "head.bias", (2, "b"): "tail.b"}, decay_by_name=True)
+    updater(keys, [np.zeros(1), np.zeros(1)], weights)
+    np.testing.assert_array_equal(weights, [[0.5], [0.25]])

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from mxcore.backend import backend_of, on_device_of
-from mxcore.kernel.rule.program import TINY, RuleError
+from mxcore.kernel.rule.program import NDIM, TINY, RuleError
+from mxcore.kernel.run.plan import looks_at_all as over_all
+from mxcore.kernel.run.plan import traced
 from mxcore.step.counts import Tally
-from mxcore.step.program import traits_of
+from mxcore.step.program import Settings, traits_of
 from mxcore.step.protocol import Stepped, Updatable
 from mxcore.step.states import Arrays, split_master
 
@@ -62,6 +64,19 @@ def agreed(owner: str, names: Sequence[str], found: Iterable[Mapping[str, float]
                     f'them and as {other} for another: use flags only inside reductions with over="all"'
                 )
     return dict(zip(names, first, strict=True))
+
+
+def looks_at_all(optimizer: Any) -> bool:
+    """Return whether a rule keeps numbers for all parameters together, or reduces all of them."""
+    if not traits_of(optimizer).runs_rule:
+        return False
+    settings = Settings(optimizer)
+    static = {NDIM: 2, **settings.static[0], **optimizer.flags("")}
+    try:
+        graph = traced(settings.program, tuple(sorted(static.items())))
+    except TypeError:  # the rule is refused, which is for a check to report
+        return False
+    return over_all(settings.program, graph)
 
 
 def prepared(optimizer: Stepped, grads: Arrays) -> Arrays:

@@ -11,13 +11,10 @@ from typing import Any
 import attrs
 
 from mxcore.initializer import Initializer
-from mxcore.kernel.rule.program import NDIM
-from mxcore.kernel.run.plan import looks_at_all as over_all
-from mxcore.kernel.run.plan import traced
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.step import levels, traits_of
-from mxcore.step.program import Settings
+from mxcore.step.whole import looks_at_all
 
 __all__ = ["Subject", "kind_of", "looks_at_all", "own_fields", "required", "subjects"]
 
@@ -81,19 +78,6 @@ class Subject:
     def __str__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.settings.items())
         return f"{self.cls.__name__}({arguments})"
-
-
-def looks_at_all(optimizer: Any) -> bool:
-    """Return whether a rule keeps numbers for all parameters together, or reduces all of them."""
-    if not traits_of(optimizer).runs_rule:
-        return False
-    settings = Settings(optimizer)
-    static = {NDIM: 2, **settings.static[0], **optimizer.flags("")}
-    try:
-        graph = traced(settings.program, tuple(sorted(static.items())))
-    except TypeError:  # the rule is refused, which is for a check to report
-        return False
-    return over_all(settings.program, graph)
 
 
 def kind_of(cls: type[Any]) -> str:

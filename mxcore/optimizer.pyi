@@ -37,6 +37,7 @@ __all__ = [
     "SOAP",
     "AdEMAMix",
     "AdaBelief",
+    "AdaBound",
     "AdaDelta",
     "AdaGrad",
     "Adafactor",
@@ -178,6 +179,8 @@ def alias(*names: str) -> Callable[[_C], _C]: ...
 @overload
 def create(name: Literal["adabelief"], *args: Any, **kwargs: Any) -> AdaBelief: ...
 @overload
+def create(name: Literal["adabound"], *args: Any, **kwargs: Any) -> AdaBound: ...
+@overload
 def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ...
 @overload
 def create(name: Literal["adafactor"], *args: Any, **kwargs: Any) -> Adafactor: ...
@@ -288,6 +291,46 @@ class AdaBelief(Optimizer):
         beta2: _Schedule | float = 0.999,
         epsilon: _Schedule | float = 1e-16,
         epsilon_root: _Schedule | float | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class AdaBound(Optimizer):
+    r"""AdaBound: Adam with bounds on each step size that close in on one value, so that it ends as SGD with momentum."""
+
+    beta1: float
+    beta2: float
+    final_scale: float
+    gamma: float
+    epsilon: float
+    amsbound: bool
+    decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        final_scale: _Schedule | float = 100.0,
+        gamma: _Schedule | float = 0.001,
+        epsilon: _Schedule | float = 1e-08,
+        amsbound: bool = False,
+        decoupled_wd: bool = False,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,

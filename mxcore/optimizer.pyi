@@ -70,6 +70,7 @@ __all__ = [
     "Signum",
     "Slot",
     "Sophia",
+    "StableAdamW",
     "Updater",
     "Wrapper",
     "Yogi",
@@ -272,6 +273,8 @@ def create(name: Literal["sm3"], *args: Any, **kwargs: Any) -> SM3: ...
 def create(name: Literal["soap"], *args: Any, **kwargs: Any) -> SOAP: ...
 @overload
 def create(name: Literal["sophia"], *args: Any, **kwargs: Any) -> Sophia: ...
+@overload
+def create(name: Literal["stableadamw"], *args: Any, **kwargs: Any) -> StableAdamW: ...
 @overload
 def create(name: Literal["yogi"], *args: Any, **kwargs: Any) -> Yogi: ...
 @overload
@@ -1661,6 +1664,36 @@ class Sophia(Optimizer):
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class StableAdamW(Optimizer):
+    r"""StableAdamW: AdamW with a smaller rate for a parameter whose gradient its second moment did not expect."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 1e-08,
+        *,
+        wd: _Schedule | float = 0.01,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
         clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,

@@ -45,6 +45,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Adan",
+    "AggMo",
     "Average",
     "Cautious",
     "Centralized",
@@ -201,6 +202,8 @@ def create(name: Literal["ademamix"], *args: Any, **kwargs: Any) -> AdEMAMix: ..
 def create(name: Literal["adopt"], *args: Any, **kwargs: Any) -> ADOPT: ...
 @overload
 def create(name: Literal["agc"], *args: Any, **kwargs: Any) -> AGC: ...
+@overload
+def create(name: Literal["aggmo"], *args: Any, **kwargs: Any) -> AggMo: ...
 @overload
 def create(name: Literal["asgd"], *args: Any, **kwargs: Any) -> ASGD: ...
 @overload
@@ -645,6 +648,38 @@ class AGC(Wrapper):
     epsilon: float
     def __init__(
         self, optimizer: Any, clipping: _Schedule | float = 0.01, epsilon: _Schedule | float = 0.001, **kwargs: Any
+    ) -> None: ...
+
+class AggMo(Optimizer):
+    r"""AggMo: SGD with the mean of several velocities, of which the fast ones damp the slow ones."""
+
+    beta1: float
+    beta2: float | None
+    beta3: float | None
+    beta4: float | None
+    def __init__(
+        self,
+        beta1: _Schedule | float = 0.0,
+        beta2: _Schedule | float | None = 0.9,
+        beta3: _Schedule | float | None = 0.99,
+        beta4: _Schedule | float | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
     ) -> None: ...
 
 class ASGD(Optimizer):

@@ -23,6 +23,7 @@ __all__ = [
     "ADOPT",
     "AGC",
     "ASGD",
+    "COCOB",
     "DCASGD",
     "FTML",
     "LAMB",
@@ -214,6 +215,8 @@ def create(name: Literal["cautious"], *args: Any, **kwargs: Any) -> Cautious: ..
 def create(name: Literal["ccsgd", "sgd"], *args: Any, **kwargs: Any) -> SGD: ...
 @overload
 def create(name: Literal["centralized"], *args: Any, **kwargs: Any) -> Centralized: ...
+@overload
+def create(name: Literal["cocob"], *args: Any, **kwargs: Any) -> COCOB: ...
 @overload
 def create(name: Literal["dadaptadam"], *args: Any, **kwargs: Any) -> DAdaptAdam: ...
 @overload
@@ -771,6 +774,32 @@ class Centralized(Wrapper):
 
     convolutions_only: bool
     def __init__(self, optimizer: Any, convolutions_only: bool = False, **kwargs: Any) -> None: ...
+
+class COCOB(Optimizer):
+    r"""COCOB: each weight bets a share of what it has won on the sign of its next gradient; no learning rate to tune."""
+
+    alpha: float
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        alpha: _Schedule | float = 100.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
 
 class DAdaptAdam(Optimizer):
     r"""D-Adaptation: Adam with steps in units of d, an estimate of the distance to the solution."""

@@ -29,6 +29,7 @@ __all__ = [
     "LAMB",
     "LARS",
     "LBSGD",
+    "MADGRAD",
     "MARS",
     "NAG",
     "SAM",
@@ -241,6 +242,8 @@ def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
 def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
 @overload
 def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: ...
+@overload
+def create(name: Literal["madgrad"], *args: Any, **kwargs: Any) -> MADGRAD: ...
 @overload
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
@@ -1139,6 +1142,34 @@ class Lookahead(Wrapper):
     alpha: float
     def __init__(
         self, optimizer: Any, k: _Schedule | int = 5, alpha: _Schedule | float = 0.5, **kwargs: Any
+    ) -> None: ...
+
+class MADGRAD(Optimizer):
+    r"""MADGRAD: sums of gradients divided by cube roots of sums of squares, as an offset from the initial weights."""
+
+    momentum: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        momentum: _Schedule | float = 0.9,
+        epsilon: _Schedule | float = 1e-06,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
     ) -> None: ...
 
 class MARS(Wrapper):

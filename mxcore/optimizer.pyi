@@ -43,6 +43,7 @@ __all__ = [
     "AdaDelta",
     "AdaGrad",
     "Adafactor",
+    "Adai",
     "Adam",
     "AdamW",
     "Adamax",
@@ -190,6 +191,8 @@ def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ..
 def create(name: Literal["adafactor"], *args: Any, **kwargs: Any) -> Adafactor: ...
 @overload
 def create(name: Literal["adagrad"], *args: Any, **kwargs: Any) -> AdaGrad: ...
+@overload
+def create(name: Literal["adai"], *args: Any, **kwargs: Any) -> Adai: ...
 @overload
 def create(name: Literal["adam"], *args: Any, **kwargs: Any) -> Adam: ...
 @overload
@@ -434,6 +437,40 @@ class AdaGrad(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Adai(Optimizer):
+    r"""Adai: SGD with a momentum of its own for each weight, smaller where gradients are larger than elsewhere."""
+
+    beta0: float
+    beta2: float
+    epsilon: float
+    decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
+    def __init__(
+        self,
+        learning_rate: float | None = 0.1,
+        beta0: _Schedule | float = 0.1,
+        beta2: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 0.001,
+        decoupled_wd: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,

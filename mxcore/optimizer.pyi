@@ -23,11 +23,13 @@ __all__ = [
     "ADOPT",
     "AGC",
     "ASGD",
+    "COCOB",
     "DCASGD",
     "FTML",
     "LAMB",
     "LARS",
     "LBSGD",
+    "MADGRAD",
     "MARS",
     "NAG",
     "SAM",
@@ -37,13 +39,16 @@ __all__ = [
     "SOAP",
     "AdEMAMix",
     "AdaBelief",
+    "AdaBound",
     "AdaDelta",
     "AdaGrad",
     "Adafactor",
+    "Adai",
     "Adam",
     "AdamW",
     "Adamax",
     "Adan",
+    "AggMo",
     "Average",
     "Cautious",
     "Centralized",
@@ -69,6 +74,7 @@ __all__ = [
     "Signum",
     "Slot",
     "Sophia",
+    "StableAdamW",
     "Updater",
     "Wrapper",
     "Yogi",
@@ -178,11 +184,15 @@ def alias(*names: str) -> Callable[[_C], _C]: ...
 @overload
 def create(name: Literal["adabelief"], *args: Any, **kwargs: Any) -> AdaBelief: ...
 @overload
+def create(name: Literal["adabound"], *args: Any, **kwargs: Any) -> AdaBound: ...
+@overload
 def create(name: Literal["adadelta"], *args: Any, **kwargs: Any) -> AdaDelta: ...
 @overload
 def create(name: Literal["adafactor"], *args: Any, **kwargs: Any) -> Adafactor: ...
 @overload
 def create(name: Literal["adagrad"], *args: Any, **kwargs: Any) -> AdaGrad: ...
+@overload
+def create(name: Literal["adai"], *args: Any, **kwargs: Any) -> Adai: ...
 @overload
 def create(name: Literal["adam"], *args: Any, **kwargs: Any) -> Adam: ...
 @overload
@@ -198,6 +208,8 @@ def create(name: Literal["adopt"], *args: Any, **kwargs: Any) -> ADOPT: ...
 @overload
 def create(name: Literal["agc"], *args: Any, **kwargs: Any) -> AGC: ...
 @overload
+def create(name: Literal["aggmo"], *args: Any, **kwargs: Any) -> AggMo: ...
+@overload
 def create(name: Literal["asgd"], *args: Any, **kwargs: Any) -> ASGD: ...
 @overload
 def create(name: Literal["average"], *args: Any, **kwargs: Any) -> Average: ...
@@ -207,6 +219,8 @@ def create(name: Literal["cautious"], *args: Any, **kwargs: Any) -> Cautious: ..
 def create(name: Literal["ccsgd", "sgd"], *args: Any, **kwargs: Any) -> SGD: ...
 @overload
 def create(name: Literal["centralized"], *args: Any, **kwargs: Any) -> Centralized: ...
+@overload
+def create(name: Literal["cocob"], *args: Any, **kwargs: Any) -> COCOB: ...
 @overload
 def create(name: Literal["dadaptadam"], *args: Any, **kwargs: Any) -> DAdaptAdam: ...
 @overload
@@ -231,6 +245,8 @@ def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
 def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
 @overload
 def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: ...
+@overload
+def create(name: Literal["madgrad"], *args: Any, **kwargs: Any) -> MADGRAD: ...
 @overload
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
@@ -270,6 +286,8 @@ def create(name: Literal["soap"], *args: Any, **kwargs: Any) -> SOAP: ...
 @overload
 def create(name: Literal["sophia"], *args: Any, **kwargs: Any) -> Sophia: ...
 @overload
+def create(name: Literal["stableadamw"], *args: Any, **kwargs: Any) -> StableAdamW: ...
+@overload
 def create(name: Literal["yogi"], *args: Any, **kwargs: Any) -> Yogi: ...
 @overload
 def create(*args: Any, **kwargs: Any) -> Optimizer: ...
@@ -288,6 +306,46 @@ class AdaBelief(Optimizer):
         beta2: _Schedule | float = 0.999,
         epsilon: _Schedule | float = 1e-16,
         epsilon_root: _Schedule | float | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class AdaBound(Optimizer):
+    r"""AdaBound: Adam with bounds on each step size that close in on one value, so that it ends as SGD with momentum."""
+
+    beta1: float
+    beta2: float
+    final_scale: float
+    gamma: float
+    epsilon: float
+    amsbound: bool
+    decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        final_scale: _Schedule | float = 100.0,
+        gamma: _Schedule | float = 0.001,
+        epsilon: _Schedule | float = 1e-08,
+        amsbound: bool = False,
+        decoupled_wd: bool = False,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
@@ -379,6 +437,40 @@ class AdaGrad(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Adai(Optimizer):
+    r"""Adai: SGD with a momentum of its own for each weight, smaller where gradients are larger than elsewhere."""
+
+    beta0: float
+    beta2: float
+    epsilon: float
+    decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
+    def __init__(
+        self,
+        learning_rate: float | None = 0.1,
+        beta0: _Schedule | float = 0.1,
+        beta2: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 0.001,
+        decoupled_wd: bool = False,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
@@ -601,6 +693,38 @@ class AGC(Wrapper):
         self, optimizer: Any, clipping: _Schedule | float = 0.01, epsilon: _Schedule | float = 0.001, **kwargs: Any
     ) -> None: ...
 
+class AggMo(Optimizer):
+    r"""AggMo: SGD with the mean of several velocities, of which the fast ones damp the slow ones."""
+
+    beta1: float
+    beta2: float | None
+    beta3: float | None
+    beta4: float | None
+    def __init__(
+        self,
+        beta1: _Schedule | float = 0.0,
+        beta2: _Schedule | float | None = 0.9,
+        beta3: _Schedule | float | None = 0.99,
+        beta4: _Schedule | float | None = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class ASGD(Optimizer):
     r"""Averaged stochastic gradient descent: decaying steps, and the average of the weights to evaluate with."""
 
@@ -690,6 +814,32 @@ class Centralized(Wrapper):
 
     convolutions_only: bool
     def __init__(self, optimizer: Any, convolutions_only: bool = False, **kwargs: Any) -> None: ...
+
+class COCOB(Optimizer):
+    r"""COCOB: each weight bets a share of what it has won on the sign of its next gradient; no learning rate to tune."""
+
+    alpha: float
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        alpha: _Schedule | float = 100.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
 
 class DAdaptAdam(Optimizer):
     r"""D-Adaptation: Adam with steps in units of d, an estimate of the distance to the solution."""
@@ -1029,6 +1179,34 @@ class Lookahead(Wrapper):
     alpha: float
     def __init__(
         self, optimizer: Any, k: _Schedule | int = 5, alpha: _Schedule | float = 0.5, **kwargs: Any
+    ) -> None: ...
+
+class MADGRAD(Optimizer):
+    r"""MADGRAD: sums of gradients divided by cube roots of sums of squares, as an offset from the initial weights."""
+
+    momentum: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        momentum: _Schedule | float = 0.9,
+        epsilon: _Schedule | float = 1e-06,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
     ) -> None: ...
 
 class MARS(Wrapper):
@@ -1618,6 +1796,36 @@ class Sophia(Optimizer):
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class StableAdamW(Optimizer):
+    r"""StableAdamW: AdamW with a smaller rate for a parameter whose gradient its second moment did not expect."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.99,
+        epsilon: _Schedule | float = 1e-08,
+        *,
+        wd: _Schedule | float = 0.01,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
         clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,

@@ -14,11 +14,11 @@ from rule_runs import CLASSES, RULES
 
 import mxcore as mx
 from mxcore.step.program import traits_of
-from mxcore.testing.subject import required
+from mxcore.testing.subject import looks_at_all, required
 
 Array = npt.NDArray[Any]
 NAMES = [f"{name}(adam)" if required(CLASSES[name]) else name for name in RULES]
-OF_MODEL = {name for name in NAMES if any(slot.scope == "all" for slot in mx.optimizer.create(name).state_slots())}
+OF_MODEL = {name for name in NAMES if looks_at_all(mx.optimizer.create(name))}
 """Those whose parameters share a number, which cannot differ between groups."""
 SHAPES = {"head_weight": (3, 4), "fc_weight": (6, 2), "fc_bias": (5,), "gate": (2, 3)}
 RNG = np.random.default_rng(3)
@@ -40,9 +40,10 @@ def run(optimizer: mx.optimizer.Optimizer, names: Any = tuple(SHAPES), dtype: An
 
 
 def create(name: str, **settings: Any) -> mx.optimizer.Optimizer:
-    """Create an optimizer, with momentum if it has some, since that determines which state is kept."""
-    takes = "(" not in name and "momentum" in CLASSES[name]._declared
-    return mx.optimizer.create(name, **{**({"momentum": 0.8} if takes else {}), **settings})
+    """Create an optimizer, with all momenta that it can have, since these determine which state is kept."""
+    kept = {"momentum": 0.8} if "(" not in name and "momentum" in CLASSES[name]._declared else {}
+    kept |= {"beta1": 0.5, "beta4": 0.999} if name == "aggmo" else {}
+    return mx.optimizer.create(name, **{**kept, **settings})
 
 
 def other_numbers(name: str) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Record runs of pytorch_optimizer's classes: ``python tools/record_optimizers.py``, with torch and that installed.
+"""Record runs of pytorch_optimizer's classes, and of optax where it has none: ``python tools/record_optimizers.py``.
 
 Each case has arguments of mxcore, 20 steps of gradients, and the weights that the reference reaches from the same
 weights, with the learning rate of each step set before it.
@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
+import optax
 import pytorch_optimizer
 import torch
+
+jax.config.update("jax_enable_x64", True)
 
 HERE = Path(__file__).parent.parent / "tests" / "golden" / "modern"
 STEPS = 20
@@ -38,6 +42,64 @@ def tiger(params: Any, given: dict[str, Any]) -> Any:
     return pytorch_optimizer.Tiger(params, beta=given["beta1"], weight_decay=given.get("wd", 0))
 
 
+def adabound(params: Any, given: dict[str, Any]) -> Any:
+    rate, final_scale = given["learning_rate"], given.get("final_scale", 100.0)
+    betas, gamma = (given.get("beta1", 0.9), given.get("beta2", 0.999)), given.get("gamma", 1e-3)
+    more = {"weight_decay": given.get("wd", 0), "weight_decouple": given.get("decoupled_wd", False)}
+    more["ams_bound"] = given.get("amsbound", False)
+    return pytorch_optimizer.AdaBound(params, rate, rate * final_scale, betas=betas, gamma=gamma, **more)
+
+
+def stableadamw(params: Any, given: dict[str, Any]) -> Any:
+    betas = (given.get("beta1", 0.9), given.get("beta2", 0.99))
+    more = {"weight_decay": given.get("wd", 0.01), "eps": given.get("epsilon", 1e-8)}
+    return pytorch_optimizer.StableAdamW(params, betas=betas, **more)
+
+
+def aggmo(params: Any, given: dict[str, Any]) -> Any:
+    defaults = {"beta1": 0.0, "beta2": 0.9, "beta3": 0.99, "beta4": None}
+    betas = tuple(beta for name in defaults if (beta := given.get(name, defaults[name])) is not None)
+    return pytorch_optimizer.AggMo(params, betas=betas, weight_decay=given.get("wd", 0))
+
+
+def madgrad(params: Any, given: dict[str, Any]) -> Any:
+    more = {"weight_decay": given.get("wd", 0), "eps": given.get("epsilon", 1e-6)}
+    return pytorch_optimizer.MADGRAD(params, momentum=given.get("momentum", 0.9), **more)
+
+
+def adai(params: Any, given: dict[str, Any]) -> Any:
+    betas = (given.get("beta0", 0.1), given.get("beta2", 0.99))
+    more = {"weight_decay": given.get("wd", 0), "weight_decouple": given.get("decoupled_wd", False)}
+    return pytorch_optimizer.Adai(params, betas=betas, eps=given.get("epsilon", 1e-3), **more)
+
+
+class InOptax:
+    """A transformation of optax with what is used of a torch optimizer."""
+
+    def __init__(self, params: Any, make: Callable[..., Any], **arguments: Any) -> None:
+        self._params, self.param_groups = params, [{"lr": 0.0}]
+        self._made = optax.inject_hyperparams(make)(learning_rate=0.0, **arguments)
+        self._state = self._made.init(self._arrays())
+
+    def _arrays(self) -> list[Any]:
+        return [jax.numpy.asarray(param.detach().numpy()) for param in self._params]
+
+    def step(self) -> None:
+        """Update the parameters."""
+        self._state.hyperparams["learning_rate"] = self.param_groups[0]["lr"]
+        grads = [jax.numpy.asarray(param.grad.numpy()) for param in self._params]
+        updates, self._state = self._made.update(grads, self._state, self._arrays())
+        for param, array in zip(self._params, optax.apply_updates(self._arrays(), updates), strict=True):
+            param.data = torch.tensor(np.array(array))
+
+
+def cocob(params: Any, given: dict[str, Any]) -> Any:
+    return InOptax(params, optax.contrib.cocob, alpha=given.get("alpha", 100.0), weight_decay=given.get("wd", 0.0))
+
+
+OF_OPTAX = {"COCOB"}
+ROUNDED = {"LaProp", "QHAdam"}
+"""Classes there that keep corrections of the bias in float32."""
 Make = Callable[[Any, dict[str, Any]], Any]
 
 
@@ -46,6 +108,12 @@ def cases() -> Iterator[tuple[str, str, Make, dict[str, Any]]]:
     for name, make, own in (
         ("LaProp", laprop, {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.01}),
         ("QHAdam", qhadam, {"beta1": 0.995, "beta2": 0.9, "nu1": 0.7, "nu2": 0.6}),
+        ("AdaBound", adabound, {"final_scale": 2.0, "gamma": 0.1, "amsbound": True, "decoupled_wd": True}),
+        ("StableAdamW", stableadamw, {"beta1": 0.5, "beta2": 0.8, "epsilon": 0.01}),
+        ("AggMo", aggmo, {"beta1": 0.5, "beta3": None, "beta4": 0.999}),
+        ("COCOB", cocob, {"alpha": 10.0}),
+        ("MADGRAD", madgrad, {"momentum": 0.0, "epsilon": 0.01}),
+        ("Adai", adai, {"beta0": 0.3, "beta2": 0.9, "epsilon": 0.1, "decoupled_wd": True}),
     ):
         for arguments in ({}, {"wd": 0.1}, own, {**own, "wd": 0.1, "lr_scheduler": FALLING}):
             yield name, name, make, {"learning_rate": 0.05, **arguments}
@@ -64,7 +132,6 @@ def rates(given: dict[str, Any]) -> list[float]:
 def main() -> None:
     arrays: dict[str, Any] = {}
     index: list[dict[str, Any]] = []
-    version = importlib.metadata.version("pytorch_optimizer")
     every = [(*case, dtype) for dtype in ("float32", "float64") for case in cases()]
     numbers: Counter[str] = Counter()
     for name, there, make, given, dtype in every:
@@ -89,10 +156,12 @@ def main() -> None:
         keys |= {place: np.stack(values) for place, values in reached.items()}
         arrays |= {f"{key}/{place}": values for place, values in keys.items()}
         case: dict[str, Any] = {"id": key, "kind": "optimizer", "class": name, "name": name.lower(), "kwargs": given}
-        case |= {"oracle": f"pytorch_optimizer-{version} {there}", "call": "list", "indices": list(range(len(SHAPES)))}
+        package = "optax" if there in OF_OPTAX else "pytorch_optimizer"
+        oracle = f"{package}-{importlib.metadata.version(package)} {there}"
+        case |= {"oracle": oracle, "call": "list", "indices": list(range(len(SHAPES)))}
         case |= {"dtype": dtype, "num_update": STEPS, "learning_rate_after": rates(given)}
-        rounded = dtype == "float32" or there != "Tiger"  # the others keep corrections of the bias in float32
-        case |= {"rtol": 1e-6, "atol": 2e-6 if rounded else 1e-12}
+        rounded = dtype == "float32" or there in ROUNDED
+        case |= {"rtol": 1e-6, "atol": 2e-6} if rounded else {"rtol": 1e-11, "atol": 1e-11}
         index.append({**case, "file": "modern/recorded.npz", "keys": list(keys)})
     np.savez_compressed(HERE / "recorded.npz", **arrays)
     text = {"format": "as in index.json", "cases": index}

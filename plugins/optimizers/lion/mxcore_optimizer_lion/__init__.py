@@ -20,7 +20,7 @@ class Lion(Optimizer):
         mean &\leftarrow \beta_2 \cdot mean + (1 - \beta_2) \cdot G
 
     The sign of 0 is 0. The authors recommend a learning rate three to ten times smaller than for AdamW, and a decay
-    that is larger by the same factor. With equal ``beta1`` and ``beta2`` this is Tiger.
+    that is larger by the same factor. With equal ``beta1`` and ``beta2``, such as 0.965, this is Tiger.
 
     >>> import numpy as np, mxcore as mx
     >>> weight = np.array([1.0, -1.0])

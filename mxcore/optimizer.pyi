@@ -1073,10 +1073,10 @@ class Muon(Optimizer):
 
     momentum: float
     nesterov: bool
+    scale_mode: str
     ns_steps: int
     ns_coefficients: Any
     epsilon: float
-    scale_mode: str
     flatten: bool
     exclude: Any
     adam_learning_rate: float | None
@@ -1089,10 +1089,10 @@ class Muon(Optimizer):
         learning_rate: float | None = 0.001,
         momentum: _Schedule | float = 0.95,
         nesterov: bool = True,
+        scale_mode: str = "original",
         ns_steps: _Schedule | int = 5,
         ns_coefficients: Any = ...,
         epsilon: _Schedule | float = 1e-07,
-        scale_mode: str = "original",
         flatten: bool = False,
         exclude: Any = ...,
         adam_learning_rate: _Schedule | float | None = None,

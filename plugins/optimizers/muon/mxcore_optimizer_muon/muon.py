@@ -1,6 +1,7 @@
 """Muon for matrices, and AdamW for all other parameters."""
 
 import math
+from typing import ClassVar
 
 from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, one_of
 from mxcore.backend import Array
@@ -77,7 +78,7 @@ class Muon(WithAdamW):
     """
 
     default_learning_rate = 0.001
-    slots = ("m",)
+    slots: ClassVar[tuple[str, ...]] = ("m",)
     conventions = {
         "torch": "it iterates in bfloat16",
         "optax": "its momentum is corrected for bias",

@@ -65,7 +65,7 @@ def divided(array: Array, factors: Mapping[int, Array]) -> Array:
     return array
 
 
-def gram(array: Array, axis: int) -> Any:
+def gram(array: Array, axis: int, diagonal: bool = False) -> Any:
     r"""Return the products of the slices of an array along an axis with each other: of a matrix X and axis 0, XXᵀ.
 
     >>> import numpy as np
@@ -76,7 +76,10 @@ def gram(array: Array, axis: int) -> Any:
     Args:
         array: the array.
         axis: the axis.
+        diagonal: whether to return only its diagonal.
     """
+    if diagonal:
+        return np.einsum(array, [*range(array.ndim)], array, [*range(array.ndim)], [axis])
     others = [other for other in range(array.ndim) if other != axis]
     return np.tensordot(array, array, (others, others))
 

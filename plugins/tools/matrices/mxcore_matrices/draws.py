@@ -11,7 +11,7 @@ __all__ = ["normal"]
 def normal(shape: tuple[int, ...], like: Array, *key: object) -> Any:
     """Return standard normal numbers with the dtype and device of an array.
 
-    They depend only on the seed, which is saved with a run, and on a key, and are the same on every device.
+    They depend only on the seed, which is saved with a run, a key and the dtype, and are the same on every device.
 
     >>> import numpy as np, mxcore as mx
     >>> like = np.zeros(2, "float32")
@@ -25,4 +25,8 @@ def normal(shape: tuple[int, ...], like: Array, *key: object) -> Any:
         key: what they are for, such as the name of an optimizer, that of a parameter and its update count.
     """
     backend = backend_of(like)
-    return backend.from_host(random.generator(*key).standard_normal(shape).astype(like.dtype), backend.device_of(like))
+    out = backend.xp.empty(shape, like.dtype)
+    values = random.generator(*key, dtype=like.dtype, out=out).standard_normal(shape)
+    if values is not out:
+        backend.fill(out, values)
+    return out

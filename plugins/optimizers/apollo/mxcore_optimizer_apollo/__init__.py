@@ -58,8 +58,7 @@ class APOLLO(Optimizer):
     State: of a matrix with n columns ``m`` and ``v``, of shape (rank, n), ``norm``, of shape (1,), and ``P``, of shape
     (rank, d); of others ``m`` and ``v``, as the weight.
 
-    When to use it: large language models with the memory of SGD, or nearly. When not: small matrices, for which Adam's
-    moments are no burden.
+    When to use it: large language models, with hardly more memory than SGD. When not: small matrices.
 
     References:
         H. Zhu et al., "APOLLO: SGD-like Memory, AdamW-level Performance", 2024, https://arxiv.org/abs/2412.05270

@@ -25,7 +25,7 @@ class AdaMuon(Muon):
 
     Without ``sign``, m itself is orthogonalized. The scale is :math:`0.2 \sqrt{r k}` for "match_rms_adamw", whose steps
     are as large as AdamW's, and :math:`\sqrt{r}` for "original", as large as those of Muon. All that is no matrix is
-    updated as by :class:`~mxcore_optimizer_muon.Muon`.
+    updated as by :class:`~mxcore.optimizer.Muon`.
 
     >>> import numpy as np, mxcore as mx
     >>> weight, update = np.zeros((2, 2)), mx.optimizer.get_updater(mx.optimizer.AdaMuon(0.1, wd=0.0))

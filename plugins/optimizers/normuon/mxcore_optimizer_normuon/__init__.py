@@ -27,7 +27,7 @@ class NorMuon(Muon):
 
     The scale is :math:`\lVert X \rVert \sqrt{\max(1, r / k)}` for "original", as large as that of Muon, and :math:`0.2
     \sqrt{r k}` for "match_rms_adamw", whose steps are as large as AdamW's. All that is no matrix is updated as by
-    :class:`~mxcore_optimizer_muon.Muon`.
+    :class:`~mxcore.optimizer.Muon`.
 
     >>> import numpy as np, mxcore as mx
     >>> weight, update = np.zeros((2, 2)), mx.optimizer.get_updater(mx.optimizer.NorMuon(0.1, wd=0.0))

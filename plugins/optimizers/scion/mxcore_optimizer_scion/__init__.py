@@ -22,12 +22,11 @@ class Scion(Orthogonalized):
         m &\leftarrow momentum \cdot m + (1 - momentum) \cdot G \\
         w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot \Delta
 
-    and in ``constrained`` form :math:`w \leftarrow (1 - lr) \cdot w - lr \cdot \Delta`, so that w stays within the norm
-    ball to which :math:`\Delta` belongs:
+    where ``constrained`` first multiplies w by (1 - lr), so that it stays in the ball of all possible :math:`\Delta`:
 
     * a matrix with r rows and k columns, spectral norm: :math:`radius \sqrt{r / k} \cdot \mathrm{orthogonalized}(m)`,
       and the same for kernels from k to r channels, divided by the number of elements between two channels;
-    * one that ``exclude`` names, largest row sum: :math:`sign\_radius / k \cdot \mathrm{sign}(m)`;
+    * one that ``exclude`` names, largest element: :math:`sign\_radius / k \cdot \mathrm{sign}(m)`;
     * a vector, root mean square: :math:`radius \cdot m / (\mathrm{rms}(m) + \epsilon)`.
 
     >>> import numpy as np, mxcore as mx

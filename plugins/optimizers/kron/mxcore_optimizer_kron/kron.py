@@ -57,8 +57,8 @@ class Kron(Optimizer):
     State: ``m``, with the shape of the weight, and for each axis of length d ``Q_0``, … of shape (d, d) or (d,), all
     with the weight's dtype.
 
-    When to use it: matrices of up to some thousands of rows, where SOAP would fit too, with one array less. When not:
-    runs that are to depend on no random numbers, or little memory: it keeps a matrix for each axis.
+    When to use it: matrices of up to some thousands of rows, for which SOAP needs twice as much memory. When not: large
+    layers, or little memory: it keeps a matrix for each axis.
 
     References:
         X.-L. Li, "Preconditioned Stochastic Gradient Descent", 2015, https://arxiv.org/abs/1512.04202; O. Pooladzandi

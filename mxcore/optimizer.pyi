@@ -22,6 +22,7 @@ from mxcore.wrapper import Wrapper as Wrapper
 __all__ = [
     "ADOPT",
     "AGC",
+    "APOLLO",
     "ASGD",
     "COCOB",
     "DCASGD",
@@ -42,6 +43,7 @@ __all__ = [
     "AdaBound",
     "AdaDelta",
     "AdaGrad",
+    "AdaMuon",
     "Adafactor",
     "Adai",
     "Adam",
@@ -56,12 +58,14 @@ __all__ = [
     "Ftrl",
     "Grokfast",
     "GroupAdaGrad",
+    "Kron",
     "LaProp",
     "Lion",
     "Lookahead",
     "Mixed",
     "Muon",
     "Nadam",
+    "NorMuon",
     "NovoGrad",
     "Optimizer",
     "Prodigy",
@@ -71,6 +75,7 @@ __all__ = [
     "Rprop",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
+    "Scion",
     "Signum",
     "Slot",
     "Sophia",
@@ -198,6 +203,8 @@ def create(name: Literal["adam"], *args: Any, **kwargs: Any) -> Adam: ...
 @overload
 def create(name: Literal["adamax"], *args: Any, **kwargs: Any) -> Adamax: ...
 @overload
+def create(name: Literal["adamuon"], *args: Any, **kwargs: Any) -> AdaMuon: ...
+@overload
 def create(name: Literal["adamw"], *args: Any, **kwargs: Any) -> AdamW: ...
 @overload
 def create(name: Literal["adan"], *args: Any, **kwargs: Any) -> Adan: ...
@@ -209,6 +216,8 @@ def create(name: Literal["adopt"], *args: Any, **kwargs: Any) -> ADOPT: ...
 def create(name: Literal["agc"], *args: Any, **kwargs: Any) -> AGC: ...
 @overload
 def create(name: Literal["aggmo"], *args: Any, **kwargs: Any) -> AggMo: ...
+@overload
+def create(name: Literal["apollo"], *args: Any, **kwargs: Any) -> APOLLO: ...
 @overload
 def create(name: Literal["asgd"], *args: Any, **kwargs: Any) -> ASGD: ...
 @overload
@@ -234,6 +243,8 @@ def create(name: Literal["grokfast"], *args: Any, **kwargs: Any) -> Grokfast: ..
 @overload
 def create(name: Literal["groupadagrad"], *args: Any, **kwargs: Any) -> GroupAdaGrad: ...
 @overload
+def create(name: Literal["kron"], *args: Any, **kwargs: Any) -> Kron: ...
+@overload
 def create(name: Literal["lamb"], *args: Any, **kwargs: Any) -> LAMB: ...
 @overload
 def create(name: Literal["laprop"], *args: Any, **kwargs: Any) -> LaProp: ...
@@ -258,6 +269,8 @@ def create(name: Literal["nadam"], *args: Any, **kwargs: Any) -> Nadam: ...
 @overload
 def create(name: Literal["nag"], *args: Any, **kwargs: Any) -> NAG: ...
 @overload
+def create(name: Literal["normuon"], *args: Any, **kwargs: Any) -> NorMuon: ...
+@overload
 def create(name: Literal["novograd"], *args: Any, **kwargs: Any) -> NovoGrad: ...
 @overload
 def create(name: Literal["prodigy"], *args: Any, **kwargs: Any) -> Prodigy: ...
@@ -275,6 +288,8 @@ def create(name: Literal["sam"], *args: Any, **kwargs: Any) -> SAM: ...
 def create(name: Literal["schedulefreeadamw"], *args: Any, **kwargs: Any) -> ScheduleFreeAdamW: ...
 @overload
 def create(name: Literal["schedulefreesgd"], *args: Any, **kwargs: Any) -> ScheduleFreeSGD: ...
+@overload
+def create(name: Literal["scion"], *args: Any, **kwargs: Any) -> Scion: ...
 @overload
 def create(name: Literal["sgld"], *args: Any, **kwargs: Any) -> SGLD: ...
 @overload
@@ -548,6 +563,60 @@ class Adamax(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class AdaMuon(Optimizer):
+    r"""AdaMuon: Muon whose elements are divided by their root mean square, as Adam's are."""
+
+    beta2: float
+    sign: bool
+    nesterov: bool
+    scale_mode: str
+    ns_steps: int
+    ns_coefficients: Any
+    epsilon: float
+    flatten: bool
+    exclude: Any
+    adam_learning_rate: float | None
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
+    adam_wd: float
+    momentum: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta2: _Schedule | float = 0.95,
+        sign: bool = True,
+        nesterov: bool = False,
+        scale_mode: str = "match_rms_adamw",
+        ns_steps: _Schedule | int = 5,
+        ns_coefficients: Any = ...,
+        epsilon: _Schedule | float = 1e-07,
+        flatten: bool = False,
+        exclude: Any = ...,
+        adam_learning_rate: _Schedule | float | None = None,
+        adam_beta1: _Schedule | float = 0.9,
+        adam_beta2: _Schedule | float = 0.999,
+        adam_epsilon: _Schedule | float = 1e-08,
+        adam_wd: _Schedule | float = 0.01,
+        momentum: _Schedule | float = 0.95,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+        wd: _Schedule | float = 0.1,
+    ) -> None: ...
+
 class AdamW(Optimizer):
     r"""AdamW: Adam with weight decay that does not pass through the moments."""
 
@@ -712,6 +781,46 @@ class AggMo(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class APOLLO(Optimizer):
+    r"""APOLLO: SGD whose learning rate for each row or column is estimated from what Adam does in few dimensions."""
+
+    beta1: float
+    beta2: float
+    epsilon: float
+    rank: int
+    scale: float
+    scale_type: str
+    update_gap: int
+    correct_bias: bool
+    def __init__(
+        self,
+        learning_rate: float | None = 0.01,
+        beta1: _Schedule | float = 0.9,
+        beta2: _Schedule | float = 0.999,
+        epsilon: _Schedule | float = 1e-06,
+        rank: _Schedule | int = 256,
+        scale: _Schedule | float = 1.0,
+        scale_type: str = "channel",
+        update_gap: _Schedule | int = 200,
+        correct_bias: bool = True,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
@@ -1006,6 +1115,40 @@ class GroupAdaGrad(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class Kron(Optimizer):
+    r"""PSGD-Kron: a triangular matrix for each axis, fitted so that preconditioned gradients are like white noise."""
+
+    momentum: float
+    precondition_lr: float
+    update_probability: float | None
+    max_size_triangular: int
+    initial_scale: float
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        momentum: _Schedule | float = 0.9,
+        precondition_lr: _Schedule | float = 0.1,
+        update_probability: _Schedule | float | None = None,
+        max_size_triangular: _Schedule | int = 8192,
+        initial_scale: _Schedule | float = 1.0,
+        *,
+        wd: _Schedule | float = 0.0,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class LAMB(Optimizer):
     r"""LAMB: Adam's step, scaled for each parameter to the norm of its weight; for large batches."""
 
@@ -1251,10 +1394,10 @@ class Muon(Optimizer):
 
     momentum: float
     nesterov: bool
+    scale_mode: str
     ns_steps: int
     ns_coefficients: Any
     epsilon: float
-    scale_mode: str
     flatten: bool
     exclude: Any
     adam_learning_rate: float | None
@@ -1267,10 +1410,10 @@ class Muon(Optimizer):
         learning_rate: float | None = 0.001,
         momentum: _Schedule | float = 0.95,
         nesterov: bool = True,
+        scale_mode: str = "original",
         ns_steps: _Schedule | int = 5,
         ns_coefficients: Any = ...,
         epsilon: _Schedule | float = 1e-07,
-        scale_mode: str = "original",
         flatten: bool = False,
         exclude: Any = ...,
         adam_learning_rate: _Schedule | float | None = None,
@@ -1358,6 +1501,58 @@ class NAG(Optimizer):
         loss_scale: Any = 1.0,
         maximize: bool = False,
         param_dict: Any = None,
+    ) -> None: ...
+
+class NorMuon(Optimizer):
+    r"""NorMuon: Muon whose rows, one for each neuron, take steps of about the same size."""
+
+    beta2: float
+    ns_steps: int
+    ns_coefficients: Any
+    epsilon: float
+    flatten: bool
+    exclude: Any
+    adam_learning_rate: float | None
+    adam_beta1: float
+    adam_beta2: float
+    adam_epsilon: float
+    adam_wd: float
+    momentum: float
+    nesterov: bool
+    scale_mode: str
+    def __init__(
+        self,
+        learning_rate: float | None = 0.001,
+        beta2: _Schedule | float = 0.95,
+        ns_steps: _Schedule | int = 5,
+        ns_coefficients: Any = ...,
+        epsilon: _Schedule | float = 1e-07,
+        flatten: bool = False,
+        exclude: Any = ...,
+        adam_learning_rate: _Schedule | float | None = None,
+        adam_beta1: _Schedule | float = 0.9,
+        adam_beta2: _Schedule | float = 0.999,
+        adam_epsilon: _Schedule | float = 1e-08,
+        adam_wd: _Schedule | float = 0.01,
+        momentum: _Schedule | float = 0.95,
+        nesterov: bool = True,
+        scale_mode: str = "original",
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+        wd: _Schedule | float = 0.1,
     ) -> None: ...
 
 class NovoGrad(Optimizer):
@@ -1635,6 +1830,48 @@ class ScheduleFreeSGD(Optimizer):
         warmup_steps: _Schedule | int = 0,
         r: _Schedule | float = 0.0,
         weight_lr_power: _Schedule | float = 2.0,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class Scion(Optimizer):
+    r"""Scion: steps of a fixed size, in a norm that fits the kind of parameter."""
+
+    momentum: float
+    radius: float
+    sign_radius: float
+    constrained: bool
+    epsilon: float
+    flatten: bool
+    ns_steps: int
+    ns_coefficients: Any
+    exclude: Any
+    def __init__(
+        self,
+        learning_rate: float | None = 0.00025,
+        momentum: _Schedule | float = 0.9,
+        radius: _Schedule | float = 50.0,
+        sign_radius: _Schedule | float = 3000.0,
+        constrained: bool = False,
+        epsilon: _Schedule | float = 1e-08,
+        flatten: bool = True,
+        ns_steps: _Schedule | int = 5,
+        ns_coefficients: Any = ...,
+        exclude: Any = ...,
         *,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,

@@ -7,7 +7,7 @@ weights, with the learning rate of each step set before it.
 import importlib.metadata
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +98,14 @@ def cocob(params: Any, given: dict[str, Any]) -> Any:
 
 
 OF_OPTAX = {"COCOB"}
-ROUNDED = {"LaProp", "QHAdam"}
-"""Classes there that keep corrections of the bias in float32."""
+ROUNDED = {"LaProp": 2e-6, "QHAdam": 2e-6}
+"""The tolerance of classes there that keep corrections of the bias in float32."""
 Make = Callable[[Any, dict[str, Any]], Any]
+Case = tuple[str, str, Make, dict[str, Any], Sequence[tuple[int, ...]]]
 
 
-def cases() -> Iterator[tuple[str, str, Make, dict[str, Any]]]:
-    """Yield the class here, the class there, how to create that, and the arguments here."""
+def cases() -> Iterator[Case]:
+    """Yield the class here, the class there, how to create that, the arguments here, and the shapes of the weights."""
     for name, make, own in (
         ("LaProp", laprop, {"beta1": 0.5, "beta2": 0.9, "epsilon": 0.01}),
         ("QHAdam", qhadam, {"beta1": 0.995, "beta2": 0.9, "nu1": 0.7, "nu2": 0.6}),
@@ -116,9 +117,9 @@ def cases() -> Iterator[tuple[str, str, Make, dict[str, Any]]]:
         ("Adai", adai, {"beta0": 0.3, "beta2": 0.9, "epsilon": 0.1, "decoupled_wd": True}),
     ):
         for arguments in ({}, {"wd": 0.1}, own, {**own, "wd": 0.1, "lr_scheduler": FALLING}):
-            yield name, name, make, {"learning_rate": 0.05, **arguments}
+            yield name, name, make, {"learning_rate": 0.05, **arguments}, SHAPES
     same = {"learning_rate": 0.05, "beta1": 0.965, "beta2": 0.965, "wd": 0.1}
-    yield "Lion", "Tiger", tiger, same
+    yield "Lion", "Tiger", tiger, same, SHAPES
 
 
 def rates(given: dict[str, Any]) -> list[float]:
@@ -129,23 +130,32 @@ def rates(given: dict[str, Any]) -> list[float]:
     ]
 
 
-def main() -> None:
+def record(file: str, cases: Callable[[], Iterable[Case]], tolerance: Mapping[str, float], **more: Any) -> None:
+    """Run and save cases, in float32 and float64.
+
+    Args:
+        file: the name of both files.
+        cases: yields the cases.
+        tolerance: the tolerance in float64 of classes there, if it is not 1e-11.
+        more: what else to save with each case.
+    """
     arrays: dict[str, Any] = {}
     index: list[dict[str, Any]] = []
     every = [(*case, dtype) for dtype in ("float32", "float64") for case in cases()]
     numbers: Counter[str] = Counter()
-    for name, there, make, given, dtype in every:
+    for name, there, make, given, shapes, dtype in every:
         number = numbers[there]
         numbers[there] += 1
         rng = np.random.default_rng([number, *there.encode()])
-        key = f"recorded_{there.lower()}_{number:03}"
-        first = [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
-        grads = [rng.normal(size=(STEPS, *shape)).astype(dtype) for shape in SHAPES]
+        key = f"{file}_{there.lower()}_{number:03}"
+        first = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+        grads = [rng.normal(size=(STEPS, *shape)).astype(dtype) for shape in shapes]
         params = [torch.nn.Parameter(torch.tensor(array)) for array in first]
         optimizer = make(params, given)
-        reached: dict[str, list[Any]] = {f"w/{k}": [] for k in range(len(SHAPES))}
+        reached: dict[str, list[Any]] = {f"w/{k}": [] for k in range(len(first))}
         for at, rate in enumerate(rates(given)):
-            optimizer.param_groups[0]["lr"] = rate
+            for group in optimizer.param_groups:
+                group["lr"] = rate
             for k, param in enumerate(params):
                 param.grad = torch.tensor(grads[k][at])
             optimizer.step()
@@ -155,18 +165,18 @@ def main() -> None:
         keys |= {f"g/{k}": grad for k, grad in enumerate(grads)}
         keys |= {place: np.stack(values) for place, values in reached.items()}
         arrays |= {f"{key}/{place}": values for place, values in keys.items()}
-        case: dict[str, Any] = {"id": key, "kind": "optimizer", "class": name, "name": name.lower(), "kwargs": given}
         package = "optax" if there in OF_OPTAX else "pytorch_optimizer"
         oracle = f"{package}-{importlib.metadata.version(package)} {there}"
-        case |= {"oracle": oracle, "call": "list", "indices": list(range(len(SHAPES)))}
+        case: dict[str, Any] = {"id": key, "kind": "optimizer", "class": name, "name": name.lower(), "kwargs": given}
+        case |= {**more, "oracle": oracle, "call": "list", "indices": list(range(len(first)))}
         case |= {"dtype": dtype, "num_update": STEPS, "learning_rate_after": rates(given)}
-        rounded = dtype == "float32" or there in ROUNDED
-        case |= {"rtol": 1e-6, "atol": 2e-6} if rounded else {"rtol": 1e-11, "atol": 1e-11}
-        index.append({**case, "file": "modern/recorded.npz", "keys": list(keys)})
-    np.savez_compressed(HERE / "recorded.npz", **arrays)
+        wide = 2e-6 if dtype == "float32" else tolerance.get(there, 1e-11)
+        case |= {"rtol": min(wide, 1e-6), "atol": wide}
+        index.append({**case, "file": f"modern/{file}.npz", "keys": list(keys)})
+    np.savez_compressed(HERE / f"{file}.npz", **arrays)
     text = {"format": "as in index.json", "cases": index}
-    (HERE / "recorded.json").write_text(json.dumps(text) + "\n", encoding="utf-8")
+    (HERE / f"{file}.json").write_text(json.dumps(text) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    record("recorded", cases, ROUNDED)

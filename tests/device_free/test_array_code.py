@@ -14,6 +14,8 @@ from mxcore.testing.subject import required
 
 ARRAY_CODE = sorted({record.name for record in mx.catalogue.records("optimizer")} - set(RULES))
 OPTIONS = {
+    "apollo": [{}, {"rank": 2}],
+    "kron": [{}, {"max_size_triangular": 3}],
     "mixed": [{"patterns": ["0|1", ".*"], "optimizers": ["average(adam)", "sgd"]}],
     "sophia": [{"estimator": "gradient"}],
     "lbsgd": [{"momentum": 0.5, "batch_scale": 2, "warmup_strategy": way} for way in ("linear", "lars", "none")],

@@ -48,6 +48,8 @@ __all__ = [
     "Cautious",
     "Centralized",
     "DAdaptAdam",
+    "DoG",
+    "DoWG",
     "Ftrl",
     "Grokfast",
     "GroupAdaGrad",
@@ -211,6 +213,10 @@ def create(name: Literal["centralized"], *args: Any, **kwargs: Any) -> Centraliz
 def create(name: Literal["dadaptadam"], *args: Any, **kwargs: Any) -> DAdaptAdam: ...
 @overload
 def create(name: Literal["dcasgd"], *args: Any, **kwargs: Any) -> DCASGD: ...
+@overload
+def create(name: Literal["dog"], *args: Any, **kwargs: Any) -> DoG: ...
+@overload
+def create(name: Literal["dowg"], *args: Any, **kwargs: Any) -> DoWG: ...
 @overload
 def create(name: Literal["ftml"], *args: Any, **kwargs: Any) -> FTML: ...
 @overload
@@ -637,12 +643,14 @@ class Average(Wrapper):
     beta: float | None
     begin: int
     every: int
+    gamma: float
     def __init__(
         self,
         optimizer: Any,
         beta: _Schedule | float | None = 0.999,
         begin: _Schedule | int = 0,
         every: _Schedule | int = 1,
+        gamma: _Schedule | float = 0.0,
         **kwargs: Any,
     ) -> None: ...
 
@@ -750,6 +758,64 @@ class DCASGD(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class DoG(Optimizer):
+    r"""Distance over gradients: SGD whose rate is the distance covered so far over the gradients seen so far."""
+
+    reps_rel: float
+    epsilon: float
+    granularity: str
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        reps_rel: _Schedule | float = 1e-06,
+        epsilon: _Schedule | float = 1e-08,
+        granularity: str = "all",
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class DoWG(Optimizer):
+    r"""Distance over weighted gradients: as DoG, with each gradient weighted by the distance covered when it came."""
+
+    d0: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        d0: _Schedule | float = 0.01,
+        epsilon: _Schedule | float = 0.0001,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,

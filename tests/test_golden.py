@@ -44,6 +44,7 @@ CASES: list[Case] = [
         "modern/index.json",
         "modern/schedules.json",
         "modern/recorded.json",
+        "modern/stepsizes.json",
         "composed/index.json",
     )
     for case in json.loads((GOLDEN / name).read_text(encoding="utf-8"))["cases"]
@@ -332,4 +333,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 1612
+    assert len(CASES) == len(REPLAYED) + 4 == 1626

@@ -62,6 +62,8 @@ OPTAX: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
     "ademamix": (optax.contrib.ademamix, {}, {}),
     "adopt": (optax.contrib.adopt, {}, {}),
     "dadaptadam": (optax.contrib.dadapt_adamw, {}, {}),
+    "dog": (optax.contrib.dog, {"init_step": ("heuristic", 0.1)}, {"reps_rel": 0.1}),
+    "dowg": (optax.contrib.dowg, {"init_estim_sq_dist": 0.25}, {"d0": 0.5}),
     "lamb": (optax.lamb, {}, {}),
     "lars": (optax.lars, {}, {}),
     "lion": (optax.lion, {}, {}),

@@ -57,6 +57,7 @@ __all__ = [
     "Lion",
     "Lookahead",
     "Mixed",
+    "MoMo",
     "Muon",
     "Nadam",
     "NovoGrad",
@@ -241,6 +242,8 @@ def create(name: Literal["lookahead"], *args: Any, **kwargs: Any) -> Lookahead: 
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
 def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
+@overload
+def create(name: Literal["momo"], *args: Any, **kwargs: Any) -> MoMo: ...
 @overload
 def create(name: Literal["muon"], *args: Any, **kwargs: Any) -> Muon: ...
 @overload
@@ -1122,6 +1125,40 @@ class Mixed(Optimizer):
         clip_gradient: _Schedule | float | None = None,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class MoMo(Optimizer):
+    r"""MoMo: SGD with momentum, with a rate that follows from the loss, bounded by the learning rate."""
+
+    beta: float
+    lower_bound: float
+    adapt_lower_bound: bool
+    bias_correction: bool
+    loss: Any
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        beta: _Schedule | float = 0.9,
+        lower_bound: _Schedule | float = 0.0,
+        adapt_lower_bound: bool = False,
+        bias_correction: bool = False,
+        loss: _Schedule | Any = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,

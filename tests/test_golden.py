@@ -120,6 +120,8 @@ def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> Non
         for k in range(count):
             if f"h/{k}" in case["keys"]:
                 updater.optimizer.set_hessian(case["indices"][k], _array(case, f"h/{k}")[step])
+        if "loss" in case["keys"]:
+            updater.optimizer.observe(float(_array(case, "loss")[step]))
         if case["call"] == "list":
             updater(list(case["indices"]), grads, weights)
         else:
@@ -333,4 +335,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 1626
+    assert len(CASES) == len(REPLAYED) + 4 == 1634

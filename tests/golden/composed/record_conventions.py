@@ -67,6 +67,7 @@ OPTAX: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
     "lamb": (optax.lamb, {}, {}),
     "lars": (optax.lars, {}, {}),
     "lion": (optax.lion, {}, {}),
+    "momo": (optax.contrib.momo, {}, {"loss": 2.0}),
     "nadam": (optax.nadam, {}, {}),
     "novograd": (optax.novograd, {}, {}),
     "prodigy": (optax.contrib.prodigy, {}, {}),
@@ -123,7 +124,8 @@ def in_optax(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
 
     def step(grads: Arrays, rate: float) -> Arrays:
         nonlocal weights, state
-        updates, state = optimizer.update(list(map(jax.numpy.asarray, grads)), state, weights)
+        loss = {"value": 2.0} if name == "momo" else {}
+        updates, state = optimizer.update(list(map(jax.numpy.asarray, grads)), state, weights, **loss)
         weights = optax.apply_updates(weights, updates)
         return list(map(np.array, weights))
 

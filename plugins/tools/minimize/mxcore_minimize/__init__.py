@@ -107,6 +107,7 @@ def minimize(
         if len(values) == steps:
             break
         values.append(value)
+        run.updater.optimizer.observe(value)
         run.updater.update(_contained(grad), _contained(x))
         value, grad = run.evaluate(x)
         if callback is not None:

@@ -27,6 +27,7 @@ __all__ = [
     "FTML",
     "LAMB",
     "LARS",
+    "LBFGS",
     "LBSGD",
     "MARS",
     "NAG",
@@ -232,6 +233,8 @@ def create(name: Literal["lamb"], *args: Any, **kwargs: Any) -> LAMB: ...
 def create(name: Literal["laprop"], *args: Any, **kwargs: Any) -> LaProp: ...
 @overload
 def create(name: Literal["lars"], *args: Any, **kwargs: Any) -> LARS: ...
+@overload
+def create(name: Literal["lbfgs"], *args: Any, **kwargs: Any) -> LBFGS: ...
 @overload
 def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
 @overload
@@ -1012,6 +1015,34 @@ class LARS(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class LBFGS(Optimizer):
+    r"""L-BFGS: quasi-Newton steps from the last changes of weights and gradients, for deterministic functions."""
+
+    history_size: int
+    max_evaluations: int
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        history_size: _Schedule | int = 10,
+        max_evaluations: _Schedule | int = 25,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,

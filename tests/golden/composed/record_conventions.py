@@ -43,6 +43,7 @@ TORCH: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "adamax": ("Adamax", {}, {}),
     "adamw": ("AdamW", {}, {}),
     "asgd": ("ASGD", {}, {}),
+    "lbfgs": ("LBFGS", {"max_iter": 1}, {}),
     "nadam": ("NAdam", {}, {}),
     "radam": ("RAdam", {}, {}),
     "rmsprop": ("RMSprop", {}, {}),
@@ -107,7 +108,7 @@ def in_torch(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
         optimizer.param_groups[0]["lr"] = rate
         for weight, grad in zip(weights, grads, strict=True):
             weight.grad = torch.tensor(grad)
-        optimizer.step()
+        optimizer.step(lambda: 0.0)
         return [weight.detach().numpy().copy() for weight in weights]
 
     return step, ours

@@ -23,17 +23,18 @@ class MoMo(Optimizer):
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g) \\
         mean &\leftarrow \beta \cdot mean + (1 - \beta) \cdot G \\
         loss\_mean &\leftarrow \beta \cdot loss\_mean + (1 - \beta) \cdot loss \\
-        product &\leftarrow \beta \cdot product
-            + (1 - \beta) \textstyle\sum_{\text{all}} \langle G, w \rangle \\
+        product &\leftarrow \beta \cdot product \\
+            &\quad + (1 - \beta) \textstyle\sum_{\text{all}} \langle G, w \rangle \\
         c &= 1 / (1 + lr \cdot wd) \\
-        h &= loss\_mean - product + \textstyle\sum_{\text{all}} c \, \langle mean, w \rangle \\
-        rate &= \mathrm{clip} \left( \frac{h - lower\_bound}
-            {\sum_{\text{all}} c \cdot lr \, \lVert mean \rVert^2}, 0, 1 \right) \cdot lr \\
+        h &= loss\_mean - product \\
+            &\quad + \textstyle\sum_{\text{all}} c \, \langle mean, w \rangle \\
+        q &= \frac{h - lower\_bound}{\sum_{\text{all}} c \cdot lr \, \lVert mean \rVert^2} \\
+        rate &= lr \cdot \mathrm{clip}(q, 0, 1) \\
         w &\leftarrow c \cdot (w - rate \cdot mean)
 
     The sums go over all parameters of the model: every call must have all of them. The first means are the first loss,
-    gradient and product; with ``bias_correction`` they start at 0, and in the last formulas the bound is multiplied,
-    and the 1 divided, by their total weight.
+    gradient and product; with ``bias_correction`` they start at 0, and the bound is multiplied, and the 1 divided, by
+    their total weight.
 
     Tell it the loss before each update:
 

@@ -17,17 +17,23 @@ States = Sequence[tuple[Array, ...]]
 
 def dot(some: Sequence[Array], others: Sequence[Array]) -> float:
     """Return the product of two vectors that consist of arrays, summed in double precision."""
-    return _total(some, (_wide(one) * _wide(other) for one, other in zip(some, others, strict=True)))
+    return _total(_wide(one) * _wide(other) for one, other in zip(some, others, strict=True))
 
 
 def length(vector: Sequence[Array]) -> float:
     """Return the sum of absolute values."""
-    return _total(vector, (abs(_wide(one)) for one in vector))
+    return _total(abs(_wide(one)) for one in vector)
 
 
-def _total(vector: Sequence[Array], terms: Iterable[Any]) -> float:
+def _total(terms: Iterable[Any]) -> float:
     total = sum(one.sum() for one in terms)
-    return float(backend_of(vector[0]).to_host(total))  # waits for a device once, not for each array
+    # The host waits for a device once, not for each array. Arithmetic on 0-d arrays gives NumPy scalars.
+    return float(total if isinstance(total, (int, np.generic)) else backend_of(total).to_host(total))
+
+
+def precision(array: Array) -> float:
+    """Return the relative distance of neighbouring numbers, in the dtype to compute in."""
+    return float(np.finfo(_work(array)).eps)
 
 
 def _wide(array: Array) -> Any:
@@ -49,7 +55,7 @@ def remembered(pairs: int, size: int, weights: Sequence[Array], grads: Sequence[
     """
     changes = [weight - state[0] for weight, state in zip(weights, states, strict=True)]
     bends = [grad - state[1] for grad, state in zip(grads, states, strict=True)]
-    product, least = dot(changes, bends), float(np.finfo(_work(weights[0])).eps)
+    product, least = dot(changes, bends), precision(weights[0])
     if least * (dot(changes, changes) * dot(bends, bends)) ** 0.5 < product < np.inf:
         for change, bend, state in zip(changes, bends, states, strict=True):
             state[2 + pairs % size][...] = change / product**0.5

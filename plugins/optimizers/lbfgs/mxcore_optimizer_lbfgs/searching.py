@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from mxcore.backend import Array
 from mxcore.nested import paired
 from mxcore.optimizer import Index, Updater
 from mxcore.step.arguments import check_pair, fitted
-from mxcore_optimizer_lbfgs.memory import dot
+from mxcore_optimizer_lbfgs.memory import dot, precision
 from mxcore_optimizer_lbfgs.wolfe import Point, strong_wolfe
 
 __all__ = ["Objective", "Searching"]
@@ -41,8 +39,9 @@ class Objective:
 
     def __init__(self, function: Callable[[Any], Found], weights: Any, value: float) -> None:
         self._function, self._weights, self._value = function, weights, value
-        self._at, self.found = 0.0, (value, None)
-        """Where the function was asked last, and what it returned."""
+        self._at = 0.0
+        self.found: Found | None = None
+        """What the function returned last."""
 
     def no_lower_value(self) -> Exception:
         """Return the error of a search that does not even succeed along the gradient."""
@@ -78,13 +77,13 @@ class Objective:
         def evaluate(part: float) -> Point:
             move(part)
             self._at, self.found = part, self._function(self._weights)
-            value = float(self.found[0])
-            slope = dot(self._gradients(optimizer, indices, weights), steps)
+            value, grads = float(self.found[0]), self._gradients(self.found[1], optimizer, indices, weights)
+            slope = dot(grads, steps)
             is_finite = math.isfinite(value) and math.isfinite(slope)
             return Point(part, value if is_finite else math.inf, slope)
 
         moved = False
-        resolution = float(np.finfo(weights[0].dtype).eps) * abs(self._value)
+        resolution = precision(weights[0]) * abs(self._value)
         try:
             start = Point(0.0, self._value, slope)
             end = strong_wolfe(evaluate, start, resolution=resolution, evaluations=optimizer.max_evaluations)
@@ -97,9 +96,9 @@ class Objective:
                 move(0.0)
         return moved
 
-    def _gradients(self, optimizer: Any, indices: Sequence[Index], weights: Sequence[Array]) -> list[Array]:
+    def _gradients(self, tree: Any, optimizer: Any, indices: Sequence[Index], weights: Sequence[Array]) -> list[Array]:
         """Return the gradients of these parameters, checked."""
-        paths, grads, _ = paired(self.found[1], self._weights)
+        paths, grads, _ = paired(tree, self._weights)
         given = dict(zip(paths, grads, strict=True))
         found = []
         for index, weight in zip(indices, weights, strict=True):
@@ -144,8 +143,10 @@ class Searching(Updater[Any]):
         """
         optimizer = self.optimizer
         for name, unchanged in _UNCHANGED.items():
-            if (value := getattr(optimizer, name)) != unchanged:
-                raise ValueError(f"a line search needs {name}={unchanged}, got {value!r}: let the function include it")
+            of_groups = (group.settings.get(name, unchanged) for group in optimizer.groups.every)
+            for value in (getattr(optimizer, name), *of_groups):
+                if value != unchanged:
+                    raise ValueError(f"a line search needs {name}={unchanged}, got {value!r}: let the function do it")
         value, grads = function(weights) if at is None else at
         if not math.isfinite(value := float(value)):
             raise ValueError(f"the function must be finite where a search starts, got {value}")

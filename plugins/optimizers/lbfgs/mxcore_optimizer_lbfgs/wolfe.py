@@ -39,6 +39,11 @@ class _Search:
         """Return whether the value at a point has decreased enough."""
         return point.value <= self.start.value + DECREASE * point.at * self.start.slope
 
+    def is_unseen(self, point: Point) -> bool:
+        """Return whether a point is so near that its value says nothing, while its slope leads on."""
+        is_equal = abs(point.value - self.start.value) <= self.resolution
+        return is_equal and point.slope < CURVATURE * self.start.slope
+
     def is_flat(self, point: Point) -> bool:
         """Return whether the slope at a point is small enough."""
         return abs(point.slope) <= -CURVATURE * self.start.slope
@@ -47,7 +52,8 @@ class _Search:
         """Return a point that meets the conditions, or the lowest one found (algorithm 3.5)."""
         before, point = self.start, self.evaluate(at)
         while True:
-            if not self.is_low(point) or (before is not self.start and point.value >= before.value):
+            unseen = self.is_unseen(point)
+            if not unseen and (not self.is_low(point) or (before is not self.start and point.value >= before.value)):
                 return self.zoom(before, point)
             if self.is_flat(point):
                 return point
@@ -55,7 +61,8 @@ class _Search:
                 return self.zoom(point, before)
             if self.left <= 0:
                 return self.lowest(point)
-            at = _between(before, point, point.at + 0.01 * (point.at - before.at), 10 * point.at)
+            farthest = 10 * point.at
+            at = farthest if unseen else _between(before, point, point.at + 0.01 * (point.at - before.at), farthest)
             before, point = point, self.evaluate(at)
 
     def zoom(self, low: Point, high: Point) -> Point | None:

@@ -108,6 +108,20 @@ def test_variables_may_be_in_containers(dtype: str) -> None:
     assert list(result.updater.states) == ["a", "more.0"]
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_the_scale_of_a_function_does_not_matter_even_in_single_precision(scale: float) -> None:
+    curvatures = np.array([1, 10, 100], "float32")
+
+    def function(x: Any) -> tuple[float, Any]:
+        slopes = scale * curvatures * (x - 3)
+        return float(np.float32(slopes @ (x - 3) / 2)), slopes.astype("float32")
+
+    result = mx.minimize(function, np.zeros(3, "float32"), "lbfgs", gtol=1e-4 * scale)
+    assert result.success
+    assert result.nfev < 30
+    np.testing.assert_allclose(result.x, 3, rtol=1e-4)
+
+
 def test_resuming_is_exact() -> None:
     first = np.array([-1.2, 1.0, 0.5])
     through = mx.minimize(rosenbrock, first, "lbfgs", history_size=3, steps=12)
@@ -163,11 +177,18 @@ def test_an_error_during_a_search_leaves_everything_as_it_was(bad: Any, error: A
 
 
 @pytest.mark.parametrize(
-    "settings", [{"wd": 0.1}, {"clip_gradient": 1.0}, {"rescale_grad": 0.5}, {"accumulate": 2}, {"maximize": True}]
+    ("name", "settings"),
+    [
+        ("wd", {"wd": 0.1}),
+        ("wd", {"groups": {"x": {"wd": 0.1}}}),
+        ("clip_gradient", {"clip_gradient": 1.0}),
+        ("rescale_grad", {"rescale_grad": 0.5}),
+        ("accumulate", {"accumulate": 2}),
+        ("maximize", {"maximize": True}),
+    ],
 )
-def test_a_search_refuses_what_changes_gradients(settings: dict[str, Any]) -> None:
-    (name,) = settings
-    with pytest.raises(ValueError, match=f"a line search needs {name}=.*: let the function include it"):
+def test_a_search_refuses_what_changes_gradients(name: str, settings: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"a line search needs {name}=.*: let the function do it"):
         mx.minimize(rosenbrock, [-1.2, 1.0], "lbfgs", **settings)
 
 

@@ -16,6 +16,7 @@ from mxcore.declarations import Algorithm
 from mxcore.groups import Groups
 from mxcore.loss_scale import DynamicLossScale
 from mxcore.multipliers import Multiplied
+from mxcore.nested import members
 from mxcore.step.counts import Counted, Counting
 from mxcore.step.program import levels, traits_of
 from mxcore.step.protocol import Index
@@ -253,6 +254,14 @@ class Controlled(Counted, Multiplied, Algorithm):
             weight: its weight, if it is at hand.
         """
         return self
+
+    def observe(self, loss: float) -> None:
+        """Tell the optimizer the loss whose gradient the next update gets.
+
+        Only those that look at it, such as ``momo``, take notice. Those that consist of others pass it on.
+        """
+        for one in {id(one): one for one in members(self, Controlled).values()}.values():
+            one.observe(loss)
 
     # --- reading back ------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ __all__ = [
     "FTML",
     "LAMB",
     "LARS",
+    "LBFGS",
     "LBSGD",
     "MADGRAD",
     "MARS",
@@ -55,6 +56,8 @@ __all__ = [
     "Cautious",
     "Centralized",
     "DAdaptAdam",
+    "DoG",
+    "DoWG",
     "Ftrl",
     "Grokfast",
     "GroupAdaGrad",
@@ -63,6 +66,7 @@ __all__ = [
     "Lion",
     "Lookahead",
     "Mixed",
+    "MoMo",
     "Muon",
     "Nadam",
     "NorMuon",
@@ -235,6 +239,10 @@ def create(name: Literal["dadaptadam"], *args: Any, **kwargs: Any) -> DAdaptAdam
 @overload
 def create(name: Literal["dcasgd"], *args: Any, **kwargs: Any) -> DCASGD: ...
 @overload
+def create(name: Literal["dog"], *args: Any, **kwargs: Any) -> DoG: ...
+@overload
+def create(name: Literal["dowg"], *args: Any, **kwargs: Any) -> DoWG: ...
+@overload
 def create(name: Literal["ftml"], *args: Any, **kwargs: Any) -> FTML: ...
 @overload
 def create(name: Literal["ftrl"], *args: Any, **kwargs: Any) -> Ftrl: ...
@@ -251,6 +259,8 @@ def create(name: Literal["laprop"], *args: Any, **kwargs: Any) -> LaProp: ...
 @overload
 def create(name: Literal["lars"], *args: Any, **kwargs: Any) -> LARS: ...
 @overload
+def create(name: Literal["lbfgs"], *args: Any, **kwargs: Any) -> LBFGS: ...
+@overload
 def create(name: Literal["lbsgd"], *args: Any, **kwargs: Any) -> LBSGD: ...
 @overload
 def create(name: Literal["lion"], *args: Any, **kwargs: Any) -> Lion: ...
@@ -262,6 +272,8 @@ def create(name: Literal["madgrad"], *args: Any, **kwargs: Any) -> MADGRAD: ...
 def create(name: Literal["mars"], *args: Any, **kwargs: Any) -> MARS: ...
 @overload
 def create(name: Literal["mixed"], *args: Any, **kwargs: Any) -> Mixed: ...
+@overload
+def create(name: Literal["momo"], *args: Any, **kwargs: Any) -> MoMo: ...
 @overload
 def create(name: Literal["muon"], *args: Any, **kwargs: Any) -> Muon: ...
 @overload
@@ -870,12 +882,14 @@ class Average(Wrapper):
     beta: float | None
     begin: int
     every: int
+    gamma: float
     def __init__(
         self,
         optimizer: Any,
         beta: _Schedule | float | None = 0.999,
         begin: _Schedule | int = 0,
         every: _Schedule | int = 1,
+        gamma: _Schedule | float = 0.0,
         **kwargs: Any,
     ) -> None: ...
 
@@ -1009,6 +1023,64 @@ class DCASGD(Optimizer):
         wd: _Schedule | float = 0.0,
         clip_gradient: _Schedule | float | None = None,
         learning_rate: float | None = 0.01,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class DoG(Optimizer):
+    r"""Distance over gradients: SGD whose rate is the distance covered so far over the gradients seen so far."""
+
+    reps_rel: float
+    epsilon: float
+    granularity: str
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        reps_rel: _Schedule | float = 1e-06,
+        epsilon: _Schedule | float = 1e-08,
+        granularity: str = "all",
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class DoWG(Optimizer):
+    r"""Distance over weighted gradients: as DoG, with each gradient weighted by the distance covered when it came."""
+
+    d0: float
+    epsilon: float
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        d0: _Schedule | float = 0.01,
+        epsilon: _Schedule | float = 0.0001,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
         lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
@@ -1249,6 +1321,34 @@ class LARS(Optimizer):
         param_dict: Any = None,
     ) -> None: ...
 
+class LBFGS(Optimizer):
+    r"""L-BFGS: quasi-Newton steps from the last changes of weights and gradients, for deterministic functions."""
+
+    history_size: int
+    max_evaluations: int
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        history_size: _Schedule | int = 10,
+        max_evaluations: _Schedule | int = 25,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
 class LBSGD(Optimizer):
     r"""Large-batch SGD: one step per ``batch_scale`` gradients, with a learning rate that warms up to that multiple."""
 
@@ -1377,6 +1477,40 @@ class Mixed(Optimizer):
         clip_gradient: _Schedule | float | None = None,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
+        sym: Any = None,
+        begin_num_update: int = 0,
+        multi_precision: bool = False,
+        clip_global_norm: _Schedule | float | None = None,
+        groups: Any = None,
+        accumulate: int = 1,
+        on_nonfinite: str = "ignore",
+        loss_scale: Any = 1.0,
+        maximize: bool = False,
+        param_dict: Any = None,
+    ) -> None: ...
+
+class MoMo(Optimizer):
+    r"""MoMo: SGD with momentum, with a rate that follows from the loss, bounded by the learning rate."""
+
+    beta: float
+    lower_bound: float
+    adapt_lower_bound: bool
+    bias_correction: bool
+    loss: Any
+    def __init__(
+        self,
+        learning_rate: float | None = 1.0,
+        beta: _Schedule | float = 0.9,
+        lower_bound: _Schedule | float = 0.0,
+        adapt_lower_bound: bool = False,
+        bias_correction: bool = False,
+        loss: _Schedule | Any = None,
+        *,
+        rescale_grad: _Schedule | float = 1.0,
+        param_idx2name: Any = None,
+        wd: _Schedule | float = 0.0,
+        clip_gradient: _Schedule | float | None = None,
+        lr_scheduler: Any = None,
         sym: Any = None,
         begin_num_update: int = 0,
         multi_precision: bool = False,

@@ -9,13 +9,22 @@ import pytest
 
 import mxcore as mx
 from mxcore.step.program import program_of
-from mxcore.testing.subject import Subject, own_fields, subjects
+from mxcore.testing.subject import Subject, own_fields, required, subjects
 
 CLASSES = {
     record.name: mx.catalogue.load_record(record)
     for record in {record.distribution: record for record in mx.catalogue.records("optimizer")}.values()
 }
 RULES = sorted(name for name, cls in CLASSES.items() if cls.runs_rule())
+
+
+def named(name: str, inner: str) -> str:
+    """Return a string that creates an optimizer: a wrapper around another one, and one with a loss if it needs that."""
+    if "loss" in CLASSES[name].examples[0]:
+        return f"{name}(loss=1.0)"
+    return f"{name}({inner})" if required(CLASSES[name]) else name
+
+
 COMMON = {"learning_rate": 0.1, "clip_gradient": 1.5, "wd": 0.01, "multi_precision": True}
 Place = Callable[[Any, int], Any]
 DTYPES = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]

@@ -45,6 +45,8 @@ CASES: list[Case] = [
         "modern/schedules.json",
         "modern/recorded.json",
         "modern/matrices.json",
+        "modern/stepsizes.json",
+        "modern/lbfgs.json",
         "composed/index.json",
     )
     for case in json.loads((GOLDEN / name).read_text(encoding="utf-8"))["cases"]
@@ -121,6 +123,8 @@ def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> Non
         for k in range(count):
             if f"h/{k}" in case["keys"]:
                 updater.optimizer.set_hessian(case["indices"][k], _array(case, f"h/{k}")[step])
+        if "loss" in case["keys"]:
+            updater.optimizer.observe(float(_array(case, "loss")[step]))
         if case["call"] == "list":
             updater(list(case["indices"]), grads, weights)
         else:
@@ -136,6 +140,48 @@ def test_an_optimizer_follows_the_recorded_weights_and_states(case: Case) -> Non
         assert updater.optimizer.learning_rate == pytest.approx(rate, rel=0, abs=1e-12)
     assert updater.optimizer.num_update == case["num_update"]
     _check_states(case, updater)
+
+
+def _pairs_of_rosenbrock(x: Array) -> tuple[float, Array]:
+    a, b = x[::2], x[1::2]
+    slopes = np.stack([2 * (a - 1) - 400 * a * (b - a**2), 200 * (b - a**2)], axis=1)
+    return float(((1 - a) ** 2 + 100 * (b - a**2) ** 2).sum()), slopes.reshape(-1)
+
+
+def _least_squares(x: Array, table: Array, wanted: Array) -> tuple[float, Array]:
+    rest = table @ x - wanted
+    return float(0.5 * (rest @ rest)), table.T @ rest
+
+
+def _logistic(x: Array, table: Array, labels: Array) -> tuple[float, Array]:
+    margins = labels * (table @ x)
+    slopes = table.T @ (-labels / (1 + np.exp(margins)) / x.dtype.type(len(labels)))
+    return float(np.logaddexp(0, -margins).mean() + 0.005 * (x @ x)), slopes + x.dtype.type(0.01) * x
+
+
+FUNCTIONS: dict[str, Any] = {
+    "rosenbrock": _pairs_of_rosenbrock,
+    "least_squares": _least_squares,
+    "logistic": _logistic,
+}
+
+
+@pytest.mark.parametrize("case", _cases("minimize"))
+def test_minimizing_follows_the_recorded_variables_and_values(case: Case) -> None:
+    path: list[Any] = []
+    data = tuple(_array(case, key) for key in case["keys"] if key.startswith("data/"))
+    result = mx.minimize(
+        FUNCTIONS[case["function"]],
+        _array(case, "x0"),
+        "lbfgs",
+        args=data,
+        steps=case["steps"],
+        callback=lambda found: path.append((found.x.copy(), found.fun)),
+        **case["kwargs"],
+    )
+    assert (result.nit, result.x.dtype) == (case["steps"], case["dtype"])
+    _assert_close([x for x, _ in path], _array(case, "x"), case)
+    _assert_close([value for _, value in path], _array(case, "value"), case)
 
 
 @pytest.mark.parametrize("case", _cases("optimizer-sam"))
@@ -334,4 +380,4 @@ def test_fit_follows_the_recorded_parameters_metrics_and_predictions(case: Case)
 def test_nothing_is_passed_over_but_the_optimizer_test_and_a_bilinear_that_takes_width_for_height() -> None:
     passed_over = collections.Counter(case["class"] for case in CASES if case not in REPLAYED)
     assert passed_over == {"Test": 3, "Bilinear": 1}
-    assert len(CASES) == len(REPLAYED) + 4 == 1700
+    assert len(CASES) == len(REPLAYED) + 4 == 1734

@@ -10,14 +10,14 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rule_runs import CLASSES, RULES
+from rule_runs import CLASSES, RULES, named
 
 import mxcore as mx
 from mxcore.step.program import traits_of
-from mxcore.testing.subject import looks_at_all, required
+from mxcore.testing.subject import looks_at_all
 
 Array = npt.NDArray[Any]
-NAMES = [f"{name}(adam)" if required(CLASSES[name]) else name for name in RULES]
+NAMES = [named(name, "adam") for name in RULES]
 OF_MODEL = {name for name in NAMES if looks_at_all(mx.optimizer.create(name))}
 """Those whose parameters share a number, which cannot differ between groups."""
 SHAPES = {"head_weight": (3, 4), "fc_weight": (6, 2), "fc_bias": (5,), "gate": (2, 3)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rule_runs import CLASSES, RULES
+from rule_runs import CLASSES, RULES, named
 
 import mxcore as mx
 from mxcore.kernel.rule.program import keywords
@@ -15,7 +15,7 @@ GRADS = [np.array([[6.0, 0.0]]), np.array([8.0]), np.array(0.0)]  # of norm 10
 SIZES = (1.0, 0.05, 2.0)
 RAW = {name for name in RULES if "raw_grad" in keywords(CLASSES[name].rule)}
 """Rules that look at the gradient as the program gave it."""
-NAMES = [f"{name}(sgd)" if mx.testing.subject.required(CLASSES[name]) else name for name in RULES if name not in RAW]
+NAMES = [named(name, "sgd") for name in RULES if name not in RAW]
 
 
 def after_three_steps(name: str, factors: Iterable[float], **arguments: Any) -> list[Any]:

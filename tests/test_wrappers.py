@@ -14,7 +14,7 @@ import mxcore as mx
 from mxcore.kernel.rule.program import keywords
 from mxcore.kernel.rule.trace import RuleError, trace
 from mxcore.optimizer import Optimizer, Updater
-from mxcore.step.program import Settings
+from mxcore.step.program import Settings, traits_of
 from mxcore.testing import check_optimizer
 from mxcore.testing.subject import looks_at_all
 
@@ -89,7 +89,9 @@ BARE = [
 RAW = {name for name in BARE if "raw_grad" in keywords(CLASSES[name].rule)}
 """Rules that look at the gradient as the program gave it, whatever a wrapper makes of it."""
 ARRAY_CODE = sorted(
-    name for name, cls in CLASSES.items() if not cls.runs_rule() and not mx.testing.subject.required(cls)
+    name
+    for name, cls in CLASSES.items()
+    if not cls.runs_rule() and not mx.testing.subject.required(cls) and not traits_of(cls).needs_all
 )
 
 

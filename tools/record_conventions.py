@@ -43,6 +43,7 @@ TORCH: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "adamax": ("Adamax", {}, {}),
     "adamw": ("AdamW", {}, {}),
     "asgd": ("ASGD", {}, {}),
+    "lbfgs": ("LBFGS", {"max_iter": 1}, {}),
     "nadam": ("NAdam", {}, {}),
     "radam": ("RAdam", {}, {}),
     "rmsprop": ("RMSprop", {}, {}),
@@ -63,10 +64,13 @@ OPTAX: dict[str, tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = {
     "adopt": (optax.contrib.adopt, {}, {}),
     "cocob": (optax.contrib.cocob, {}, {}),
     "dadaptadam": (optax.contrib.dadapt_adamw, {}, {}),
+    "dog": (optax.contrib.dog, {"init_step": ("heuristic", 0.1)}, {"reps_rel": 0.1}),
+    "dowg": (optax.contrib.dowg, {"init_estim_sq_dist": 0.25}, {"d0": 0.5}),
     "lamb": (optax.lamb, {}, {}),
     "lars": (optax.lars, {}, {}),
     "lion": (optax.lion, {}, {}),
     "madgrad": (optax.contrib.madgrad, {}, {}),
+    "momo": (optax.contrib.momo, {}, {"loss": 2.0}),
     "nadam": (optax.nadam, {}, {}),
     "novograd": (optax.novograd, {}, {}),
     "prodigy": (optax.contrib.prodigy, {}, {}),
@@ -106,7 +110,7 @@ def in_torch(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
         optimizer.param_groups[0]["lr"] = rate
         for weight, grad in zip(weights, grads, strict=True):
             weight.grad = torch.tensor(grad)
-        optimizer.step()
+        optimizer.step(lambda: 0.0)
         return [weight.detach().numpy().copy() for weight in weights]
 
     return step, ours
@@ -123,7 +127,8 @@ def in_optax(name: str, first: Arrays) -> tuple[Step, dict[str, Any]]:
 
     def step(grads: Arrays, rate: float) -> Arrays:
         nonlocal weights, state
-        updates, state = optimizer.update(list(map(jax.numpy.asarray, grads)), state, weights)
+        loss = {"value": 2.0} if name == "momo" else {}
+        updates, state = optimizer.update(list(map(jax.numpy.asarray, grads)), state, weights, **loss)
         weights = optax.apply_updates(weights, updates)
         return list(map(np.array, weights))
 

@@ -26,7 +26,7 @@ PROPERTIES: Mapping[str, tuple[type, str]] = {
     "year": (int, "the year of the paper"),
     "state_bytes": (float, "bytes of state per float32 weight, beyond those of a wrapped optimizer (optimizers)"),
     "needs_all": (bool, "looks at all parameters of a model together (optimizers)"),
-    "needs_more": (bool, "needs more than gradients, such as a metric or an estimate of the Hessian"),
+    "needs_more": (bool, "needs more than gradients, such as a metric, a loss or an estimate of the Hessian"),
     "evaluation": (bool, "has other weights to evaluate with (optimizers)"),
     "complex": (bool, "takes complex weights (optimizers and initializers)"),
 }

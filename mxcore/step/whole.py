@@ -67,9 +67,9 @@ def agreed(owner: str, names: Sequence[str], found: Iterable[Mapping[str, float]
 
 
 def looks_at_all(optimizer: Any) -> bool:
-    """Return whether a rule keeps numbers for all parameters together, or reduces all of them."""
+    """Return whether a rule keeps numbers for all parameters together, or reduces all of them, as may array code."""
     if not traits_of(optimizer).runs_rule:
-        return False
+        return traits_of(optimizer).needs_all
     settings = Settings(optimizer)
     static = {NDIM: 2, **settings.static[0], **optimizer.flags("")}
     try:

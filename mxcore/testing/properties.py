@@ -14,7 +14,7 @@ import mxcore as mx
 from mxcore.evaluation import has_evaluation
 from mxcore.initializer import InitDesc
 from mxcore.step import levels
-from mxcore.testing.subject import Subject, kind_of
+from mxcore.testing.subject import PROTOCOLS, Subject, kind_of
 
 __all__ = ["as_json", "properties_of"]
 
@@ -31,7 +31,7 @@ def properties_of(cls: type[Any]) -> dict[str, Any]:
     """
     kind, subject = kind_of(cls), Subject(cls, next(iter(cls.examples), {}))
     found: dict[str, Any] = {"family": cls.family, "year": _year(inspect.getdoc(cls) or "")}
-    found["needs_more"] = hasattr(cls, "set_hessian") or (kind == "lr_scheduler" and _observes(cls))
+    found["needs_more"] = hasattr(cls, "set_hessian") or (kind != "initializer" and _observes(cls, PROTOCOLS[kind]))
     if kind == "optimizer":
         found["state_bytes"] = _state_bytes(subject)
         found["needs_all"] = subject.looks_at_all
@@ -41,9 +41,9 @@ def properties_of(cls: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _observes(cls: type[Any]) -> bool:
-    """Return whether a schedule is to be told a metric."""
-    return cls.observe is not mx.lr_scheduler.LRScheduler.observe
+def _observes(cls: type[Any], base: type[Any]) -> bool:
+    """Return whether a schedule is to be told a metric, or an optimizer a loss."""
+    return bool(cls.observe is not base.observe)
 
 
 def as_json(classes: Mapping[str, type[Any]]) -> str:

@@ -10,7 +10,6 @@ from device_free.double import Library
 from rule_runs import CLASSES, RULES, after_sam
 
 import mxcore as mx
-from mxcore.testing.subject import required
 
 ARRAY_CODE = sorted({record.name for record in mx.catalogue.records("optimizer")} - set(RULES))
 OPTIONS = {
@@ -64,6 +63,22 @@ def test_an_optimizer_with_an_update_of_its_own(
     assert_equal(*(trained(context, name, dtype, options) for context in (mx.gpu(device), mx.cpu())))
 
 
+def test_a_line_search(double: Library) -> None:
+    def minimized(context: Any) -> list[Any]:
+        scales, weights = context.array(np.array([1.0, 30.0, 400.0])), [context.array(np.array([3.0, -2.0, 1.0]))]
+
+        def function(weights: Any) -> tuple[float, Any]:
+            return float(host(scales * weights[0] ** 4).sum()), [4 * scales * weights[0] ** 3]
+
+        update, found = mx.optimizer.get_updater(mx.optimizer.create("lbfgs")), None
+        for _ in range(9):
+            found = update.search(function, weights, found)
+        assert found[0] < 1
+        return [host(weights[0])]
+
+    assert_equal(minimized(mx.gpu(0)), minimized(mx.cpu()))
+
+
 def test_there_are_such_optimizers() -> None:
     assert {"groupadagrad", "lbsgd"} <= set(ARRAY_CODE)
 
@@ -71,7 +86,7 @@ def test_there_are_such_optimizers() -> None:
 @pytest.mark.filterwarnings("ignore:.*without multi_precision:UserWarning")
 @pytest.mark.parametrize("name", RULES)
 def test_half_precision_without_a_master_runs_the_rule_itself(name: str, double: Library) -> None:
-    options = {**required(CLASSES[name]), "wd": 0.01}
+    options = {**CLASSES[name].examples[0], "wd": 0.01}
     assert_equal(*(trained(context, name, "f2", options) for context in (mx.gpu(1), mx.cpu())))
 
 

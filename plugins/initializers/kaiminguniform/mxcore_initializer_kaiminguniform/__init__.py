@@ -34,7 +34,9 @@ class KaimingUniform(KaimingNormal):
         nonlinearity: what follows the layer: ``"relu"``, ``"leaky_relu"``, ``"tanh"``, ``"selu"``, ``"sigmoid"`` or
             ``"linear"``.
         negative_slope: the slope of a leaky ReLU for negative inputs.
-        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
+        transposed: whether the shape is (in, out, …), see :class:`~mxcore.fans.FanInitializer`.
+        groups: the number of groups of a grouped convolution, see there.
+        axes: the axes of outputs and inputs, see there.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

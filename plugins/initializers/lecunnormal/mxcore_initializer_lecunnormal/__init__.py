@@ -29,7 +29,9 @@ class LeCunNormal(FanInitializer):
     variance.
 
     Args:
-        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
+        transposed: whether the shape is (in, out, …), see :class:`~mxcore.fans.FanInitializer`.
+        groups: the number of groups of a grouped convolution, see there.
+        axes: the axes of outputs and inputs, see there.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

@@ -30,7 +30,9 @@ class MSRAPrelu(FanInitializer):
     Args:
         factor_type: ``"avg"``, ``"in"`` or ``"out"``.
         slope: the slope of the units for negative inputs; 0 for ReLU.
-        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
+        transposed: whether the shape is (in, out, …), see :class:`~mxcore.fans.FanInitializer`.
+        groups: the number of groups of a grouped convolution, see there.
+        axes: the axes of outputs and inputs, see there.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

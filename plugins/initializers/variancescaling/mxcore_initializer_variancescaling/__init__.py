@@ -33,7 +33,9 @@ class VarianceScaling(FanInitializer):
         scale: the variance that the outputs have if the inputs have variance 1, with ``"fan_in"`` and linear units.
         mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
         distribution: ``"truncated_normal"``, ``"normal"`` or ``"uniform"``.
-        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
+        transposed: whether the shape is (in, out, …), see :class:`~mxcore.fans.FanInitializer`.
+        groups: the number of groups of a grouped convolution, see there.
+        axes: the axes of outputs and inputs, see there.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

@@ -27,7 +27,9 @@ class XavierUniform(FanInitializer):
 
     Args:
         gain: that of the nonlinearity that follows, see :func:`mxcore.fans.gain`.
-        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
+        transposed: whether the shape is (in, out, …), see :class:`~mxcore.fans.FanInitializer`.
+        groups: the number of groups of a grouped convolution, see there.
+        axes: the axes of outputs and inputs, see there.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.
@@ -74,7 +76,9 @@ class XavierNormal(FanInitializer):
 
     Args:
         gain: that of the nonlinearity that follows, see :func:`mxcore.fans.gain`.
-        kwargs: ``transposed``, ``groups`` and ``axes``, see :class:`~mxcore.fans.FanInitializer`.
+        transposed: whether the shape is (in, out, …), see :class:`~mxcore.fans.FanInitializer`.
+        groups: the number of groups of a grouped convolution, see there.
+        axes: the axes of outputs and inputs, see there.
 
     Raises:
         ValueError: the array has fewer than two axes or cannot be divided into ``groups``.

@@ -29,7 +29,7 @@ STEP, MOST = 10**0.5, 16
 
 @functools.cache  # since it tries each of them
 def installed() -> tuple[list[str], dict[str, str]]:
-    """Return the names of all optimizers that need nothing but gradients, and why each of the others cannot run.
+    """Return the names of all optimizers that need only gradients and losses, and why each of the others cannot run.
 
     Wrappers are among neither: around which optimizer is for the user to say.
     """
@@ -57,7 +57,9 @@ def _refusal(choice: Choice) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            mx.optimizer.get_updater(choice.create())(["a_weight"], [np.ones((2, 2))], [np.ones((2, 2))])
+            update = mx.optimizer.get_updater(choice.create())
+            update.optimizer.observe(1.0)
+            update(["a_weight"], [np.ones((2, 2))], [np.ones((2, 2))])
     except Exception as error:  # whatever the author's code raises
         return str(error) or type(error).__name__
     return ""

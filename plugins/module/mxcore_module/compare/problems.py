@@ -142,7 +142,9 @@ class Minimization:
             with warnings.catch_warnings(), np.errstate(all="ignore"):  # divergence is reported once, as an error
                 warnings.simplefilter("ignore", RuntimeWarning)
                 loss, grads, error = evaluate(weights)
-                self.updater.update(grads, weights)
+                if math.isfinite(loss):
+                    self.optimizer.observe(loss)
+                    self.updater.update(grads, weights)
                 measured = None if number % UPDATES_PER_EPOCH else self._measure()
             epoch = 1 + (number - 1) // UPDATES_PER_EPOCH
             yield Update(number, epoch, Measure(loss, error), self.optimizer.learning_rate, measured)

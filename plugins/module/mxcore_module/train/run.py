@@ -235,9 +235,12 @@ class Training:
             warnings.simplefilter("ignore", RuntimeWarning)
             self._metrics.reset()
             self.module.forward_backward(batch)
-            self.module.update()
             self.module.update_metric(self._metrics, batch.label)
-            measure, rate = self._measure(), self.optimizer.learning_rate  # before the schedule is told a metric
+            measure = self._measure()
+            if math.isfinite(measure.loss):
+                self.optimizer.observe(measure.loss)
+                self.module.update()
+            rate = self.optimizer.learning_rate  # before the schedule is told a metric
             validation = self.validate() if validate else None
             if validation and isinstance(schedule := self.optimizer.lr_scheduler, LRScheduler):
                 schedule.observe(validation.loss)

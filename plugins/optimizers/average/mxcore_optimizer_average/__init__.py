@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import Slot, hyperparameter, hyperparameters, in_range, integer, optional
+from mxcore import Slot, hyperparameter, hyperparameters, in_range, integer, non_negative, optional
 from mxcore.wrapper import Wrapper
 
 __all__ = ["Average"]
@@ -17,8 +17,9 @@ class Average(Wrapper):
         w &\leftarrow \mathrm{inner}(w, g) \\
         average &\leftarrow average + c \, (w - average)
 
-    with :math:`c = 1 - \beta` or, to weight all weights equally, 1 / n with n = 1, 2, … their number. The first one
-    is copied. The optimizer's steps do not depend on the average. Get it with
+    with :math:`c = 1 - \beta` or, without ``beta``, :math:`c = (1 + \gamma) / (n + \gamma)` with n = 1, 2, … the number
+    of averaged weights: all of them count equally if :math:`\gamma = 0`, and otherwise the last ones more. The first
+    one is copied. The optimizer's steps do not depend on the average. Get it with
     :meth:`~mxcore.optimizer.Updater.evaluating`, or :meth:`~mxcore.optimizer.Updater.evaluation_weights`.
 
     >>> import numpy as np, mxcore as mx
@@ -31,9 +32,10 @@ class Average(Wrapper):
 
     Args:
         optimizer: the optimizer to wrap, or its name.
-        beta: the factor of earlier weights per averaged update, in [0, 1); None weights all of them equally.
+        beta: the factor of earlier weights per averaged update, in [0, 1); None for ``gamma``.
         begin: the updates before averaging begins; until then, the average is the weight.
         every: the number of updates from one weight in the average to the next; at least 1.
+        gamma: without ``beta``, the exponent of polynomial averaging; 0 weights all weights equally, as in SWA.
 
     State: ``average``, initially the weight, with its shape and dtype; and ``updates``, a number.
 
@@ -47,6 +49,9 @@ class Average(Wrapper):
         P. Izmailov et al., "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
         https://arxiv.org/abs/1803.05407
 
+        O. Shamir, T. Zhang, "Stochastic Gradient Descent for Non-smooth Optimization: Convergence Results and Optimal
+        Averaging Schemes", 2013, https://arxiv.org/abs/1212.1824 (``gamma``)
+
     Differs from MXNet 1.9.1: MXNet has no averages. These are those of ``torch.optim.swa_utils.AveragedModel``, with an
     ``update_parameters`` after each update.
     """
@@ -56,12 +61,14 @@ class Average(Wrapper):
     beta: float | None = hyperparameter(0.999, optional(in_range(0, 1, right_open=True)))
     begin: int = hyperparameter(0, integer(at_least=0))
     every: int = hyperparameter(1, integer(at_least=1))
+    gamma: float = hyperparameter(0.0, non_negative)
 
     @staticmethod
-    def rule(weight, grad, average, *, inner, updates, beta, begin, every):
+    def rule(weight, grad, average, *, inner, updates, beta, begin, every, gamma):
         weight, updates = inner(weight, grad), updates + 1
         since = updates - begin - 1  # the first weight that is averaged
-        factor = 1 / np.maximum(since // every + 1, 1) if beta is None else 1 - beta
+        count = np.maximum(since // every + 1, 1)
+        factor = (1 + gamma) / (count + gamma) if beta is None else 1 - beta
         factor = np.where(since <= 0, 1, np.where(since % every == 0, factor, 0))
         return weight, average + factor * (weight - average), updates
 

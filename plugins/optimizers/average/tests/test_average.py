@@ -23,6 +23,7 @@ def averages(steps: int = 6, **arguments: float | None) -> list[float]:
         ({"beta": None}, [1, 1.5, 2, 2.5, 3, 3.5]),
         ({"beta": 0.0}, [1, 2, 3, 4, 5, 6]),
         ({"beta": 0.5}, [1, 1.5, 2.25, 3.125, 4.0625, 5.03125]),
+        ({"beta": None, "gamma": 1.0}, [1, 5 / 3, 7 / 3, 3, 11 / 3, 13 / 3]),
         ({"beta": None, "begin": 2}, [1, 2, 3, 3.5, 4, 4.5]),
         ({"beta": None, "every": 2}, [1, 1, 2, 2, 3, 3]),
         ({"beta": 0.5, "begin": 1, "every": 3}, [1, 2, 2, 2, 3.5, 3.5]),

@@ -70,10 +70,13 @@ def minimize(
     >>> result.x.round(6), result.nit, result.message
     (array([ 3., -1.]), 33, 'the gradient is within gtol')
 
+    ``"lbfgs"`` searches along each step, and needs few of them if the function is smooth and deterministic. It ends
+    where it finds no lower value.
+
     Args:
         fun: ``fun(x, *args)`` returns the value and, unless ``jac`` is a function, also the gradient: a pair.
         x0: where to begin: an array, numbers, or arrays in nested dicts and lists. It is not changed.
-        optimizer: the name of an optimizer, or an optimizer.
+        optimizer: the name of an optimizer, an optimizer, or the updater of an earlier result, to go on from there.
         jac: a function ``jac(x, *args)`` that returns the gradient, in containers like those of ``x0``; or True.
         args: further arguments of ``fun`` and ``jac``.
         steps: the number of steps, at most.
@@ -85,7 +88,8 @@ def minimize(
         The result. Its ``x`` are the optimizer's evaluation weights if it has some, such as ``average``.
 
     Raises:
-        TypeError: ``fun`` does not return a pair; or gradients are no arrays, or of another dtype.
+        TypeError: ``fun`` does not return a pair; gradients are no arrays, or of another dtype; or there are
+            hyperparameters for an updater.
         ValueError: ``steps`` or ``gtol`` is negative, or gradients have other shapes or containers than ``x0``.
     """
     if not isinstance(steps, int) or steps < 0:
@@ -93,29 +97,33 @@ def minimize(
     if not gtol >= 0:
         raise ValueError(f"gtol must be at least 0, got {gtol!r}")
     x = _copied(x0)
-    run = _Run(fun, jac, args, mx.optimizer.get_updater(mx.optimizer.create(optimizer, **hyperparameters)))
+    run = _Run(fun, jac, args, _updater(optimizer, hyperparameters))
     values: list[float] = []
     value, grad = run.evaluate(x)
-    success, message = gtol == 0, "all steps were taken"
-    while True:
-        if not (np.isfinite(value) and run.is_finite(grad)):
-            success, message = False, "the value or the gradient is not finite"
-            break
-        if gtol and run.largest(grad) <= gtol:
-            success, message = True, "the gradient is within gtol"
-            break
-        if len(values) == steps:
+    while (end := run.end(value, grad, gtol)) is None and len(values) < steps:
+        found = run.stepped(x, value, grad)
+        if found is None:
+            end = gtol == 0, "no lower value was found"
             break
         values.append(value)
-        run.updater.update(_contained(grad), _contained(x))
-        value, grad = run.evaluate(x)
+        value, grad = found
         if callback is not None:
             try:
                 callback(run.result(x, value, grad, False, "not finished", values))
             except StopIteration:
-                success, message = True, "the callback stopped it"
+                end = True, "the callback stopped it"
                 break
+    success, message = end or (gtol == 0, "all steps were taken")
     return run.ended(x, value, grad, success, message, values)
+
+
+def _updater(optimizer: Any, hyperparameters: Mapping[str, Any]) -> Updater[Any]:
+    """Return a new updater for an optimizer, or the one that was given."""
+    if not isinstance(optimizer, Updater):
+        return mx.optimizer.get_updater(mx.optimizer.create(optimizer, **hyperparameters))
+    if hyperparameters:
+        raise TypeError(f"an updater takes no {next(iter(hyperparameters))!r}: assign it to updater.optimizer")
+    return optimizer
 
 
 class _Run:
@@ -136,13 +144,27 @@ class _Run:
             raise TypeError(f"fun must return (value, gradient), got {kind}: or give the gradient as jac=")
         return float(returned[0]), _fitted(returned[1], x)
 
-    def is_finite(self, grad: Any) -> bool:
-        """Return whether all elements of a gradient are finite."""
-        return all(bool(backend_of(one).xp.isfinite(one).all()) for one in _arrays(grad))
+    def stepped(self, x: Any, value: float, grad: Any) -> tuple[float, Any] | None:
+        """Make a step; return the value and the gradient after it, or None if a line search found no lower value."""
+        if not hasattr(self.updater, "search"):
+            self.updater.optimizer.observe(value)
+            self.updater.update(_contained(grad), _contained(x))
+            return self.evaluate(x)
+        found = self.updater.search(lambda _: self._evaluated(x), _contained(x), (value, _contained(grad)))
+        return None if found is None else (found[0], found[1] if _contained(x) is x else found[1]["x"])
 
-    def largest(self, grad: Any) -> float:
-        """Return the greatest absolute value of a gradient."""
-        return max((float(abs(one).max(initial=0)) for one in _arrays(grad)), default=0.0)
+    def _evaluated(self, x: Any) -> tuple[float, Any]:
+        value, grad = self.evaluate(x)
+        return value, _contained(grad)
+
+    def end(self, value: float, grad: Any, gtol: float) -> tuple[bool, str] | None:
+        """Return whether it ended as requested, and why, if it ends with this value and gradient."""
+        arrays = _arrays(grad)
+        if not (np.isfinite(value) and all(bool(backend_of(one).xp.isfinite(one).all()) for one in arrays)):
+            return False, "the value or the gradient is not finite"
+        if gtol and max((float(abs(one).max(initial=0)) for one in arrays), default=0.0) <= gtol:
+            return True, "the gradient is within gtol"
+        return None
 
     def result(self, x: Any, value: float, grad: Any, success: bool, message: str, values: list[float]) -> Result:
         """Return a result with these variables."""

@@ -82,6 +82,20 @@ def test_averages_are_what_it_returns() -> None:
     assert result.fun == bowl(result.x)[0]
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "lbfgs"])
+def test_it_goes_on_with_the_updater_of_a_result(optimizer: str) -> None:
+    def valley(x: Any) -> tuple[float, Any]:
+        return float((x**4).sum() + x @ TARGET), 4 * x**3 + TARGET
+
+    through = mx.minimize(valley, [0.5, 2.0], optimizer, steps=6)
+    first = mx.minimize(valley, [0.5, 2.0], optimizer, steps=2)
+    second = mx.minimize(valley, first.x, first.updater, steps=4)
+    assert second.x.tolist() == through.x.tolist()
+    assert second.updater is first.updater
+    with pytest.raises(TypeError, match="an updater takes no 'learning_rate': assign it to updater.optimizer"):
+        mx.minimize(valley, first.x, first.updater, learning_rate=0.1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

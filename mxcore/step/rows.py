@@ -6,7 +6,7 @@ They are computed once for each distinct row, which parameters with the same mul
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from typing import Any, NamedTuple
 
 from mxcore.kernel import Row, Slot
@@ -43,8 +43,8 @@ class Rows:
 
     # As in Step, to touch little memory.
     __slots__ = (
-        "_distinct", "_groups", "_host", "_multipliers", "_numbers_seen", "_of_each", "_only", "_rates",
-        "arranged_for", "cohorts", "indices", "row_of", "sources",
+        "_distinct", "_groups", "_host", "_inits", "_multipliers", "_names", "_numbers_seen", "_of_both", "_of_each",
+        "_only", "_rates", "arranged_for", "cohorts", "indices", "row_of", "sources",
     )  # fmt: skip
 
     def __init__(
@@ -57,8 +57,9 @@ class Rows:
         sources: Sequence[Source] | None,
     ) -> None:
         self.indices, self._rates, self._groups, self.sources = indices, rates, groups, sources
-        self._host = [(slot.of_model, slot.name, float(slot.init)) for slot in host]
+        self._host, self._names, self._inits = host, [slot.name for slot in host], [float(slot.init) for slot in host]
         self._of_each = any(not slot.of_model for slot in host)
+        self._of_both = self._of_each and any(slot.of_model for slot in host)
         self.row_of: Sequence[int] = ()
         self.cohorts: dict[Cohort, int] = {}
         """Each cohort with its size, which changes as soon as a member leaves."""
@@ -99,10 +100,13 @@ class Rows:
         self._only = (*self._distinct[0][:3], cohorts[0].size) if one else None
         self._numbers_seen = _seen(tally)
 
-    def _kept(self, tally: Tally, index: Any) -> Sequence[float]:
+    def _kept(self, tally: Tally, index: Any) -> Iterable[float]:
         """Return the host numbers of a parameter."""
         own, of_all = tally.host_numbers.get(index, _NONE), tally.model_numbers
-        return [(of_all if of_model else own).get(name, init) for of_model, name, init in self._host]
+        if self._of_both:
+            every = zip(self._host, self._inits, strict=True)
+            return [(of_all if slot.of_model else own).get(slot.name, init) for slot, init in every]
+        return map((own if self._of_each else of_all).get, self._names, self._inits)
 
     # --- the values of the rows ---------------------------------------------------------------------------------------
 
@@ -136,7 +140,9 @@ class Rows:
             count = cohort.cell.value
             if count >= update:
                 update = count + 1
-        if self._may_join() or (self._of_each and self._numbers_seen != _seen(tally)):
+        if len(self.cohorts) > 1 and self._may_join():
+            return None
+        if self._of_each and self._numbers_seen != _seen(tally):
             return None
         if self.sources is None:
             scheduler = optimizer.lr_scheduler
@@ -154,7 +160,7 @@ class Rows:
 
     def _may_join(self) -> bool:
         """Return whether this is a call over all parameters, some of whose counts have become equal."""
-        if len(self.cohorts) < 2 or len({cohort.standing for cohort in self.cohorts}) == len(self.cohorts):
+        if len({cohort.standing for cohort in self.cohorts}) == len(self.cohorts):
             return False
         return isinstance(self.arranged_for, Counts) and self.arranged_for.covered_by(self.indices)
 

@@ -334,19 +334,22 @@ class Step:
         """Return the calls that store the rule's new host numbers, without recording a change of the dict."""
         if not self._host:
             return []
+        owner = self._settings.program.owner
+        if not self._own:  # numbers that all parameters share, so that those of one are enough
+            shared = [
+                {**(plan.host[row_of[0]] if plan.host else {}), **late}
+                for plan, row_of, _ in self._row_of
+                for late in (plan.late[:1] if plan.late_is_shared else plan.late)
+            ]
+            return [(dict.update, tally.model_numbers, agreed(owner, self._model, shared))]
+        calls: list[Call] = []
         new: dict[Any, dict[str, float]] = {}
         for (plan, row_of, _), places in zip(self._row_of, self._positions, strict=True):
-            # If there are only numbers that all parameters share, those of one are enough.
-            some = places if self._own or not plan.late_is_shared else places[:1]
-            for place, row, late in zip(some, row_of, plan.late, strict=False):
-                host = plan.host[row] if plan.host else late
-                new[self.indices[place]] = {**host, **late} if late and plan.host else host
-        calls: list[Call] = []
+            for place, row, late in zip(places, row_of, plan.late, strict=True):
+                new[self.indices[place]] = {**plan.host[row], **late} if plan.host else late
         if self._model:
-            numbers = agreed(self._settings.program.owner, self._model, new.values())
+            numbers = agreed(owner, self._model, new.values())
             calls.append((dict.update, tally.model_numbers, numbers))
-            if not self._own:
-                return calls
             new = {index: {name: numbers[name] for name in self._own} for index, numbers in new.items()}
         if len({*self._rows.row_of}) < len(self.indices) and any(
             name in plan.late[0] for plan in self.plans for name in self._own

@@ -54,9 +54,8 @@ def agreed(owner: str, names: Sequence[str], found: Iterable[Mapping[str, float]
     Raises:
         RuleError: those of two parameters differ.
     """
-    every = iter([[float(numbers[name]) for name in names] for numbers in found])
-    first = next(every)
-    for values in every:
+    first, *others = [[float(numbers[name]) for name in names] for numbers in found]
+    for values in others:
         for name, one, other in zip(names, first, values, strict=True):
             if one != other and (one == one or other == other):  # NaN agrees with NaN
                 raise RuleError(

@@ -87,7 +87,7 @@ class Plan(Protocol):
     def contributions(self, stage: int) -> list[Contribution]:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
 
-    def totals(self, stage: int) -> list[tuple[float, int]]:
+    def fold_alone(self, stage: int) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
 
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:

@@ -97,8 +97,8 @@ class Folded(Protocol):
     def contributions(self, stage: int) -> list[Contribution]:
         """Return what the parameters contribute to the reductions over all parameters that a stage measures."""
 
-    def totals(self, stage: int) -> list[tuple[float, int]]:
-        """Return the totals of these, and the numbers of elements, if the plan has all parameters."""
+    def fold_alone(self, stage: int) -> None:
+        """Set them if the plan has all parameters, and nothing else has a part of the model."""
 
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """Set these reductions, given the total and the number of elements of each."""
@@ -123,7 +123,7 @@ class Fold:
             RuleError: the rule has other reductions over all parameters for some of them.
         """
         if len(self.plans) == 1 and not folds_elsewhere():
-            self.plans[0].fill(stage, self.plans[0].totals(stage))
+            self.plans[0].fold_alone(stage)
             return
         parts = [plan.contributions(stage) for plan in self.plans]
         self.check([[one.name for one in part] for part in parts])

@@ -61,9 +61,9 @@ class HostPlan(FusedPlan):
         reduced, of_all = self.reduced, self.columns_over_all(stage)
         return [Contribution(reduced.names[column][0], reduced.contributed(column), self.sizes) for column in of_all]
 
-    def totals(self, stage: int) -> list[tuple[float, int]]:
+    def fold_alone(self, stage: int) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
-        return [(self.reduced.total(column), self._elements) for column in self.columns_over_all(stage)]
+        self.reduced.fold(self.columns_over_all(stage), self._elements)
 
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""

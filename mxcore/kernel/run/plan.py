@@ -80,11 +80,15 @@ class ArrayPlan:
         """See :meth:`mxcore.kernel.Plan.repeat`."""
         return None
 
-    def totals(self, stage: int) -> list[tuple[float, int]]:
+    def fold_alone(self, stage: int) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
-        return folded(self.contributions(stage))
+        self.fill(stage, folded(self.contributions(stage)))
 
     def contributions(self, stage: int) -> list[Contribution]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        raise NotImplementedError
+
+    def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
         raise NotImplementedError
 

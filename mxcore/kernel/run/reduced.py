@@ -84,9 +84,10 @@ class Reduced:
         """Return what each parameter contributes to a reduction over all of them."""
         return self.totals[:, column]
 
-    def total(self, column: int) -> float:
-        """Return what they contribute together, from the first parameter to the last."""
-        return total(self.names[column][0], self.totals[:, column])
+    def fold(self, columns: Sequence[int], count: int) -> None:
+        """Set reductions over all parameters if these are all, from the first one to the last."""
+        for column in columns:
+            self.fill(column, total(self.names[column][0], self.totals[:, column]), count)
 
     def fill(self, column: int, total: float, count: int) -> None:
         """Set a reduction over all parameters, from what they contribute together."""
@@ -118,16 +119,16 @@ class FewReduced(Reduced):
         rounded: Any = doubles if self.values.dtype == np.float64 else ctypes.c_float * self.partials.size
         self._partials, self._exact = doubles.from_buffer(self.partials), doubles.from_buffer(self.exact)
         self._values = rounded.from_buffer(self.values)
+        kinds = [KINDS.get(name, KINDS["sum"]) for name, _ in names]  # the size of a parameter is never measured
+        self._kinds = [(kind.combine_numbers, kind.start, kind.finish_number) for kind in kinds]
         self._views = [self.exact[:, column] for column in range(len(names))]
         self._places = [range(column, self.partials.size, len(names)) for column in range(len(names))]
 
     def finish(self, columns: range) -> None:
         """See :class:`Reduced`."""
         for column in columns:
-            name, over = self.names[column]
-            if over != "all":
-                kind = KINDS[name]
-                combine, start, finish = kind.combine_numbers, kind.start, kind.finish_number
+            if self.names[column][1] != "all":
+                combine, start, finish = self._kinds[column]
                 partials, exact, values = self._partials, self._exact, self._values
                 for at, size in zip(self._places[column], self._sizes, strict=True):
                     exact[at] = values[at] = finish(combine(start, partials[at]), size)
@@ -144,14 +145,18 @@ class FewReduced(Reduced):
         found: npt.NDArray[np.float64] = kind.combine(kind.start, self.partials[:, column])
         return found
 
-    def total(self, column: int) -> float:
+    def fold(self, columns: Sequence[int], count: int) -> None:
         """See :class:`Reduced`."""
-        kind = KINDS[self.names[column][0]]
-        return functools.reduce(kind.combine_numbers, self._partials[column :: len(self.names)], kind.start)
+        for column in columns:
+            combine, start, finish = self._kinds[column]
+            total = functools.reduce(combine, self._partials[column :: len(self.names)], start)
+            self._fill(column, finish(total, count))
 
     def fill(self, column: int, total: float, count: int) -> None:
         """See :class:`Reduced`."""
-        value = KINDS[self.names[column][0]].finish_number(total, count)
+        self._fill(column, self._kinds[column][-1](total, count))
+
+    def _fill(self, column: int, value: float) -> None:
         values = self._values
         for at in self._places[column]:
             values[at] = value

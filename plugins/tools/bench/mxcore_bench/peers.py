@@ -158,22 +158,17 @@ def packaged(algorithm: Algorithm, threads: Sequence[int], device: Device = CPU)
     return Entrant("torch package", build, count)
 
 
-_NESTEROV = {"lr": LEARNING_RATE, "momentum": 0.9, "nesterov": True}
-
-
 def _packaged(torch: ModuleType, algorithm: Algorithm, parameters: list[Any]) -> Any:
     """Create the optimizer, in torch's fastest implementation.
 
     Raises:
         LeftOutError: neither has one of this name.
     """
-    known = {name.lower(): name for name in dir(torch.optim)}
-    if algorithm.name == "nag":
-        return torch.optim.SGD(parameters, fused=True, **_NESTEROV)
+    known = {name.lower(): name for name in dir(torch.optim)} | {"nag": "SGD"}
     if name := known.get(algorithm.name):
-        cls = getattr(torch.optim, name)
-        fastest = {"adam", "adamw", "adagrad", "sgd"}
-        return cls(parameters, lr=LEARNING_RATE, **{"fused" if algorithm.name in fastest else "foreach": True})
+        options = {**algorithm.options, **({"nesterov": True} if algorithm.name == "nag" else {})}
+        fastest = "fused" if name in ("Adam", "AdamW", "Adagrad", "SGD") else "foreach"
+        return getattr(torch.optim, name)(parameters, lr=LEARNING_RATE, **options, **{fastest: True})
     package = peer("pytorch_optimizer")
     if algorithm.name not in package.get_supported_optimizers():
         raise LeftOutError(f"neither torch nor pytorch_optimizer has {algorithm.title}")

@@ -90,18 +90,27 @@ def algorithm_of(name: str) -> Algorithm:
             name = f"{name}({', '.join(f'{argument}={value!r}' for argument, value in needed.items())})"
     if name in ALGORITHMS:
         return ALGORITHMS[name]
-    optimizer = mx.optimizer.create(name, learning_rate=LEARNING_RATE, multi_precision=True)
+    options = _momentum(name)
+    optimizer = mx.optimizer.create(name, learning_rate=LEARNING_RATE, multi_precision=True, **options)
     state = optimizer.create_state(0, np.zeros((2, 3), np.float32))
     slots = sum(np.shape(array) == (2, 3) for array in _leaves(state))
     fused, elementwise = traits_of(optimizer).runs_rule, all(type(one).elementwise for one in levels(optimizer))
     title = type(optimizer).__name__ if "(" not in name else name
     if not (fused and elementwise):
-        return Algorithm(name, title, slots, None, passes=1 if elementwise else 2, ours_alone=True, fused=fused)
+        passes = 1 if elementwise else 2
+        return Algorithm(name, title, slots, None, options, passes=passes, ours_alone=True, fused=fused)
     settings = Settings(optimizer)
     graph = traced(settings.program, tuple(sorted(settings.static[0].items())))
     only_read = len({*graph.arrays} - graph.written.keys() - {"grad"})
     limit = traffic(len(graph.written.keys() - {"weight"}), only_read)
-    return Algorithm(name, title, slots, limit, only_read=only_read, ours_alone=True)
+    return Algorithm(name, title, slots, limit, options, only_read=only_read, ours_alone=True)
+
+
+def _momentum(name: str) -> dict[str, float]:
+    """Return a momentum for an optimizer that has none by default, without which it is hardly used."""
+    cls: Any = mx.optimizer.registry.get(name.partition("(")[0])
+    fields = {} if "(" in name else attrs.fields_dict(cls)
+    return {"momentum": 0.9} if "momentum" in fields and fields["momentum"].default == 0 else {}
 
 
 def rules() -> list[str]:
@@ -109,7 +118,13 @@ def rules() -> list[str]:
     found = []
     for name in dict.fromkeys(record.name for record in catalogue.records("optimizer")):
         cls = mx.optimizer.registry.get(name)
-        if traits_of(cls).runs_rule and cls.elementwise and not required(cls) and "noise" not in traits_of(cls).takes:
+        traits = traits_of(cls)
+        if (
+            traits.runs_rule
+            and cls.elementwise
+            and not (required(cls) or "noise" in traits.takes)
+            and "rule" in vars(cls)
+        ):
             found.append(name)
     return sorted(found)
 

@@ -143,7 +143,7 @@ def test_every_installed_algorithm_can_be_shown(record: mx.catalogue.Record) -> 
     ("name", "said"),
     [
         ("adom", "cannot find optimizer 'adom': did you mean"),
-        ("cosin", "cannot find lr_scheduler 'cosin': did you mean 'cosine' or 'join'?"),
+        ("cosin", "cannot find optimizer or lr_scheduler 'cosin': did you mean 'cosine' or 'join' or 'scion'?"),
         ("constan", "cannot find initializer or lr_scheduler 'constan': did you mean 'constant' or 'cosine'?"),
         (
             "nowhere-to-be-found",

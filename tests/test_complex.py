@@ -60,7 +60,7 @@ def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> A
 @pytest.mark.parametrize("dtype", [np.complex64, np.complex128])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_updates_complex_weights_as_pairs_of_real_ones(name: str, dtype: Any) -> None:
-    settings = {"learning_rate": 0.1, "clip_gradient": 1.0, "wd": 0.01, "clip_global_norm": 3.0}
+    settings = {**CLASSES[name].examples[0], "clip_gradient": 1.0, "wd": 0.01, "clip_global_norm": 3.0}
     weights = [drawn(100 + k, shape, dtype) for k, shape in enumerate([(4, 3), (5,), (2, 3, 2)])]
     real = list(map(pairs, weights))
     updater = run(mx.optimizer.create(name, **settings), weights)

@@ -104,7 +104,7 @@ def test_everything_installed_can_be_drawn_by_its_name_alone(kind: str, workplac
 
 
 REFUSED = [
-    (["cosin"], "cannot find lr_scheduler 'cosin': did you mean 'cosine' or 'join'?"),
+    (["cosin"], "cannot find optimizer or lr_scheduler 'cosin': did you mean 'cosine' or 'join' or 'scion'?"),
     (["adm"], "did you mean 'adam'"),
     (["cosine", "adam"], "a plot shows algorithms of one kind, got 'cosine' (lr_scheduler), 'adam' (optimizer)"),
     (["xavier", "fusedrnn"], "initializers cannot fill a weight of shape (64, 32) or "),

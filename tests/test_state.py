@@ -312,3 +312,19 @@ def test_half_precision_masters_are_saved_by_name(tmp_path: Path) -> None:
     master, (mean, _) = again.states[0]
     assert master.dtype == mean.dtype == np.float32
     np.testing.assert_array_equal(master, first.states[0][0])
+
+
+@pytest.mark.parametrize(
+    ("saved", "here"), [("average(adamw)", "sgd"), ("adam", "lookahead(adam)"), ("lion", "mars(lion)")]
+)
+@pytest.mark.parametrize("settings", [True, False])
+def test_a_wrapper_and_another_optimizer_do_not_fit_each_other(
+    saved: str, here: str, settings: bool, tmp_path: Path
+) -> None:
+    first, second = (mx.optimizer.get_updater(mx.optimizer.create(name)) for name in (saved, here))
+    first("w", np.ones(2), np.ones(2))
+    mx.save_state(tmp_path / "run", first)
+    name = saved.partition("(")[0]
+    with pytest.raises(ValueError, match=rf"does not fit this updater:\n- it was saved by the optimizer '{name}'"):
+        mx.load_state(tmp_path / "run", second, settings=settings)
+    assert not second.states

@@ -28,7 +28,7 @@ from mxcore.state.place import Place
 from mxcore.state.settings import assign, has_text, is_converted, numbers_of, parts_of, settings_of
 from mxcore.state.tensorfile import parse
 from mxcore.state.upgrade import other_versions, upgraded
-from mxcore.step import WRAPPED, Counting, Tally, adopted, count_in, depth_of, levels
+from mxcore.step import WRAPPED, Counting, Tally, adopted, count_in, levels
 from mxcore.step.protocol import Run, Updatable
 from mxcore.watched import Version
 
@@ -131,11 +131,10 @@ class _Restoration:
         described = manifest["optimizer"]
         anew = manifest["restore_optimizer"].flag() if wanted.optimizer is None else wanted.optimizer
         self.optimizer = _settled(updater.optimizer, described, anew, wanted.settings, self._problems)
-        depth = depth_of(self.optimizer)
         chain = [described]
-        for _ in range(depth):  # the counts are those of the innermost optimizer
+        while "schedule" not in chain[-1]:  # a wrapper leaves it, and the counts, to the optimizer inside
             chain.append(chain[-1]["wrapped"][WRAPPED])
-        entries = [Entry.read(place, arrays, depth) for place in manifest["states"].list()]
+        entries = [Entry.read(place, arrays, len(chain) - 1) for place in manifest["states"].list()]
         host = host_numbers(chain[-1])
         if not self._problems:
             entries = upgraded(levels(self.optimizer), chain, entries, host, self._problems)

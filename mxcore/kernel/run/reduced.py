@@ -105,14 +105,9 @@ class FewReduced(Reduced):
     MOST = 16
     """The number of parameters from which arrays are faster."""
 
-    def __init__(
-        self,
-        names: Sequence[tuple[str, str]],
-        sections: Sequence[Sections],
-        blocks: npt.NDArray[np.int64],
-        dtype: npt.DTypeLike,
-    ) -> None:
-        super().__init__(names, sections, blocks, dtype)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        names = self.names
         self._sizes: list[int] = self.lengths["parameter"].tolist()
         # Written through ctypes, which is faster than assigning to an array.
         doubles: Any = ctypes.c_double * self.partials.size

@@ -16,8 +16,8 @@ __all__ = ["OneByOne"]
 class OneByOne:
     """Updates parameters that a loop passes one by one, without saying how many there are.
 
-    An optimizer that needs all parameters of a model, such as one with ``clip_global_norm``, updates them in
-    :meth:`end_step`; any other one at once.
+    An optimizer that needs all of them, such as one with ``clip_global_norm``, updates in :meth:`end_step`, any other
+    one at once.
 
     >>> import numpy as np, mxcore as mx
     >>> sgd = mx.optimizer.create("sgd", learning_rate=1.0, clip_global_norm=5.0)

@@ -79,12 +79,7 @@ class Controlled(Counted, Multiplied, Algorithm):
 
     @property
     def needs_all(self) -> bool:
-        """Whether a call must have all parameters of a model.
-
-        >>> import mxcore as mx
-        >>> mx.optimizer.create("adam").needs_all, mx.optimizer.create("adam", clip_global_norm=1.0).needs_all
-        (False, True)
-        """
+        """Whether a call must have all parameters of a model, as for ``clip_global_norm``."""
         own: Any = self
         together = any(traits_of(level).needs_all for level in levels(own))
         return together or own.clip_global_norm is not None or looks_at_all(own)

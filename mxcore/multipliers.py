@@ -139,16 +139,7 @@ class Multiplied(Scheduled):
     def set_names(self, names: Mapping[Index, str], *, decay_by_name: bool = False) -> None:
         """Name parameters by index, for groups, multipliers and files, as adapters to other libraries do.
 
-        >>> import mxcore as mx
-        >>> adamw = mx.optimizer.create("adamw", wd=0.1, groups={".*embed": {"wd": 0.0}})
-        >>> adamw.set_names({(3, "b"): "layer.b", (4, "E"): "embed.E"})
-        >>> adamw.settings_of((3, "b"))["wd"], adamw.settings_of((4, "E"))["wd"]
-        (0.1, 0.0)
-
-        Args:
-            names: the names by index.
-            decay_by_name: whether names decide on weight decay, as :meth:`set_wd_mult` says; otherwise it applies to
-                all parameters, but for groups.
+        Weight decay then applies to all parameters, but for groups, or with ``decay_by_name`` as `set_wd_mult` says.
         """
         self.idx2name = name_table(names)
         self.set_wd_mult({} if decay_by_name else dict.fromkeys(names.values(), 1.0))

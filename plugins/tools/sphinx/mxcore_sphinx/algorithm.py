@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 # Where each kind has its algorithm: the first of these that the class defines.
 _CODE = {
-    "optimizer": ("rule", "update", "update_multi_precision"),
+    "optimizer": ("rule", "update", "update_multi_precision", "update_all"),
     "initializer": ("values", "law", "_init_weight"),
     "lr_scheduler": ("rate", "__call__"),
 }
@@ -232,7 +232,8 @@ class _Page:
 
     def _code(self) -> Iterator[nodes.Node]:
         """The algorithm as it is written."""
-        defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)][:1]
+        own = [name for name, one in vars(self.cls).items() if inspect.isfunction(one) and not name.startswith("_")]
+        defined = [name for name in _CODE[self.record.kind] if name in vars(self.cls)][:1] or own
         also = [name for name in ("evaluation",) if name in vars(self.cls)]
         sources = [source for name in (*defined, *also) if (source := source_of(getattr(self.cls, name)))]
         if source := "\n".join(sources):

@@ -14,10 +14,10 @@ __all__ = ["OneByOne"]
 
 
 class OneByOne:
-    """Updates parameters that a loop passes one by one, without saying how many there are.
+    """Updates parameters that a loop passes one by one.
 
-    An optimizer that needs all of them, such as one with ``clip_global_norm``, updates in :meth:`end_step`, any other
-    one at once.
+    The loop need not say how many there are. An optimizer that needs all of them, such as one with
+    ``clip_global_norm``, updates in :meth:`end_step`, any other one at once.
 
     >>> import numpy as np, mxcore as mx
     >>> sgd = mx.optimizer.create("sgd", learning_rate=1.0, clip_global_norm=5.0)

@@ -251,10 +251,7 @@ class Controlled(Counted, Multiplied, Algorithm):
         return self
 
     def observe(self, loss: float) -> None:
-        """Tell the optimizer the loss whose gradient the next update gets.
-
-        Only those that look at it, such as ``momo``, take notice. Those that consist of others pass it on.
-        """
+        """Tell the loss of the next update to an optimizer that needs it, such as ``momo``."""
         for one in {id(one): one for one in members(self, Controlled).values()}.values():
             one.observe(loss)
 

@@ -137,10 +137,7 @@ class Multiplied(Scheduled):
         self._decided = frozenset(given)
 
     def set_names(self, names: Mapping[Index, str], *, decay_by_name: bool = False) -> None:
-        """Name parameters by index, for groups, multipliers and files, as adapters to other libraries do.
-
-        Weight decay then applies to all parameters, but for groups, or with ``decay_by_name`` as `set_wd_mult` says.
-        """
+        """Name parameters by index. All decay, but for groups, or by name as `set_wd_mult` says."""
         self.idx2name = name_table(names)
         self.set_wd_mult({} if decay_by_name else dict.fromkeys(names.values(), 1.0))
 

@@ -87,13 +87,11 @@ def norm(x: Any, *, over: Over = "parameter") -> Any:
     Args:
         x: an array of any shape, or a value that a rule has computed from arrays.
         over: the elements that are summed: those of a ``"parameter"``, of each of its rows (``"row"``), or of ``"all"``
-            parameters of a call. Rows are what the indices of the first axis select: output channels, or the vectors of
-            an embedding; a vector is a single row. The result has the axes of ``x``, of length 1, so that it can be
-            combined with ``x``.
+            parameters of a call. A row is what an index of the first axis selects; a vector is one. The result has the
+            axes of ``x``, of length 1.
 
     Returns:
-        The norm, which is 0 for an empty array, and inf if the squares of ``x`` exceed the range of float64. Complex
-        numbers count as two real ones in all reductions.
+        The norm, 0 for an empty array, inf if squares exceed float64. Complex numbers count as two real ones.
     """
     return _reduced("norm", over, x)
 

@@ -64,8 +64,8 @@ def host_function(
     loop += [f"        {line}" for line in (*wide, *each, *write, f"at += {len(values)}", *keep)]
     prologue = ["def prologue(values, at, rows):", "    slots = []", *loop, "    return slots"]
     source = "\n    ".join(["def bind(shared):", *once, *prologue, f"return ({shared}), prologue"])
-    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan}  # how constants of these values are written
-    namespace["float64"] = np.float64
+    # How constants of these values, and conversions, are written.
+    namespace: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "float64": np.float64}
     called = {op for op in computed if "python" not in OPERATIONS[op]}
     namespace |= {op: _on_numbers(getattr(np, op)) for op in called}
     bind: Bind = define("bind", source, "the numbers of a rule", namespace)

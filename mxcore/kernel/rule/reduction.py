@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mxcore.backend import Host, backend_of
-from mxcore.kernel.run.layout import Sections, in_parts
+from mxcore.kernel.run.layout import Sections, in_parts, parts_of
 
 BLOCK = 4096
 """Elements whose terms are summed before other blocks are added."""
@@ -151,7 +151,7 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     given = [np.asarray(one) if isinstance(one, (np.generic, float, int)) else one for one in arrays]
     backend, shape = backend_of(given[0]), given[0].shape
     parts = [in_parts(np.ascontiguousarray(backend.to_host(one)).reshape(-1)) for one in given]
-    value = _value(name, over, shape, parts)
+    value = _value(name, over, shape, parts_of(given[0]), parts)
     if (noted := _context.get()[3]) is not None:
         noted.append(float(value[0]) if len(value) else math.nan)
     value = value.reshape(-1, *[1] * (len(shape) - 1))[: shape[0]] if over == "row" and len(shape) > 1 else value[0]
@@ -165,11 +165,10 @@ def _reduced(name: str, over: Over, *arrays: Any) -> Any:
     return value if backend.xp is np else backend.from_host(value, backend.device_of(given[0]))
 
 
-def _value(name: str, over: Over, shape: tuple[int, ...], parts: Sequence[Host]) -> Any:
+def _value(name: str, over: Over, shape: tuple[int, ...], each: int, parts: Sequence[Host]) -> Any:
     """Return the values of a reduction of vectors, from arrays of some shape, in float64: one, or one for each row."""
     model, _, by_row, _ = _context.get()
-    elements = math.prod(shape)
-    sections = Sections.of(shape, by_row=by_row or over == "row", parts=parts[0].size // elements if elements else 1)
+    sections = Sections.of(shape, by_row=by_row or over == "row", parts=each)
     blocks = [partials(name, *(part[begin:end] for part in parts)) for begin, end in sections.bounds()]
     if over == "row":
         return finished(name, np.array([in_order(name, some) for some in blocks]), sections.length)

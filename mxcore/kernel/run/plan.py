@@ -155,7 +155,8 @@ class FusedPlan(ArrayPlan):
         """Compute the numbers of a step, without updating anything."""
         if numbers is not self.numbers:
             shared, self.prologue = self.traced.prologue(numbers)
-            _, self.epilogue = self.traced.epilogue(numbers)
+            if self.traced.late:  # compiled for the rules that need it only
+                _, self.epilogue = self.traced.epilogue(numbers)
             self._written = None
             self._memory[: len(shared)] = shared
             self.numbers = numbers  # last, as everywhere: after an interrupt, the next step starts over

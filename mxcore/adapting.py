@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,7 +11,25 @@ from mxcore.evaluation import has_evaluation
 from mxcore.step.protocol import Index
 from mxcore.updater import Updater
 
-__all__ = ["OneByOne"]
+__all__ = ["OneByOne", "requires"]
+
+
+@contextlib.contextmanager
+def requires(library: str) -> Iterator[None]:
+    """Import a library that may be absent; the error says how to install it.
+
+    >>> with requires("quantum-annealer>=2"):
+    ...     import quantum_annealer
+    Traceback (most recent call last):
+    ModuleNotFoundError: No module named 'quantum_annealer': pip install 'quantum-annealer>=2'
+
+    Args:
+        library: what ``pip install`` takes.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}: pip install '{library}'", name=error.name) from error
 
 
 class OneByOne:

@@ -123,7 +123,7 @@ class Groups(Mapping[str, Mapping[str, Any]]):
             number = self._known[name] = next(matching, 0)
         return number
 
-    def of(self, optimizer: _Owner, index: int | str) -> Group:
+    def of(self, optimizer: _Owner, index: Any) -> Group:
         """Return the group of a parameter."""
         return self.every[self.number_of(str(optimizer.idx2name.get(index, index)))]
 

@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from mxcore.kernel.run.calls import commit
 from mxcore.watched import Watched
 
-Index: TypeAlias = int | str
+Index: TypeAlias = int | str | tuple[Any, ...]
 """What identifies a parameter."""
 
 

@@ -25,7 +25,7 @@ def make_optimizer(
         names: the names of its parameters, in the order of their indices.
         batch_size: the number of rows in a batch.
     """
-    table: dict[int | str, str] = dict(enumerate(names))
+    table: dict[Any, str] = dict(enumerate(names))
     rescale = 1.0 / batch_size
     if not isinstance(optimizer, Optimizer):
         options = {"rescale_grad": rescale, **params}
@@ -42,7 +42,7 @@ def make_optimizer(
     return optimizer
 
 
-def _introduce(optimizer: Optimizer, symbol: Symbol, table: Mapping[int | str, str]) -> None:
+def _introduce(optimizer: Optimizer, symbol: Symbol, table: Mapping[Any, str]) -> None:
     """Give an optimizer the names of the parameters, which determine weight decay and multipliers."""
     optimizer.idx2name.update(table)
     if not optimizer.sym_info:

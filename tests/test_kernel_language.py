@@ -276,6 +276,30 @@ def test_messages_lead_to_a_list_of_the_whole_language() -> None:
     assert [name for name in FUNCTIONS if name not in section.split()] == []
 
 
+@pytest.mark.parametrize(("dtype", "powers"), [("float32", (-45, 38.5)), ("float64", (-323, 308.2))])
+def test_cube_roots_of_arrays_are_within_an_ulp_with_the_same_bits(dtype: str, powers: tuple[float, float]) -> None:
+    sizes = (10 ** np.linspace(*powers, 30_000)).astype(dtype)
+    x = np.concatenate([sizes, -sizes, np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype)])
+    exact = np.cbrt(x.astype(np.longdouble)).astype(dtype)
+    rule, found = given(lambda weight, grad, lr, t: np.cbrt(grad)), []
+    for way in ("llvm", "numpy"):
+        root = run(rule, way, np.zeros_like(x), x, steps=1)
+        assert (root == exact).mean() > 0.8
+        np.testing.assert_array_max_ulp(root, exact, 1)
+        np.testing.assert_array_equal(np.signbit(root), np.signbit(x))
+        found.append(root.tobytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cube_roots_of_numbers_and_reductions(way: str) -> None:
+    rule = given(
+        lambda weight, grad, lr, t: weight - np.cbrt(lr) * np.cbrt(-mx.max(abs(grad))) * np.cbrt(mx.sum(0 * grad) + t)
+    )
+    weight = run(rule, way, np.zeros(3), np.array([1.0, -27.0, 8.0]), steps=1, learning_rate=0.125)
+    np.testing.assert_allclose(weight, 1.5, rtol=1e-15)
+
+
 def test_a_value_says_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     def printing(weight: Any, grad: Any, lr: Any, t: Any) -> Any:
         print(grad, f"{lr:.3f}", grad > 0, mx.norm(grad), sep="\n")  # noqa: T201

@@ -16,7 +16,7 @@ TYPES: dict[Type, str] = {
     "u64": "unsigned long long", "u32": "unsigned int", "i32": "int", "f32": "float", "f64": "double", "bool": "bool",
 }  # fmt: skip
 _SUFFIXES: dict[Type, str] = {"u64": "ull", "u32": "u", "f32": "f"}
-_BITS = {
+BITS: dict[tuple[str, str], str] = {
     ("f32", "u32"): "__float_as_uint", ("u32", "f32"): "__uint_as_float",
     ("f64", "u64"): "__double_as_longlong", ("u64", "f64"): "__longlong_as_double",
 }  # fmt: skip
@@ -48,7 +48,7 @@ def source(distribution: Distribution) -> str:
 def _step(term: Term) -> str:
     values = [_operand(operand, term.works_in) for operand in term.operands]
     kind, suffix = TYPES[term.type], "f" if term.type == "f32" else ""
-    bits = _BITS.get((term.works_in, term.type), f"({kind})")
+    bits = BITS.get((term.works_in, term.type), f"({kind})")
     return OPERATIONS[term.operation]["cuda"].format(*values, result=kind, suffix=suffix, bits=bits)
 
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from mxcore.backend import Host
 from mxcore.kernel.rule.graph import LOGICAL, REDUCTIONS, Node
 from mxcore.kernel.rule.reduction import partials
+from mxcore.kernel.rule.roots import GUESS
 from mxcore.kernel.rule.source import define, identifier
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.calls import Call
@@ -98,7 +99,9 @@ def _unpacked(letter: str, count: int, source: str) -> list[str]:
 
 def _namespace(names: Iterable[str], constants: Iterable[tuple[str, str]], dtype: np.dtype[Any]) -> dict[str, Any]:
     """Return the names that emitted code uses; those of arrays end in an underscore, so that they cannot clash."""
-    known = {name: getattr(np, name) for name in (*names, "multiply", "bitwise_xor", "empty")}
+    always = ("multiply", "subtract", "bitwise_xor", "right_shift", "left_shift", "empty")
+    known = {name: getattr(np, name) for name in (*names, *always) if name != "cbrt_guess"}
+    known |= {name: np.array(value, f"i{dtype.itemsize}") for name, value in GUESS[dtype.itemsize].items()}
     known |= {"partial": functools.partial, "repeat": itertools.repeat, "setitem": operator.setitem}
     with np.errstate(over="ignore"):
         values = {
@@ -150,6 +153,8 @@ class _Writer:
             self.singles.append(f"v{node.number} = {_one_each(node, args)}")
         elif node.op == "where" and not _decided(node):
             self._choose(step, node, args)
+        elif node.op == "cbrt_guess":
+            self._guess(step, node, args[0])
         else:
             self._release(step, node.args)
             place = self.places[node.number] = self._place(step, node)
@@ -173,6 +178,20 @@ class _Writer:
         if between != place:
             self.free["s"].append(between)
         self._release(step, [other])
+
+    def _guess(self, step: int, node: Node, operand: str) -> None:
+        """Emit the first guess of a reciprocal cube root, see :mod:`mxcore.kernel.rule.roots`."""
+        self._release(step, node.args)
+        place = self.places[node.number] = self._place(step, node)
+        given, bits = self._bits(operand), self._bits(place)
+        self.rows += [
+            f"zip(repeat(right_shift), {given}, repeat(drop), {bits})",
+            *(
+                f"zip(repeat({op}), {bits}, repeat({by}), {bits})"
+                for op, by in (("multiply", "third"), ("left_shift", "back"))
+            ),
+            f"zip(repeat(subtract), repeat(magic), {bits}, {bits})",
+        ]
 
     def _bits(self, place: str) -> str:
         """Return the name of an integer view of the same memory."""

@@ -16,6 +16,7 @@ from mxcore.kernel.rule.graph import REDUCTIONS, Node
 from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.reduction import KINDS, LANES
+from mxcore.kernel.rule.roots import GUESS
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_cuda
@@ -112,6 +113,11 @@ class _Emitter:
         noisy = any(node.value == "noise" for node in self.stage.order)
         noise = philox_cuda.source(self.normal) if noisy else ""
         own = filled("kernel/emit/functions.cu", type=self.type)
+        if any(node.op == "cbrt_guess" for node in self.stage.order):
+            integer = self.dtype.replace("f", "u")
+            bits, value = philox_cuda.BITS[self.dtype, integer], philox_cuda.BITS[integer, self.dtype]
+            guess = GUESS[4 if self.dtype == "f32" else 8]
+            own += filled("kernel/emit/cbrt_guess.cu", type=self.type, bits=bits, value=value, **guess)
         return "\n".join([half, noise, own, self._measuring() if self.stage.measured else self._writing()])
 
     def _writing(self) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from mxcore.kernel.rule.graph import LOGICAL, REDUCTIONS, Node
 from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.reduction import KINDS, LANES
+from mxcore.kernel.rule.roots import GUESS
 from mxcore.kernel.rule.trace import Stage, Traced
 from mxcore.kernel.run.layout import CHUNK
 from mxcore.native.files import filled
@@ -101,6 +102,9 @@ class _Emitter:
         name = self.storage.half
         half = filled(f"kernel/emit/{name}.ll") + filled("kernel/emit/half.ll", half=self.half) if name else ""
         noise = philox_llvm.source(self.normal) if self.noisy else ""
+        if any(node.op == "cbrt_guess" for node in self.stage.order):
+            size: Any = {"type": self.type, "integer": f"i{8 * self.size}", **GUESS[self.size]}
+            functions += filled("kernel/emit/cbrt_guess.ll", **size)
         return functions + half + noise + "\n".join(self._scopes())
 
     def _loop(self) -> str:

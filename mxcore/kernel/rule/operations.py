@@ -14,8 +14,8 @@ from typing import Any
 _TABLES: Mapping[str, dict[str, Any]] = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
 FUNCTIONS = _TABLES["functions"]
 """The operations that rules call as NumPy functions."""
-OPERATIONS = _TABLES["operators"] | FUNCTIONS
-"""All operations."""
+OPERATIONS = _TABLES["operators"] | FUNCTIONS | _TABLES["internal"]
+"""All operations, with those that only others are composed of."""
 OPERATORS: Mapping[str, str] = {one["operator"]: name for name, one in OPERATIONS.items() if "operator" in one}
 """NumPy names by those of Python's operators, including what ``math.floor``, ``math.ceil`` and ``round`` call."""
 ALIASES: Mapping[str, str] = {alias: name for name, one in OPERATIONS.items() for alias in one.get("aliases", ())}

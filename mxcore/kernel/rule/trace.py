@@ -20,6 +20,7 @@ from mxcore.kernel.rule.operand import Operand, plain
 from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
 from mxcore.kernel.rule.program import SIZE, Program, RuleError
 from mxcore.kernel.rule.prologue import Bind, host_function, varying
+from mxcore.kernel.rule.roots import cube_root
 
 LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
 """Where the documentation describes the language of rules."""
@@ -229,9 +230,8 @@ class _Tracer:
     def _value(self, op: str, *args: Node) -> Node:
         if op in _MADE_OF:
             return _MADE_OF[op](self._value, *args)
-        if op in ("where", "power"):
-            return self._where(*args) if op == "where" else self._power(*args)
-        return self._computed(op, *args)
+        special: dict[str, Callable[..., Node]] = {"where": self._where, "power": self._power, "cbrt": self._cbrt}
+        return special[op](*args) if op in special else self._computed(op, *args)
 
     def _computed(self, op: str, *args: Node) -> Node:
         kinds = {node.kind for node in args}
@@ -275,6 +275,13 @@ class _Tracer:
         if base.kind == "array" and exponent.op == "constant" and exponent.value in shortcuts:
             return self._value(*shortcuts[exponent.value])
         return self._computed("power", base, exponent)
+
+    def _cbrt(self, x: Node) -> Node:
+        if x.is_number:
+            return self._computed("cbrt", x)
+        if x.single:  # its root need not be fast
+            return self._value("multiply", self._value("sign", x), self._power(self._value("abs", x), self.lift(1 / 3)))
+        return self.lift(cube_root(_Symbol(self, self._array(x)), lambda cube: self.apply("cbrt_guess", (cube,))))
 
 
 def trace(program: Program, static: Mapping[str, Any]) -> Traced:

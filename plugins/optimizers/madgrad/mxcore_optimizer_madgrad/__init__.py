@@ -1,31 +1,11 @@
 """MADGRAD, for mxcore."""
 
-from typing import Any
-
 import numpy as np
 
 from mxcore import Slot, hyperparameter, hyperparameters, in_range, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["MADGRAD"]
-
-
-def _cube_root(x: Any) -> Any:
-    """Return the cube root by operations that have the same bits everywhere, which powers do not have.
-
-    Each round of roots divides the distance of log y from the solution of y⁴ = x · y by four; the steps after them are
-    Halley's. The result is within an ulp for all numbers of float32, and for those of float64 from 1e-300 to 1e300.
-    """
-    regular = (x > 0) & (x < np.inf)
-    cube = np.where(regular, x, 1)
-    root = np.sqrt(cube)
-    y = np.sqrt(root)
-    for _ in range(4):
-        y = np.sqrt(root * np.sqrt(y))
-    for _ in range(3):
-        quotient = cube / (y * y)
-        y = y + y * (quotient - y) / (2 * y + quotient)
-    return np.where(regular, y, x)
 
 
 @hyperparameters
@@ -85,5 +65,5 @@ class MADGRAD(Optimizer):
         rate = np.where(lr == 0, 0, lr + epsilon) * t**0.5
         sum = sum + rate * grad
         squares = squares + rate * grad * grad
-        z = start - sum / (_cube_root(squares) + epsilon)
+        z = start - sum / (np.cbrt(squares) + epsilon)
         return weight + (1 - momentum) * (z - weight), sum, squares, start

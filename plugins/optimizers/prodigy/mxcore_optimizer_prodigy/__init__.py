@@ -39,8 +39,7 @@ class Prodigy(Optimizer):
             &\quad - step \cdot \frac{mean}{\sqrt{variance} + d \cdot \epsilon}
 
     The sums go over all parameters of the model, which share d and num: every call must have all of them. The last
-    formula uses the new d. A multiplier of the learning rate applies to the steps of its parameter and to what it
-    contributes to the sums, so a parameter with 0 doesn't take part. (The authors' code allows no others than 0 and 1.)
+    formula uses the new d. A multiplier of the learning rate acts on a parameter's steps and its part of the sums.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.get_updater(mx.optimizer.create("prodigy"))
@@ -109,8 +108,7 @@ class Prodigy(Optimizer):
     ):  # fmt: skip
         if not decoupled_wd:
             grad = grad + wd * weight
-        if beta3 is None:
-            beta3 = beta2**0.5
+        beta3 = beta2**0.5 if beta3 is None else beta3
         step = d * lr
         if use_bias_correction:
             step = step * (1 - beta2**t) ** 0.5 / (1 - beta1**t)

@@ -58,7 +58,7 @@ __all__ = [
 
 # Imported on first use: together they would take as long as the rest of `import mxcore`.
 _LAZY = {
-    **{module: module for module in ("hooks", "kernel", "optimizer", "state")},
+    **{module: module for module in ("exchange", "hooks", "kernel", "optimizer", "state")},
     "DynamicLossScale": "loss_scale:DynamicLossScale",
     "OneByOne": "adapting:OneByOne",
     "Slot": "kernel:Slot",

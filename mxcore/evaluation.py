@@ -91,7 +91,8 @@ def _evaluation_weight(updater: Run, index: Index, weight: Array) -> Array:
         if index in updater.states and has_evaluation(optimizer):
             master, state = split_master(updater.states[index], optimizer.has_master(weight))
             numbers = {**updater.tally.host_numbers.get(index, {}), **updater.tally.model_numbers}
-            value = _evaluated(levels(optimizer), weight if master is None else master, state, numbers, "")
+            known = _slots(levels(optimizer), state, numbers)
+            value = evaluated(levels(optimizer), {**known, "weight": weight if master is None else master})
         if value.shape != weight.shape:
             label = optimizer.describe(index)
             raise ValueError(f"{label} has shape {weight.shape}, but its evaluation weight {value.shape}")
@@ -103,22 +104,34 @@ def has_evaluation(optimizer: Any) -> bool:
     return any(type(level).evaluation is not None for level in levels(optimizer))
 
 
-def _evaluated(every: Sequence[Any], weight: Array, state: Any, numbers: Mapping[str, float], prefix: str) -> Array:
-    """Apply the evaluation of each optimizer, from the innermost on."""
+def evaluated(every: Sequence[Any], known: Mapping[str, Any], prefix: str = "") -> Any:
+    """Apply the evaluation of each optimizer, from the innermost on.
+
+    Args:
+        every: an optimizer, the one that it wraps, and so on.
+        known: the weight and all slots by name, those of what is wrapped with names that start with ``inner/``.
+        prefix: that of the first optimizer's slots.
+    """
     optimizer, *inside = every
-    if inside:
-        state, inner = state
-        weight = _evaluated(inside, weight, inner, numbers, prefix + INNER)
+    weight = evaluated(inside, known, prefix + INNER) if inside else known["weight"]
     function = type(optimizer).evaluation
     if function is None:
         return weight
-    slots = optimizer.own_slots()
-    known: dict[str, Any] = {slot.name: numbers.get(prefix + slot.name, slot.init) for slot in slots if slot.on_host}
-    known |= zip([slot.name for slot in slots if not slot.on_host], arrays_of(state), strict=True)
-    known["weight"] = weight
+    own = {"weight": weight, **{slot.name: known[prefix + slot.name] for slot in optimizer.own_slots()}}
     names = inspect.signature(function).parameters
-    result: Array = function(**{name: known[name] if name in known else getattr(optimizer, name) for name in names})
-    return result
+    return function(**{name: own[name] if name in own else getattr(optimizer, name) for name in names})
+
+
+def _slots(every: Sequence[Any], state: Any, numbers: Mapping[str, float], prefix: str = "") -> dict[str, Any]:
+    """Return the slots of an optimizer and of what it wraps by name, from a state and host numbers."""
+    optimizer, *inside = every
+    state, inner = state if inside else (state, None)
+    slots, arrays = optimizer.own_slots(), iter(arrays_of(state))
+    known = {
+        prefix + slot.name: numbers.get(prefix + slot.name, slot.init) if slot.on_host else next(arrays)
+        for slot in slots
+    }
+    return {**known, **(_slots(inside, inner, numbers, prefix + INNER) if inside else {})}
 
 
 @contextmanager

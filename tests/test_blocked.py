@@ -17,7 +17,8 @@ from rule_runs import CLASSES, SPECIAL, every_rule
 import mxcore as mx
 from mxcore.kernel.emit.blocked import Blocked, emit
 from mxcore.kernel.rule.reduction import BLOCK
-from mxcore.kernel.rule.trace import Traced, trace
+from mxcore.kernel.rule.trace import trace
+from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.layout import CHUNK
 from mxcore.random.fill import fill_normal, normal_calls
 from mxcore.step.program import Settings

@@ -44,12 +44,14 @@ class Source:
         more: further numbers, each a number or :class:`Followed`.
     """
 
-    __slots__ = ("_followed", "_follows", "_group", "_more", "_rates", "_wd", "shares_rate")
+    __slots__ = ("_followed", "_follows", "_group", "_more", "_rates", "_wd", "given", "shares_rate")
 
     def __init__(self, group: Group, wd: Any, more: Sequence[Any]) -> None:
         self._group = group
         self._wd = Followed(wd, Rates("the schedule of wd", non_negative)) if is_schedule(wd) else wd
         self._follows = self._wd is not wd
+        self.given = tuple(more)
+        """The further numbers, each a number or :class:`Followed`."""
         self._more = list(more)
         self._followed = [(place, one) for place, one in enumerate(more) if isinstance(one, Followed)]
         self.shares_rate = group.settings.keys().isdisjoint({"lr", "lr_scheduler"})

@@ -26,7 +26,7 @@ from mxcore.kernel.rule.graph import LOGICAL, REDUCTIONS, Node
 from mxcore.kernel.rule.reduction import partials
 from mxcore.kernel.rule.roots import GUESS
 from mxcore.kernel.rule.source import define, identifier
-from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.kernel.rule.traced import Stage, Traced
 from mxcore.kernel.run.calls import Call
 
 _BY_KEYWORD = ("maximum", "minimum")  # NumPy warns if the output of these is positional

@@ -17,7 +17,7 @@ from mxcore.kernel.rule.operations import OPERATIONS
 from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.reduction import KINDS, LANES
 from mxcore.kernel.rule.roots import GUESS
-from mxcore.kernel.rule.trace import Stage, Traced
+from mxcore.kernel.rule.traced import Stage, Traced
 from mxcore.native.files import filled
 from mxcore.random import philox_cuda
 from mxcore.random.distributions import DISTRIBUTIONS

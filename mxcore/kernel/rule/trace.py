@@ -7,20 +7,18 @@ so closures and helper functions work.
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
-import attrs
 import numpy as np
 
-from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, REDUCTIONS, Graph, Node, needed
+from mxcore.kernel.rule.graph import COMPARISONS, LOGICAL, REDUCTIONS, Graph, Kind, Node
 from mxcore.kernel.rule.operand import Operand, plain
 from mxcore.kernel.rule.operations import ALIASES, OPERATIONS, OPERATORS, REFUSED
 from mxcore.kernel.rule.program import SIZE, Program, RuleError
-from mxcore.kernel.rule.prologue import Bind, host_function, varying
 from mxcore.kernel.rule.roots import cube_root
+from mxcore.kernel.rule.traced import Traced, arranged
 
 LANGUAGE = "docs/guides/writing.md#the-language-of-rules"
 """Where the documentation describes the language of rules."""
@@ -35,75 +33,6 @@ _MADE_OF: dict[str, Callable[..., Node]] = {
     "isinf": lambda value, x: value("logical_not", value("logical_or", value("isnan", x), value("isfinite", x))),
 }
 """Operations that are composed of others."""
-
-
-@attrs.frozen(eq=False)
-class Stage:
-    """One pass over the elements: it measures reductions or, if it is the last one, writes arrays.
-
-    Args:
-        order: every array and mask that it needs, arguments first; their reductions are known from earlier stages.
-        written: the arrays that it writes, with the new value of each.
-        measured: the positions in :attr:`Traced.reductions` of those that it measures.
-    """
-
-    order: tuple[Node, ...]
-    written: Mapping[str, Node]
-    measured: range
-
-
-@attrs.frozen(eq=False)
-class Traced:
-    """What a rule computes.
-
-    Args:
-        owner: the optimizer's class name.
-        arrays: the names of the arrays that are read or written, ``weight`` and ``grad`` first, then the slots.
-        written: the arrays that are written, with the new value of each.
-        host: the host slots, with the new value of each.
-        row: the names of the numbers that may differ between parameters.
-        uniforms: the numbers, other than constants, from which arrays are computed. Those that are the same for all
-            parameters come first.
-        shared: how many uniforms are the same for all parameters.
-        calls: the reductions of the rule, in the order of its calls.
-        reductions: those that it needs, each once, in the order in which they are measured.
-        late: the host slots that depend on reductions, with the new value of each.
-        stages: the passes, one after the other.
-        noisy: whether it uses ``noise``, which is drawn, not read.
-    """
-
-    owner: str
-    arrays: tuple[str, ...]
-    written: Mapping[str, Node]
-    host: Mapping[str, Node]
-    row: tuple[str, ...]
-    uniforms: tuple[Node, ...]
-    shared: int
-    calls: tuple[Node, ...]
-    reductions: tuple[Node, ...]
-    late: Mapping[str, Node]
-    stages: tuple[Stage, ...]
-    noisy: bool
-
-    @property
-    def in_order(self) -> bool:
-        """Whether the order of the elements in memory matters."""
-        return self.noisy or bool(self.reductions)
-
-    @property
-    def by_row(self) -> bool:
-        """Whether a reduction covers a row."""
-        return any(node.value == "row" for node in self.reductions)
-
-    @functools.cached_property
-    def prologue(self) -> Bind:
-        """The function that computes the uniforms and the host slots."""
-        return host_function(self.row, self.uniforms, self.host)
-
-    @functools.cached_property
-    def epilogue(self) -> Bind:
-        """The function that computes the host slots that depend on reductions, from rows that end with these."""
-        return host_function(self.row, (), self.late, self.reductions)
 
 
 class _Symbol(Operand):
@@ -198,6 +127,9 @@ class _Tracer:
         self.owner = owner
         self.graph = Graph()
         self.calls: list[Node] = []
+
+    def symbol(self, name: str, kind: Kind) -> _Symbol:
+        return _Symbol(self, self.graph.input(name, kind))
 
     def refuse(self, what: str) -> NoReturn:
         raise RuleError(f"the rule of {self.owner} {what} (see {LANGUAGE})")
@@ -302,99 +234,31 @@ def trace(program: Program, static: Mapping[str, Any]) -> Traced:
             "computes something different each time it is called: take random numbers from noise, "
             "and changing values from hyper-parameters or slots"
         )
-    return _finish(tracer, program, outputs)
+    return arranged(program, outputs, tracer.calls, tracer.graph, tracer.refuse)
+
+
+def trace_function(
+    owner: str, function: Callable[[Mapping[str, Any]], Any], arrays: Iterable[str], numbers: Iterable[str]
+) -> Node:
+    """Return the graph of a function that computes one array.
+
+    Args:
+        owner: the optimizer's class name, for messages.
+        function: the function, which takes arrays and numbers in a dict by name.
+        arrays: the names of the arrays.
+        numbers: the names of the numbers.
+    """
+    tracer = _Tracer(owner)
+    given = {name: tracer.symbol(name, "array") for name in arrays}
+    return tracer.lift(function({**given, **{name: tracer.symbol(name, "number") for name in numbers}}))
 
 
 def _called(program: Program, static: Mapping[str, Any]) -> tuple[_Tracer, dict[str, Node]]:
     """Return the graph of one call of a rule, and the new values of the arrays and host slots."""
     tracer = _Tracer(program.owner)
-    arrays = {name: _Symbol(tracer, tracer.graph.input(name, "array")) for name in program.arrays}
-    numbers = {
-        name: static[name] if name in static else _Symbol(tracer, tracer.graph.input(name, "number"))
-        for name in program.all_numbers
-    }
+    arrays = {name: tracer.symbol(name, "array") for name in program.arrays}
+    numbers = {name: static[name] if name in static else tracer.symbol(name, "number") for name in program.all_numbers}
     if SIZE in numbers:
         numbers[SIZE] = _Symbol(tracer, tracer.graph.reduction("size", "parameter"))
     new_weight, slots = program.unpack(program.apply(np, arrays, numbers))
     return tracer, {name: tracer.lift(value) for name, value in {"weight": new_weight, **slots}.items()}
-
-
-def _finish(tracer: _Tracer, program: Program, outputs: Mapping[str, Node]) -> Traced:
-    slots = {slot.name: outputs[slot.name] for slot in program.slots if slot.on_host}
-    written = {name: node for name, node in outputs.items() if name not in slots and not _is_kept(name, node)}
-    if wrong := [name for name, node in written.items() if node.kind != "array" or node.single]:
-        tracer.refuse(f"returns {written[wrong[0]].noun} for {wrong[0]!r}, which must be an array")
-    for name, node in slots.items():
-        if not (node.is_number or node.single) or node.kind == "mask" or _is_of_rows(node):
-            tracer.refuse(f"returns {node.noun} for {name!r}, which must be one number per parameter")
-    of_model = [slot.name for slot in program.slots if slot.of_model]
-    for name in of_model:
-        _check_shared(tracer, name, slots[name], {*program.row} - {"num_update", *of_model, *program.common})
-    late = {name: node for name, node in slots.items() if node.single}
-    host = {name: node for name, node in slots.items() if node.is_number}
-    order = needed([*written.values(), *late.values()])
-    computed = tuple(node for node in order if not node.is_number)
-    used = {argument.number: argument for node in computed for argument in node.args if argument.is_number}
-    numbers = [node for _, node in sorted(used.items()) if node.op != "constant"]
-    varies = varying(program.row, numbers)
-    uniforms = tuple(sorted(numbers, key=lambda node: node.number in varies))
-    read = {node.value for node in computed if node.op == "input"}
-    arrays = tuple(name for name in program.arrays if (name in read and name != "noise") or name in written)
-    reductions, stages = _staged(written, late)
-    shared, noisy = sum(node.number not in varies for node in numbers), "noise" in read
-    of_rule = program.owner, arrays, written, host, program.row, uniforms, shared
-    return Traced(*of_rule, tuple(tracer.calls), reductions, late, stages, noisy)
-
-
-def _check_shared(tracer: _Tracer, name: str, node: Node, own: Collection[str]) -> None:
-    """Refuse a new value of a slot of the whole model that may differ between parameters, as these numbers do."""
-    over_all = [other for other in tracer.graph.nodes.values() if other.op in REDUCTIONS and other.value == "all"]
-    for other in needed([node], over_all):
-        number = other.value if other.op == "input" and other.value in own else None
-        if number or (other.op in REDUCTIONS and other not in over_all):
-            what = repr(number) if number else f"the {other.op} of a {other.value}"
-            tracer.refuse(
-                f"computes {name!r}, which is the same for all parameters, from {what}, which is not: "
-                'use it only inside reductions with over="all"'
-            )
-
-
-def _is_kept(name: str, node: Node) -> bool:
-    """Return whether the new value of a slot is the old one, which needs not be written."""
-    return name != "weight" and node.op == "input" and node.value == name
-
-
-def _is_of_rows(node: Node) -> bool:
-    """Whether there is a value for each row: one that depends on a reduction of rows, which no other has reduced."""
-    waiting, seen = [node], set[int]()
-    while waiting:
-        one = waiting.pop()
-        if one.number in seen:
-            continue
-        seen.add(one.number)
-        if one.op not in REDUCTIONS:
-            waiting += one.args
-        elif one.value == "row":
-            return True
-    return False
-
-
-def _staged(written: Mapping[str, Node], late: Mapping[str, Node]) -> tuple[tuple[Node, ...], tuple[Stage, ...]]:
-    """Return the reductions that results depend on, and the stages: first all that need no other, and so on."""
-    found = [node for node in needed([*written.values(), *late.values()]) if node.op in REDUCTIONS]
-    reductions = [node for node in found if not node.args]
-    waiting = [node for node in found if node.args]
-    stages: list[Stage] = []
-    while waiting:
-        ready = [node for node in waiting if not any(other in waiting for other in needed(node.args))]
-        arguments = [argument for node in ready for argument in node.args]
-        measured = range(len(reductions), len(reductions) + len(ready))
-        stages.append(Stage(_arrays(arguments, reductions), {}, measured))
-        reductions += ready
-        waiting = [node for node in waiting if node not in ready]
-    stages.append(Stage(_arrays(written.values(), reductions), written, range(0)))
-    return tuple(reductions), tuple(stages)
-
-
-def _arrays(outputs: Iterable[Node], given: Collection[Node]) -> tuple[Node, ...]:
-    return tuple(node for node in needed(outputs, given) if not node.is_number)

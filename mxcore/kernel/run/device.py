@@ -16,7 +16,7 @@ import numpy.typing as npt
 from mxcore.backend import Array, Host
 from mxcore.kernel.emit import cuda as emitter
 from mxcore.kernel.rule.program import Member, Program, Storage
-from mxcore.kernel.rule.trace import Traced
+from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit
 from mxcore.kernel.run.fold import Contribution, Fold, folds_elsewhere
 from mxcore.kernel.run.plan import FusedPlan, chunks_of

@@ -16,7 +16,7 @@ import numpy as np
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import SIZE, Member, Program, Row, RuleError
 from mxcore.kernel.rule.reduction import among, finished
-from mxcore.kernel.rule.trace import Traced
+from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import UNEVEN, Contribution
 from mxcore.kernel.run.layout import in_parts, parts_of

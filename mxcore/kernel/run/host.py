@@ -15,7 +15,7 @@ from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.reduction import BLOCK
-from mxcore.kernel.rule.trace import Traced
+from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit, quietly
 from mxcore.kernel.run.fold import Contribution, run_alone
 from mxcore.kernel.run.layout import address, unowned

@@ -21,7 +21,8 @@ from mxcore import random
 from mxcore.backend import Array
 from mxcore.kernel.rule.program import Member, Program, Row, Storage
 from mxcore.kernel.rule.reduction import BLOCK
-from mxcore.kernel.rule.trace import Traced, trace
+from mxcore.kernel.rule.trace import trace
+from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, quietly
 from mxcore.kernel.run.fold import Contribution, Fold, folded
 from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat, in_parts, parts_of

@@ -1,0 +1,230 @@
+"""What an optimizer computes, as records for programs outside of the core: the graph of its rule, and its numbers.
+
+With these, a library of another kind of array can run every optimizer that is a rule; see :func:`read`.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import attrs
+
+from mxcore.evaluation import evaluated, has_evaluation
+from mxcore.kernel.rule.graph import Node, needed
+from mxcore.kernel.rule.program import COUNTED, NDIM, Program
+from mxcore.kernel.rule.slot import Slot
+from mxcore.kernel.rule.trace import trace_function
+from mxcore.kernel.run.plan import traced
+from mxcore.optimizer import Optimizer
+from mxcore.step import levels
+from mxcore.step.program import Settings, traits_of
+from mxcore.step.sources import SMALLEST, Followed
+from mxcore.validators import is_schedule
+
+__all__ = ["VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled", "read"]
+
+VERSION = 1
+"""The version of these records. It changes if a reader of an earlier version would misread them."""
+
+
+class NotExpressibleError(TypeError):
+    """An optimizer cannot be expressed as a graph; the message says why."""
+
+
+@attrs.frozen
+class Operation:
+    """A value of a graph.
+
+    Args:
+        op: ``"input"``, ``"constant"``, a reduction, or the NumPy name of a function of ``args``.
+        kind: ``"array"`` for one number per element, ``"mask"`` for one boolean per element, or ``"number"`` for one
+            number per parameter, which is computed in double precision.
+        args: the positions of the operands, which are smaller than its own.
+        value: the name of an input, the value of a constant, or what a reduction covers: ``"parameter"``, ``"row"`` or
+            ``"all"`` parameters.
+        single: whether an array or mask has the same value for all elements of what a reduction covers.
+    """
+
+    op: str
+    kind: Literal["array", "mask", "number"]
+    args: tuple[int, ...] = ()
+    value: str | float | bool | None = None
+    single: bool = False
+
+
+@attrs.frozen
+class Graph:
+    """What is computed for a parameter.
+
+    Args:
+        owner: the optimizer's class, for messages.
+        operations: the values, operands first.
+        outputs: the position of each new value by name: ``"weight"`` and slots.
+        slots: the state.
+        version: :data:`VERSION`.
+    """
+
+    owner: str
+    operations: tuple[Operation, ...]
+    outputs: Mapping[str, int]
+    slots: tuple[Slot, ...]
+    version: int = VERSION
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the arrays and numbers that have to be given."""
+        return tuple(str(one.value) for one in self.operations if one.op == "input")
+
+
+@attrs.frozen
+class Scheduled:
+    """A number that follows a schedule: ``factor * schedule(num_update)``, and at least ``least``.
+
+    Args:
+        schedule: a function of the highest update count, 1, 2, …
+        factor: the multiplier of the parameter.
+        least: the least value.
+    """
+
+    schedule: Any
+    factor: float = 1.0
+    least: float = -math.inf
+
+    def __call__(self, num_update: int) -> float:
+        """Return the number of an update."""
+        return max(float(self.schedule(num_update)), self.least) * self.factor
+
+
+@attrs.frozen
+class Parameter:
+    """How to update a parameter.
+
+    Args:
+        graph: what to compute.
+        numbers: its numbers by name; ``t``, ``num_update`` and slots are not among them.
+        frozen: whether it is not updated.
+        evaluation: what computes the evaluation weight from the weight and the slots, with the output ``"weight"``;
+            None if it is the weight itself.
+    """
+
+    graph: Graph
+    numbers: Mapping[str, float | Scheduled]
+    frozen: bool = False
+    evaluation: Graph | None = None
+
+
+def read(optimizer: Any, index: Any, weight: Any) -> Parameter:
+    """Return how to update a parameter: as a graph with everything that precedes the rule, and its numbers.
+
+    >>> import numpy as np, mxcore as mx
+    >>> sgd = mx.optimizer.create("sgd", learning_rate=0.5, wd=0.25, groups={".*bias": {"wd": 0}})
+    >>> for operation in mx.exchange.read(sgd, "fc_weight", np.ones(3)).graph.operations:
+    ...     print(operation.op, operation.args, operation.value)
+    input () weight
+    input () grad
+    input () lr
+    input () wd
+    multiply (0, 3) None
+    add (1, 4) None
+    multiply (2, 5) None
+    subtract (0, 6) None
+    >>> dict(mx.exchange.read(sgd, "fc_bias", np.ones(3)).numbers)
+    {'lr': 0.5, 'wd': 0.0}
+
+    Args:
+        optimizer: the optimizer.
+        index: what identifies the parameter; ``optimizer.set_names`` gives it a name for groups and multipliers.
+        weight: an array with its number of dimensions, or what has a ``shape``.
+
+    Raises:
+        NotExpressibleError: the optimizer has no rule, or does more in an update than applying its rule once.
+    """
+    optimizer = optimizer.optimizer_of(index, weight)
+    if fault := _fault(optimizer):
+        raise NotExpressibleError(f"{type(optimizer).__name__} cannot be expressed as a graph: {fault}")
+    settings = Settings(optimizer)
+    name = str(optimizer.idx2name.get(index, index))
+    group = optimizer.groups.number_of(name)
+    static = {**settings.static[group], **optimizer.flags(name)}
+    if NDIM in settings.program.all_numbers:
+        static[NDIM] = len(weight.shape)
+    graph = _graph(settings.program, tuple(sorted(static.items())))
+    numbers = _numbers(optimizer, settings, index, group)
+    kept = {name: numbers[name] for name in graph.inputs if name in numbers}
+    return Parameter(graph, kept, optimizer.groups.every[group].frozen, _evaluation(optimizer))
+
+
+def _fault(optimizer: Any) -> str | None:
+    """Return why an optimizer is no graph, or None."""
+    traits = traits_of(optimizer)
+    for level in levels(optimizer):
+        if type(level).rule is None:
+            return f"{type(level).__name__} is array code"
+        if hasattr(level, "set_hessian"):
+            return f"{type(level).__name__} needs an estimate of the Hessian"
+        if type(level).make_updater is not Optimizer.make_updater:
+            return f"{type(level).__name__} needs more than one gradient"
+        if type(level).observe is not Optimizer.observe:
+            return f"{type(level).__name__} needs the loss"
+    if not traits.runs_rule:
+        return "it overrides update"
+    if traits.own_rates:
+        return "it overrides how to count, or how to look up learning rates or weight decay"
+    return None
+
+
+@functools.lru_cache(maxsize=256)
+def _graph(program: Program, static: tuple[tuple[str, Any], ...]) -> Graph:
+    found = traced(program, static)
+    outputs = {**found.written, **found.host, **found.late}
+    return _recorded(found.owner, outputs, program.slots)
+
+
+def _recorded(owner: str, outputs: Mapping[str, Node], slots: Sequence[Slot]) -> Graph:
+    order = needed(outputs.values())
+    places = {node.number: place for place, node in enumerate(order)}
+    operations = [
+        Operation(node.op, node.kind, tuple(places[one.number] for one in node.args), node.value, node.single)
+        for node in order
+    ]
+    return Graph(owner, tuple(operations), {name: places[node.number] for name, node in outputs.items()}, tuple(slots))
+
+
+def _numbers(optimizer: Any, settings: Settings, index: Any, group: int) -> dict[str, float | Scheduled]:
+    """Return the numbers of a parameter by name."""
+    own = optimizer.groups.every[group]
+    lr, wd = (optimizer.multiplier(index, getattr(optimizer, name), name) for name in ("lr_mult", "wd_mult"))
+    schedules: list[Any] = []
+
+    def keep(schedule: Any, _: int) -> float:
+        schedules.append(schedule)
+        return 0.0
+
+    rate = own.rate(optimizer, 1, keep)
+    decay = own.settings.get("wd", optimizer.wd)
+    found = {name: value for name, value in settings.numbers.items() if name not in COUNTED}
+    if settings.sources is not None:
+        found |= zip(settings.program.varying, settings.sources[group].given, strict=True)
+    found = {name: _followed(value) for name, value in found.items()}
+    found["lr"] = Scheduled(schedules[0], lr) if schedules else rate * lr
+    found["wd"] = Scheduled(decay, wd) if is_schedule(decay) else decay * wd
+    return found
+
+
+def _followed(value: Any) -> Any:
+    if not isinstance(value, Followed):
+        return value
+    return Scheduled(value.schedule, least=SMALLEST if value.stabilizes else -math.inf)
+
+
+def _evaluation(optimizer: Any) -> Graph | None:
+    if not has_evaluation(optimizer):
+        return None
+    every, slots = levels(optimizer), Settings(optimizer).program.slots
+    arrays = ["weight", *(slot.name for slot in slots if not slot.on_host)]
+    numbers = [slot.name for slot in slots if slot.on_host]
+    node = trace_function(type(optimizer).__name__, lambda known: evaluated(every, known), arrays, numbers)
+    return _recorded(type(optimizer).__name__, {"weight": node}, slots)

@@ -91,7 +91,7 @@ class ThincOptimizer(thinc.optimizers.Optimizer):
 
     @property
     def learn_rate(self) -> Any:
-        """The learning rate of the next update: a number, or a schedule in thinc 9."""
+        """The learning rate of the next update, which is a number, or a schedule in thinc 9."""
         rate = float(self.optimizer.learning_rate)
         return rate if Schedule is Iterator else thinc.schedules.constant(rate)
 

@@ -171,13 +171,16 @@ def test_it_says_what_it_supports() -> None:
     assert "Optimizer" in optimizer.setting
 
 
-def test_an_updater_goes_on() -> None:
+def test_an_optimizer_begins_anew_and_an_updater_goes_on() -> None:
     whole = Optimizer("adam", learning_rate=0.1, maxiter=20).minimize(bowl, np.zeros(3), slope)
     updater = mx.optimizer.get_updater(mx.optimizer.create("adam", learning_rate=0.1))
     half = Optimizer(updater, maxiter=10)
     found = half.minimize(bowl, half.minimize(bowl, np.zeros(3), slope).x, slope)
     np.testing.assert_array_equal(found.x, whole.x)
     assert updater.optimizer.num_update == 20
+    again = Optimizer(mx.optimizer.create("adam", learning_rate=0.1), maxiter=20)
+    for _ in range(2):
+        np.testing.assert_array_equal(again.minimize(bowl, np.zeros(3), slope).x, whole.x)
 
 
 def test_what_is_wrong_is_said() -> None:

@@ -96,6 +96,6 @@ class ThincOptimizer(thinc.optimizers.Optimizer):
         return rate if Schedule is Iterator else thinc.schedules.constant(rate)
 
     @property
-    def averages(self) -> Mapping[Any, Array] | None:
+    def averages(self) -> Any:
         """The evaluation weights by key, computed when asked for; None for optimizers without any."""
         return self._loop.evaluation_weights

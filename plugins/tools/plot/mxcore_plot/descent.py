@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+import mxcore
 from mxcore import random
 from mxcore.optimizer import Optimizer, get_updater
 from mxcore.testing.functions import FUNCTIONS, Function
@@ -31,7 +32,9 @@ _GRID = 241
 _POINTS = 300  # the size of the plane in the picture, roughly
 
 
-def paths(optimizers: Mapping[str, Optimizer], function: str = "rosenbrock", steps: int = 500) -> Figure:
+def paths(
+    optimizers: Mapping[str, mxcore.optimizer.Optimizer], function: str = "rosenbrock", steps: int = 500
+) -> Figure:
     """Plot the paths of one or several optimizers on the contours of a test function, and its value at each step.
 
     >>> import mxcore as mx

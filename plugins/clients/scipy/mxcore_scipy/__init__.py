@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 _DEFAULTS = {"tol": 1e-5, "gtol": None, "maxiter": 15000, "disp": False, "finite_diff_rel_step": None}
 
 
-def method(optimizer: Any = "adam", **hyperparameters: Any) -> Callable[..., OptimizeResult]:
+def method(optimizer: Any = "adam", **hyperparameters: Any) -> Callable[..., Any]:
     """Return a method for ``scipy.optimize.minimize``.
 
     >>> import mxcore as mx, numpy as np

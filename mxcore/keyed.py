@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,7 +76,7 @@ class Keyed:
         self._put_back()
         return dict(zip(self._slots, self._store[:, : len(self._places)].copy(), strict=True))
 
-    def __call__(self, keys: Sequence[Hashable], grads: Values, weights: Values) -> Array:
+    def __call__(self, keys: Iterable[Hashable], grads: Values, weights: Values) -> Array:
         """Return the new weights of some keys, in an array that the next call overwrites.
 
         Args:
@@ -92,7 +92,7 @@ class Keyed:
         now.update()
         return now.weights
 
-    def evaluation_weights(self, keys: Sequence[Hashable], weights: Values) -> Array:
+    def evaluation_weights(self, keys: Iterable[Hashable], weights: Values) -> Array:
         """Return the evaluation weights of some keys, which are the weights unless the optimizer has others.
 
         Raises:
@@ -103,10 +103,10 @@ class Keyed:
         found: list[Array] = self._updater.evaluation_weights([now.weights], [_NAME])
         return found[0]
 
-    def _at(self, keys: Sequence[Hashable], weights: Values) -> _Call:
+    def _at(self, keys: Iterable[Hashable], weights: Values) -> _Call:
         """Return the arrays of these keys, with their states."""
-        now = self._now
-        return self._select(list(keys), weights) if now is None or now.keys != keys else now
+        now, keys = self._now, keys if type(keys) is list else list(keys)
+        return self._select(keys.copy(), weights) if now is None or now.keys != keys else now
 
     def _select(self, keys: list[Hashable], weights: Values) -> _Call:
         """Return the arrays of other keys than before, with their states."""

@@ -141,3 +141,17 @@ def test_settings_may_change_between_calls() -> None:
     assert update(["a"], [1.0], [0.0]).tolist() == [-0.5]
     assert update([], [], []).tolist() == []
     assert update.optimizer.num_update == 3
+
+
+def test_keys_may_be_anything_that_can_be_iterated_and_hashed() -> None:
+    update = mx.Keyed(mx.optimizer.create("adam"))
+    same = mx.Keyed(mx.optimizer.create("adam"))
+    kinds = [[0, 1], range(2), (0, 1), {0: "a", 1: "b"}.keys(), np.arange(2)]
+    for keys in kinds:
+        np.testing.assert_array_equal(update(keys, [1.0, 2.0], [0.0, 0.0]), same([0, 1], [1.0, 2.0], [0.0, 0.0]))
+    assert update.keys == [0, 1]
+    keys = [0, 1]
+    for one in (update, same):
+        one(keys, [1.0, 2.0], [0.0, 0.0])
+    keys.reverse()  # what was passed may change afterwards
+    np.testing.assert_array_equal(update(keys, [2.0, 1.0], [0.0, 0.0]), same([0, 1], [1.0, 2.0], [0.0, 0.0])[::-1])

@@ -111,7 +111,7 @@ class Optimizer(base.Optimizer):
         super().__init__(lr)
 
     @property
-    def lr(self) -> base.Scheduler:
+    def lr(self) -> Any:
         """The schedule of learning rates; you may assign another one, or a number."""
         return self._lr
 
@@ -121,7 +121,7 @@ class Optimizer(base.Optimizer):
             lr = Scheduler(lr) if callable(lr) else optim.schedulers.Constant(lr)
         followed = lr.schedule if isinstance(lr, Scheduler) else _Following(lr)
         self._keyed.optimizer.lr_scheduler = followed
-        self._lr: base.Scheduler = lr
+        self._lr = lr
 
     def _step_with_dict(self, w: Any, g: Any) -> Any:
         keys = list(g)
@@ -133,7 +133,7 @@ class Optimizer(base.Optimizer):
     def _step_with_vector(self, w: Any, g: Any) -> Any:
         if not isinstance(w, np.ndarray):
             return self._step_with_dict(w, g)
-        w[...] = self._keyed(range(len(w)), g, w)
+        w[...] = self._keyed(list(range(len(w))), g, w)
         return w
 
     def evaluation_weights(self, w: Mapping[Hashable, float]) -> dict[Hashable, float]:

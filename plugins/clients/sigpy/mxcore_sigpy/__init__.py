@@ -85,5 +85,5 @@ class Gradient(alg.Alg):
 
     @property
     def evaluation(self) -> Array:
-        """A copy of the result: ``x``, or for optimizers that average, such as ``"schedulefreesgd"``, its average."""
+        """The result, copied, which is ``x``, or an average of it with optimizers such as ``"schedulefreesgd"``."""
         return self.updater.evaluation_weights([self.x], [_NAME])[0]

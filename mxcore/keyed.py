@@ -25,7 +25,7 @@ _SIZES = 512
 
 
 class Keyed:
-    """Updates the elements of one parameter that each call names by keys.
+    """Updates elements of a parameter by key.
 
     An element has a state from its first call on. A call counts as one update of the parameter, and leaves elements
     whose keys it doesn't have as they are. Calls with the same keys as the one before are the fastest.

@@ -40,7 +40,7 @@ __all__ = ["load_arrays", "load_state", "map_arrays", "save_arrays", "save_state
 
 
 def save_state(path: AnyPath, updater: Run | Mapping[str, Run], params: Mapping[str, Array] | None = None) -> None:
-    """Write everything that ``updater`` needs to resume, together with ``params``, to one file.
+    """Write all that ``updater`` needs to resume, and ``params``, to one file.
 
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "run.safetensors")

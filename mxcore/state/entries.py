@@ -73,7 +73,7 @@ def indices(optimizer: Updatable, entries: Sequence[Entry], problems: list[str])
     found: list[Index] = []
     for entry in entries:
         unknown = entry.name is not None and bool(names) and entry.name not in names
-        found.append(entry.name if unknown else by_name.get(entry.name or "", entry.index))  # type: ignore[arg-type]
+        found.append(entry.name if unknown else by_name.get(entry.name or "", entry.index))
     twice = [one for one, times in Counter(found).items() if times > 1]
     problems += [f"it has several states for the parameter {one!r}" for one in twice]
     return found

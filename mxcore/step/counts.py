@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import ctypes
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from mxcore.kernel.run.calls import commit
 from mxcore.watched import Watched
 
-Index: TypeAlias = int | str | tuple[Any, ...]
-"""What identifies a parameter."""
+Index: TypeAlias = Hashable
+"""What identifies a parameter: a number, a name, or a tuple of them."""
 
 
 class Cohort:

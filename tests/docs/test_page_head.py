@@ -61,7 +61,7 @@ def test_the_page_for_what_is_not_found_has_links_that_work_at_any_depth(site: S
 
 def test_the_sidebar_has_the_parts_in_the_order_in_which_one_needs_them(site: Site) -> None:
     captions = [tag.get_text() for tag in site.page("index.html").select(".sidebar-tree .caption-text")]
-    assert captions == ["Start", "Use", "Extend", "Migrate", "Gallery", "Reference", "Design"]
+    assert captions == ["Start", "Use", "With other libraries", "Extend", "Migrate", "Gallery", "Reference", "Design"]
 
 
 @pytest.mark.parametrize("part", ["what", "loop", "install", "fast", "not"])

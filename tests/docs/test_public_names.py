@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,9 @@ from sphinx.util.inventory import InventoryFile
 
 import mxcore as mx
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Adapters need libraries that are not installed here: their README files have the examples.
+ADAPTERS = {folder.name for folder in ROOT.glob("plugins/clients/*/mxcore_*")}
 # What is explained by the text of another: hooks are declared, exceptions are raised, and neither is called.
 DECLARED = "mxcore.hookspecs."
 
@@ -21,7 +25,8 @@ def reference(site: Site) -> dict[str, str]:
     """What the reference has of Python, by its full name: a module, a class, a function and so on."""
     with (site.folder / "objects.inv").open("rb") as stream:
         inventory = InventoryFile.load(stream, "", lambda base, uri: uri)
-    return {name: kind.removeprefix("py:") for kind, names in inventory.items() for name in names if kind[:3] == "py:"}
+    found = {name: kind.removeprefix("py:") for kind, names in inventory.items() for name in names if kind[:3] == "py:"}
+    return {name: kind for name, kind in found.items() if name.partition(".")[0] not in ADAPTERS}
 
 
 def public_modules(reference: dict[str, str]) -> list[ModuleType]:

@@ -64,6 +64,7 @@ _LAZY = {
     "Keyed": "keyed:Keyed",
     "OneByOne": "adapting:OneByOne",
     "Slot": "kernel:Slot",
+    "cbrt": "kernel.rule.roots:cbrt",
     **{name: f"kernel.rule.reduction:{name}" for name in ("dot", "max", "mean", "norm", "sum")},
     "load_state": "state:load_state",
     "save_state": "state:save_state",

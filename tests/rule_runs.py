@@ -73,14 +73,14 @@ class WholeLanguage(mx.optimizer.Optimizer):
 class Functions(mx.optimizer.Optimizer):
     """A rule of the functions that libraries round differently, with a slot for each."""
 
-    slots = ("exp", "log", "tanh", "power", "root", "base", "sin", "cos", "arctan2", "log1p", "cbrt")
+    slots = ("exp", "log", "tanh", "power", "root", "base", "sin", "cos", "arctan2", "log1p")
 
     @staticmethod
-    def rule(weight, grad, exp, log, tanh, power, root, base, sin, cos, arctan2, log1p, cbrt):  # type: ignore[no-untyped-def]
+    def rule(weight, grad, exp, log, tanh, power, root, base, sin, cos, arctan2, log1p):  # type: ignore[no-untyped-def]
         size = abs(weight)
         powers = size**grad, size**0.25, 1.75**grad
         angles = np.sin(grad), np.cos(grad), np.arctan2(weight, grad)
-        return weight, np.exp(grad), np.log(grad), np.tanh(grad), *powers, *angles, np.log1p(grad), np.cbrt(grad)
+        return weight, np.exp(grad), np.log(grad), np.tanh(grad), *powers, *angles, np.log1p(grad)
 
     @staticmethod
     def wanted(weight: Any, grad: Any) -> list[Any]:

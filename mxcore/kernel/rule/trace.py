@@ -78,7 +78,7 @@ class _Symbol(Operand):
     def _call(self, function: Callable[..., Any], name: str, args: Any, keywords: Any) -> _Symbol:
         if function is np.linalg.norm:
             self._refuse("calls np.linalg.norm: use mxcore.norm, which has the same bits everywhere")
-        if name in REDUCTIONS or name in ("add.reduce", "maximum.reduce"):
+        if name in REDUCTIONS or name in ("add.reduce", "maximum.reduce", "cbrt"):
             own = {"add.reduce": "sum", "maximum.reduce": "max"}.get(name, name)
             self._refuse(f"calls np.{own}: use mxcore.{own}, which has the same bits everywhere")
         given = "".join(f", with {key}=" for key in keywords)
@@ -87,6 +87,9 @@ class _Symbol(Operand):
         if given:
             self._refuse(f"calls np.{name}{given}: pass only arrays and numbers, by position")
         return self._tracer.apply(name, args)
+
+    def _cbrt(self) -> _Symbol:
+        return self._tracer.apply("cbrt", (self,))
 
     def _reduce(self, name: str, over: str, args: tuple[Any, ...]) -> _Symbol:
         return self._tracer.reduce(name, over, args)

@@ -13,7 +13,7 @@ from mxcore.adapting import requires
 from mxcore.backend import Array
 from mxcore.optimizer import Index
 
-with requires("pennylane>=0.44"):
+with requires("pennylane>=0.45"):
     from pennylane import GradientDescentOptimizer
     from pennylane.numpy import tensor
 

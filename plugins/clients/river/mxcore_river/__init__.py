@@ -11,7 +11,7 @@ import mxcore as mx
 from mxcore.adapting import requires
 from mxcore.random import Generator
 
-with requires("river>=0.26"):
+with requires("river>=0.22"):
     from river import optim
     from river.optim import base
 

@@ -11,7 +11,7 @@ import mxcore as mx
 from mxcore.adapting import requires
 from mxcore.backend import Array
 
-with requires("sigpy>=0.1.26"):
+with requires("sigpy>=0.1.27"):
     from sigpy import alg, backend
 
 __all__ = ["Gradient"]

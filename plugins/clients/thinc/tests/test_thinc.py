@@ -54,7 +54,8 @@ def test_thinc_finds_them_by_name() -> None:
     train(model, optimizer, range(30))
     assert (model.predict(X).argmax(1) == Y.argmax(1)).mean() > 0.75
     rate = mx.lr_scheduler.create("poly", max_update=100, base_lr=0.02)
-    assert optimizer.learn_rate == rate(31)
+    found = optimizer.learn_rate  # a schedule in thinc 9
+    assert (found(31) if callable(found) else found) == rate(31)
     assert optimizer.optimizer.settings_of(key)["wd"] == 0
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import Slot, hyperparameter, hyperparameters, in_range, stabilizing
+from mxcore import Slot, cbrt, hyperparameter, hyperparameters, in_range, stabilizing
 from mxcore.optimizer import Optimizer
 
 __all__ = ["MADGRAD"]
@@ -65,5 +65,5 @@ class MADGRAD(Optimizer):
         rate = np.where(lr == 0, 0, lr + epsilon) * t**0.5
         sum = sum + rate * grad
         squares = squares + rate * grad * grad
-        z = start - sum / (np.cbrt(squares) + epsilon)
+        z = start - sum / (cbrt(squares) + epsilon)
         return weight + (1 - momentum) * (z - weight), sum, squares, start

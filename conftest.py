@@ -20,7 +20,7 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     """What a plain run does not collect."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return None
-    return "not collected: tests/{docs,device_free,gpu}; CONTRIBUTING.md and docs/guides/gpu.md have their commands"
+    return "not collected: tests/{docs,device_free,gpu}, plugins/clients: see CONTRIBUTING.md and docs/guides/gpu.md"
 
 
 @pytest.hookimpl(tryfirst=True)

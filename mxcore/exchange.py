@@ -31,12 +31,21 @@ VERSION = 1
 
 
 class NotExpressibleError(TypeError):
-    """An optimizer cannot be expressed as a graph; the message says why."""
+    """An optimizer cannot be expressed as a graph; the message says why.
+
+    >>> import numpy as np, mxcore as mx
+    >>> mx.exchange.read(mx.optimizer.create("soap"), "w", np.ones(2))
+    Traceback (most recent call last):
+    mxcore.exchange.NotExpressibleError: SOAP cannot be expressed as a graph: SOAP is array code
+    """
 
 
 @attrs.frozen
 class Operation:
     """A value of a graph.
+
+    >>> Operation("multiply", "array", (1, 2)).args
+    (1, 2)
 
     Args:
         op: ``"input"``, ``"constant"``, a reduction, or the NumPy name of a function of ``args``.
@@ -58,6 +67,10 @@ class Operation:
 @attrs.frozen
 class Graph:
     """What is computed for a parameter.
+
+    >>> descent = Graph("Descent", (Operation("input", "array", value="weight"),), {"weight": 0}, ())
+    >>> descent.inputs, descent.version
+    (('weight',), 1)
 
     Args:
         owner: the optimizer's class, for messages.
@@ -81,7 +94,10 @@ class Graph:
 
 @attrs.frozen
 class Scheduled:
-    """A number that follows a schedule: ``factor * schedule(num_update)``, and at least ``least``.
+    """A number that follows a schedule: ``factor * schedule(num_update)``, and at least ``least`` times the factor.
+
+    >>> Scheduled(lambda update: 1 / update, factor=0.5)(4)
+    0.125
 
     Args:
         schedule: a function of the highest update count, 1, 2, …

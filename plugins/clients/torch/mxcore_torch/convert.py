@@ -49,7 +49,7 @@ def from_torch(saved: Mapping[str, Any], names: Names, optimizer: Any, groups: l
     for theirs, own in zip(saved["param_groups"], groups, strict=False):
         wanted = _settings(namesake, names, inner, own)
         for key in wanted.keys() & theirs.keys() - _HOW - own.keys():
-            if theirs[key] != wanted[key]:
+            if theirs[key] not in (None, wanted[key]):
                 who = f"torch.optim.{namesake.name} with {key}={theirs[key]!r}"
                 raise ValueError(f"the state is that of {who}, but here it is {wanted[key]!r}")
         found.append({key: value for key, value in theirs.items() if key not in wanted or key in own})

@@ -32,19 +32,29 @@ class Live:
         return Live, ({"lr": float(self._group["lr"])},)
 
 
-def renamed(group: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    """Return a group with torch's names of arguments, and numbers for tensors of one number."""
-    kept = {key: value for key, value in group.items() if key in ("params", "param_names")}
-    return {**names.theirs({key: value for key, value in group.items() if key not in kept}), **kept}
+def renamed(group: Mapping[str, Any], names: Names, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a group with torch's names of arguments.
+
+    Args:
+        group: the group.
+        names: the arguments by torch's names.
+        defaults: the settings of groups that say nothing else, by torch's names.
+    """
+    found = dict(group)
+    for key, ours in names.of.items():
+        if any(name in found for name in ours) and key in defaults:
+            default = names.ours({key: defaults[key]})
+            values = tuple(found.pop(name, default[name]) for name in ours)
+            found[key] = values[0] if len(values) == 1 else values
+    return found
 
 
-def split(params: Any, groups: Mapping[str, Mapping[str, Any]], names: Names) -> Any:
+def split(params: Any, groups: Mapping[str, Mapping[str, Any]]) -> Any:
     """Return parameters in torch's groups, after splitting each by the patterns of ours.
 
     Args:
         params: what torch takes.
         groups: the settings of the parameters whose names match a pattern.
-        names: the arguments by torch's names.
 
     Raises:
         ValueError: parameters have no names, or a pattern matches none.
@@ -54,7 +64,7 @@ def split(params: Any, groups: Mapping[str, Mapping[str, Any]], names: Names) ->
     given = list(params)
     theirs = [dict(one) for one in given] if given and isinstance(given[0], Mapping) else [{"params": given}]
     if not given or not groups:
-        return [renamed(one, names) for one in theirs] if given else given
+        return theirs if given else given
     by_pattern, settings = Groups(groups), [{}, *map(dict, groups.values())]
     found: list[dict[str, Any]] = []
     met: set[int] = set()
@@ -67,7 +77,7 @@ def split(params: Any, groups: Mapping[str, Mapping[str, Any]], names: Names) ->
         found += [{**one, **settings[number], "params": part} for number, part in sorted(parts.items())]
     if unmet := [pattern for place, pattern in enumerate(groups, 1) if place not in met]:
         raise ValueError(f"groups: {unmet[0]!r} matches the start of no parameter's name, or others come first")
-    return [renamed(one, names) for one in found]
+    return found
 
 
 def _named(group: Mapping[str, Any]) -> list[tuple[str, torch.Tensor]]:

@@ -45,13 +45,22 @@ class Memory:
         self._seen = 0
         self._bound: Callable[[], None] | None = None
         self._on_host = True
+        self.takes_two = hasattr(self.updater, "first_step")
+        """Whether a step takes the gradients at two places."""
+        self._call: Callable[..., None] = self.updater
         self._present: list[int] = []
         self._weights: list[Array] = []
         self._grads: list[Array] = []
         self._places: defaultdict[int, dict[Any, Array]] = defaultdict(dict)
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
+    def step(self, part: str | None = None) -> None:
+        """Update every parameter that has a gradient.
+
+        Args:
+            part: the method of the updater that makes a part of the step.
+        """
+        if part:
+            self._call, self._known = getattr(self.updater, part), []
         # Of each array the address and the strides: while they are the same, so are the arrays over them.
         try:
             now = [
@@ -72,7 +81,7 @@ class Memory:
         if self._bound is None:
             self._seen += 1
             if self._seen < 3 or not self._on_host or not self._present:  # binding pays off if they stay
-                self._call()
+                self._run()
                 return
             self._bound = self.updater.bind(self._weights, self._grads, self._present)
         self._bound()
@@ -87,19 +96,19 @@ class Memory:
         self._on_host = not present or params[present[0]].device.type == "cpu"
         self._weights = [self._over(self._places[index], params[index]) for index in present]
         self._grads = [self._over(self._places[~index], grad) for index, grad in zip(present, grads, strict=True)]
-        self._call()
+        self._run()
         for index in present:
-            if index not in self.shown:
+            if index not in self.shown and index in self.updater.states:
                 self.show(index)
         if all(grad is params[index].grad for index, grad in zip(present, grads, strict=True)):
             self._known = now
 
-    def _call(self) -> None:
+    def _run(self) -> None:
         if self._on_host:
-            self.updater(self._present, self._grads, self._weights)
+            self._call(self._present, self._grads, self._weights)
         else:
             with in_stream(self.params[self._present[0]].device):
-                self.updater(self._present, self._grads, self._weights)
+                self._call(self._present, self._grads, self._weights)
 
     def _over(self, known: dict[Any, Array], tensor: torch.Tensor) -> Array:
         """Return an array over a tensor: one made before, if an allocator hands out the same memory again."""

@@ -118,6 +118,7 @@ class Names:
         """Return the numbers that may differ between groups of parameters, by torch's names."""
         trial, found = copy.deepcopy(optimizer), dict[str, Any]()
         trial.lr_scheduler = None
+        trial.observe(1.0)
         for name, value in trial.settings_of("").items():
             if name in _CALL_WIDE or callable(getattr(levels(trial)[-1], name, None)):
                 continue

@@ -24,18 +24,19 @@ class Operations:
     Args:
         optimizer: the optimizer.
         state: torch's state.
-        compile: whether to compile them.
+        compile: whether to compile them, or with which backend.
 
     Raises:
         NotExpressibleError: the optimizer is no graph, or has settings that no graph has.
     """
 
-    def __init__(self, optimizer: Any, state: dict[Any, Any], *, compile: bool = False) -> None:
+    def __init__(self, optimizer: Any, state: dict[Any, Any], *, compile: bool | str = False) -> None:
         if optimizer.gated:
             raise mx.exchange.NotExpressibleError(
                 "accumulate, on_nonfinite and a DynamicLossScale need engine='memory', or torch's GradScaler"
             )
         self.optimizer, self.state, self._compiles = optimizer, state, compile
+        self.takes_two = False
         self.params: list[torch.Tensor] = []
         self.count = 0
         self._read: dict[int, Parameter] = {}
@@ -91,7 +92,8 @@ class Operations:
             table = torch.tensor([value for one in numbers for value in one.values()], dtype=torch.float64)
             key = (*map(id, graphs), names)
             if key not in self._functions:
-                self._functions[key] = torch.compile(_function(graphs, names), fullgraph=True)
+                backend = self._compiles if isinstance(self._compiles, str) else "inductor"
+                self._functions[key] = torch.compile(_function(graphs, names), fullgraph=True, backend=backend)
             found = self._functions[key](arrays, table)
         else:
             found = _run(graphs, arrays, numbers)

@@ -15,6 +15,7 @@ from mxcore_torch.groups import Live, patterns, renamed, split
 from mxcore_torch.memory import Memory
 from mxcore_torch.names import Names, created
 from mxcore_torch.operations import Operations
+from mxcore_torch.schedules import with_base
 from mxcore_torch.views import has_memory
 
 __all__ = ["Optimizer"]
@@ -48,7 +49,7 @@ class Optimizer(torch.optim.Optimizer):
         engine: what computes. ``"memory"``, for parameters on the CPU, and on CUDA with CuPy, updates them in place by
             our kernels; ``"operations"`` uses torch's functions, on any device; ``"auto"`` takes the first one that
             can be used.
-        compile: whether ``torch.compile`` compiles the operations.
+        compile: whether ``torch.compile`` compiles the operations, or with which of its backends.
         arguments: the hyper-parameters, by our names, or by torch's, such as ``betas`` and ``eps``.
 
     Raises:
@@ -66,7 +67,7 @@ class Optimizer(torch.optim.Optimizer):
         lr_scheduler: Any = None,
         decay_by_name: bool = False,
         engine: str = "auto",
-        compile: bool = False,
+        compile: bool | str = False,
         **arguments: Any,
     ) -> None:
         if engine not in _ENGINES:
@@ -85,7 +86,8 @@ class Optimizer(torch.optim.Optimizer):
         self._seen: Any = None
         own = self._names.of_groups(self.optimizer)
         self._keys = [*own, "maximize"]
-        super().__init__(split(params, groups or {}, self._names), {**own, "maximize": self.optimizer.maximize})
+        self.defaults = {**own, "maximize": self.optimizer.maximize}
+        super().__init__(split(params, groups or {}), self.defaults)
 
     # --- groups ------------------------------------------------------------------------------------------------------
 
@@ -95,8 +97,9 @@ class Optimizer(torch.optim.Optimizer):
         Args:
             param_group: a dict with ``params``, and settings by torch's names or ours.
         """
-        group = renamed(param_group, self._names) if isinstance(param_group, dict) else param_group
-        super().add_param_group(group)
+        if isinstance(param_group, dict):
+            param_group = renamed(param_group, self._names, self.defaults)
+        super().add_param_group(param_group)
         group, self._seen = self.param_groups[-1], None
         try:
             self._check(group)
@@ -106,7 +109,7 @@ class Optimizer(torch.optim.Optimizer):
             self._seen = None
             raise
         if self._schedule is not None:
-            self._schedules.append(_with_base(self._schedule, float(group["lr"])))
+            self._schedules.append(with_base(self._schedule, float(group["lr"])))
         if self._engine is not None:
             self._engine.params += group["params"]
 
@@ -180,20 +183,34 @@ class Optimizer(torch.optim.Optimizer):
         """
         if torch.compiler.is_compiling():
             return self._uncompiled(closure)
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-            if loss is not None:
-                self.optimizer.observe(float(loss))
+        loss = None if closure is None else self._evaluated(closure)
         engine = self._engine or self._made()
         if self._schedule is not None:
             for schedule, group in zip(self._schedules, self.param_groups, strict=True):
                 group["lr"] = float(schedule(engine.count + 1))
         if [group[key] for group, key in self._watched] != self._seen:
             self._settle()
-        engine.step()
+        if self._engine.takes_two:
+            self._twice(closure)
+        else:
+            engine.step()
         return loss
+
+    def _evaluated(self, closure: Callable[[], Any]) -> Any:
+        with torch.enable_grad():
+            loss = closure()
+        if loss is not None:
+            self.optimizer.observe(float(loss.detach()) if isinstance(loss, torch.Tensor) else loss)
+        return loss
+
+    def _twice(self, closure: Callable[[], Any] | None) -> None:
+        """Make a step that needs the gradients at two places."""
+        if closure is None:
+            raise RuntimeError(f"{type(self.optimizer).__name__} computes gradients twice: call step(closure)")
+        self._engine.step("first_step")
+        with torch.enable_grad():
+            closure()
+        self._engine.step("second_step")
 
     @torch.compiler.disable
     def _uncompiled(self, closure: Callable[[], Any] | None) -> Any:
@@ -276,13 +293,4 @@ def _fresh(state: Any) -> Any:
     """Return an empty dict like torch's of states, but with what belongs to no parameter."""
     found = type(state)(dict)
     found.update({key: value for key, value in state.items() if not isinstance(key, torch.Tensor)})
-    return found
-
-
-def _with_base(schedule: Any, rate: float) -> Any:
-    """Return a schedule with the learning rate of a group."""
-    if getattr(schedule, "base_lr", rate) == rate:
-        return schedule
-    found = copy.copy(schedule)
-    found.base_lr = rate
     return found

@@ -1,0 +1,502 @@
+"""An optimizer of mxcore is one of torch: groups, schedulers, closures, hooks, scalers, copies, and errors."""
+
+import copy
+import io
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, OneCycleLR, ReduceLROnPlateau, SequentialLR
+
+import mxcore as mx
+
+ENGINES = ["memory", "operations"]
+torch.manual_seed(0)
+X = torch.randn(64, 6)
+Y = X[:, :1].sin() + X[:, 1:2]
+
+
+def network(seed: int = 0) -> torch.nn.Sequential:
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+
+
+def loss_of(model: Any) -> Any:
+    return ((model(X) - Y) ** 2).mean()
+
+
+def train(model: Any, optimizer: Any, steps: int = 5, *others: Any) -> list[Any]:
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        for one in (optimizer, *others):
+            one.step()
+    return weights(model)
+
+
+def weights(model: Any) -> list[Any]:
+    return [param.detach().clone() for param in model.parameters()]
+
+
+def assert_same(one: list[Any], other: list[Any]) -> None:
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def made(model: Any, name: Any = "adamw", **arguments: Any) -> Any:
+    return mx.torch.Optimizer(model.named_parameters(), name, **{"lr": 0.01, **arguments})
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_groups_of_torch_have_numbers_of_their_own(engine: str) -> None:
+    one, other = network(), network()
+    groups = [
+        [{"params": model[0].parameters(), "lr": 0.05, "betas": (0.5, 0.9)}, {"params": model[2].parameters()}]
+        for model in (one, other)
+    ]
+    ours = mx.torch.Optimizer(groups[0], "adamw", lr=0.01, weight_decay=0.1, engine=engine)
+    theirs = torch.optim.AdamW(groups[1], lr=0.01, weight_decay=0.1)
+    schedulers = [CosineAnnealingLR(ours, 20), CosineAnnealingLR(theirs, 20)]
+    train(one, ours, 20, schedulers[0])
+    train(other, theirs, 20, schedulers[1])
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=1e-5)
+    assert [group["lr"] for group in ours.param_groups] == [group["lr"] for group in theirs.param_groups]
+
+
+def test_groups_by_name_become_groups_of_torch() -> None:
+    model = network()
+    ours = made(model, weight_decay=0.1, groups={".*bias": {"weight_decay": 0.0}, "0": {"beta1": 0.5}})
+    found = [(one["param_names"], one["weight_decay"], one["betas"][0]) for one in ours.param_groups]
+    assert found == [
+        (["2.weight"], 0.1, 0.9),
+        (["0.bias", "2.bias"], 0.0, 0.9),
+        (["0.weight"], 0.1, 0.5),
+    ]
+    assert ours.optimizer.settings_of("2.bias")["wd"] == 0
+    assert ours.optimizer.settings_of("0.weight")["beta1"] == 0.5
+    train(model, ours)
+    ours.param_groups[1]["weight_decay"] = 0.2
+    train(model, ours, 1)
+    assert ours.optimizer.settings_of("2.bias")["wd"] == 0.2
+
+
+def test_weight_decay_reaches_everything_unless_names_decide() -> None:
+    for by_name, shrinks in ((False, True), (True, False)):
+        model = network()
+        before = model[0].bias.detach().clone()
+        ours = made(model, "sgd", lr=1.0, weight_decay=0.5, decay_by_name=by_name)
+        for param in model.parameters():
+            param.grad = torch.zeros_like(param)
+        ours.step()
+        torch.testing.assert_close(model[0].bias.detach(), before * 0.5 if shrinks else before)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_group_added_later_is_trained_from_then_on(engine: str) -> None:
+    model, other = network(), network()
+    ours = mx.torch.Optimizer(model[0].parameters(), "adam", lr=0.01, engine=engine)
+    theirs = torch.optim.Adam(other[0].parameters(), lr=0.01)
+    for optimizer, one in ((ours, model), (theirs, other)):
+        train(one, optimizer, 3)
+        optimizer.add_param_group({"params": one[2].parameters(), "lr": 0.1})
+        train(one, optimizer, 3)
+    torch.testing.assert_close(weights(model), weights(other), rtol=0, atol=2e-6)
+
+
+def test_a_group_that_is_wrong_leaves_everything_as_it_was() -> None:
+    model = network()
+    ours = made(model)
+    with pytest.raises(ValueError, match="beta1 must be in"):
+        ours.add_param_group({"params": [("new", torch.nn.Parameter(torch.ones(2)))], "betas": (2.0, 0.9)})
+    assert len(ours.param_groups) == 1
+    assert_same(train(model, ours), train(other := network(), made(other)))
+
+
+# --- schedules --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        lambda one: OneCycleLR(one, 0.05, total_steps=20),
+        lambda one: SequentialLR(one, [LinearLR(one, 0.1, total_iters=5), CosineAnnealingLR(one, 15)], [5]),
+        lambda one: CosineAnnealingLR(one, 20),
+    ],
+    ids=["one cycle, with momentum", "sequential", "cosine"],
+)
+def test_schedulers_of_torch_drive_it(create: Any) -> None:
+    one, other = network(), network()
+    ours, theirs = made(one, "adamw"), torch.optim.AdamW(other.parameters(), lr=0.01)
+    train(one, ours, 19, create(ours))
+    train(other, theirs, 19, create(theirs))
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=1e-5)
+
+
+def test_a_scheduler_of_a_metric_drives_it() -> None:
+    model = network()
+    ours = made(model)
+    plateau = ReduceLROnPlateau(ours, patience=0, factor=0.5)
+    for _ in range(3):
+        plateau.step(1.0)
+    assert ours.param_groups[0]["lr"] == 0.0025
+    train(model, ours, 1)
+    assert ours.optimizer.learning_rate == 0.0025
+
+
+def test_a_schedule_of_ours_writes_the_learning_rates() -> None:
+    schedule = mx.lr_scheduler.create("cosine", max_update=10, base_lr=0.1)
+    model = network()
+    ours = mx.torch.Optimizer(
+        model.named_parameters(), "sgd", lr_scheduler=schedule, groups={".*bias": {"learning_rate": 0.01}}
+    )
+    for update in range(1, 6):
+        train(model, ours, 1)
+        assert [group["lr"] for group in ours.param_groups] == pytest.approx([schedule(update), schedule(update) / 10])
+
+
+def test_a_learning_rate_may_be_a_tensor() -> None:
+    rate = torch.tensor(0.5)
+    weight = torch.nn.Parameter(torch.ones(1))
+    ours = mx.torch.Optimizer([weight], "sgd", lr=rate)
+    ours.param_groups[0]["lr"] = rate
+    weight.grad = torch.ones(1)
+    ours.step()
+    rate.fill_(0.25)
+    ours.step()
+    assert weight.item() == 0.25
+
+
+def test_schedules_go_both_ways() -> None:
+    ours = mx.lr_scheduler.create("cosine", max_update=10, base_lr=0.1)
+    theirs = torch.optim.SGD(network().parameters(), lr=0.1)
+    scheduler = mx.torch.scheduler(theirs, "cosine", max_update=10, base_lr=0.1)
+    rates = []
+    for _ in range(12):
+        rates.append(theirs.param_groups[0]["lr"])
+        theirs.step()
+        scheduler.step()
+    assert rates == pytest.approx([ours(update) for update in range(1, 13)])
+    schedule = mx.torch.schedule(lambda optimizer: CosineAnnealingLR(optimizer, 10), 0.1)
+    other = torch.optim.SGD(network().parameters(), lr=0.1)
+    cosine = CosineAnnealingLR(other, 10)
+    for update in range(1, 12):
+        assert schedule(update) == other.param_groups[0]["lr"]
+        other.step()
+        cosine.step()
+    assert schedule(3) == schedule(3)
+    optimizer = mx.optimizer.create("adam", lr_scheduler=schedule)
+    assert optimizer.settings_of("x")["learning_rate"] == 0.1
+
+
+# --- what loops do ----------------------------------------------------------------------------------------------------
+
+
+def test_a_closure_computes_the_loss() -> None:
+    model = network()
+    ours = made(model, "momo")
+
+    def closure() -> Any:
+        ours.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        return loss
+
+    losses = [float(ours.step(closure)) for _ in range(30)]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_sam_needs_a_closure_and_takes_both_steps() -> None:
+    model = network()
+    ours = made(model, "sam(sgd)", lr=0.05)
+    with pytest.raises(RuntimeError, match="closure"):
+        ours.step()
+
+    def closure() -> Any:
+        ours.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        return loss
+
+    sam, other = mx.SAM("sgd", learning_rate=0.05), network()
+    for _ in range(3):
+        ours.step(closure)
+        params = [param.detach().numpy() for param in other.parameters()]
+        for step in (sam.first_step, sam.second_step):
+            other.zero_grad()
+            loss_of(other).backward()
+            step([param.grad.numpy() for param in other.parameters()], params)
+    assert_same(weights(model), weights(other))
+
+
+def test_hooks_run_around_a_step() -> None:
+    model, seen = network(), list[str]()
+    ours = made(model)
+    ours.register_step_pre_hook(lambda *_: seen.append("before"))
+    ours.register_step_post_hook(lambda *_: seen.append("after"))
+    ours.register_state_dict_post_hook(lambda _, state: state | {"mine": 1})
+    train(model, ours, 1)
+    assert seen == ["before", "after"]
+    assert ours.state_dict()["mine"] == 1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_grad_scaler_unscales_and_skips(engine: str) -> None:
+    one, other = network(), network()
+    ours, theirs = made(one, "adam", engine=engine), torch.optim.Adam(other.parameters(), lr=0.01)
+    for model, optimizer in ((one, ours), (other, theirs)):
+        scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+        for number in range(4):
+            optimizer.zero_grad()
+            scaler.scale(loss_of(model) * (float("inf") if number == 2 else 1.0)).backward()
+            scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            scaler.step(optimizer)
+            scaler.update()
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=2e-6)
+    assert ours.state_dict()["state"][0]["step"] == 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_parameters_without_a_gradient_are_left_out(engine: str) -> None:
+    one, other = network(), network()
+    ours, theirs = made(one, "adam", engine=engine), torch.optim.Adam(other.parameters(), lr=0.01)
+    for model, optimizer in ((one, ours), (other, theirs)):
+        for number in range(5):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            if number in (1, 2):
+                model[0].bias.grad = None
+            optimizer.step()
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=2e-6)
+    assert [entry["step"] for entry in ours.state_dict()["state"].values()] == [5, 3, 5, 5]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_gradients_and_weights_may_move(engine: str) -> None:
+    one, other = network(), network()
+    ours, theirs = made(one, "adam", engine=engine), torch.optim.Adam(other.parameters(), lr=0.01)
+    for number in range(12):
+        for model, optimizer in ((one, ours), (other, theirs)):
+            optimizer.zero_grad(set_to_none=number % 3 == 0)
+            loss_of(model).backward()
+            if number == 5:
+                for param in model.parameters():
+                    param.data = param.data.clone()
+            if number == 8:
+                model[0].weight.grad = model[0].weight.grad.t().contiguous().t()  # as with channels_last
+            optimizer.step()
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=2e-6)
+
+
+def test_the_state_keeps_no_gradient_alive() -> None:
+    import weakref
+
+    model = network()
+    ours = made(model)
+    train(model, ours, 6)
+    grads = [weakref.ref(param.grad) for param in model.parameters()]
+    ours.zero_grad()
+    assert [ref() for ref in grads] == [None] * 4
+
+
+def test_autograd_sees_that_weights_have_changed() -> None:
+    model = network()
+    ours = made(model)
+    train(model, ours, 1)
+    loss = loss_of(model)
+    ours.step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("layout", ["sparse", "strided, conjugated"])
+def test_gradients_of_other_layouts(layout: str, engine: str) -> None:
+    if layout == "sparse":
+        embedding = torch.nn.Embedding(5, 2, sparse=True)
+        embedding(torch.tensor([1])).sum().backward()
+        before = embedding.weight.detach().clone()
+        ours = mx.torch.Optimizer(embedding.parameters(), "adam", engine=engine)
+        with pytest.raises(RuntimeError, match="sparse=False"):
+            ours.step()
+        assert_same([embedding.weight.detach()], [before])
+        return
+    weight = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    weight.grad = torch.tensor([1 + 2j, 3 - 1j]).conj()
+    mx.torch.Optimizer([weight], "sgd", lr=1.0, engine=engine).step()
+    assert weight.tolist() == [2j, -2 - 1j]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_bfloat16_with_masters_follows_float32(engine: str) -> None:
+    model = network().to(torch.bfloat16)
+    exact = copy.deepcopy(model).float()
+    ours = made(model, "adamw", multi_precision=True, engine=engine)
+    other = made(exact, "adamw", engine=engine)
+    for _ in range(20):
+        for param, twin in zip(model.parameters(), exact.parameters(), strict=True):
+            param.grad = torch.randn_like(param)
+            twin.grad = param.grad.float()
+        ours.step()
+        other.step()
+    assert_same(weights(model), [one.to(torch.bfloat16) for one in weights(exact)])
+
+
+@pytest.mark.parametrize("compiled", ["step", "whole"])
+def test_a_compiled_loop_steps_outside_of_its_graph(compiled: str) -> None:
+    one, other = network(), network()
+    ours, plain = made(one, "lion"), made(other, "lion")
+
+    def whole() -> None:
+        ours.zero_grad()
+        loss_of(one).backward()
+        ours.step()
+
+    step = torch.compile(whole if compiled == "whole" else ours.step, backend="eager")
+    for _ in range(4):
+        if compiled == "step":
+            ours.zero_grad()
+            loss_of(one).backward()
+        step()
+    torch.testing.assert_close(weights(one), train(other, plain, 4), rtol=0, atol=1e-6)
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_evaluation_weights_replace_the_weights_in_a_block(engine: str) -> None:
+    model = network()
+    ours = made(model, "average(adam)", beta=0.5, engine=engine)
+    trained = train(model, ours, 5)
+    with ours.evaluating():
+        assert not torch.equal(model[0].weight, trained[0])
+    assert_same(weights(model), trained)
+
+
+# --- copies and states ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["adamw", "nadam", "prodigy", "lookahead(average(adam))", "adafactor", "soap", "sgd"])
+@pytest.mark.parametrize("how", ["deepcopy", "pickle", "state_dict"])
+def test_a_copy_goes_on_with_the_same_bits(how: str, name: str, engine: str) -> None:
+    if engine == "operations" and name in ("adafactor", "soap"):
+        pytest.skip("array code")
+    model = network()
+    ours = made(model, name, engine=engine)
+    train(model, ours, 4)
+    other = copy.deepcopy(model)
+    if how == "state_dict":
+        file = io.BytesIO()
+        torch.save({"model": model.state_dict(), "optimizer": ours.state_dict()}, file)
+        file.seek(0)
+        saved = torch.load(file, weights_only=True)
+        other = network(1)
+        other.load_state_dict(saved["model"])
+        again = made(other, name, lr=0.5, engine=engine)
+        again.load_state_dict(saved["optimizer"])
+    elif how == "deepcopy":
+        both = copy.deepcopy({"model": model, "optimizer": ours})
+        other, again = both["model"], both["optimizer"]
+    else:
+        other, again = pickle.loads(pickle.dumps((model, ours)))
+    assert_same(train(model, ours, 4), train(other, again, 4))
+
+
+def test_both_engines_read_the_states_of_each_other() -> None:
+    for name in ("adamw", "nadam", "average(adam)", "lookahead(prodigy)"):
+        models = network(), network()
+        one, other = (made(model, name, engine=engine) for model, engine in zip(models, ENGINES, strict=True))
+        train(models[0], one, 3)
+        models[1].load_state_dict(models[0].state_dict())
+        other.load_state_dict(one.state_dict())
+        train(models[1], other, 2)
+        one.load_state_dict(other.state_dict())
+        models[0].load_state_dict(models[1].state_dict())
+        torch.testing.assert_close(train(models[0], one, 2), train(models[1], other, 2), rtol=0, atol=1e-6)
+
+
+def test_states_are_tensors_over_our_memory_and_numbers() -> None:
+    model = network()
+    ours = made(model, "nadam")
+    train(model, ours, 3)
+    entry = ours.state_dict()["state"][0]
+    assert entry["step"] == 3
+    assert isinstance(entry["product"], float)
+    mean = ours.state[model[0].weight]["mean"]
+    before = mean.clone()
+    train(model, ours, 1)
+    assert not torch.equal(mean, before)
+    mean.zero_()
+    model[0].weight.grad.zero_()
+    ours.step()
+    assert torch.equal(mean, torch.zeros_like(mean))
+
+
+def test_a_state_that_does_not_fit_changes_nothing() -> None:
+    model, other = network(), network()
+    ours, twin = made(model), made(other)
+    train(model, ours, 2)
+    train(other, twin, 2)
+    saved = copy.deepcopy(ours.state_dict())
+    saved["state"][1]["mean"] = torch.zeros(3)
+    with pytest.raises(ValueError, match=r"parameter '0.bias': mean must have the shape \(8,\), got \(3,\)"):
+        ours.load_state_dict(saved)
+    sgd = made(network(), "sgd", momentum=0.9)
+    with pytest.raises(ValueError, match="the state has .*'mean'.*, but SGD has .*'velocity'"):
+        sgd.load_state_dict(ours.state_dict())
+    assert_same(train(model, ours, 2), train(other, twin, 2))
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+def test_errors_say_what_to_do() -> None:
+    model = network()
+    with pytest.raises(ValueError, match="learning_rate must be"):
+        made(model, lr=-1.0)
+    with pytest.raises(ValueError, match="betas must have 2 numbers"):
+        made(model, betas=(0.9,))
+    with pytest.raises(TypeError, match="momentum"):
+        made(model, "adam", momentum=0.9)
+    with pytest.raises(ValueError, match="'memory', 'operations', got 'cuda'"):
+        made(model, engine="cuda")
+    with pytest.raises(ValueError, match=r"pass model.named_parameters\(\)"):
+        mx.torch.Optimizer(model.parameters(), "adam", groups={"bias": {"lr": 1.0}})
+    with pytest.raises(ValueError, match="'head' matches the start of no parameter"):
+        made(model, groups={"head": {"lr": 1.0}})
+    with pytest.raises(TypeError, match="leave out lr"):
+        made(model, mx.optimizer.create("adam"))
+    with pytest.raises(ValueError, match="floating-point"):
+        mx.torch.Optimizer([torch.zeros(2, dtype=torch.int64)], "adam")
+    with pytest.raises(mx.exchange.NotExpressibleError, match="array code"):
+        train(model, made(model, "muon", engine="operations"), 1)
+
+
+def test_an_optimizer_of_mxcore_may_be_passed_itself() -> None:
+    model = network()
+    ours = mx.torch.Optimizer(model.parameters(), mx.optimizer.create("adam", learning_rate=0.02, beta1=0.8))
+    assert ours.param_groups[0]["betas"] == (0.8, 0.999)
+    train(model, ours)
+
+
+def test_both_kinds_of_initializers() -> None:
+    model = network()
+    mx.random.seed(3)
+    mx.torch.initialize(model, "xavier")
+    assert model[0].bias.abs().sum() == 0
+    limit = (3 / ((6 + 8) / 2)) ** 0.5
+    assert 0.5 * limit < model[0].weight.abs().max().item() <= limit
+    first = weights(model)
+    mx.random.seed(3)
+    mx.torch.initialize(model, "xavier")
+    assert_same(weights(model), first)
+    expected = mx.init.create("xavier").values(mx.init.InitDesc("0.weight"), (8, 6), mx.random.generator("0.weight"))
+    assert expected.shape == (8, 6)
+    assert np.isfinite(expected).all()

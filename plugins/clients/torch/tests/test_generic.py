@@ -25,11 +25,10 @@ MISSING = {("Adam", "amsgrad"), ("NAdam", "decoupled_weight_decay")}
 
 
 def inputs(name: str) -> list[dict[str, Any]]:
-    found = []
-    for one in INFOS[name].optim_inputs_func(device="cpu"):
-        if not any((name, key) in MISSING for key, value in one.kwargs.items() if value):
-            found.append({key: value for key, value in one.kwargs.items() if key not in FLAGS})
-    return found
+    """Return the arguments with which torch tests an optimizer, but for those that are not here."""
+    given = [one.kwargs for one in INFOS[name].optim_inputs_func(device="cpu")]
+    known = [one for one in given if not any((name, key) in MISSING for key, value in one.items() if value)]
+    return [{key: value for key, value in one.items() if key not in FLAGS} for one in known]
 
 
 def create(name: str, params: Any, **arguments: Any) -> Any:

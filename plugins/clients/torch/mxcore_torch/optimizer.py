@@ -243,7 +243,8 @@ class Optimizer(torch.optim.Optimizer):
         """Return the state, as tensors that share memory with it, and numbers."""
         if self._engine is not None:
             self._engine.sync()
-        return super().state_dict()
+        found: dict[str, Any] = super().state_dict()
+        return found
 
     def torch_state_dict(self) -> dict[str, Any]:
         """Return the state as the algorithm of ``torch.optim`` can load it.
@@ -263,7 +264,7 @@ class Optimizer(torch.optim.Optimizer):
         try:
             super().load_state_dict(from_torch(state_dict, self._names, self.optimizer, self.param_groups))
         except BaseException:
-            vars(self).update(before)
+            self.__dict__.update(before)
             self._seen = None
             self._settle()
             raise
@@ -282,7 +283,8 @@ class Optimizer(torch.optim.Optimizer):
             for key in self._keys:
                 group.setdefault(key, self.defaults[key])
         self._settle()
-        saved, self.state = self.state, _fresh(self.state)
+        saved: Any = self.state
+        self.state: Any = _fresh(saved)
         engine = self._made()
         for index, param in enumerate(engine.params):
             if own := saved.get(param):

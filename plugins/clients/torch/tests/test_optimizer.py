@@ -198,7 +198,7 @@ def test_schedules_go_both_ways() -> None:
 
 def test_a_closure_computes_the_loss() -> None:
     model = network()
-    ours = made(model, "momo")
+    ours = made(model, "momo", lr=1.0)
 
     def closure() -> Any:
         ours.zero_grad()

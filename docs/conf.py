@@ -90,7 +90,7 @@ nitpick_ignore_regex = [
     ("py:class", r"numpy\._typing\..*"),
     ("py:class", r"(.*\.)?(T|C|Given|OptimizerT|Run|Job|Layout|_Savable)"),
     ("py:class", r"(.*\.)?(Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Path|_Symbol)"),
-    ("py:class", r"pluggy\..*|numpy\.random\._generator\.Generator"),
+    ("py:class", r"pluggy\..*|torch\..*|numpy\.random\._generator\.Generator"),
 ]
 
 # The prompts of doctests, and what they print, are not copied.

@@ -233,7 +233,7 @@ class Optimizer(torch.optim.Optimizer):
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Put the evaluation weights in place of the weights for a block; see :meth:`mxcore.Updater.evaluating`."""
+        """Put the evaluation weights in place for a block, as :meth:`mxcore.optimizer.Updater.evaluating` does."""
         with (self._engine or self._made()).evaluating():
             yield
 

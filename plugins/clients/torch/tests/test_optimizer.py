@@ -206,7 +206,7 @@ def test_a_closure_computes_the_loss() -> None:
         loss.backward()
         return loss
 
-    losses = [float(ours.step(closure)) for _ in range(30)]
+    losses = [ours.step(closure).item() for _ in range(30)]
     assert losses[-1] < losses[0] / 2
 
 

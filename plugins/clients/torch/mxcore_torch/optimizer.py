@@ -154,6 +154,16 @@ class Optimizer(torch.optim.Optimizer):
         if self._engine is not None:
             self._engine.refresh()
 
+    def _follow(self, now: list[Any]) -> None:
+        """Take over settings that have changed: mostly the learning rate alone, by a scheduler."""
+        if len(self.param_groups) > 1 or self._seen is None or now[1:] != self._seen[1:] or self._keys[0] != "lr":
+            self._settle()
+            return
+        rate = float(now[0])
+        levels(self.optimizer)[-1].learning_rate = rate
+        self._seen[0] = rate
+        self._engine.refresh()
+
     def _name(self) -> None:
         """Tell the optimizer the names of the parameters."""
         index, names = 0, dict[int, str]()
@@ -188,8 +198,8 @@ class Optimizer(torch.optim.Optimizer):
         if self._schedule is not None:
             for schedule, group in zip(self._schedules, self.param_groups, strict=True):
                 group["lr"] = float(schedule(engine.count + 1))
-        if [group[key] for group, key in self._watched] != self._seen:
-            self._settle()
+        if (now := [group[key] for group, key in self._watched]) != self._seen:
+            self._follow(now)
         if self._engine.takes_two:
             self._twice(closure)
         else:

@@ -59,6 +59,8 @@ class Memory:
         Args:
             part: the method of the updater that makes a part of the step.
         """
+        if len(self.state) < len(self.shown):
+            self._forget()
         if part:
             self._call, self._known = getattr(self.updater, part), []
         # Of each array the address and the strides: while they are the same, so are the arrays over them.
@@ -150,6 +152,15 @@ class Memory:
         own.update(self.numbers(index))
         own.update({name: tensor_over(one) if hasattr(one, "dtype") else one for name, one in leaves.items()})
         self.shown.add(index)
+
+    def _forget(self) -> None:
+        """Begin anew with parameters whose state has been removed from torch's."""
+        tally = self.updater.tally
+        for index in [index for index in self.shown if self.params[index] not in self.state]:
+            self.shown.remove(index)
+            del self.updater.states[index], tally.table[index]
+            tally.host_numbers.pop(index, None)
+        self._known = []
 
     def sync(self) -> None:
         """Give torch the counts, and numbers that are kept on the host."""

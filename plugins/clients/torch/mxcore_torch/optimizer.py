@@ -134,7 +134,7 @@ class Optimizer(torch.optim.Optimizer):
         if optimizer.maximize != bool(groups[0]["maximize"]):
             optimizer.maximize = bool(groups[0]["maximize"])
         numbers = [self._numbers(group) for group in groups]
-        if len(groups) == 1:
+        if len(groups) == 1 or not numbers[0]:  # a Mixed has none of its own
             inner = levels(optimizer)[-1]
             for name, value in numbers[0].items():
                 if getattr(inner, name) != value:

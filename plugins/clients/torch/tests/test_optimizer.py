@@ -439,6 +439,19 @@ def test_states_are_tensors_over_our_memory_and_numbers() -> None:
     assert torch.equal(mean, torch.zeros_like(mean))
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_state_that_was_removed_begins_anew(engine: str) -> None:
+    model, other = network(), network()
+    ours, twin = made(model, "nadam", engine=engine), made(other, "nadam", engine=engine)
+    train(model, ours, 4)
+    ours.state.clear()
+    other.load_state_dict(model.state_dict())
+    assert_same(train(model, ours, 2), train(other, twin, 2))
+    del ours.state[model[0].weight]
+    train(model, ours, 1)
+    assert [entry["step"] for entry in ours.state_dict()["state"].values()] == [3, 3, 3, 1]
+
+
 def test_a_state_that_does_not_fit_changes_nothing() -> None:
     model, other = network(), network()
     ours, twin = made(model), made(other)
@@ -484,6 +497,18 @@ def test_an_optimizer_of_mxcore_may_be_passed_itself() -> None:
     ours = mx.torch.Optimizer(model.parameters(), mx.optimizer.create("adam", learning_rate=0.02, beta1=0.8))
     assert ours.param_groups[0]["betas"] == (0.8, 0.999)
     train(model, ours)
+
+
+def test_a_mixed_optimizer_keeps_its_rates() -> None:
+    model = network()
+    mixed = mx.optimizer.create("mixed", patterns=[".*bias", ".*"], optimizers=["sgd", "muon"])
+    groups = [{"params": part.named_parameters(str(number))} for number, part in enumerate(model) if number != 1]
+    ours = mx.torch.Optimizer(groups, mixed)
+    before = weights(model)
+    after = train(model, ours, 3)
+    assert not any(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    assert "lr" not in ours.param_groups[0]
+    ours.load_state_dict(ours.state_dict())
 
 
 def test_both_kinds_of_initializers() -> None:

@@ -47,7 +47,7 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 
 # Adapters are not installed here, nor are the libraries that they are for.
 sys.path += map(str, Path(__file__).parent.parent.glob("plugins/clients/*"))
-autodoc_mock_imports = ["autograd", "pennylane", "qiskit_algorithms", "river", "sigpy", "thinc"]
+autodoc_mock_imports = ["autograd", "pennylane", "qiskit_algorithms", "river", "sigpy", "thinc", "torch"]
 
 # The modules with a page in the API reference, beside those that are attributes of mxcore.
 api_modules = [
@@ -90,7 +90,7 @@ nitpick_ignore_regex = [
     ("py:class", r"numpy\._typing\..*"),
     ("py:class", r"(.*\.)?(T|C|Given|OptimizerT|Run|Job|Layout|_Savable)"),
     ("py:class", r"(.*\.)?(Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Path|_Symbol)"),
-    ("py:class", r"pluggy\..*|numpy\.random\._generator\.Generator"),
+    ("py:class", r"pluggy\..*|torch\..*|numpy\.random\._generator\.Generator"),
 ]
 
 # The prompts of doctests, and what they print, are not copied.

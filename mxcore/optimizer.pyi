@@ -396,11 +396,13 @@ class AdaDelta(Optimizer):
 
     rho: float
     epsilon: float
+    use_lr: bool
     def __init__(
         self,
         rho: _Schedule | float = 0.9,
         epsilon: _Schedule | float = 1e-05,
         *,
+        use_lr: bool = False,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
@@ -455,10 +457,20 @@ class AdaGrad(Optimizer):
     r"""AdaGrad: steps scaled by the root of the sum of all squared gradients so far."""
 
     eps: float
+    initial_history: float
+    lr_decay: float
+    epsilon_in_root: bool
+    decoupled_wd: bool
+    @property
+    def decay(self) -> Decay: ...  # type: ignore[override]
     def __init__(
         self,
         eps: _Schedule | float = 1e-07,
         *,
+        initial_history: _Schedule | float = 0.0,
+        lr_decay: _Schedule | float = 0.0,
+        epsilon_in_root: bool = True,
+        decoupled_wd: bool = True,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
@@ -852,6 +864,7 @@ class ASGD(Optimizer):
     lambd: float
     alpha: float
     t0: float
+    late_lr: bool
     def __init__(
         self,
         learning_rate: float | None = 0.01,
@@ -859,6 +872,7 @@ class ASGD(Optimizer):
         alpha: _Schedule | float = 0.75,
         t0: _Schedule | float = 1000000.0,
         *,
+        late_lr: bool = False,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,
@@ -1841,6 +1855,7 @@ class RMSProp(Optimizer):
     epsilon: float
     centered: bool
     clip_weights: float | None
+    epsilon_in_root: bool
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -1850,6 +1865,7 @@ class RMSProp(Optimizer):
         centered: bool = False,
         clip_weights: _Schedule | float | None = None,
         *,
+        epsilon_in_root: bool = True,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,

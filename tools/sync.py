@@ -63,7 +63,9 @@ def builtins(published: bool) -> str:
 
 def root(text: str) -> str:
     """Return the root ``pyproject.toml`` with every plugin in the workspace."""
-    sources = "".join(f"{name} = {{ workspace = true }}\n" for name in ["mxcore", "mxcore-all", *plugins()])
+    apart = {ROOT / folder for folder in tomllib.loads(text)["tool"]["uv"]["workspace"]["exclude"]}
+    names = [name for name, file in plugins().items() if file.parent not in apart]
+    sources = "".join(f"{name} = {{ workspace = true }}\n" for name in ["mxcore", "mxcore-all", *names])
     return re.sub(r"(?<=\[tool\.uv\.sources\]\n).*?(?=\n\[)", sources, text, count=1, flags=re.DOTALL)
 
 

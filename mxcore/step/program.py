@@ -202,7 +202,7 @@ class Settings:
         fields = set(declared)
         own = {name for name in program.all_numbers if name in vars(optimizer)}
         scale = {"unscale"} & {*program.all_numbers}
-        self._readers.append(operator.attrgetter(*sorted((fields - _BY_PARAMETER - _OF_CALL) | own | scale)))
+        self._readers.append(operator.attrgetter(*sorted((fields | own) - _BY_PARAMETER - _OF_CALL | scale)))
         self.declared &= fields >= own
         groups = [{} if program.inner else group.settings for group in self.groups.every]
         for name in program.all_numbers:

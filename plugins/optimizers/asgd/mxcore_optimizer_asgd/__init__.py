@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mxcore import Slot, hyperparameter, hyperparameters, in_range, non_negative
+from mxcore import Slot, boolean, hyperparameter, hyperparameters, in_range, non_negative
 from mxcore.optimizer import Optimizer
 
 __all__ = ["ASGD"]
@@ -36,9 +36,11 @@ class ASGD(Optimizer):
             names.
         alpha: the power with which steps decay, in [0, 1].
         t0: after how many updates averaging begins, at least 0.
+        late_lr: whether a new learning rate has its effect one update later, as in torch.
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.
 
-    State: ``average``, initially the weight, with its shape and dtype.
+    State: ``average``, initially the weight, with its shape and dtype; with ``late_lr`` also the number ``eta`` of the
+    next update.
 
     When to use it: convex problems with noisy gradients, such as linear models, where the average of the weights beats
     the last. When not: deep networks with schedules: see ``average``, which goes around any optimizer.
@@ -48,25 +50,30 @@ class ASGD(Optimizer):
         https://doi.org/10.1137/0330046; the steps are those of L. Bottou, "Stochastic Gradient Descent Tricks", 2012,
         https://doi.org/10.1007/978-3-642-35289-8_25
 
-    Differs from MXNet 1.9.1: MXNet has no ASGD. This is the rule of PyTorch, where a learning rate that changes has its
-    effect one update later.
+    Differs from MXNet 1.9.1: MXNet has no ASGD. This is the rule of PyTorch, with ``late_lr`` also where the learning
+    rate changes.
     """
 
     family = "momentum"
     default_learning_rate = 0.01
     expected_failures = {"a_gradient_of_zero_moves_nothing": "lambd decays weights, whatever wd is"}
-    slots = (Slot("average", init="weight"),)
-    conventions = {"torch": "a new learning rate acts one update late"}
+    conventions = {"torch": {"late_lr": True}}
     lambd: float = hyperparameter(1e-4, non_negative)
     alpha: float = hyperparameter(0.75, in_range(0, 1))
     t0: float = hyperparameter(1e6, non_negative)
+    late_lr: bool = hyperparameter(False, boolean, kw_only=True)
+
+    def slots(self) -> tuple[Slot, ...]:
+        average = Slot("average", init="weight")
+        return (average, Slot("eta", shape=())) if self.late_lr else (average,)
 
     @staticmethod
-    def rule(weight, grad, average, *, lr, t, lambd, alpha, t0):
-        eta = lr / (1 + lambd * lr * (t - 1)) ** alpha
+    def rule(weight, grad, average, eta=None, *, lr, t, lambd, alpha, t0, late_lr):
+        now = np.where(t == 1, lr, eta) if late_lr else lr / (1 + lambd * lr * (t - 1)) ** alpha
         mu = 1 / np.maximum(1, t - 1 - t0)
-        weight = weight - lambd * eta * weight - eta * grad
-        return weight, np.where(mu == 1, weight, average + mu * (weight - average))
+        weight = (1 - lambd * now) * weight - now * grad
+        average = np.where(mu == 1, weight, average + mu * (weight - average))
+        return (weight, average, lr / (1 + lambd * lr * t) ** alpha) if late_lr else (weight, average)
 
     @staticmethod
     def evaluation(average):

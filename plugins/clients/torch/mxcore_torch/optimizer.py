@@ -1,0 +1,308 @@
+"""An optimizer of mxcore as one of torch."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from mxcore.step import levels
+from mxcore_torch.convert import from_torch, to_torch
+from mxcore_torch.groups import Live, patterns, renamed, split
+from mxcore_torch.memory import Memory
+from mxcore_torch.names import Names, created
+from mxcore_torch.operations import Operations
+from mxcore_torch.schedules import with_base
+from mxcore_torch.views import has_memory
+
+__all__ = ["Optimizer"]
+
+_ENGINES = ("auto", "memory", "operations")
+
+
+class Optimizer(torch.optim.Optimizer):
+    """Any optimizer of mxcore, by name, for the parameters of a model of torch.
+
+    >>> import torch, mxcore as mx
+    >>> weight = torch.nn.Parameter(torch.ones(3))
+    >>> optimizer = mx.torch.Optimizer([weight], "lion", lr=0.5)
+    >>> weight.sum().backward()
+    >>> optimizer.step()
+    >>> weight.tolist(), optimizer.state[weight]["mean"].shape
+    ([0.5, 0.5, 0.5], torch.Size([3]))
+
+    Everything is as in torch: groups of parameters, closures, hooks, schedulers that write ``group["lr"]``, state
+    dicts, and weight decay on all parameters.
+
+    Args:
+        params: parameters, ``model.named_parameters()``, or dicts with groups of them.
+        name: the name of an optimizer, such as ``"lion"`` or ``"lookahead(adamw, k=5)"``, or one of mxcore.
+        lr: the learning rate; by default that of torch, or of the class if torch has none of this name.
+        weight_decay: the weight decay.
+        groups: other settings for the parameters whose names match a pattern, such as ``{".*bias": {"weight_decay":
+            0}}``. They become groups of torch.
+        lr_scheduler: a schedule of mxcore, which writes ``group["lr"]`` before each update.
+        decay_by_name: whether weight decay applies to weights only, as their names tell, instead of everything.
+        engine: what computes. ``"memory"``, for parameters on the CPU, and on CUDA with CuPy, updates them in place by
+            our kernels; ``"operations"`` uses torch's functions, on any device; ``"auto"`` takes the first one that
+            can be used.
+        compile: whether ``torch.compile`` compiles the operations, or with which of its backends.
+        arguments: the hyper-parameters, by our names, or by torch's, such as ``betas`` and ``eps``.
+
+    Raises:
+        TypeError, ValueError: an argument is unknown or out of range.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        name: Any,
+        *,
+        lr: Any = None,
+        weight_decay: Any = None,
+        groups: Mapping[str, Mapping[str, Any]] | None = None,
+        lr_scheduler: Any = None,
+        decay_by_name: bool = False,
+        engine: str = "auto",
+        compile: bool | str = False,
+        **arguments: Any,
+    ) -> None:
+        if engine not in _ENGINES:
+            raise ValueError(f"engine must be one of {', '.join(map(repr, _ENGINES))}, got {engine!r}")
+        common = {"lr": lr, "weight_decay": weight_decay, "lr_scheduler": lr_scheduler}
+        given = {**{key: value for key, value in common.items() if value is not None}, **arguments}
+        if not isinstance(name, str) and given:
+            raise TypeError(f"an optimizer of mxcore has its arguments already: leave out {', '.join(given)}")
+        self.optimizer = created(name, given) if isinstance(name, str) else copy.deepcopy(name)
+        """The optimizer of mxcore. Set its numbers in ``param_groups``, which are written to it."""
+        self._schedule, self.optimizer.lr_scheduler = self.optimizer.lr_scheduler, None
+        self._names = Names(self.optimizer)
+        self._options: dict[str, Any] = {"decay_by_name": decay_by_name, "engine": engine, "compile": compile}
+        self._schedules: list[Any] = []
+        self._engine: Any = None
+        self._seen: Any = None
+        own = self._names.of_groups(self.optimizer)
+        self._keys = [*own, "maximize"]
+        self.defaults = {**own, "maximize": self.optimizer.maximize}
+        super().__init__(split(params, groups or {}), self.defaults)
+
+    # --- groups ------------------------------------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters.
+
+        Args:
+            param_group: a dict with ``params``, and settings by torch's names or ours.
+        """
+        if isinstance(param_group, dict):
+            param_group = renamed(param_group, self._names, self.defaults)
+        super().add_param_group(param_group)
+        group, self._seen = self.param_groups[-1], None
+        try:
+            self._check(group)
+            self._settle()
+        except BaseException:
+            self.param_groups.pop()
+            self._seen = None
+            raise
+        if self._schedule is not None:
+            self._schedules.append(with_base(self._schedule, float(group["lr"])))
+        if self._engine is not None:
+            self._engine.params += group["params"]
+
+    def _check(self, group: Mapping[str, Any]) -> None:
+        for param in group["params"]:
+            if not (param.is_floating_point() or param.is_complex()):
+                raise ValueError(f"parameters must be floating-point or complex numbers, got {param.dtype}")
+        trial = copy.deepcopy(self.optimizer)
+        trial.groups = {"any": self._numbers(group)}
+
+    def _numbers(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the numbers of a group by our names."""
+        return self._names.ours({key: group[key] for key in self._keys if key != "maximize"})
+
+    def _settle(self) -> None:
+        """Take over the settings of all groups."""
+        groups, optimizer = self.param_groups, self.optimizer
+        if len({bool(group["maximize"]) for group in groups}) > 1:
+            raise ValueError("maximize must be the same for all groups")
+        if self._seen is None:
+            self._name()
+        if optimizer.maximize != bool(groups[0]["maximize"]):
+            optimizer.maximize = bool(groups[0]["maximize"])
+        numbers = [self._numbers(group) for group in groups]
+        if len(groups) == 1 or not numbers[0]:  # a Mixed has none of its own
+            inner = levels(optimizer)[-1]
+            for name, value in numbers[0].items():
+                if getattr(inner, name) != value:
+                    setattr(inner, name, value)
+        else:
+            every = patterns(self._by_group)
+            optimizer.groups = dict(zip(every, numbers, strict=True))
+            for own, group in zip(numbers, groups, strict=True):
+                own["lr_scheduler"] = Live(group)
+                del own["learning_rate"]
+            optimizer.groups = dict(zip(every, numbers, strict=True))
+        # Learning rates of several groups are read for each update.
+        keys = self._keys if len(groups) == 1 else [key for key in self._keys if key != "lr"]
+        self._watched = [(group, key) for group in groups for key in keys]
+        found = [group[key] for group, key in self._watched]
+        self._seen = [float(one) if isinstance(one, torch.Tensor) else one for one in found]
+        if self._engine is not None:
+            self._engine.refresh()
+
+    def _follow(self, now: list[Any]) -> None:
+        """Take over settings that have changed: mostly the learning rate alone, by a scheduler."""
+        if len(self.param_groups) > 1 or self._seen is None or now[1:] != self._seen[1:] or self._keys[0] != "lr":
+            self._settle()
+            return
+        rate = float(now[0])
+        levels(self.optimizer)[-1].learning_rate = rate
+        self._seen[0] = rate
+        self._engine.refresh()
+
+    def _name(self) -> None:
+        """Tell the optimizer the names of the parameters."""
+        index, names = 0, dict[int, str]()
+        self._by_group: list[list[str]] = []
+        for group in self.param_groups:
+            given = group.get("param_names", [])
+            for place, _ in enumerate(group["params"]):
+                if given:
+                    taken = given[place] in names.values()
+                    names[index + place] = f"{given[place]}#{index + place}" if taken else given[place]
+            own = range(index, index + len(group["params"]))
+            self._by_group.append([names.get(one, str(one)) for one in own])
+            index += len(group["params"])
+        if names:
+            self.optimizer.set_names(names, decay_by_name=self._options["decay_by_name"])
+
+    # --- updates -----------------------------------------------------------------------------------------------------
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all parameters that have a gradient.
+
+        Args:
+            closure: computes the loss again, and the gradients.
+
+        Returns:
+            The loss, if there is a closure.
+        """
+        if torch.compiler.is_compiling():
+            return self._uncompiled(closure)
+        loss = None if closure is None else self._evaluated(closure)
+        engine = self._engine or self._made()
+        if self._schedule is not None:
+            for schedule, group in zip(self._schedules, self.param_groups, strict=True):
+                group["lr"] = float(schedule(engine.count + 1))
+        if (now := [group[key] for group, key in self._watched]) != self._seen:
+            self._follow(now)
+        if self._engine.takes_two:
+            self._twice(closure)
+        else:
+            engine.step()
+        return loss
+
+    def _evaluated(self, closure: Callable[[], Any]) -> Any:
+        with torch.enable_grad():
+            loss = closure()
+        if loss is not None:
+            self.optimizer.observe(float(loss.detach()) if isinstance(loss, torch.Tensor) else loss)
+        return loss
+
+    def _twice(self, closure: Callable[[], Any] | None) -> None:
+        """Make a step that needs the gradients at two places."""
+        if closure is None:
+            raise RuntimeError(f"{type(self.optimizer).__name__} computes gradients twice: call step(closure)")
+        self._engine.step("first_step")
+        with torch.enable_grad():
+            closure()
+        self._engine.step("second_step")
+
+    @torch.compiler.disable
+    def _uncompiled(self, closure: Callable[[], Any] | None) -> Any:
+        """Make a step outside of a graph."""
+        return self.step(closure)
+
+    def _made(self) -> Any:
+        """Return the engine, made for the devices on which the parameters are."""
+        params = [param for group in self.param_groups for param in group["params"]]
+        asked = self._options["engine"]
+        memory = asked == "memory" or (asked == "auto" and not self._options["compile"] and has_memory(params))
+        engine: Any
+        if memory:
+            engine = Memory(self.optimizer, self.state)
+        else:
+            engine = Operations(self.optimizer, self.state, compile=self._options["compile"])
+        engine.params = params
+        self._engine = engine
+        return engine
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Put the evaluation weights in place for a block, as :meth:`mxcore.optimizer.Updater.evaluating` does."""
+        with (self._engine or self._made()).evaluating():
+            yield
+
+    # --- state -------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, as tensors that share memory with it, and numbers."""
+        if self._engine is not None:
+            self._engine.sync()
+        found: dict[str, Any] = super().state_dict()
+        return found
+
+    def torch_state_dict(self) -> dict[str, Any]:
+        """Return the state as the algorithm of ``torch.optim`` can load it.
+
+        Raises:
+            ValueError: there is none of this name.
+        """
+        return to_torch(self.state_dict(), self._names, self.optimizer)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state, copying it: one of this class, or of the same algorithm of ``torch.optim``.
+
+        Raises:
+            ValueError: it does not fit; nothing has changed then.
+        """
+        before = dict(vars(self))
+        try:
+            super().load_state_dict(from_torch(state_dict, self._names, self.optimizer, self.param_groups))
+        except BaseException:
+            self.__dict__.update(before)
+            self._seen = None
+            self._settle()
+            raise
+
+    def __getstate__(self) -> dict[str, Any]:
+        if self._engine is not None:
+            self._engine.sync()
+        own = ("optimizer", "_schedule", "_schedules", "_options", "_keys")
+        return {**super().__getstate__(), **{name: vars(self)[name] for name in own}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._names = Names(self.optimizer)
+        self._engine = self._seen = None
+        for group in self.param_groups:
+            for key in self._keys:
+                group.setdefault(key, self.defaults[key])
+        self._settle()
+        saved: Any = self.state
+        self.state: Any = _fresh(saved)
+        engine = self._made()
+        for index, param in enumerate(engine.params):
+            if own := saved.get(param):
+                engine.read(index, own)
+
+
+def _fresh(state: Any) -> Any:
+    """Return an empty dict like torch's of states, but with what belongs to no parameter."""
+    found = type(state)(dict)
+    found.update({key: value for key, value in state.items() if not isinstance(key, torch.Tensor)})
+    return found

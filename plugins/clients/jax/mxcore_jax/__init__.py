@@ -1,0 +1,7 @@
+"""Optimizers of mxcore as optax transformations."""
+
+from __future__ import annotations
+
+from mxcore_jax.transform import State, Transformation, transformation
+
+__all__ = ["State", "Transformation", "transformation"]

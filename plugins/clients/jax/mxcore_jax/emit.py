@@ -64,7 +64,9 @@ class Outputs:
 Computation = Generator[Contribution, Any, Outputs]
 
 
-def compute(graph: Graph, given: Mapping[str, Any], shape: tuple[int, ...], ndim: int, memo: Memo) -> Computation:
+def compute(
+    graph: Graph, given: Mapping[str, Any], shape: tuple[int, ...], ndim: int, memo: Memo, *, whole: bool = False
+) -> Computation:
     """Compute a graph; yield what the parameter contributes to a reduction over all, and receive that.
 
     Args:
@@ -73,12 +75,13 @@ def compute(graph: Graph, given: Mapping[str, Any], shape: tuple[int, ...], ndim
         shape: the shape of the arrays.
         ndim: the number of the parameter's axes, to which a complex one has another here.
         memo: the wide values so far.
+        whole: whether the new weight is needed, and not only its difference.
     """
     dtype = given["grad"].dtype if "grad" in given else given["weight"].dtype
     operations, roots = graph.operations, {name: place for name, place in graph.outputs.items() if name != "weight"}
     place, direct = graph.outputs.get("weight"), None
     if place is not None:
-        direct = _direct(operations, operations[place]) if given.get("keeps_weight") is None else None
+        direct = None if whole else _direct(operations, operations[place])
         roots["weight"] = place if direct is None else direct[0]
     values: dict[int, Any] = {}
     for position in _needed(operations, roots.values()):

@@ -10,6 +10,7 @@ import numpy as np
 from mxcore.adapting import requires
 from mxcore_jax.emit import ABSENT, Memo, Outputs, compute, run_together
 from mxcore_jax.noise import key_words, philox_normal
+from mxcore_jax.numbers import joined, split
 from mxcore_jax.plan import Leaf, Reader, created
 from mxcore_jax.schedules import traced
 
@@ -20,7 +21,7 @@ with requires("jax>=0.10"):
 with requires("optax>=0.2.8"):
     import optax
 
-__all__ = ["MASTER", "State", "Transformation", "indices_of", "leaves_of", "transformation"]
+__all__ = ["MASTER", "State", "Transformation", "leaves_of", "narrowed", "reals", "transformation"]
 
 MASTER = "master"
 """Where the slots of a state have the float32 copies of half-precision parameters."""
@@ -68,7 +69,7 @@ def transformation(optimizer: Any, /, *, key: Any = None, **arguments: Any) -> T
     >>> params = {"fc": {"kernel": jnp.ones((2, 3)), "bias": jnp.ones(3)}}
     >>> state = tx.init(params)
     >>> updates, state = jax.jit(tx.update)(params, state, params)
-    >>> optax.apply_updates(params, updates)["fc"]["bias"]
+    >>> optax.apply_updates(params, updates)["fc"]["bias"].round(3)
     Array([0.9, 0.9, 0.9], dtype=float32)
 
     Args:
@@ -100,7 +101,7 @@ def transformation(optimizer: Any, /, *, key: Any = None, **arguments: Any) -> T
     return found
 
 
-def indices_of(tree: Any) -> list[Any]:
+def _indices(tree: Any) -> list[Any]:
     """Return the paths of leaves, as the optimizer knows them: a key at the top as it is, others joined with dots."""
     return [_index(path) for path, _ in jax.tree_util.tree_flatten_with_path(tree)[0]]
 
@@ -108,11 +109,11 @@ def indices_of(tree: Any) -> list[Any]:
 def leaves_of(reader: Reader, tree: Any) -> list[Leaf]:
     """Return what is known of the parameters in a tree."""
     arrays = jax.tree.leaves(tree)
-    return [reader.leaf(index, array) for index, array in zip(indices_of(tree), arrays, strict=True)]
+    return [reader.leaf(index, array) for index, array in zip(_indices(tree), arrays, strict=True)]
 
 
 def _index(path: Sequence[Any]) -> Any:
-    keys = [next(vars_ for name in ("key", "idx", "name") if (vars_ := getattr(one, name, None)) is not None) for one in path]
+    keys = [next(getattr(one, name) for name in ("key", "idx", "name") if hasattr(one, name)) for one in path]
     if len(keys) == 1 and isinstance(keys[0], (int, str)):
         return keys[0]
     return ".".join(map(str, keys))
@@ -128,7 +129,7 @@ def _initial(reader: Reader, params: Any, key: Any) -> State:
     for name in (*([MASTER] if reader.has_masters else []), *(s.name for s in reader.slots.values() if not s.on_host)):
         every = iter(leaves)
         slots[name] = jax.tree.map(lambda array, every=every, name=name: _slot(next(every), name, array), params)
-    starts = {s.name: _halves(float(s.init)) for s in reader.slots.values() if s.on_host}
+    starts = {s.name: split(float(s.init)) for s in reader.slots.values() if s.on_host}
     of_model = {name for name in starts if reader.slots[name].of_model}
     numbers = {name: jnp.tile(one, (len(leaves), 1)) for name, one in starts.items() if name not in of_model}
     noise = None
@@ -152,24 +153,19 @@ def _slot(leaf: Leaf, name: str, array: Any) -> Any:
     return jnp.full_like(array, number, dtype)
 
 
-def _halves(number: float) -> Any:
-    high = np.float32(number)
-    return np.array([high, number - float(high) if np.isfinite(high) else 0], np.float32)
+def reals(leaf: Leaf, array: Any) -> Any:
+    """Return an array in the dtype of the computation; a complex one as pairs of reals."""
+    if jnp.iscomplexobj(array):
+        array = jnp.stack([array.real, array.imag], axis=-1)
+    return jnp.asarray(array, leaf.dtype)
 
 
-def _split(value: Any) -> Any:
-    """Return a float64 scalar as two float32."""
-    if isinstance(value, (int, float)):
-        return jnp.asarray(_halves(float(value)))
-    value = jnp.reshape(jnp.asarray(value, jnp.float64), ())
-    high = value.astype(jnp.float32)
-    low = jnp.where(jnp.isfinite(high), value - high.astype(jnp.float64), 0.0)
-    return jnp.stack([high, low.astype(jnp.float32)])
-
-
-def joined(halves: Any) -> Any:
-    """Return the float64 scalar that two float32 are."""
-    return halves[0].astype(jnp.float64) + halves[1].astype(jnp.float64)
+def narrowed(leaf: Leaf, value: Any, like: Any) -> Any:
+    """Return what was computed as it is kept: the inverse of :func:`reals`."""
+    value = jnp.broadcast_to(jnp.asarray(value, leaf.dtype), leaf.shape)
+    if leaf.shape != like.shape:
+        value = jax.lax.complex(value[..., 0], value[..., 1])
+    return value.astype(like.dtype)
 
 
 # --- an update -------------------------------------------------------------------------------------------------------
@@ -202,10 +198,10 @@ class _Update:
         """Return the updates and the new state."""
         places = [place for place, leaf in enumerate(self.leaves) if not leaf.frozen and self.grads[place] is not None]
         given = [self._given(place) for place in places]
-        every = zip(places, given, strict=True)
+        every = zip((self.leaves[place] for place in places), given, strict=True)
         results = run_together([
-            compute(self.leaves[p].parameter.graph, one, self.leaves[p].shape, self.leaves[p].ndim, self.memo)
-            for p, one in every
+            compute(leaf.parameter.graph, one, leaf.shape, leaf.ndim, self.memo, whole=leaf.has_master)
+            for leaf, one in every
         ])
         changes: list[Any] = [None if one is None else jnp.zeros_like(one) for one in self.grads]
         slots = {name: list(arrays) for name, arrays in self.slots.items()}
@@ -217,11 +213,11 @@ class _Update:
                 slots[MASTER][place] = result.weight
             for name, value in result.slots.items():
                 if name in rows:
-                    rows[name][place] = _split(value)
+                    rows[name][place] = split(value)
                 elif name in shared:
-                    shared[name] = _split(value)
+                    shared[name] = split(value)
                 else:
-                    slots[name][place] = self._stored(place, value, slots[name][place])
+                    slots[name][place] = narrowed(self.leaves[place], value, slots[name][place])
         numbers = {name: jnp.stack(row) if row else self.state.numbers[name] for name, row in rows.items()}
         kept = {name: self.structure.unflatten(arrays) for name, arrays in slots.items()}
         state = State(self.count, kept, numbers, shared, self.state.noise)
@@ -232,7 +228,7 @@ class _Update:
         leaf, array, grad = self.leaves[place], self.arrays[place], self.grads[place]
         if grad.shape != array.shape:
             raise ValueError(f"parameter {leaf.index!r} has shape {array.shape}, but its gradient {grad.shape}")
-        found: dict[str, Any] = {"t": self.t, "num_update": self.t, "grad": self._reals(leaf, grad)}
+        found: dict[str, Any] = {"t": self.t, "num_update": self.t, "grad": reals(leaf, grad)}
         for name, number in leaf.parameter.numbers.items():
             found[name] = self._scheduled(number) if callable(number) else number
         for name, slot in leaf.slots.items():
@@ -241,12 +237,11 @@ class _Update:
             elif slot.on_host:
                 found[name] = joined(self.state.numbers[name][place])
             else:
-                found[name] = self._reals(leaf, self.slots[name][place])
+                found[name] = reals(leaf, self.slots[name][place])
         if leaf.has_master:
             found["weight"] = self.slots[MASTER][place]
-            found["keeps_weight"] = True
         else:
-            found["weight"] = self._reals(leaf, array) if self.has_params else ABSENT
+            found["weight"] = reals(leaf, array) if self.has_params else ABSENT
         if "noise" in leaf.parameter.graph.inputs:
             found["noise"] = self._noise(place, leaf)
         return found
@@ -263,21 +258,6 @@ class _Update:
         key = jax.random.wrap_key_data(self.state.noise, impl=self.impl)
         key = jax.random.fold_in(jax.random.fold_in(key, place), self.count)
         return jax.random.normal(key, leaf.shape, leaf.dtype)
-
-    @staticmethod
-    def _reals(leaf: Leaf, array: Any) -> Any:
-        """Return an array in the dtype of the computation; a complex one as pairs of reals."""
-        if jnp.iscomplexobj(array):
-            array = jnp.stack([array.real, array.imag], axis=-1)
-        return jnp.asarray(array, leaf.dtype)
-
-    def _stored(self, place: int, value: Any, like: Any) -> Any:
-        """Return a new slot as it is kept."""
-        leaf = self.leaves[place]
-        value = jnp.broadcast_to(jnp.asarray(value, leaf.dtype), leaf.shape)
-        if leaf.shape != like.shape:
-            value = jax.lax.complex(value[..., 0], value[..., 1])
-        return value.astype(like.dtype)
 
     def _change(self, place: int, result: Outputs) -> Any:
         """Return what is added to a parameter."""

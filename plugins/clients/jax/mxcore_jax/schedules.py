@@ -11,6 +11,7 @@ import numpy as np
 from mxcore.adapting import requires
 from mxcore.exchange import NotExpressibleError, Scheduled
 from mxcore.lr_scheduler import LRScheduler, evaluate
+from mxcore_jax.numbers import joined, split
 
 with requires("jax>=0.10"):
     import jax
@@ -81,12 +82,14 @@ def way_of(schedule: Any) -> str:
 
 
 def _by_symbols(schedule: Any, count: Any) -> Any:
-    if not isinstance(schedule, LRScheduler) or type(schedule).__call__ is not LRScheduler.__call__:
+    if isinstance(schedule, LRScheduler) and type(schedule).__call__ is LRScheduler.__call__:
+        value = _rate(schedule, count)
+    else:
         try:
-            return jnp.asarray(schedule(count), jnp.float64)
+            value = schedule(count)
         except TypeError:  # NumPy's functions take no tracers
-            return jnp.asarray(_plain(schedule(Symbol(count))), jnp.float64)
-    return jnp.asarray(_plain(_rate(schedule, count)), jnp.float64)
+            value = schedule(Symbol(count))
+    return jnp.ravel(jnp.asarray(_plain(value), jnp.float64))[0]  # a rate may have an axis of length 1
 
 
 def _rate(schedule: LRScheduler, count: Any) -> Any:
@@ -101,10 +104,12 @@ def _by_table(schedule: Any, count: Any) -> Any:
 
 
 def _by_callback(schedule: Any, count: Any) -> Any:
-    def ask(update: Any) -> Any:
-        return evaluate(schedule, np.asarray(update).astype(np.int64)).astype(np.float64)
+    def ask(update: Any) -> Any:  # as pairs of float32, since JAX may convert what comes back
+        rates = evaluate(schedule, np.asarray(update))
+        return np.stack([split(float(rate)) for rate in rates.flat]).reshape(*rates.shape, 2)
 
-    return jax.pure_callback(ask, jax.ShapeDtypeStruct((), np.float64), count, vmap_method="broadcast_all")
+    pair = jax.ShapeDtypeStruct((2,), np.float32)
+    return joined(jax.pure_callback(ask, pair, count.astype(jnp.int32), vmap_method="broadcast_all"))
 
 
 _ways: dict[str, Callable[[Any, Any], Any]] = {"symbols": _by_symbols, "table": _by_table, "callback": _by_callback}
@@ -148,6 +153,15 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         """Its shape."""
         return np.shape(self.value)
 
+    def follow(self, schedule: Any) -> Symbol:
+        """Return what a schedule gives; see :func:`mxcore.lr_scheduler.evaluate`."""
+        return Symbol(_ways[way_of(schedule)](schedule, self.value))
+
+    def __bool__(self) -> bool:
+        raise TypeError("a traced number is neither true nor false")
+
+    __iter__ = None
+
     def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **keywords: Any) -> Any:
         if method == "reduce" and ufunc is np.multiply:
             return _symbolic(functools.reduce(jnp.multiply, map(_plain, args[0])))
@@ -156,7 +170,10 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return _symbolic(getattr(jnp, ufunc.__name__)(*map(_plain, args)))
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return _symbolic(getattr(jnp, function.__name__)(*map(_plain, args), **keywords))
+        given = list(map(_plain, args))
+        if function is np.searchsorted:
+            given[0] = jnp.asarray(given[0])
+        return _symbolic(getattr(jnp, function.__name__)(*given, **keywords))
 
     def __getitem__(self, place: Any) -> Symbol:
         return Symbol(self.value[_plain(place)])

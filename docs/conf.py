@@ -47,7 +47,7 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 
 # Adapters are not installed here, nor are the libraries that they are for.
 sys.path += map(str, Path(__file__).parent.parent.glob("plugins/clients/*"))
-autodoc_mock_imports = ["thinc"]
+autodoc_mock_imports = ["jax", "optax", "thinc"]
 
 # The modules with a page in the API reference, beside those that are attributes of mxcore.
 api_modules = [

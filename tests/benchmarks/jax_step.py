@@ -1,7 +1,7 @@
 """How long a compiled step takes with an optimizer of mxcore, and with that of the same name in optax.
 
-Run it in the group jax: ``uv run --isolated --group jax python tests/benchmarks/jax_step.py``. Each step takes gradients that
-are given, donates parameters and state, and applies the updates. The steps alternate, and medians are compared.
+Run ``uv run --isolated --group jax python tests/benchmarks/jax_step.py``. Each step takes gradients
+that are given, donates parameters and state, and applies the updates. Steps alternate; medians are compared.
 """
 
 from __future__ import annotations

@@ -52,7 +52,9 @@ def evaluation_weights(tx: Transformation, state: Any, params: Any) -> Any:
                 continue
             given = dict(_kept(leaf, place, slots, found))
             given["weight"] = given.pop(MASTER, array)
-            given = {name: reals(leaf, one) if name in slots or name == "weight" else one for name, one in given.items()}
+            given = {
+                name: reals(leaf, one) if name in slots or name == "weight" else one for name, one in given.items()
+            }
             result = run_together([compute(graph, given, leaf.shape, leaf.ndim, {}, whole=True)])[0]
             new.append(narrowed(leaf, result.weight, array))
         return structure.unflatten(new)
@@ -147,7 +149,7 @@ def _check_same(leaf: Leaf, kept: Mapping[str, Any], array: Any) -> None:
 
 def _own(state: Any) -> State:
     """Return the state of a transformation within that of a chain."""
-    found = [one for one in jax.tree.leaves(state, is_leaf=_is_own) if _is_own(one)]
+    found: list[State] = [one for one in jax.tree.leaves(state, is_leaf=_is_own) if _is_own(one)]
     if len(found) != 1:
         raise ValueError(f"expected one state of mx.jax.transformation, found {len(found)} in {type(state).__name__}")
     return found[0]

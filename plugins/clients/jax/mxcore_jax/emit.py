@@ -1,7 +1,7 @@
 """The graph of a parameter, computed with ``jax.numpy``.
 
-Values are *wide* if there is one for all elements of a parameter or row: numbers and reductions, in double precision. They are
-rounded where they meet an array. What follows from Python's numbers alone is computed while JAX traces.
+Values are *wide* if there is one for all elements of a parameter or row: numbers and reductions, in double precision.
+They are rounded where they meet an array. What follows from Python's numbers alone is computed while JAX traces.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def run_together(computations: Sequence[Computation]) -> list[Outputs]:
             raise NotExpressibleError("the groups of parameters look at all parameters in different ways")
         combined = jnp.maximum if asked[0].op == "max" else jnp.add
         total = asked[0].total
-        for one in asked[1:]:
-            total = combined(total, one.total)
+        for other in asked[1:]:
+            total = combined(total, other.total)
         sent = finished(Contribution(asked[0].op, total, sum(one.size for one in asked)))
     return [results[place] for place in range(len(computations))]
 

@@ -76,7 +76,7 @@ def way_of(schedule: Any) -> str:
     try:
         with jax.enable_x64(True):
             jax.eval_shape(functools.partial(_by_symbols, schedule), jax.ShapeDtypeStruct((), np.float64))
-    except Exception:  # noqa: BLE001 - whatever it does with a number that has no value
+    except Exception:
         return "callback" if _table(schedule) is None else "table"
     return "symbols"
 

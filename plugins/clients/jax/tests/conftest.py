@@ -55,6 +55,7 @@ def jax_run(tx, params, grads, state=None):
 
 def error(found, wanted):
     """Return the largest difference, relative to numbers above 1."""
+
     def of(a, b):
         wide = np.complex128 if np.iscomplexobj(b) else np.float64
         a, b = np.asarray(a).astype(wide), np.asarray(b).astype(wide)

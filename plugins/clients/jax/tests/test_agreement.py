@@ -1,5 +1,8 @@
 """What a transformation computes is what our own updater computes."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import ml_dtypes
@@ -26,8 +29,15 @@ def expressible(cls):
         return None
 
 
+PAGE = Path(__file__).parents[4] / "docs/libraries/jax.md"
 RULES = sorted(name for name, cls in CLASSES.items() if expressible(cls))
 WRAPPERS = [name for name in RULES if issubclass(CLASSES[name], mx.optimizer.Wrapper)]
+
+
+def test_the_page_lists_what_cannot_be_expressed():
+    listed = PAGE.read_text("utf-8").partition("## What cannot be expressed")[2].partition("\n## ")[0]
+    names = re.findall(r"`(\w+)`", listed.partition(": ")[2].partition(".")[0])
+    assert names == sorted(set(CLASSES) - set(RULES))
 
 
 def agree(runs, make, params, dtype="float32", tolerance=None):
@@ -83,7 +93,8 @@ def test_bfloat16_is_computed_in_float32(name, runs):
     updates, _ = tx.update(grads[0], state, found)
     assert all(one.dtype == jnp.float32 for one in jax.tree.leaves(updates))
     same = [np.asarray(a) == b for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True)]
-    assert np.mean(np.concatenate([one.ravel() for one in same])) > 0.95  # where a float32 is between two, noise decides
+    # Where a float32 is in the middle of two, noise decides.
+    assert np.mean(np.concatenate([one.ravel() for one in same])) > 0.95
     assert runs.error(found, wanted) < 2**-7
 
 
@@ -118,7 +129,7 @@ def test_groups_and_multipliers_know_parameters_by_their_path(runs):
 
 
 def test_a_frozen_parameter_stays_and_has_no_state(runs):
-    make = lambda: mx.optimizer.create("prodigy", learning_rate=0.1, groups={"fc": {"frozen": True}})  # noqa: E731
+    make = lambda: mx.optimizer.create("prodigy", learning_rate=0.1, groups={"fc": {"frozen": True}})
     params = runs.model()
     _, found, state, *_ = agree(runs, make, params)
     assert (np.asarray(found["fc"]["weight"]) == params["fc"]["weight"]).all()

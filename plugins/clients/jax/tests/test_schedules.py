@@ -100,7 +100,7 @@ def test_schedules_of_optax_count_from_0(runs):
     params = runs.model()
     grads = runs.gradients(params)
     schedule = optax.warmup_cosine_decay_schedule(0.0, 0.05, 10, 40)
-    found, state = runs.jax(mx.jax.transformation("adamw", learning_rate=schedule, wd=1e-4), params, grads)
+    found, _ = runs.jax(mx.jax.transformation("adamw", learning_rate=schedule, wd=1e-4), params, grads)
     wanted, _ = runs.jax(optax.adamw(schedule), params, grads)
     assert runs.error(found, wanted) <= 2e-5
     ours = mx.lr_scheduler.create("cosine", max_update=30, base_lr=0.05)

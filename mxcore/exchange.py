@@ -17,7 +17,7 @@ from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.program import COUNTED, NDIM, Program
 from mxcore.kernel.rule.slot import Slot
 from mxcore.kernel.rule.trace import trace_function
-from mxcore.kernel.run.plan import traced
+from mxcore.kernel.run.plan import noise_key, traced
 from mxcore.optimizer import Optimizer
 from mxcore.step import levels
 from mxcore.step.program import Settings, depth_of, traits_of
@@ -26,8 +26,8 @@ from mxcore.step.states import by_slot, packed_by_slot
 from mxcore.validators import is_schedule
 
 __all__ = [
-    "VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled", "read", "read_state",
-    "write_state",
+    "VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled", "noise_key", "read",
+    "read_state", "write_state",
 ]  # fmt: skip
 
 VERSION = 1

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mxcore.adapting import requires
-from mxcore.kernel.run.plan import noise_key
+from mxcore.exchange import noise_key
 from mxcore.random.distributions import DISTRIBUTIONS
 from mxcore.random.philox import LANES
 from mxcore.random.terms import DTYPES, Term

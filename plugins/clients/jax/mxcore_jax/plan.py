@@ -12,7 +12,6 @@ import numpy as np
 import mxcore as mx
 from mxcore.adapting import requires
 from mxcore.exchange import NotExpressibleError, Parameter, Scheduled, read
-from mxcore.kernel import Slot
 from mxcore_jax.schedules import FromZero, check
 
 with requires("jax>=0.10"):
@@ -70,7 +69,7 @@ class Leaf:
         return self.parameter.frozen
 
     @property
-    def slots(self) -> Mapping[str, Slot]:
+    def slots(self) -> Mapping[str, mx.Slot]:
         """Its slots, by name; none if it is frozen."""
         return {} if self.frozen else {slot.name: slot for slot in self.parameter.graph.slots}
 
@@ -90,7 +89,7 @@ class Reader:
         self._decays = dict(optimizer.wd_mult)
         self._known: dict[Any, Leaf] = {}
         _check_settings(optimizer)
-        self.slots: dict[str, Slot] = {}
+        self.slots: dict[str, mx.Slot] = {}
         """All slots that parameters may have, by name."""
         every = getattr(optimizer, "optimizers", (optimizer,))
         for one in every:

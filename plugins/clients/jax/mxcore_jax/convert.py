@@ -13,7 +13,7 @@ from mxcore.adapting import requires
 from mxcore.exchange import read_state, write_state
 from mxcore_jax.emit import compute, run_together
 from mxcore_jax.numbers import joined, split
-from mxcore_jax.plan import Leaf
+from mxcore_jax.plan import Leaf, rows_of
 from mxcore_jax.transform import MASTER, State, Transformation, leaves_of, narrowed, reals
 
 with requires("jax>=0.10"):
@@ -45,12 +45,13 @@ def evaluation_weights(tx: Transformation, state: Any, params: Any) -> Any:
         arrays, structure = jax.tree.flatten(params)
         slots = {name: structure.flatten_up_to(one) for name, one in found.slots.items()}
         new = []
-        for place, (leaf, array) in enumerate(zip(leaves_of(tx.reader, params), arrays, strict=True)):
+        leaves = leaves_of(tx.reader, params)
+        for place, (leaf, array, row) in enumerate(zip(leaves, arrays, rows_of(leaves), strict=True)):
             graph = leaf.parameter.evaluation
             if graph is None or leaf.frozen:
                 new.append(array)
                 continue
-            given = dict(_kept(leaf, place, slots, found))
+            given = dict(_kept(leaf, (place, row), slots, found))
             given["weight"] = given.pop(MASTER, array)
             given = {
                 name: reals(leaf, one) if name in slots or name == "weight" else one for name, one in given.items()
@@ -83,9 +84,9 @@ def to_updater(tx: Transformation, state: Any, params: Any) -> mx.optimizer.Upda
     optimizer.set_wd_mult(dict(tx.optimizer.wd_mult))
     count = int(found.count)
     with jax.enable_x64(True):
-        for place, (leaf, array) in enumerate(zip(leaves, arrays, strict=True)):
+        for place, (leaf, array, row) in enumerate(zip(leaves, arrays, rows_of(leaves), strict=True)):
             if not leaf.frozen:
-                kept = {name: _on_host(one) for name, one in _kept(leaf, place, slots, found)}
+                kept = {name: _on_host(one) for name, one in _kept(leaf, (place, row), slots, found)}
                 write_state(updater, leaf.index, array, count, kept)
     return updater
 
@@ -105,14 +106,16 @@ def from_updater(tx: Transformation, updater: Any, params: Any) -> State:
         params: the parameters.
 
     Raises:
-        ValueError: a parameter is missing or has other slots, or some parameters were updated more often than others.
+        ValueError: a parameter is missing or has other slots, some parameters were updated more often than
+            others, or have other numbers.
     """
     arrays, structure = jax.tree.flatten(params)
     state = tx.init(params)
     slots = {name: structure.flatten_up_to(one) for name, one in state.slots.items()}
     numbers = {name: np.array(one) for name, one in state.numbers.items()}
     shared, counts = dict(state.shared), set()
-    for place, (leaf, array) in enumerate(zip(leaves_of(tx.reader, params), arrays, strict=True)):
+    leaves, filled = leaves_of(tx.reader, params), dict[Any, float]()
+    for place, (leaf, array, row) in enumerate(zip(leaves, arrays, rows_of(leaves), strict=True)):
         if leaf.frozen:
             continue
         if leaf.index not in updater.states:
@@ -122,7 +125,11 @@ def from_updater(tx: Transformation, updater: Any, params: Any) -> State:
         counts.add(count)
         for name, value in kept.items():
             if name in numbers:
-                numbers[name][place] = split(value)
+                if filled.setdefault((name, row), value) != value:
+                    raise ValueError(
+                        f"{name!r} of parameter {leaf.index!r} is {value}, but {filled[name, row]} of others"
+                    )
+                numbers[name][row] = split(value)
             elif name in shared:
                 shared[name] = split(value)
             else:
@@ -159,15 +166,16 @@ def _is_own(one: Any) -> bool:
     return isinstance(one, State)
 
 
-def _kept(leaf: Leaf, place: int, slots: Mapping[str, Any], state: State) -> Iterator[tuple[str, Any]]:
+def _kept(leaf: Leaf, at: tuple[int, int], slots: Mapping[str, Any], state: State) -> Iterator[tuple[str, Any]]:
     """Yield what a state has for a parameter: slots and float64 numbers, by name."""
+    place, row = at
     if leaf.has_master:
         yield MASTER, slots[MASTER][place]
     for name, slot in leaf.slots.items():
         if not slot.on_host:
             yield name, slots[name][place]
         else:
-            yield name, joined(state.shared[name] if slot.of_model else state.numbers[name][place])
+            yield name, joined(state.shared[name] if slot.of_model else state.numbers[name][row])
 
 
 def _on_host(value: Any) -> Any:

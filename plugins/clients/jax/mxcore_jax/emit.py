@@ -65,49 +65,67 @@ Computation = Generator[Contribution, Any, Outputs]
 
 
 def compute(
-    graph: Graph, given: Mapping[str, Any], shape: tuple[int, ...], ndim: int, memo: Memo, *, whole: bool = False
+    graph: Graph,
+    given: Mapping[str, Any],
+    shape: tuple[int, ...],
+    ndim: int,
+    memo: Memo,
+    *,
+    row: int = 0,
+    whole: bool = False,
 ) -> Computation:
     """Compute a graph; yield what the parameter contributes to a reduction over all, and receive that.
 
     Args:
         graph: the graph.
-        given: the inputs by name. Arrays have one floating dtype, numbers are Python's or float64 scalars.
+        given: the inputs by name. Arrays have one floating dtype, numbers are Python's or float64 scalars, or vectors
+            of those of all parameters, with which what follows is computed for all at once.
         shape: the shape of the arrays.
         ndim: the number of the parameter's axes, to which a complex one has another here.
         memo: the wide values so far.
+        row: the place of this parameter in the vectors.
         whole: whether the new weight is needed, and not only its difference.
     """
     dtype = given["grad"].dtype if "grad" in given else given["weight"].dtype
     operations, roots = graph.operations, {name: place for name, place in graph.outputs.items() if name != "weight"}
-    place, direct = graph.outputs.get("weight"), None
-    if place is not None:
-        direct = None if whole else _direct(operations, operations[place])
-        roots["weight"] = place if direct is None else direct[0]
+    end, direct = graph.outputs.get("weight"), None
+    if end is not None:
+        direct = None if whole else _direct(operations, operations[end])
+        roots["weight"] = end if direct is None else direct[0]
     values: dict[int, Any] = {}
     for position in _needed(operations, roots.values()):
         one = operations[position]
         args = [values[at] for at in one.args]
-        if one.op == "input":
-            values[position] = given[str(one.value)]
-        elif one.op == "constant":
-            values[position] = one.value
-        elif one.op in REDUCTIONS:
+        if one.kind != "number":
+            numbers = [operations[at].kind == "number" for at in one.args]
+            args = [_own(x, row, memo) if is_number else x for x, is_number in zip(args, numbers, strict=True)]
+        if one.op in REDUCTIONS:
             over = str(one.value)
             contribution = _contribution(one.op, args, shape, over == "row" and ndim > 1)
             values[position] = (yield contribution) if over == "all" else finished(contribution)
-        else:
+        elif one.args:
             wide = [operations[at].kind == "number" or operations[at].single for at in one.args]
             values[position] = _applied(one, args, wide, dtype, memo)
+        else:
+            values[position] = given[str(one.value)] if one.op == "input" else one.value
     found = {name: values[at] for name, at in roots.items()}
-    weight = found.pop("weight", None)
-    if weight is None:
+    if "weight" not in found:
         return Outputs(None, None, found)
-    if direct is not None:
-        return Outputs(weight if direct[1] > 0 else -weight, None, found)
-    if given["weight"] is ABSENT:
+    weight = (
+        _own(found.pop("weight"), row, memo) if operations[roots["weight"]].kind == "number" else found.pop("weight")
+    )
+    return _outputs(weight, 0 if direct is None else direct[1], found, given["weight"], (dtype, shape))
+
+
+def _outputs(weight: Any, sign: int, slots: Mapping[str, Any], former: Any, like: tuple[Any, Any]) -> Outputs:
+    """Return the outputs of a graph, of which the first is a difference with a sign, or without one the new weight."""
+    if sign:
+        return Outputs(weight if sign > 0 else -weight, None, slots)
+    if former is ABSENT:
         raise _lacking()
+    dtype, shape = like
     weight = jnp.broadcast_to(jnp.asarray(weight, dtype), shape)
-    return Outputs(weight - given["weight"], weight, found)
+    return Outputs(weight - former, weight, slots)
 
 
 def run_together(computations: Sequence[Computation]) -> list[Outputs]:
@@ -125,10 +143,8 @@ def run_together(computations: Sequence[Computation]) -> list[Outputs]:
             break
         if len(asked) < len(computations) or len({one.op for one in asked}) > 1:
             raise NotExpressibleError("the groups of parameters look at all parameters in different ways")
-        combined = jnp.maximum if asked[0].op == "max" else jnp.add
-        total = asked[0].total
-        for other in asked[1:]:
-            total = combined(total, other.total)
+        combined = jnp.max if asked[0].op == "max" else jnp.sum
+        total = combined(jnp.stack([one.total for one in asked]))
         sent = finished(Contribution(asked[0].op, total, sum(one.size for one in asked)))
     return [results[place] for place in range(len(computations))]
 
@@ -176,6 +192,18 @@ def _applied(one: Operation, args: Sequence[Any], wide: Sequence[bool], dtype: A
     narrow = [x.astype(dtype) if w and _is_double(x) else x for x, w in zip(args, wide, strict=True)]
     value = _function(one.op)(*narrow)
     return value if one.kind == "mask" or value.dtype == dtype else value.astype(dtype)
+
+
+def _own(x: Any, row: int, memo: Memo) -> Any:
+    """Return the number of a parameter, from one of all or from a vector with those of all."""
+    if not isinstance(x, jax.Array):
+        return x
+    if not x.ndim:
+        return x
+    key = ("own", id(x), row)
+    if key not in memo:
+        memo[key] = (x,), x[row]
+    return memo[key][1]
 
 
 def _folded(op: str, args: Sequence[Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,14 +11,14 @@ import numpy as np
 
 import mxcore as mx
 from mxcore.adapting import requires
-from mxcore.exchange import NotExpressibleError, Parameter, Scheduled, read
+from mxcore.exchange import Graph, NotExpressibleError, Parameter, Scheduled, read
 from mxcore_jax.schedules import FromZero, check
 
 with requires("jax>=0.10"):
     import jax
     import jax.numpy as jnp
 
-__all__ = ["Leaf", "Reader", "created"]
+__all__ = ["Leaf", "Reader", "created", "rows_of"]
 
 _INSTEAD = {
     "accumulate": "optax.MultiSteps(transformation, every_k_schedule=…)",
@@ -72,6 +72,28 @@ class Leaf:
     def slots(self) -> Mapping[str, mx.Slot]:
         """Its slots, by name; none if it is frozen."""
         return {} if self.frozen else {slot.name: slot for slot in self.parameter.graph.slots}
+
+
+def rows_of(leaves: Sequence[Leaf]) -> list[int]:
+    """Return the row that each parameter has in the numbers of a state.
+
+    Parameters with the same graph and settings share a row, because their numbers are always the same, unless a number
+    depends on a reduction. So XLA compiles one kernel for all of one shape.
+    """
+    rows: dict[Any, int] = {}
+    found = []
+    for place, leaf in enumerate(leaves):
+        graph = leaf.parameter.graph
+        hosts = [graph.operations[graph.outputs[name]] for name, slot in leaf.slots.items() if _is_own(slot, graph)]
+        key: Any = place
+        if not leaf.frozen and all(one.kind == "number" for one in hosts):
+            key = id(graph), tuple(leaf.parameter.numbers.items())
+        found.append(rows.setdefault(key, len(rows)))
+    return found
+
+
+def _is_own(slot: mx.Slot, graph: Graph) -> bool:
+    return slot.on_host and not slot.of_model and slot.name in graph.outputs
 
 
 class Reader:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mxcore.adapting import requires
-from mxcore_jax.emit import ABSENT, Memo, Outputs, compute, run_together
+from mxcore_jax.emit import ABSENT, Computation, Memo, Outputs, compute, run_together
 from mxcore_jax.noise import key_words, philox_normal
-from mxcore_jax.numbers import joined, split
-from mxcore_jax.plan import Leaf, Reader, created
+from mxcore_jax.numbers import column, joined, split
+from mxcore_jax.plan import Leaf, Reader, created, rows_of
 from mxcore_jax.schedules import traced
 
 with requires("jax>=0.10"):
@@ -33,8 +33,8 @@ class State(NamedTuple):
     Attributes:
         count: how many updates there were.
         slots: for each slot, arrays in the structure of the parameters; None where a parameter has no such slot.
-        numbers: for each slot that is a number, one row for each parameter: the number in double precision, as the sum
-            of two float32.
+        numbers: for each slot that is a number, rows of two float32, whose sum it is in double precision: one row for
+            the parameters with the same settings, or for each parameter if the number depends on its elements.
         shared: the same for numbers that all parameters share, without rows.
         noise: the keys of the noise: one row for each parameter, or the data of a JAX key; None without noise.
     """
@@ -131,8 +131,9 @@ def _initial(reader: Reader, params: Any, key: Any) -> State:
         every = iter(leaves)
         slots[name] = jax.tree.map(lambda array, every=every, name=name: _slot(next(every), name, array), params)
     starts = {s.name: split(float(s.init)) for s in reader.slots.values() if s.on_host}
+    rows = len({*rows_of(leaves)})
     of_model = {name for name in starts if reader.slots[name].of_model}
-    numbers = {name: jnp.tile(one, (len(leaves), 1)) for name, one in starts.items() if name not in of_model}
+    numbers = {name: jnp.tile(one, (rows, 1)) for name, one in starts.items() if name not in of_model}
     noise = None
     if reader.noisy and key is not None:
         noise = jax.random.key_data(key)
@@ -192,6 +193,9 @@ class _Update:
         self.slots = {name: self.structure.flatten_up_to(one) for name, one in state.slots.items()}
         self.count = optax.safe_increment(state.count)
         self.t = self.count.astype(jnp.float64)
+        self.rows = rows_of(self.leaves)
+        self.numbers = {name: joined(table) for name, table in state.numbers.items()}
+        self.shared = {name: joined(pair) for name, pair in state.shared.items()}
         self.memo: Memo = {}
         self.schedules: dict[Any, Any] = {}
 
@@ -199,32 +203,32 @@ class _Update:
         """Return the updates and the new state."""
         places = [place for place, leaf in enumerate(self.leaves) if not leaf.frozen and self.grads[place] is not None]
         given = [self._given(place) for place in places]
-        every = zip((self.leaves[place] for place in places), given, strict=True)
-        results = run_together(
-            [
-                compute(leaf.parameter.graph, one, leaf.shape, leaf.ndim, self.memo, whole=leaf.has_master)
-                for leaf, one in every
-            ]
-        )
+        every = zip(places, given, strict=True)
+        results = run_together([self._computation(place, one) for place, one in every])
         changes: list[Any] = [None if one is None else jnp.zeros_like(one) for one in self.grads]
         slots = {name: list(arrays) for name, arrays in self.slots.items()}
-        rows = {name: list(table) for name, table in self.state.numbers.items()}
+        rows: dict[str, dict[int, Any]] = {name: {} for name in self.numbers}
         shared = dict(self.state.shared)
         for place, result in zip(places, results, strict=True):
             changes[place] = self._change(place, result)
-            if slots.get(MASTER, [None] * (place + 1))[place] is not None:
+            if self.leaves[place].has_master:
                 slots[MASTER][place] = result.weight
             for name, value in result.slots.items():
                 if name in rows:
-                    rows[name][place] = split(value)
+                    rows[name][self.rows[place]] = value
                 elif name in shared:
                     shared[name] = split(value)
                 else:
                     slots[name][place] = narrowed(self.leaves[place], value, slots[name][place])
-        numbers = {name: jnp.stack(row) if row else self.state.numbers[name] for name, row in rows.items()}
+        numbers = {name: split(column(old, rows[name])) for name, old in self.numbers.items()}
         kept = {name: self.structure.unflatten(arrays) for name, arrays in slots.items()}
         state = State(self.count, kept, numbers, shared, self.state.noise)
         return self.structure.unflatten(changes), state
+
+    def _computation(self, place: int, given: Mapping[str, Any]) -> Computation:
+        leaf = self.leaves[place]
+        graph = leaf.parameter.graph
+        return compute(graph, given, leaf.shape, leaf.ndim, self.memo, row=self.rows[place], whole=leaf.has_master)
 
     def _given(self, place: int) -> dict[str, Any]:
         """Return the inputs of a parameter's graph."""
@@ -236,9 +240,9 @@ class _Update:
             found[name] = self._scheduled(number) if callable(number) else number
         for name, slot in leaf.slots.items():
             if slot.of_model:
-                found[name] = joined(self.state.shared[name])
+                found[name] = self.shared[name]
             elif slot.on_host:
-                found[name] = joined(self.state.numbers[name][place])
+                found[name] = self.numbers[name]
             else:
                 found[name] = reals(leaf, self.slots[name][place])
         if leaf.has_master:

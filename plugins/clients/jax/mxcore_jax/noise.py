@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -26,6 +27,7 @@ def key_words(index: Any) -> Any:
     return np.array([key >> shift & 0xFFFFFFFF for shift in (0, 32, 64, 96)], np.uint32)
 
 
+@functools.partial(jax.jit, static_argnums=(2, 3))
 def philox_normal(words: Any, count: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """Return what mxcore draws for the update with this count.
 

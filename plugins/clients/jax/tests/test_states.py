@@ -103,6 +103,44 @@ def test_an_updater_that_does_not_fit_is_refused(runs):
         mx.jax.from_updater(tx, update, {"a": jnp.ones(4)})
 
 
+def test_parameters_with_the_same_settings_share_their_numbers(runs):
+    def made(**arguments):
+        optimizer = mx.optimizer.create("lookahead(nadam)", learning_rate=0.01, **arguments)
+        optimizer.set_lr_mult({"scale_weight": 0.5})
+        return optimizer
+
+    params = runs.model()
+    grads = runs.gradients(params, 10)
+    for groups, rows in ((None, 2), ({"fc.gamma": {"beta1": 0.5}}, 3), ({"scale": {"frozen": True}}, 2)):
+        tx = mx.jax.transformation(made(groups=groups))
+        wanted, update = runs.own(made(groups=groups), params, grads)
+        found, state = runs.jax(tx, params, grads)
+        assert runs.error(found, wanted) <= runs.TOLERANCE
+        assert state.numbers["inner/product"].shape == (rows, 2)
+        kept = update.tally.host_numbers
+        back = mx.jax.to_updater(tx, state, found).tally.host_numbers
+        for index in kept:
+            assert back[index] == pytest.approx(kept[index], rel=1e-12)
+    kept["fc.weight"]["inner/product"] = 0.5
+    with pytest.raises(ValueError, match="'inner/product' of parameter 'fc.weight' is 0.5"):
+        mx.jax.from_updater(tx, update, params)
+
+
+def test_numbers_that_depend_on_elements_have_a_row_for_each_parameter(runs):
+    params = runs.model()
+    grads = runs.gradients(params, 5)
+    make = lambda: mx.optimizer.create("dog", granularity="parameter")
+    tx = mx.jax.transformation(make())
+    _, state = runs.jax(tx, params, grads)
+    _, update = runs.own(make(), params, grads)
+    for name, numbers in state.numbers.items():
+        assert numbers.shape == (4, 2)
+        wanted = [
+            update.tally.host_numbers[index][name] for index in ("conv_weight", "fc.gamma", "fc.weight", "scale_weight")
+        ]
+        np.testing.assert_allclose(np.asarray(numbers, np.float64).sum(1), wanted, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_orbax_saves_and_restores(name, runs, tmp_path):
     params = runs.model()

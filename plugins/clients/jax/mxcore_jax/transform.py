@@ -47,11 +47,7 @@ class State(NamedTuple):
 
 
 class Transformation(optax.GradientTransformationExtraArgs):
-    """An ``optax.GradientTransformationExtraArgs`` that knows its optimizer.
-
-    Attributes:
-        reader: reads the graphs.
-    """
+    """An ``optax.GradientTransformationExtraArgs`` that knows its optimizer."""
 
     reader: Reader
 

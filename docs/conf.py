@@ -47,7 +47,9 @@ mxcore_source = f"{SETTING['repository']}/blob/main"
 
 # Adapters are not installed here, nor are the libraries that they are for.
 sys.path += map(str, Path(__file__).parent.parent.glob("plugins/clients/*"))
-autodoc_mock_imports = ["autograd", "pennylane", "qiskit_algorithms", "river", "sigpy", "thinc", "torch"]
+autodoc_mock_imports = [
+    "autograd", "jax", "optax", "pennylane", "qiskit_algorithms", "river", "sigpy", "thinc", "torch"
+]  # fmt: skip
 
 # The modules with a page in the API reference, beside those that are attributes of mxcore.
 api_modules = [

@@ -17,14 +17,18 @@ from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.program import COUNTED, NDIM, Program
 from mxcore.kernel.rule.slot import Slot
 from mxcore.kernel.rule.trace import trace_function
-from mxcore.kernel.run.plan import traced
+from mxcore.kernel.run.plan import noise_key, traced
 from mxcore.optimizer import Optimizer
 from mxcore.step import levels
-from mxcore.step.program import Settings, traits_of
+from mxcore.step.program import Settings, depth_of, traits_of
 from mxcore.step.sources import SMALLEST, Followed
+from mxcore.step.states import by_slot, packed_by_slot
 from mxcore.validators import is_schedule
 
-__all__ = ["VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled", "read"]
+__all__ = [
+    "VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled", "noise_key", "read",
+    "read_state", "write_state",
+]  # fmt: skip
 
 VERSION = 1
 """The version of these records. It changes if a reader of an earlier version would misread them."""
@@ -171,6 +175,66 @@ def read(optimizer: Any, index: Any, weight: Any) -> Parameter:
     numbers = _numbers(optimizer, settings, index, group)
     kept = {name: numbers[name] for name in graph.inputs if name in numbers}
     return Parameter(graph, kept, optimizer.groups.every[group].frozen, _evaluation(optimizer))
+
+
+def read_state(updater: Any, index: Any, weight: Any) -> tuple[int, dict[str, Any]]:
+    """Return what an updater keeps for a parameter: its update count, and its slots by name.
+
+    A slot is an array, or a number if it is one. The float32 copy of a half-precision weight is called ``"master"``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update, weight = mx.optimizer.get_updater(mx.optimizer.create("sgd", momentum=0.9)), np.ones(2)
+    >>> update("w", np.ones(2), weight)
+    >>> mx.exchange.read_state(update, "w", weight)
+    (1, {'velocity': array([-0.01, -0.01])})
+
+    Raises:
+        KeyError: it keeps nothing for this parameter, which has not been updated.
+        ValueError: it keeps something else than the slots of the optimizer.
+    """
+    optimizer = updater.optimizer.optimizer_of(index, weight)
+    slots = Settings(optimizer).program.slots
+    state, numbers = updater.states[index], {**updater.tally.host_numbers.get(index, {}), **updater.tally.model_numbers}
+    found = by_slot(state, [slot.name for slot in slots if not slot.on_host], depth_of(optimizer))
+    if found is None:
+        raise ValueError(f"{optimizer.describe(index)} has a state that is not one of {type(optimizer).__name__}")
+    known = {slot.name: float(numbers.get(slot.name, slot.init)) for slot in slots if slot.on_host}
+    return int(updater.tally.table.get(index, optimizer.begin_num_update)), {**found, **known}
+
+
+def write_state(updater: Any, index: Any, weight: Any, count: int, slots: Mapping[str, Any]) -> None:
+    """Make an updater keep for a parameter what :func:`read_state` returns.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update, weight = mx.optimizer.get_updater(mx.optimizer.create("sgd", momentum=0.9)), np.ones(2)
+    >>> mx.exchange.write_state(update, "w", weight, 1, {"velocity": np.full(2, -0.01)})
+    >>> update("w", np.zeros(2), weight)
+    >>> weight
+    array([0.991, 0.991])
+
+    Args:
+        updater: the updater.
+        index: what identifies the parameter.
+        weight: the parameter, or what has its ``shape``.
+        count: its update count.
+        slots: its slots by name, as new arrays or as numbers.
+
+    Raises:
+        ValueError: these are not the slots of the optimizer; nothing has changed.
+    """
+    optimizer, given = updater.optimizer.optimizer_of(index, weight), dict(slots)
+    wanted = Settings(optimizer).program.slots
+    master = given.pop("master", None)
+    if given.keys() != {slot.name for slot in wanted}:
+        raise ValueError(f"{type(optimizer).__name__} has the slots {[one.name for one in wanted]}, got {[*given]}")
+    arrays = {slot.name: given[slot.name] for slot in wanted if not slot.on_host}
+    state = packed_by_slot(arrays, depth_of(optimizer))
+    tally = updater.tally
+    updater.states[index] = state if master is None else (master, state)
+    if own := {slot.name: float(given[slot.name]) for slot in wanted if slot.on_host and not slot.of_model}:
+        tally.host_numbers[index] = own
+    tally.model_numbers |= {slot.name: float(given[slot.name]) for slot in wanted if slot.of_model}
+    tally.table[index], tally.highest.value = count, max(count, tally.highest.value)
 
 
 def _fault(optimizer: Any) -> str | None:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -293,6 +293,8 @@ def evaluate(scheduler: Callable[[int], float], updates: npt.ArrayLike) -> npt.N
     >>> evaluate(lambda update: 0.1 / (1 + update), [0, 1, 4])
     array([0.1 , 0.05, 0.02])
     """
+    if hasattr(updates, "follow"):  # a symbol of another library, which traces the schedule
+        return cast("npt.NDArray[np.float64]", updates.follow(scheduler))
     numbers = np.asarray(updates)
     if isinstance(scheduler, LRScheduler) and type(scheduler).__call__ is LRScheduler.__call__:
         return np.asarray(scheduler(numbers), np.float64)

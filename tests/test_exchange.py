@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mxcore as mx
-from mxcore.exchange import Graph, NotExpressibleError, Scheduled, read
+from mxcore.exchange import Graph, NotExpressibleError, Scheduled, read, read_state, write_state
 from mxcore.kernel.run.plan import noise_key
 from mxcore.random.generators import Generator
 
@@ -163,3 +163,36 @@ def test_records_are_plain_data() -> None:
     assert all(place < position for position, one in enumerate(graph.operations) for place in one.args)
     assert set(graph.outputs) <= {"weight", *(slot.name for slot in graph.slots)}
     assert graph == read(mx.optimizer.create("lookahead(lamb)"), "fc_weight", np.ones((5, 6))).graph
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "nadam", "prodigy", "lookahead(average(nadam))"])
+@pytest.mark.parametrize("masters", [False, True])
+def test_what_an_updater_keeps_can_be_read_and_written(name: str, masters: bool) -> None:
+    def made() -> Any:
+        return mx.optimizer.get_updater(mx.optimizer.create(name, multi_precision=masters))
+
+    rng, dtype = np.random.default_rng(0), np.float16 if masters else np.float32
+    weight, update, other = rng.normal(size=(4, 3)).astype(dtype), made(), made()
+    grads = [rng.normal(size=weight.shape).astype(dtype) for _ in range(4)]
+    for grad in grads[:2]:
+        update("w", grad, weight)
+    count, slots = read_state(update, "w", weight)
+    assert (count, "master" in slots) == (2, masters)
+    copies = {key: value.copy() if isinstance(value, np.ndarray) else value for key, value in slots.items()}
+    write_state(other, "w", weight, count, copies)
+    again = weight.copy()
+    for grad in grads[2:]:
+        update("w", grad, weight)
+        other("w", grad, again)
+    np.testing.assert_array_equal(again, weight)
+    assert other.optimizer.num_update == 4
+
+
+def test_slots_of_another_optimizer_are_refused() -> None:
+    update = mx.optimizer.get_updater(mx.optimizer.create("adam"))
+    with pytest.raises(ValueError, match=r"Adam has the slots \['mean', 'variance'\], got \['velocity'\]"):
+        write_state(update, "w", np.ones(2), 1, {"velocity": np.ones(2)})
+    assert not update.states
+    assert update.optimizer.num_update == 0
+    with pytest.raises(KeyError):
+        read_state(update, "w", np.ones(2))

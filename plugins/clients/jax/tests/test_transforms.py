@@ -115,7 +115,7 @@ print("same")
 
 def test_shard_map_and_sharded_parameters_on_two_devices():
     env = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", SHARDED], env=env, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", SHARDED], env=env, capture_output=True, encoding="utf-8", timeout=300)
     assert done.stdout.strip() == "same", done.stderr[-3000:]
 
 

@@ -51,6 +51,7 @@ class AdaDelta(Optimizer):
     decay = "own"
     slots = ("mean_square", "mean_step")
     moves_at_rate_zero = True
+    expected_failures = {"a_rate_of_zero_keeps_the_weights": {"use_lr=True": "then the learning rate counts"}}
     conventions = {
         "torch": {"epsilon": 1e-6, "use_lr": True},
         "optax": {"epsilon": 1e-6, "use_lr": True},

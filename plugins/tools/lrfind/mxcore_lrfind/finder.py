@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+import mxcore as mx
 from mxcore.optimizer import Updater
-from mxcore.step import levels, traits_of
+from mxcore.step import levels
 from mxcore_lrfind.kept import swept
 from mxcore_lrfind.result import Floats, Result
 
@@ -136,8 +137,17 @@ def _check(step: Any, updater: Any, start: Any, end: Any, num: Any, beta: Any) -
         raise ValueError(f"beta must be a number in [0, 1), got {beta!r}")
     updater.check_not_evaluating("no learning rate can be found")
     inside = levels(updater.optimizer)[-1]
-    if traits_of(inside).runs_rule and "lr" not in traits_of(inside).takes:
+    if not _has_rate(inside):
         raise ValueError(f"{type(inside).__name__} has no learning rate: its rule does not take one")
+
+
+def _has_rate(optimizer: Any) -> bool:
+    """Return whether the learning rate matters; of array code, that is not known."""
+    try:
+        graph = mx.exchange.read(optimizer, "any_weight", np.ones((2, 2))).graph
+    except mx.exchange.NotExpressibleError:
+        return True
+    return "lr" in graph.inputs
 
 
 def _is_real(value: Any) -> bool:

@@ -46,7 +46,7 @@ mxcore_guides = {
 mxcore_source = f"{SETTING['repository']}/blob/main"
 
 # Adapters are not installed here, nor are the libraries that they are for.
-sys.path += map(str, Path(__file__).parent.parent.glob("plugins/clients/*"))
+sys.path += map(str, Path(mxcore.__file__).parent.parent.glob("plugins/clients/*"))
 autodoc_mock_imports = [
     "autograd", "jax", "optax", "pennylane", "qiskit_algorithms", "river", "sigpy", "thinc", "torch"
 ]  # fmt: skip

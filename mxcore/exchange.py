@@ -120,7 +120,11 @@ class Scheduled:
 
 @attrs.frozen
 class Parameter:
-    """How to update a parameter.
+    """How to update a parameter, as :func:`read` returns it.
+
+    >>> import numpy as np, mxcore as mx
+    >>> mx.exchange.read(mx.optimizer.create("sgd", momentum=0.5), "w", np.ones(2)).numbers["momentum"]
+    0.5
 
     Args:
         graph: what to compute.

@@ -323,15 +323,9 @@ class Optimizer(Controlled):
     ) -> None:
         """Update weights from the gradients of one of several workers.
 
-        Override it in a class that distinguishes workers; without it, the updater refuses ``worker=``.
-
-        Args:
-            worker: the worker that computed the gradients.
-            indices: the parameters.
-            weights: their weights, to be updated in place.
-            grads: their gradients.
-            states: their states, as for ``update_multi_precision``.
-            kept: for each parameter, what is kept for each worker so far; to be updated in place.
+        Override it in a class that distinguishes workers; without it, the updater refuses ``worker=``. The states are
+        those of ``update_multi_precision``. For each parameter, ``kept`` is what is kept for each worker so far, to be
+        updated in place as the weights are.
         """
         raise NotImplementedError(f"{type(self).__name__} does not distinguish workers")
 

@@ -264,6 +264,9 @@ class Uniforms:
 def noise_key(parameter: object, count: int) -> int:
     """Return the 128-bit key of an update's noise, for :func:`mxcore.random.fill.fill_normal`.
 
+    >>> noise_key("fc_weight", 2) - noise_key("fc_weight", 1) == 1 << 64
+    True
+
     Args:
         parameter: the parameter's name, or its index if it has none.
         count: the count of its update.

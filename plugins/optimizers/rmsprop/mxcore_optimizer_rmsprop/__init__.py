@@ -15,7 +15,8 @@ class RMSProp(Optimizer):
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g + wd \cdot w) \\
-        mean\_square &\leftarrow \gamma_1 \cdot mean\_square + (1 - \gamma_1) \cdot G^2 \\
+        mean\_square &\leftarrow \gamma_1 \cdot mean\_square \\
+            &\quad + (1 - \gamma_1) \cdot G^2 \\
         w &\leftarrow w - lr \cdot G / \sqrt{mean\_square + \epsilon}
 
     and if ``centered``, with momentum :math:`\gamma_2`,

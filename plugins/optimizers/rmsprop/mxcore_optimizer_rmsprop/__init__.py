@@ -15,8 +15,7 @@ class RMSProp(Optimizer):
     .. math::
 
         G &= \mathrm{clip}(\mathrm{rescale\_grad} \cdot g + wd \cdot w) \\
-        mean\_square &\leftarrow \gamma_1 \cdot mean\_square \\
-            &\quad + (1 - \gamma_1) \cdot G^2 \\
+        mean\_square &\leftarrow \gamma_1 \cdot mean\_square + (1 - \gamma_1) \cdot G^2 \\
         w &\leftarrow w - lr \cdot G / \sqrt{mean\_square + \epsilon}
 
     and if ``centered``, with momentum :math:`\gamma_2`,
@@ -39,8 +38,7 @@ class RMSProp(Optimizer):
     Args:
         learning_rate: the learning rate, at least 0.
         gamma1: the decay of the averages, in [0, 1).
-        gamma2: the momentum, in [0, 1); used only if ``centered``, or not
-            ``epsilon_in_root``.
+        gamma2: the momentum, in [0, 1); used only if ``centered``, or not ``epsilon_in_root``.
         epsilon: added inside the root; at least 0.
         centered: whether to scale by the variance instead of the mean square.
         clip_weights: the bound on each element of the weight; None for no bound.
@@ -49,7 +47,8 @@ class RMSProp(Optimizer):
 
             .. math::
 
-                velocity &\leftarrow \gamma_2 \cdot velocity + G / (\sqrt{mean\_square - mean^2} + \epsilon) \\
+                root &= \sqrt{mean\_square - mean^2} + \epsilon \\
+                velocity &\leftarrow \gamma_2 \cdot velocity + G / root \\
                 w &\leftarrow w - lr \cdot velocity
 
         kwargs: further arguments of :class:`~mxcore.optimizer.Optimizer`.

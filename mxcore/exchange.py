@@ -13,6 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from mxcore.evaluation import evaluated, has_evaluation
+from mxcore.kernel.rule import graph, roots
 from mxcore.kernel.rule.graph import Node, needed
 from mxcore.kernel.rule.program import COUNTED, NDIM, Program
 from mxcore.kernel.rule.slot import Slot
@@ -26,12 +27,16 @@ from mxcore.step.states import by_slot, packed_by_slot
 from mxcore.validators import is_schedule
 
 __all__ = [
-    "VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled", "noise_key", "read",
-    "read_state", "write_state",
+    "CBRT_GUESS", "REDUCTIONS", "VERSION", "Graph", "NotExpressibleError", "Operation", "Parameter", "Scheduled",
+    "noise_key", "read", "read_state", "write_state",
 ]  # fmt: skip
 
 VERSION = 1
 """The version of these records. It changes if a reader of an earlier version would misread them."""
+REDUCTIONS = graph.REDUCTIONS
+"""The operations that reduce arrays."""
+CBRT_GUESS = roots.GUESS
+"""The constants of ``cbrt_guess``, ``magic - ((b >> drop) * third << back)`` for bits b, by the size of a number."""
 
 
 class NotExpressibleError(TypeError):
@@ -178,7 +183,8 @@ def read(optimizer: Any, index: Any, weight: Any) -> Parameter:
     graph = _graph(settings.program, tuple(sorted(static.items())))
     numbers = _numbers(optimizer, settings, index, group)
     kept = {name: numbers[name] for name in graph.inputs if name in numbers}
-    return Parameter(graph, kept, optimizer.groups.every[group].frozen, _evaluation(optimizer))
+    evaluation = _evaluation(optimizer, settings.program.slots)
+    return Parameter(graph, kept, optimizer.groups.every[group].frozen, evaluation)
 
 
 def read_state(updater: Any, index: Any, weight: Any) -> tuple[int, dict[str, Any]]:
@@ -304,10 +310,10 @@ def _followed(value: Any) -> Any:
     return Scheduled(value.schedule, least=SMALLEST if value.stabilizes else -math.inf)
 
 
-def _evaluation(optimizer: Any) -> Graph | None:
+def _evaluation(optimizer: Any, slots: Sequence[Slot]) -> Graph | None:
     if not has_evaluation(optimizer):
         return None
-    every, slots = levels(optimizer), Settings(optimizer).program.slots
+    every = levels(optimizer)
     arrays = ["weight", *(slot.name for slot in slots if not slot.on_host)]
     numbers = [slot.name for slot in slots if slot.on_host]
     node = trace_function(type(optimizer).__name__, lambda known: evaluated(every, known), arrays, numbers)

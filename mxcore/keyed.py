@@ -46,8 +46,8 @@ class Keyed:
         optimizer: an optimizer that updates each element by itself.
 
     Raises:
-        ValueError: the optimizer looks at other elements too, is no rule, or accumulates; the message says which can be
-            used.
+        ValueError: the optimizer looks at other elements too, has no rule, or accumulates; the message says which
+            can be used.
     """
 
     def __init__(self, optimizer: Updatable) -> None:

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from mxcore.adapting import requires
-from mxcore.exchange import Graph, NotExpressibleError, Operation
+from mxcore.exchange import CBRT_GUESS, REDUCTIONS, Graph, NotExpressibleError, Operation
 
 with requires("jax>=0.10"):
     import jax
@@ -22,8 +22,6 @@ with requires("jax>=0.10"):
 
 __all__ = ["Memo", "Outputs", "compute", "run_together"]
 
-REDUCTIONS = ("norm", "sum", "mean", "dot", "max", "size")
-_ROOTS = {4: (14, 5461, 0, 0x548E0000), 8: (46, 349525, 26, 0x553C73EB00000000)}
 ABSENT: Any = object()
 """Stands for the weight where no parameters are given."""
 
@@ -239,7 +237,7 @@ def _function(op: str) -> Any:
 
 
 def _cbrt_guess(x: Any) -> Any:
-    drop, third, back, magic = _ROOTS[x.dtype.itemsize]
+    drop, third, back, magic = CBRT_GUESS[x.dtype.itemsize].values()
     integer = jnp.int32 if x.dtype.itemsize == 4 else jnp.int64
     bits = jax.lax.bitcast_convert_type(x, integer)
     return jax.lax.bitcast_convert_type(magic - ((bits >> drop) * integer(third) << back), x.dtype)

@@ -76,7 +76,7 @@ def transformation(optimizer: Any, /, *, key: Any = None, **arguments: Any) -> T
             multipliers know a parameter by its path, such as ``fc.bias``. Weight decay applies to all parameters.
 
     Raises:
-        mxcore.exchange.NotExpressibleError: the optimizer is no rule, has a control that belongs to the loop, such as
+        mxcore.exchange.NotExpressibleError: the optimizer has no rule, has a control that belongs to the loop, such as
             ``accumulate``, or a schedule that follows a metric.
         TypeError, ValueError: an argument is wrong.
     """

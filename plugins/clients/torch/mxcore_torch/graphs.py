@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from mxcore.exchange import Graph, Operation
+from mxcore.exchange import CBRT_GUESS, REDUCTIONS, Graph, Operation
 
 __all__ = ["Job", "outputs"]
 
-_REDUCTIONS = ("norm", "sum", "mean", "dot", "max", "size")
 _NAMES = {
     "divide": "true_divide", "equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt",
     "greater_equal": "ge", "power": "pow",
 }  # fmt: skip
-_ROOTS = {torch.float32: (torch.int32, 14, 5461, 0, 0x548E0000)}
-_ROOTS[torch.float64] = (torch.int64, 46, 349525, 26, 0x553C73EB00000000)
+_INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
 class Job:
@@ -49,11 +47,11 @@ class Job:
         while len(self.values) < len(self.graph.operations):
             one = self.graph.operations[len(self.values)]
             args = [self.values[place] for place in one.args]
-            if one.op in _REDUCTIONS and one.value == "all":
+            if one.op in REDUCTIONS and one.value == "all":
                 if total is None:
                     return one.op, _part(one.op, args, None), weight.numel()
                 value, total = _rounded(total, one, weight), None
-            elif one.op in _REDUCTIONS:
+            elif one.op in REDUCTIONS:
                 value = _rounded(_reduced(one, args, weight, self.axes), one, weight)
             else:
                 value = _computed(one, args, self.given)
@@ -131,7 +129,7 @@ def _mask(value: Any, weight: torch.Tensor) -> torch.Tensor:
 
 
 def _cbrt_guess(x: torch.Tensor) -> torch.Tensor:
-    integer, drop, third, back, magic = _ROOTS[x.dtype]
+    integer, (drop, third, back, magic) = _INTEGERS[x.dtype], CBRT_GUESS[x.dtype.itemsize].values()
     bits = x.contiguous().view(integer)
     return (magic - (((bits >> drop) * third) << back)).to(integer).view(x.dtype)
 

@@ -8,8 +8,8 @@ import pytest
 
 import mxcore as mx
 
-# What builds a package imports hatchling, and what builds the site imports Sphinx: they are there then.
-collect_ignore = ["plugins/tools/new/hatch_build.py", "docs/conf.py"]
+# They import hatchling, Sphinx or torch, which are there only where they are needed.
+collect_ignore = ["plugins/tools/new/hatch_build.py", "docs/conf.py", "tests/torch_loops.py"]
 
 # How long an example takes says nothing about whether it is right.
 hypothesis.settings.register_profile("mxcore", deadline=None)

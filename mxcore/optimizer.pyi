@@ -531,6 +531,7 @@ class Adam(Optimizer):
     epsilon: float
     lazy_update: bool
     epsilon_after_correction: bool
+    amsgrad: bool
     def __init__(
         self,
         learning_rate: float | None = 0.001,
@@ -540,6 +541,7 @@ class Adam(Optimizer):
         lazy_update: bool = True,
         *,
         epsilon_after_correction: bool = False,
+        amsgrad: bool = False,
         rescale_grad: _Schedule | float = 1.0,
         param_idx2name: Any = None,
         wd: _Schedule | float = 0.0,

@@ -110,7 +110,7 @@ def test_an_argument_of_another_library_is_answered_with_the_one_that_was_meant(
 STATED = [
     ("optimizer", "sgd", "nesterov", "the optimizer 'nag' has Nesterov momentum"),
     ("optimizer", "adam", "nesterov", "the optimizer 'nadam' has Nesterov momentum"),
-    ("optimizer", "adam", "amsgrad", "the optimizer 'adamw' has amsgrad; with wd=0 it is Adam"),
+    ("optimizer", "nadam", "amsgrad", "the optimizers 'adam' and 'adamw' have amsgrad"),
     ("optimizer", "rmsprop", "momentum", "'gamma2' is the momentum, with centered=True"),
     ("optimizer", "sgd", "freeze", "give groups={pattern: {'frozen': True}}"),
     ("initializer", "variancescaling", "in_axis", "give axes=(output axis, input axis)"),
@@ -133,7 +133,8 @@ def test_statements_are_true() -> None:
             update(0, np.full(2, gradient), weight)
         return weight.tolist()
 
-    assert stepped("adamw", amsgrad=True, wd=0.0)
+    for name in ("adam", "adamw"):
+        assert stepped(name, beta2=0.5, amsgrad=True) != stepped(name, beta2=0.5)
     assert stepped("sgd", groups={"0": {"frozen": True}}) == [1, 1]
     gain = 2.0
     for arguments in ({"magnitude": 3 * gain**2}, {"magnitude": gain**2, "rnd_type": "gaussian"}):
@@ -257,7 +258,7 @@ NAMES = [
     *(("optimizer", word, "'nag' with momentum=0.9") for word in ("nesterov", "sgd_nesterov")),
     *(("optimizer", word, "'adamw'") for word in ("adam_w", "AdamWeightDecay")),
     ("optimizer", "rms", "'rmsprop'"),
-    ("optimizer", "amsgrad", "'adamw' with amsgrad=True"),
+    ("optimizer", "amsgrad", "'adam' or 'adamw' with amsgrad=True"),
     *(
         ("initializer", word, "'kaimingnormal' (He initialization)")
         for word in ("kaiming", "he", "HeNormal", "kaiming_normal_", "he_init")

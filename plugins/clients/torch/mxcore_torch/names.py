@@ -39,6 +39,8 @@ class Namesake:
 
 
 _MOMENTS = {"exp_avg": "mean", "exp_avg_sq": "variance"}
+_LARGEST = {**_MOMENTS, "max_exp_avg_sq": "largest"}
+_DECOUPLED = {"decoupled_weight_decay": ("decoupled_wd",)}
 NAMESAKES = {
     "adadelta": Namesake("Adadelta", {}, {"square_avg": "mean_square", "acc_delta": "mean_step"}),
     "adafactor": Namesake(
@@ -47,14 +49,16 @@ NAMESAKES = {
         {"row_var": "row", "col_var": "col", "variance": "0"},
     ),
     "adagrad": Namesake("Adagrad", {"initial_accumulator_value": ("initial_history",)}, {"sum": "history"}),
-    "adam": Namesake("Adam", {}, _MOMENTS),
+    "adam": Namesake("Adam", {}, _LARGEST),
     "adamax": Namesake("Adamax", {}, {"exp_avg": "mean", "exp_inf": "largest"}),
-    "adamw": Namesake("AdamW", {}, {**_MOMENTS, "max_exp_avg_sq": "largest"}),
+    "adamw": Namesake("AdamW", {}, _LARGEST),
     "asgd": Namesake("ASGD", {}, {"ax": "average", "eta": "eta"}),
     "muon": Namesake("Muon", {"adjust_lr_fn": ("scale_mode",)}, {"momentum_buffer": "m"}),
-    "nadam": Namesake("NAdam", {"momentum_decay": ("schedule_decay",)}, {**_MOMENTS, "mu_product": "product"}),
+    "nadam": Namesake(
+        "NAdam", {"momentum_decay": ("schedule_decay",), **_DECOUPLED}, {**_MOMENTS, "mu_product": "product"}
+    ),
     "nag": Namesake("SGD", {}, {"momentum_buffer": "velocity"}, {"nesterov": True}),
-    "radam": Namesake("RAdam", {"decoupled_weight_decay": ("decoupled_wd",)}, _MOMENTS),
+    "radam": Namesake("RAdam", _DECOUPLED, _MOMENTS),
     "rmsprop": Namesake(
         "RMSprop",
         {"alpha": ("gamma1",), "momentum": ("gamma2",)},

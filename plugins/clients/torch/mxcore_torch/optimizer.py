@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from torch.optim import optimizer as of_torch
 
 from mxcore.step import levels
 from mxcore_torch.convert import from_torch, to_torch
@@ -21,6 +23,30 @@ from mxcore_torch.views import has_memory
 __all__ = ["Optimizer"]
 
 _ENGINES = ("auto", "memory", "operations")
+
+
+def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a step have torch's hooks and its record for profilers.
+
+    torch would make that record for every step, which takes as long as the step of a small model: here a profiler has
+    to be running.
+    """
+    recorded = torch.optim.Optimizer.profile_hook_step(step)
+    of_all = of_torch._global_optimizer_pre_hooks, of_torch._global_optimizer_post_hooks
+
+    @functools.wraps(step)
+    def hooked(self: Any, closure: Any = None) -> Any:
+        if (
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or any(of_all)
+            or torch.autograd._profiler_enabled()
+        ):
+            return recorded(self, closure)
+        return step(self, closure)
+
+    hooked.hooked = True  # type: ignore[attr-defined]  # torch leaves it as it is then
+    return hooked
 
 
 class Optimizer(torch.optim.Optimizer):
@@ -182,6 +208,7 @@ class Optimizer(torch.optim.Optimizer):
 
     # --- updates -----------------------------------------------------------------------------------------------------
 
+    @_hooked
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update all parameters that have a gradient.
 

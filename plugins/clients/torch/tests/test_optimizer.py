@@ -6,45 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch_loops import ENGINES, assert_same, loss_of, made, network, train, weights
 
 import mxcore as mx
-
-ENGINES = ["memory", "operations"]
-torch.manual_seed(0)
-X = torch.randn(64, 6)
-Y = X[:, :1].sin() + X[:, 1:2]
-
-
-def network(seed: int = 0) -> torch.nn.Sequential:
-    torch.manual_seed(seed)
-    return torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
-
-
-def loss_of(model: Any) -> Any:
-    return ((model(X) - Y) ** 2).mean()
-
-
-def train(model: Any, optimizer: Any, steps: int = 5, *others: Any) -> list[Any]:
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss_of(model).backward()
-        for one in (optimizer, *others):
-            one.step()
-    return weights(model)
-
-
-def weights(model: Any) -> list[Any]:
-    return [param.detach().clone() for param in model.parameters()]
-
-
-def assert_same(one: list[Any], other: list[Any]) -> None:
-    for a, b in zip(one, other, strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=0)
-
-
-def made(model: Any, name: Any = "adamw", **arguments: Any) -> Any:
-    return mx.torch.Optimizer(model.named_parameters(), name, **{"lr": 0.01, **arguments})
-
 
 # --- what loops do ----------------------------------------------------------------------------------------------------
 
@@ -95,6 +60,25 @@ def test_hooks_run_around_a_step() -> None:
     train(model, ours, 1)
     assert seen == ["before", "after"]
     assert ours.state_dict()["mine"] == 1
+
+
+@pytest.mark.parametrize("register", [register_optimizer_step_pre_hook, register_optimizer_step_post_hook])
+def test_hooks_of_all_optimizers_run_around_a_step(register: Any) -> None:
+    model, seen = network(), list[Any]()
+    ours = made(model)
+    hook = register(lambda optimizer, *_: seen.append(optimizer))
+    train(model, ours, 1)
+    hook.remove()
+    train(model, ours, 1)
+    assert seen == [ours]
+
+
+def test_a_profiler_sees_each_step() -> None:
+    model = network()
+    ours = made(model)
+    with torch.profiler.profile() as profile:
+        train(model, ours, 2)
+    assert [event.count for event in profile.key_averages() if event.key == "Optimizer.step#Optimizer.step"] == [2]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -6,7 +6,7 @@ import torch
 
 import mxcore as mx
 
-ENGINES = ["memory", "operations"]
+ENGINES = ["memory", "offload", "operations"]
 torch.manual_seed(0)
 X = torch.randn(64, 6)
 Y = X[:, :1].sin() + X[:, 1:2]

@@ -39,6 +39,8 @@ class Memory:
         self.updater = mx.optimizer.get_updater(optimizer)
         self.params: list[torch.Tensor] = []
         """The parameters, in the order of their indices."""
+        self.tensors: list[torch.Tensor] = []
+        """What is updated: the parameters themselves."""
         self.shown: set[int] = set()
         """The parameters whose state torch has."""
         self._known: list[Address] = []
@@ -52,6 +54,10 @@ class Memory:
         self._weights: list[Array] = []
         self._grads: list[Array] = []
         self._places: defaultdict[int, dict[Any, Array]] = defaultdict(dict)
+
+    def extend(self, params: list[torch.Tensor]) -> None:
+        """Take on parameters."""
+        self.params = self.tensors = [*self.params, *params]
 
     def step(self, part: str | None = None) -> None:
         """Update every parameter that has a gradient.
@@ -67,16 +73,16 @@ class Memory:
         try:
             now = [
                 None if (grad := param.grad) is None else (param.data_ptr(), grad.data_ptr(), grad.stride())
-                for param in self.params
+                for param in self.tensors
             ]
         except RuntimeError:
-            check_dense(self.params)
+            check_dense(self.tensors)
             raise
         if now == self._known:
             self._again()
         else:
             self._anew(now)
-        increment_version([self.params[index] for index in self._present] if None in now else self.params)
+        increment_version([self.tensors[index] for index in self._present] if None in now else self.tensors)
 
     def _again(self) -> None:
         """Update from where gradients have been before."""
@@ -93,7 +99,7 @@ class Memory:
         self._known, self._seen, self._bound = [], 0, None
         if None in now or len(now) != len(self._present):
             self._present = [index for index, place in enumerate(now) if place is not None]
-        present, params = self._present, self.params
+        present, params = self._present, self.tensors
         grads = [_resolved(params[index].grad) for index in present]
         self._on_host = not present or params[present[0]].device.type == "cpu"
         self._weights = [self._over(self._places[index], params[index]) for index in present]
@@ -109,7 +115,7 @@ class Memory:
         if self._on_host:
             self._call(self._present, self._grads, self._weights)
         else:
-            with in_stream(self.params[self._present[0]].device):
+            with in_stream(self.tensors[self._present[0]].device):
                 self._call(self._present, self._grads, self._weights)
 
     def _over(self, known: dict[Any, Array], tensor: torch.Tensor) -> Array:
@@ -124,7 +130,7 @@ class Memory:
 
     def _view(self, index: int) -> Array:
         """Return an array over a parameter."""
-        return self._over(self._places[index], self.params[index])
+        return self._over(self._places[index], self.tensors[index])
 
     @property
     def count(self) -> int:
@@ -139,9 +145,9 @@ class Memory:
         """Put the evaluation weights in place of the weights for a block."""
         weights = {index: self._view(index) for index in sorted(self.shown)}
         with self.updater.evaluating(weights):
-            increment_version(self.params)
+            increment_version(self.tensors)
             yield
-        increment_version(self.params)
+        increment_version(self.tensors)
 
     # --- state -------------------------------------------------------------------------------------------------------
 
@@ -194,7 +200,7 @@ class Memory:
             ValueError: it has other entries.
         """
         weight, optimizer = self._view(index), self.optimizer.optimizer_of(index, self._view(index))
-        with in_stream(self.params[index].device):
+        with in_stream(self.tensors[index].device):
             state = optimizer.create_state_multi_precision(index, weight)
             leaves = dict(self._leaves(index, state))
             host = {key_of(slot.name): slot for slot in optimizer.state_slots() if slot.on_host}

@@ -43,6 +43,10 @@ class Operations:
         self._model: dict[str, Any] = {}
         self._functions: dict[Any, Callable[..., Any]] = {}
 
+    def extend(self, params: list[torch.Tensor]) -> None:
+        """Take on parameters."""
+        self.params = [*self.params, *params]
+
     def refresh(self) -> None:
         """Read the settings of the optimizer again."""
         self._read = {}

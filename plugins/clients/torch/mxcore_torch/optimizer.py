@@ -16,13 +16,14 @@ from mxcore_torch.convert import from_torch, to_torch
 from mxcore_torch.groups import Live, patterns, renamed, split
 from mxcore_torch.memory import Memory
 from mxcore_torch.names import Names, created
+from mxcore_torch.offload import Offload
 from mxcore_torch.operations import Operations
 from mxcore_torch.schedules import with_base
 from mxcore_torch.views import has_memory
 
 __all__ = ["Optimizer"]
 
-_ENGINES = ("auto", "memory", "operations")
+_ENGINES = ("auto", "memory", "offload", "operations")
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
@@ -73,8 +74,9 @@ class Optimizer(torch.optim.Optimizer):
         lr_scheduler: a schedule of mxcore, which writes ``group["lr"]`` before each update.
         decay_by_name: whether weight decay applies to weights only, as their names tell, instead of everything.
         engine: what computes. ``"memory"``, for parameters on the CPU, and on CUDA with CuPy, updates them in place by
-            our kernels; ``"operations"`` uses torch's functions, on any device; ``"auto"`` takes the first one that
-            can be used.
+            our kernels; ``"offload"`` keeps the state of parameters on a device in the memory of the host, and updates
+            copies of them there; ``"operations"`` uses torch's functions, on any device; ``"auto"`` takes the memory of
+            parameters if it can be used.
         compile: whether ``torch.compile`` compiles the operations, or with which of its backends.
         arguments: the hyper-parameters, by our names, or by torch's, such as ``betas`` and ``eps``.
 
@@ -137,7 +139,7 @@ class Optimizer(torch.optim.Optimizer):
         if self._schedule is not None:
             self._schedules.append(with_base(self._schedule, float(group["lr"])))
         if self._engine is not None:
-            self._engine.params += group["params"]
+            self._engine.extend(group["params"])
 
     def _check(self, group: Mapping[str, Any]) -> None:
         for param in group["params"]:
@@ -262,9 +264,11 @@ class Optimizer(torch.optim.Optimizer):
         engine: Any
         if memory:
             engine = Memory(self.optimizer, self.state)
+        elif asked == "offload":
+            engine = Offload(self.optimizer, self.state)
         else:
             engine = Operations(self.optimizer, self.state, compile=self._options["compile"])
-        engine.params = params
+        engine.extend(params)
         self._engine = engine
         return engine
 

@@ -13,7 +13,11 @@ RULES = ["adamw", "nadam", "prodigy", "lookahead(average(adam))", "sgd"]
 
 
 @pytest.mark.parametrize(
-    ("name", "engine"), [*itertools.product(RULES, ENGINES), ("adafactor", "memory"), ("soap", "memory")]
+    ("name", "engine"),
+    [
+        *itertools.product(RULES, ENGINES),
+        *itertools.product(("adafactor", "soap"), ("memory", "offload")),
+    ],
 )
 @pytest.mark.parametrize("how", ["deepcopy", "pickle", "state_dict"])
 def test_a_copy_goes_on_with_the_same_bits(how: str, name: str, engine: str) -> None:
@@ -38,10 +42,11 @@ def test_a_copy_goes_on_with_the_same_bits(how: str, name: str, engine: str) -> 
     assert_same(train(model, ours, 4), train(other, again, 4))
 
 
-def test_both_engines_read_the_states_of_each_other() -> None:
+@pytest.mark.parametrize("engines", [*itertools.permutations(ENGINES, 2)])
+def test_engines_read_the_states_of_each_other(engines: tuple[str, str]) -> None:
     for name in ("adamw", "nadam", "average(adam)", "lookahead(prodigy)"):
         models = network(), network()
-        one, other = (made(model, name, engine=engine) for model, engine in zip(models, ENGINES, strict=True))
+        one, other = (made(model, name, engine=engine) for model, engine in zip(models, engines, strict=True))
         train(models[0], one, 3)
         models[1].load_state_dict(models[0].state_dict())
         other.load_state_dict(one.state_dict())

@@ -227,7 +227,7 @@ def test_errors_say_what_to_do() -> None:
         made(model, betas=(0.9,))
     with pytest.raises(TypeError, match="momentum"):
         made(model, "adam", momentum=0.9)
-    with pytest.raises(ValueError, match="'memory', 'operations', got 'cuda'"):
+    with pytest.raises(ValueError, match="'offload', 'operations', got 'cuda'"):
         made(model, engine="cuda")
     with pytest.raises(ValueError, match=r"pass model.named_parameters\(\)"):
         mx.torch.Optimizer(model.parameters(), "adam", groups={"bias": {"lr": 1.0}})

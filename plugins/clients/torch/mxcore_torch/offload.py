@@ -25,7 +25,7 @@ class _Seen:
         self._version = tensor.data_ptr(), tensor._version
 
     def is_still(self, tensor: torch.Tensor) -> bool:
-        return self._tensor() is tensor and self._version == (tensor.data_ptr(), tensor._version)
+        return self._version == (tensor.data_ptr(), tensor._version) and self._tensor() is tensor
 
 
 class _Link:

@@ -41,6 +41,7 @@ from mxcore.version import __version__
 if TYPE_CHECKING:
     from mxcore import hooks as hooks
     from mxcore import kernel, optimizer
+    from mxcore import kvstore as kvstore
     from mxcore import state as state
     from mxcore.adapting import OneByOne
     from mxcore.kernel import Slot
@@ -59,7 +60,8 @@ __all__ = [
 
 # Imported on first use: together they would take as long as the rest of `import mxcore`.
 _LAZY = {
-    **{module: module for module in ("exchange", "hooks", "kernel", "optimizer", "state")},
+    **{module: module for module in ("exchange", "hooks", "kernel", "kvstore", "optimizer", "state")},
+    "kv": "kvstore",
     "DynamicLossScale": "loss_scale:DynamicLossScale",
     "Keyed": "keyed:Keyed",
     "OneByOne": "adapting:OneByOne",

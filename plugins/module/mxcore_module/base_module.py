@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from mxcore.backend import Array
+from mxcore.kvstore import KVStore
 from mxcore_module import metric as metrics
 from mxcore_module.callback import BatchEndParam
 from mxcore_module.graph import Symbol
@@ -122,7 +123,7 @@ class BaseModule:
         eval_metric: Any = "acc",
         epoch_end_callback: Callbacks = None,
         batch_end_callback: Callbacks = None,
-        kvstore: str | None = "local",
+        kvstore: str | KVStore | None = "local",
         optimizer: Any = "sgd",
         optimizer_params: OptimizerParams = DEFAULT_OPTIMIZER_PARAMS,
         eval_end_callback: Callbacks = None,

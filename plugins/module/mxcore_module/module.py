@@ -18,6 +18,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import mxcore as mx
+from mxcore.backend import Array
+from mxcore.kvstore import KVStore
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.updater import Updater
@@ -26,11 +28,9 @@ from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, Opti
 from mxcore_module.checkpoint import load_checkpoint, save_checkpoint
 from mxcore_module.io import DataDesc
 from mxcore_module.network import Network
-from mxcore_module.optimization import make_optimizer
+from mxcore_module.optimization import OnStore, make_optimizer, store_of
 
 __all__ = ["BaseModule", "Module", "load_checkpoint", "save_checkpoint"]
-
-_KVSTORES = (None, "local", "device")  # with one device, there is nothing to exchange
 
 
 class Module(Network):
@@ -78,14 +78,14 @@ class Module(Network):
         ValueError: a name is not an argument of the symbol (for a label: a warning), or there are several devices.
     """
 
-    _updater: Updater[Optimizer] | None = None
+    _updater: Updater[Optimizer] | OnStore | None = None
     _loaded_states: str | None = None  # set by `load` for `init_optimizer`
 
     # --- the optimizer -----------------------------------------------------------------------------------------------
 
     def init_optimizer(
         self,
-        kvstore: str | None = "local",
+        kvstore: str | KVStore | None = "local",
         optimizer: Any = "sgd",
         optimizer_params: OptimizerParams = DEFAULT_OPTIMIZER_PARAMS,
         force_init: bool = False,
@@ -93,36 +93,53 @@ class Module(Network):
         """Create the optimizer. A second call is ignored, with a warning in the log.
 
         Args:
-            kvstore: ``"local"``, ``"device"`` or None, all the same on one device.
-            optimizer: a name, created with ``rescale_grad=1 / batch size`` unless ``optimizer_params`` has another; or
-                an instance, which is given the names of the parameters if it does not have them.
+            kvstore: where the weights are updated: a store, or the name of one, such as ``"dist_sync"``; in this module
+                with ``"local"``, ``"device"`` or None. Weights of a store begin as those of worker 0.
+            optimizer: a name, created with ``rescale_grad=1 / batch size`` unless ``optimizer_params`` has another,
+                where the batch is that of all workers if the store adds their gradients; or an instance, which is given
+                the names of the parameters if it does not have them.
             optimizer_params: the arguments for a name, as a dict or pairs.
             force_init: whether to do it again, discarding the state of the previous optimizer.
 
         Raises:
             AssertionError: the module is not bound, or its parameters are not initialised.
-            ValueError: ``kvstore`` has another value.
+            mxcore.catalogue.PluginError: there is no such store, or no such optimizer.
         """
         self._ready()
         if self.optimizer_initialized and not force_init:
             self.logger.warning("optimizer already initialized, ignoring...")
             return
-        if kvstore not in _KVSTORES:
-            raise ValueError(f"kvstore must be 'local', 'device' or None, got {kvstore!r}: a module runs on one device")
-        made = make_optimizer(optimizer, dict(optimizer_params), self.symbol, self._param_names, self._batch_size())
-        updater = mx.optimizer.get_updater(made)
+        store, batch = store_of(kvstore), self._batch_size()
+        if store is not None and store.type.startswith("dist_sync"):
+            batch *= store.num_workers
+        made = make_optimizer(optimizer, dict(optimizer_params), self.symbol, self._param_names, batch)
+        if store is None:
+            updater: Updater[Optimizer] | OnStore = mx.optimizer.get_updater(made)
+        else:
+            updater = OnStore(store, made, [(self._param_names[index], weight) for index, _, weight in self._trained()])
         if self._loaded_states is not None:
-            mx.load_state(self._loaded_states, updater)
+            self._load(updater, self._loaded_states)
         self._updater, self._loaded_states = updater, None
         self.optimizer_initialized = True
 
     def save_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Write the state of the optimizer to a file; see :func:`mxcore.save_state`."""
-        mx.save_state(fname, self._with_optimizer())
+        updater = self._with_optimizer()
+        if isinstance(updater, OnStore):
+            updater.store.save_optimizer_states(fname)
+        else:
+            mx.save_state(fname, updater)
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Restore the state of the optimizer from a file of :meth:`save_optimizer_states`."""
-        mx.load_state(fname, self._with_optimizer())
+        self._load(self._with_optimizer(), fname)
+
+    @staticmethod
+    def _load(updater: Updater[Optimizer] | OnStore, fname: str | os.PathLike[str]) -> None:
+        if isinstance(updater, OnStore):
+            updater.store.load_optimizer_states(fname)
+        else:
+            mx.load_state(fname, updater)
 
     def _batch_size(self) -> int:
         first = self.data_shapes[0]
@@ -135,7 +152,7 @@ class Module(Network):
 
     _optimizer = optimizer  # the attribute that scripts for MXNet use
 
-    def _with_optimizer(self) -> Updater[Optimizer]:
+    def _with_optimizer(self) -> Updater[Optimizer] | OnStore:
         self._ready()
         if self._updater is None:
             raise AssertionError("call init_optimizer first: there is no optimizer yet")
@@ -148,13 +165,15 @@ class Module(Network):
 
     def update(self) -> None:
         """Update all parameters from their gradients, in one call of the optimizer."""
-        updater, executor = self._with_optimizer(), self._ready()
-        trained = [(index, name) for index, name in enumerate(self._param_names) if name in executor.grad_dict]
-        updater(
-            [index for index, _ in trained],
-            [executor.grad_dict[name] for _, name in trained],
-            [executor.arg_dict[name] for _, name in trained],
-        )
+        updater = self._with_optimizer()
+        if trained := self._trained():
+            indices, grads, weights = map(list, zip(*trained, strict=True))
+            updater(indices, grads, weights)
+
+    def _trained(self) -> list[tuple[int, Array, Array]]:
+        """Return the index, gradient and weight of each parameter that is trained."""
+        grads, weights = self._ready().grad_dict, self._ready().arg_dict
+        return [(index, grads[name], weights[name]) for index, name in enumerate(self._param_names) if name in grads]
 
     # --- files -------------------------------------------------------------------------------------------------------
 
@@ -188,13 +207,14 @@ class Module(Network):
             save_evaluation_params: whether to write the weights to evaluate with, to
                 ``prefix-NNNN-evaluation.params``.
         """
-        updater = self._with_optimizer() if save_optimizer_states else None
+        if save_optimizer_states:
+            self._with_optimizer()  # an error before anything is written
         save_checkpoint(prefix, epoch, self.symbol, *self.get_params())
         if save_evaluation_params:
             with self.evaluating():
                 checkpoint.save_parameters(checkpoint.params_file(prefix, epoch, evaluation=True), *self.get_params())
-        if updater is not None:
-            mx.save_state(checkpoint.states_file(prefix, epoch), updater)
+        if save_optimizer_states:
+            self.save_optimizer_states(checkpoint.states_file(prefix, epoch))
 
     @staticmethod
     def load(

@@ -4,13 +4,53 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from mxcore import optimizer as optimizers
+from mxcore.backend import Array
+from mxcore.evaluation import has_evaluation
+from mxcore.kvstore import KVStore, create
 from mxcore.optimizer import Optimizer
 from mxcore_module.graph import Symbol
 
-__all__ = ["make_optimizer"]
+__all__ = ["OnStore", "make_optimizer", "store_of"]
+
+
+def store_of(kvstore: str | KVStore | None) -> KVStore | None:
+    """Return the store of a module; None if there is nothing to exchange, as on a single device."""
+    return None if kvstore in (None, "local", "device") else create(kvstore)
+
+
+class OnStore:
+    """Updates the weights of a module in a store.
+
+    Args:
+        store: the store.
+        optimizer: what updates them there.
+        weights: the names and the weights of the parameters, which become those of worker 0.
+    """
+
+    def __init__(self, store: KVStore, optimizer: Optimizer, weights: Sequence[tuple[str, Array]]) -> None:
+        self.store, self.optimizer = store, optimizer
+        self._names, arrays = map(list, zip(*weights, strict=True))
+        store.broadcast(self._names, arrays, out=arrays)
+        store.set_optimizer(optimizer)
+
+    def __call__(self, indices: list[int], grads: list[Array], weights: list[Array]) -> None:
+        """Push the gradients of all parameters that are trained, and pull their weights."""
+        self.store.pushpull(self._names, grads, out=weights)
+
+    def evaluating(self, weights: Sequence[Array]) -> AbstractContextManager[None]:
+        """Use the weights as they are: a store has none to evaluate with.
+
+        Raises:
+            ValueError: the optimizer has others.
+        """
+        if has_evaluation(self.optimizer):
+            who = type(self.optimizer).__name__
+            raise ValueError(f"the store {self.store.type!r} does not give the weights with which to evaluate {who}")
+        return nullcontext()
 
 
 def make_optimizer(

@@ -162,8 +162,9 @@ class Training:
 
     @property
     def updater(self) -> Updater[Any]:
-        """The updater of the network's parameters."""
-        return self.module._with_optimizer()
+        """The updater of the network's parameters, which are in this process."""
+        updater: Any = self.module._with_optimizer()
+        return cast("Updater[Any]", updater)
 
     @property
     def parameters(self) -> int:

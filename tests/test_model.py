@@ -1,6 +1,7 @@
 """Numbers that all parameters of a model share, and updaters that know the model in advance."""
 
 import copy
+import functools
 import math
 import pickle
 import threading
@@ -292,6 +293,99 @@ def test_parts_of_a_model_that_exchange_their_sums_have_the_bits_of_the_whole(wa
         list(pool.map(run, range(2)))
     assert [one.tobytes() for one in found] == [one.tobytes() for one in wanted]
     assert parts[0].tally.model_numbers == parts[1].tally.model_numbers == whole.tally.model_numbers
+
+
+def combined(parts: Any, lengths: list[int], pieces: list[list[int]]) -> Any:
+    """Combine what the parts of all ranks contribute: for each rank the totals of its own parameters, or that of all.
+
+    Args:
+        parts: for each rank its contributions.
+        lengths: the number of elements of each parameter.
+        pieces: for each rank the parameters of which it has a part.
+    """
+    found: list[list[Any]] = [[] for _ in parts]
+    for every in zip(*parts, strict=True):
+        blocks: list[list[Any]] = [[] for _ in lengths]
+        for part, own in zip(every, pieces, strict=True):
+            for place, some in zip(own, part.blocks, strict=True):
+                blocks[place].append(some)
+        combine = np.maximum if every[0].name == "max" else np.add
+        start = -np.inf if every[0].name == "max" else 0.0
+        totals = np.array([functools.reduce(combine, np.concatenate(some), start) for some in blocks])
+        for place, own in zip(found, pieces, strict=True):
+            if every[0].over == "all":
+                place.append((functools.reduce(combine, totals, start), sum(lengths)))
+            else:
+                place.append((totals[own], np.array(lengths)[own]))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("adam", {}),
+        ("adam", {"clip_global_norm": 3.0}),
+        ("lamb", {"wd": 0.1}),
+        ("prodigy", {"clip_global_norm": 3.0, "d0": 0.1}),
+        ("average(lars)", {"momentum": 0.9}),
+        ("adai", {}),
+        ("novograd", {}),
+        ("shared", {}),
+    ],
+)
+@pytest.mark.parametrize("way", ["llvm", "numpy"], indirect=True)
+@pytest.mark.parametrize("dtypes", [("f4", "f4", "f4"), ("f4", "f8", "f4")], ids=["one dtype", "two dtypes"])
+def test_parts_of_parameters_that_exchange_their_sums_have_the_bits_of_the_whole(
+    way: str, name: str, settings: dict[str, Any], dtypes: tuple[str, ...]
+) -> None:
+    def made() -> Any:
+        return Shared() if name == "shared" else mx.optimizer.create(name, **settings)
+
+    rng, names, lengths = np.random.default_rng(1), ["a", "b", "c"], [3 * 4096 + 10, 5, 2 * 4096]
+    steps = [
+        [rng.normal(size=length).astype(dtype) for length, dtype in zip(lengths, dtypes, strict=True)] for _ in range(3)
+    ]
+    whole, wanted = mx.optimizer.get_updater(made()), [np.ones_like(one) for one in steps[0]]
+    for grads in steps:
+        whole(names, grads, wanted)
+    # Rank 0 has two blocks of a, rank 1 the rest of a, b, and a block of c, rank 2 the other one.
+    cuts = [[(0, 0, 8192)], [(0, 8192, 12298), (1, 0, 5), (2, 0, 4096)], [(2, 4096, 8192)]]
+    found, together, sent = [np.ones_like(one) for one in steps[0]], threading.Barrier(3), [None] * 3
+
+    def run(rank: int) -> Any:
+        updater = mx.optimizer.get_updater(made())
+
+        def exchanged(parts: Any) -> Any:
+            sent[rank] = parts
+            together.wait(10)
+            values = combined(sent, lengths, [[place for place, *_ in own] for own in cuts])[rank]
+            together.wait(10)
+            return values
+
+        with mx.kernel.dividing(exchanged):
+            for grads in steps:
+                updater(
+                    [names[place] for place, *_ in cuts[rank]],
+                    [grads[place][begin:end] for place, begin, end in cuts[rank]],
+                    [found[place][begin:end] for place, begin, end in cuts[rank]],
+                )
+        return updater
+
+    with ThreadPoolExecutor(3) as pool:
+        parts = list(pool.map(run, range(3)))
+    assert [one.tobytes() for one in found] == [one.tobytes() for one in wanted]
+    assert all(one.tally.model_numbers == whole.tally.model_numbers for one in parts)
+
+
+@pytest.mark.parametrize("way", ["llvm", "numpy"], indirect=True)
+def test_what_cannot_be_computed_in_parts_is_refused(way: str) -> None:
+    by_row = of_rule(lambda weight, grad: weight - mx.norm(grad, over="row"))
+    sized = of_rule(lambda weight, grad, *, size: weight - mx.norm(grad) / size)
+    for optimizer in (by_row, sized):
+        weight = np.ones((2, 2))
+        with mx.kernel.dividing(lambda parts: []), pytest.raises(RuleError, match="in parts"):
+            mx.optimizer.get_updater(optimizer)("w", np.ones((2, 2)), weight)
+        assert (weight == 1).all()
 
 
 def test_if_the_exchange_fails_nothing_has_changed(way: str) -> None:

@@ -19,10 +19,10 @@ from mxcore.kernel.rule.program import Decay, Member, Program, Row, RuleError
 from mxcore.kernel.rule.slot import Slot
 from mxcore.kernel.run.calls import Call, commit
 from mxcore.kernel.run.choose import Plan, plan_of
-from mxcore.kernel.run.fold import Contribution, folded, folding
+from mxcore.kernel.run.fold import Contribution, Part, dividing, folded, folding
 from mxcore.native.emitters import in_use, use
 
 __all__ = [
-    "Call", "Contribution", "Decay", "Member", "Plan", "Program", "Row", "RuleError", "Slot", "commit", "folded",
-    "folding", "in_use", "plan_of", "use",
+    "Call", "Contribution", "Decay", "Member", "Part", "Plan", "Program", "Row", "RuleError", "Slot", "commit",
+    "dividing", "folded", "folding", "in_use", "plan_of", "use",
 ]  # fmt: skip

@@ -54,9 +54,30 @@ class Step:
 
     # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
-        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_model",
-        "_named", "_own", "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states", "_tables_seen",
-        "in_place", "indices", "other", "plans",
+        "_again",
+        "_at_once",
+        "_backend",
+        "_device",
+        "_fold",
+        "_host",
+        "_inspector",
+        "_job",
+        "_keeps",
+        "_model",
+        "_named",
+        "_over_all",
+        "_own",
+        "_own_rates",
+        "_positions",
+        "_row_of",
+        "_rows",
+        "_settings",
+        "_states",
+        "_tables_seen",
+        "in_place",
+        "indices",
+        "other",
+        "plans",
     )  # fmt: skip
 
     def __init__(
@@ -89,8 +110,9 @@ class Step:
         self._positions = grouped(self._backend, members)
         chosen = [[members[place] for place in places] for places in self._positions]
         self.plans: list[Plan] = [plans.plan(self._backend, settings.program, some[0].static, some) for some in chosen]
-        over_all = any(plan.over_all for plan in self.plans)
-        self._fold = self.plans[0].fold(self.plans, self._positions) if over_all else None
+        self._over_all = any(plan.over_all for plan in self.plans)
+        measures = self._over_all or any(plan.measured for plan in self.plans)
+        self._fold = self.plans[0].fold(self.plans, self._positions) if measures else None
         self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._states.lengths)])
         if self._job is None:
             arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]
@@ -155,7 +177,7 @@ class Step:
         Returns:
             False if settings or arrays need another step; nothing has been done then.
         """
-        if self._fold is not None:
+        if self._over_all:
             # Without an updater, only the counts tell which parameters share the numbers of a model.
             check_complete(optimizer, self.indices, tally.table if self._model and type(states) is list else states)
         seen = optimizer._tables_version.number == self._tables_seen and not optimizer.param_dict
@@ -199,7 +221,7 @@ class Step:
             numbers = self._rows.counted(optimizer, tally)
             self._spread(tally)
         writes = self._writes(tally, numbers, taken)
-        return Ready(self._backend, self._device, writes, self._job, numbers[0][HIGHEST], self._fold is not None)
+        return Ready(self._backend, self._device, writes, self._job, numbers[0][HIGHEST], self._over_all)
 
     def _arranged(self, optimizer: Stepped, tally: Tally, counts: Counts) -> Sequence[Row]:
         """Return the rows of the next update, after determining which parameters share one."""

@@ -79,6 +79,8 @@ class Plan(Protocol):
 
     over_all: bool
     """Whether there may be reductions over all parameters, or numbers that all of them share."""
+    measured: Sequence[Any]
+    """The stages of the rule that measure."""
 
     @staticmethod
     def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:

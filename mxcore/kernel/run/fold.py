@@ -35,6 +35,22 @@ class Contribution(NamedTuple):
     """For each parameter, the number of elements."""
 
 
+class Part(NamedTuple):
+    """What parts of parameters contribute to a reduction.
+
+    >>> import numpy as np
+    >>> Part("norm", "parameter", [np.array([9.0, 16.0])]).over
+    'parameter'
+    """
+
+    name: str
+    """The kind of reduction, such as ``"norm"``."""
+    over: str
+    """What it covers: ``"parameter"`` or ``"all"``."""
+    blocks: Sequence[Host]
+    """For each part, in the order of the call, what each of its blocks of 4096 elements contributes, in float64."""
+
+
 Folding = Callable[[Sequence[Contribution]], Sequence[tuple[float, int]]]
 """Takes what the parameters of a call contribute to each reduction; returns the totals and the numbers of elements."""
 
@@ -83,9 +99,47 @@ def folding(function: Folding) -> Iterator[None]:
         _folding.reset(token)
 
 
+Dividing = Callable[[Sequence[Part]], Sequence[tuple[Any, Any]]]
+"""Takes what parts of parameters contribute to each reduction; returns totals and numbers of elements: one of each, or
+arrays of them, one for each part of the call, for a reduction over a parameter."""
+_dividing = contextvars.ContextVar[Dividing | None]("dividing", default=None)
+
+
+@contextlib.contextmanager
+def dividing(function: Dividing) -> Iterator[None]:
+    """Let a function combine all reductions in the block, for parameters of which others have a part.
+
+    The parameters of the call are vectors, each a part of a parameter that begins at a multiple of 4096 elements,
+    counted in C order. If the function combines what all blocks of a parameter contribute, one after the other, and then
+    the parameters, the result has the bits of one call with whole parameters. As with :func:`folding`, it is called
+    before anything is written.
+
+    >>> import numpy as np, mxcore as mx
+    >>> update = mx.optimizer.get_updater(mx.optimizer.create("lars", learning_rate=1.0, eta=1.0))
+    >>> def alone(parts):
+    ...     return [(np.array([blocks.sum() for blocks in part.blocks]), np.array([2])) for part in parts]
+    >>> weight = np.array([3.0, 4.0])
+    >>> with mx.kernel.dividing(alone):
+    ...     update("w", np.array([0.0, 1.0]), weight)
+    >>> weight
+    array([ 3., -1.])
+
+    Args:
+        function: takes the contributions to each reduction, and returns their totals and numbers of elements.
+
+    Raises:
+        RuleError: the rule has reductions over rows, or uses ``size``.
+    """
+    token = _dividing.set(function)
+    try:
+        yield
+    finally:
+        _dividing.reset(token)
+
+
 def folds_elsewhere() -> bool:
     """Return whether something else combines the reductions of a call."""
-    return _folding.get() is not folded
+    return _folding.get() is not folded or _dividing.get() is not None
 
 
 class Folded(Protocol):
@@ -102,6 +156,12 @@ class Folded(Protocol):
 
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """Set these reductions, given the total and the number of elements of each."""
+
+    def by_block(self, stage: int) -> list[Part]:
+        """Return what the blocks of each parameter contribute to all reductions that a stage measures."""
+
+    def fill_each(self, stage: int, values: Sequence[Any]) -> None:
+        """Set these reductions, given totals and numbers of elements."""
 
 
 class Fold:
@@ -125,12 +185,27 @@ class Fold:
         if len(self.plans) == 1 and not folds_elsewhere():
             self.plans[0].fold_alone(stage)
             return
+        if (function := _dividing.get()) is not None:
+            self._divide(stage, function)
+            return
         parts = [plan.contributions(stage) for plan in self.plans]
         self.check([[one.name for one in part] for part in parts])
         if found := [self._joined(every) for every in zip(*parts, strict=True)]:
             totals = [(float(total), int(count)) for total, count in _folding.get()(found)]
             for plan in self.plans:
                 plan.fill(stage, totals)
+
+    def _divide(self, stage: int, function: Dividing) -> None:
+        every = [plan.by_block(stage) for plan in self.plans]
+        self.check([[f"{part.name} over {part.over}" for part in parts] for parts in every])
+        joined = []
+        for parts in zip(*every, strict=True):
+            blocks = [block for part in parts for block in part.blocks]
+            joined.append(Part(parts[0].name, parts[0].over, [blocks[place] for place in self.order]))
+        values = function(joined) if joined else []
+        for plan, places in zip(self.plans, self.positions, strict=True):
+            own = [tuple(one[list(places)] if np.ndim(one) else one for one in value) for value in values]
+            plan.fill_each(stage, own)
 
     def _joined(self, parts: Sequence[Contribution]) -> Contribution:
         """Put together what all plans contribute to a reduction, in the order of the call."""

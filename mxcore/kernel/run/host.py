@@ -13,11 +13,11 @@ import numpy as np
 
 from mxcore.backend import Host
 from mxcore.kernel.emit import blocked, llvm
-from mxcore.kernel.rule.program import Member, Program, Row, Storage
+from mxcore.kernel.rule.program import Member, Program, Row, RuleError, Storage
 from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit, quietly
-from mxcore.kernel.run.fold import Contribution, run_alone
+from mxcore.kernel.run.fold import Contribution, Part, run_alone
 from mxcore.kernel.run.layout import address, unowned
 from mxcore.kernel.run.plan import FusedPlan
 from mxcore.kernel.run.reduced import reduced
@@ -69,6 +69,19 @@ class HostPlan(FusedPlan):
         """See :class:`mxcore.kernel.run.fold.Folded`."""
         for column, (total, count) in zip(self.columns_over_all(stage), totals, strict=True):
             self.reduced.fill(column, total, count)
+
+    def by_block(self, stage: int) -> list[Part]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        if self.traced.by_row or any(node.op == "size" for node in self.traced.reductions):
+            raise RuleError("a rule with rows or with size cannot be computed in parts of parameters")
+        columns = self.measured[stage].measured if stage < len(self.measured) else ()
+        return [Part(*self.reduced.names[column], self.reduced.by_block(column)) for column in columns]
+
+    def fill_each(self, stage: int, values: Sequence[Any]) -> None:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        if stage < len(self.measured):
+            for column, value in zip(self.measured[stage].measured, values, strict=True):
+                self.reduced.fill_each(column, *value)
 
 
 class NativePlan(HostPlan):

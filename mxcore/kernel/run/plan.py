@@ -19,12 +19,12 @@ import numpy.typing as npt
 
 from mxcore import random
 from mxcore.backend import Array
-from mxcore.kernel.rule.program import Member, Program, Row, Storage
+from mxcore.kernel.rule.program import Member, Program, Row, RuleError, Storage
 from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.trace import trace
 from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, quietly
-from mxcore.kernel.run.fold import Contribution, Fold, folded
+from mxcore.kernel.run.fold import Contribution, Fold, Part, folded
 from mxcore.kernel.run.layout import CHUNK, Sections, address_view, check_written, flat, in_parts, parts_of
 
 _LOW = (1 << 64) - 1  # the low half of a key
@@ -55,6 +55,7 @@ class ArrayPlan:
 
     shared = True
     over_all = False
+    measured: Sequence[Any] = ()
     late_is_shared = False
 
     def __init__(self, program: Program, members: Sequence[Member], written: Iterable[str]) -> None:
@@ -92,6 +93,13 @@ class ArrayPlan:
     def fill(self, stage: int, totals: Sequence[tuple[float, int]]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""
         raise NotImplementedError
+
+    def by_block(self, stage: int) -> list[Part]:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
+        raise RuleError("only compiled rules, and blocked ones, over host arrays can be computed in parts")
+
+    def fill_each(self, stage: int, values: Sequence[Any]) -> None:
+        """See :class:`mxcore.kernel.run.fold.Folded`."""
 
     @staticmethod
     def fold(plans: Sequence[Any], positions: Sequence[Sequence[int]]) -> Fold:

@@ -94,6 +94,17 @@ class Reduced:
         with np.errstate(all="ignore"):
             self._set(column, finished(self.names[column][0], np.float64(total), count))
 
+    def by_block(self, column: int) -> list[npt.NDArray[np.float64]]:
+        """Return what the blocks of each parameter contribute to a reduction."""
+        ends = np.searchsorted(self.tensor_of, np.arange(1, len(self.totals)))
+        return np.split(self.partials[:, column].copy(), ends)
+
+    def fill_each(self, column: int, totals: Any, counts: Any) -> None:
+        """Set a reduction, from totals and numbers of elements: one of each, or one for each parameter."""
+        with np.errstate(all="ignore"):
+            value = KINDS[self.names[column][0]].finish(np.float64(totals), counts)
+        self._set(column, value[self.owner] if np.ndim(value) else value)
+
     def _set(self, column: int, value: Any) -> None:
         self.exact[:, column] = value
         self.values[:, column] = value

@@ -54,30 +54,9 @@ class Step:
 
     # To touch little memory when thousands of parameters are updated one by one.
     __slots__ = (
-        "_again",
-        "_at_once",
-        "_backend",
-        "_device",
-        "_fold",
-        "_host",
-        "_inspector",
-        "_job",
-        "_keeps",
-        "_model",
-        "_named",
-        "_over_all",
-        "_own",
-        "_own_rates",
-        "_positions",
-        "_row_of",
-        "_rows",
-        "_settings",
-        "_states",
-        "_tables_seen",
-        "in_place",
-        "indices",
-        "other",
-        "plans",
+        "_again", "_at_once", "_backend", "_device", "_fold", "_host", "_inspector", "_job", "_keeps", "_model",
+        "_named", "_over_all", "_own", "_own_rates", "_positions", "_row_of", "_rows", "_settings", "_states",
+        "_tables_seen", "in_place", "indices", "other", "plans",
     )  # fmt: skip
 
     def __init__(
@@ -111,8 +90,8 @@ class Step:
         chosen = [[members[place] for place in places] for places in self._positions]
         self.plans: list[Plan] = [plans.plan(self._backend, settings.program, some[0].static, some) for some in chosen]
         self._over_all = any(plan.over_all for plan in self.plans)
-        measures = self._over_all or any(plan.measured for plan in self.plans)
-        self._fold = self.plans[0].fold(self.plans, self._positions) if measures else None
+        folds = self._over_all or any(plan.measured for plan in self.plans)
+        self._fold = self.plans[0].fold(self.plans, self._positions) if folds else None
         self._job = job_of(self.plans, self._positions, [0, *itertools.accumulate(self._states.lengths)])
         if self._job is None:
             arrays = [*weights, *grads, *itertools.chain.from_iterable(further)]

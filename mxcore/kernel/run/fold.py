@@ -110,9 +110,9 @@ def dividing(function: Dividing) -> Iterator[None]:
     """Let a function combine all reductions in the block, for parameters of which others have a part.
 
     The parameters of the call are vectors, each a part of a parameter that begins at a multiple of 4096 elements,
-    counted in C order. If the function combines what all blocks of a parameter contribute, one after the other, and then
-    the parameters, the result has the bits of one call with whole parameters. As with :func:`folding`, it is called
-    before anything is written.
+    counted in C order. If the function combines what all blocks of a parameter contribute, one after the other, and
+    then the parameters, the result has the bits of one call with whole parameters. As with :func:`folding`, it is
+    called before anything is written.
 
     >>> import numpy as np, mxcore as mx
     >>> update = mx.optimizer.get_updater(mx.optimizer.create("lars", learning_rate=1.0, eta=1.0))

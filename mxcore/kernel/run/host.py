@@ -75,7 +75,8 @@ class HostPlan(FusedPlan):
         if self.traced.by_row or any(node.op == "size" for node in self.traced.reductions):
             raise RuleError("a rule with rows or with size cannot be computed in parts of parameters")
         columns = self.measured[stage].measured if stage < len(self.measured) else ()
-        return [Part(*self.reduced.names[column], self.reduced.by_block(column)) for column in columns]
+        every = [(self.reduced.names[column], self.reduced.by_block(column)) for column in columns]
+        return [Part(name, over, blocks) for (name, over), blocks in every]
 
     def fill_each(self, stage: int, values: Sequence[Any]) -> None:
         """See :class:`mxcore.kernel.run.fold.Folded`."""

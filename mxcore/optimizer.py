@@ -30,9 +30,8 @@ from mxcore.multipliers import multipliers, name_table, symbol_of
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
-from mxcore.step.protocol import Kept
 from mxcore.step.protocol import Worker as Worker
-from mxcore.step.states import Arrays, initial, packed
+from mxcore.step.states import initial, packed
 from mxcore.updater import Updater
 from mxcore.validators import boolean, integer, is_schedule, non_negative, one_of, optional, positive
 from mxcore.watched import Version, Watched
@@ -317,17 +316,6 @@ class Optimizer(Controlled):
             states: their states, as ``create_state`` made them.
         """
         raise NotImplementedError(f"{type(self).__name__} does not update all weights at once")
-
-    def update_from_worker(
-        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
-    ) -> None:
-        """Update weights from the gradients of one of several workers.
-
-        Override it in a class that distinguishes workers; without it, the updater refuses ``worker=``. The states are
-        those of ``update_multi_precision``. For each parameter, ``kept`` is what is kept for each worker so far, to be
-        updated in place as the weights are.
-        """
-        raise NotImplementedError(f"{type(self).__name__} does not distinguish workers")
 
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None:
         with on_device_of(weight):

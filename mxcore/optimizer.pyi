@@ -12,9 +12,6 @@ from mxcore.kernel import Decay
 from mxcore.kernel import Slot as Slot
 from mxcore.step import Runner
 from mxcore.step.protocol import Index as Index
-from mxcore.step.protocol import Kept
-from mxcore.step.protocol import Worker as Worker
-from mxcore.step.states import Arrays
 from mxcore.updater import Updater as Updater
 from mxcore.watched import Watched
 from mxcore.wrapper import Wrapper as Wrapper
@@ -167,9 +164,6 @@ class Optimizer(Controlled):
     def update(self, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None: ...
     def update_all(self, indices: list[Index], weights: list[Array], grads: list[Array], states: list[Any]) -> None: ...
-    def update_from_worker(
-        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
-    ) -> None: ...
     def _update_one(self, index: Index, weight: Array, grad: Array, state: Any) -> None: ...
     @classmethod
     def runs_rule(cls) -> bool: ...

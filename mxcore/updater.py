@@ -16,6 +16,7 @@ from mxcore.step.protocol import Index, Kept, Updatable, Worker
 from mxcore.step.step import Step
 from mxcore.step.whole import check_complete, prepared, run_array_code
 from mxcore.watched import Watched
+from mxcore.workers import check_worker, of_worker, per_worker, pulled
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -36,9 +37,9 @@ class Updater(Evaluating, Generic[OptimizerT]):
     string or a tuple that identifies the parameter in every call. You can also pass lists of all three: everything is
     checked before anything changes, and all parameters are updated in one call of the optimizer.
 
-    An optimizer may distinguish workers that compute gradients of the same weights in parallel (DCASGD does): pass
-    ``updater(index, grad, weight, worker=k)`` to say which worker computed the gradient. The state of each worker is in
-    ``worker_states``, by index and worker, and is saved with the states.
+    An optimizer may distinguish workers that compute gradients of the same weights in parallel (DCASGD does): call
+    :meth:`pulled` when a worker takes weights, and pass ``updater(index, grad, weight, worker=k)`` to say which worker
+    computed a gradient. What is kept for each worker is in ``worker_states``, by index and worker, and is saved.
 
     Several threads may call the same updater: each call waits for the previous one to finish. Hold ``updater.lock`` to
     make other threads wait for more than one call.
@@ -111,7 +112,7 @@ class Updater(Evaluating, Generic[OptimizerT]):
         Raises:
             TypeError: an argument is not an array, the arrays belong to different libraries, or their dtypes differ.
             ValueError: shapes differ, a weight is read-only, an index or array is given twice, or ``worker`` is given
-                to an optimizer that does not distinguish workers.
+                to an optimizer that does not distinguish workers, or has not pulled a weight.
         """
         if isinstance(index, (str, int)):
             indices: list[Any] = [index]
@@ -207,7 +208,7 @@ class Updater(Evaluating, Generic[OptimizerT]):
         grads = list(map(fitted, weights, grads))
         check_call(list(map(self._optimizer.describe, indices)), indices, weights, grads)
         if worker is not None:
-            self._check_worker(worker)
+            check_worker(self._optimizer, worker)
         if self._before.implemented:
             self._before(updater=self, indices=indices, weights=weights, grads=grads)
         new = [index for index in indices if index not in self._states]
@@ -284,8 +285,10 @@ class Updater(Evaluating, Generic[OptimizerT]):
     ) -> None:
         optimizer = self._optimizer
         if worker is not None:
-            kept = [self.worker_states.setdefault(index, {}) for index in indices]
-            optimizer.update_from_worker(worker, indices, weights, grads, states, kept)
+            kept = [self.worker_states.get(index, {}) for index in indices]
+            every = zip(indices, weights, states, kept, strict=True)
+            own = [of_worker(optimizer, worker, *one) for one in every]
+            self._runner.run(optimizer, self.tally, indices, weights, grads, own)
         elif self._traits.runs_rule:
             self._runner.run(optimizer, self.tally, indices, weights, grads, self._states)
         else:
@@ -327,12 +330,36 @@ class Updater(Evaluating, Generic[OptimizerT]):
         backend = backend_of(weight)
         return map_arrays(state, lambda array: backend.from_host(array, backend.device_of(weight)))
 
-    def _check_worker(self, worker: Worker) -> None:
-        if not self._traits.knows_workers:
-            owner = type(self.optimizer).__name__
-            raise ValueError(f"{owner} does not distinguish workers: leave out worker={worker!r}")
-        if isinstance(worker, bool) or not isinstance(worker, (int, str)):
-            raise TypeError(f"worker must be an integer or a string, got {worker!r}")
+    @property
+    def tells_workers(self) -> bool:
+        """Whether the optimizer distinguishes workers."""
+        return bool(per_worker(self._optimizer))
+
+    def pulled(self, worker: Worker, index: Any, weight: Any) -> None:
+        """Note that a worker takes weights, at which it will compute its next gradients.
+
+        >>> import numpy as np, mxcore as mx
+        >>> update = mx.optimizer.get_updater(mx.optimizer.DCASGD(learning_rate=0.5, lamda=0.5))
+        >>> weight = np.array([1.0])
+        >>> update.pulled("a", "w", weight)
+        >>> update.worker_states["w"]["a"]
+        {'backup': array([1.])}
+
+        Args:
+            worker: the worker, an integer or a string.
+            index: what identifies the parameter, or a list.
+            weight: the weight, or a list.
+
+        Raises:
+            ValueError: the optimizer does not distinguish workers.
+        """
+        indices, weights = in_lists(index, weight)
+        with self.lock:
+            check_worker(self._optimizer, worker)
+            count_in(self._optimizer, self.tally)
+            for one, array in zip(_as_keys(indices), weights, strict=True):
+                kept = pulled(self._optimizer, array, self._state(one, array))
+                self.worker_states.setdefault(one, {})[worker] = kept
 
     def check_between_steps(self, what: str) -> None:
         """Raise a RuntimeError if gradients are waiting for others of the same step; here, none ever do."""

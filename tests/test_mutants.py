@@ -132,12 +132,6 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
                 state[0][...] = state[0].astype(np.float16)
             super().update_multi_precision(index, weight, grad, state)
 
-    if is_("accepts workers and ignores them"):
-
-        def from_worker(self: Any, worker: Any, indices: Any, weights: Any, grads: Any, states: Any, kept: Any) -> None:
-            self.update_multi_precision(indices, weights, grads, states)
-
-        HeavyBall.update_from_worker = from_worker  # type: ignore[method-assign]
     return mx.hyperparameters(HeavyBall)
 
 
@@ -165,7 +159,6 @@ def heavy_ball(mutation: str = "") -> type[Optimizer]:  # noqa: C901 - each bran
         ("keeps its velocity outside of the state", "resuming_is_exact"),
         ("keeps its velocity outside of the state", "resuming_finds_parameters_by_name"),
         ("rounds its master", "half_precision_follows_its_master"),
-        ("accepts workers and ignores them", "workers_are_distinguished_or_refused"),
         ("shares its state between instances", "instances_share_nothing"),
         ("keeps float64 whatever the weight", "dtypes_are_kept"),
         ("climbs", "it_descends"),

@@ -59,8 +59,6 @@ class Traits:
         """Whether it defines ``update_all``."""
         self.needs_all = self.updates_all and not own("update")
         """Whether it cannot update a parameter without the others of a call."""
-        self.knows_workers = own("update_from_worker")
-        """Whether it distinguishes workers."""
         if inner is not None:
             self.runs_rule &= inner.runs_rule
             self.own_states |= inner.own_states

@@ -182,11 +182,6 @@ class Updatable(Stepped, Protocol):
     def update_again(self, indices: list[Any], weights: Arrays, grads: Arrays, states: Any) -> bool:
         """Make a call like an earlier one, if this is one."""
 
-    def update_from_worker(
-        self, worker: Worker, indices: list[Index], weights: Arrays, grads: Arrays, states: list[Any], kept: list[Kept]
-    ) -> None:
-        """Update weights from the gradients of one of several workers."""
-
 
 class Accumulated(Protocol):
     """Gradients of calls since the last update: see :class:`mxcore.accumulation.Accumulation`."""

@@ -28,6 +28,8 @@ class Slot:
         scope: ``"parameter"``, or ``"all"`` for one number that all parameters of a model share. The rule may compute
             its new value from numbers that are the same for all parameters, such slots, and reductions over ``"all"``
             parameters, and may use the new value in the same update. Every call must then have all parameters.
+        per: ``"worker"`` for a copy of the weight that an updater keeps for each worker, as the worker has pulled it;
+            see :class:`~mxcore.optimizer.Updater`. Where no workers are told apart, it is a slot like any other.
 
     Raises:
         TypeError: the scope is another one, or the initial value of a number is ``"weight"``.
@@ -37,10 +39,13 @@ class Slot:
     init: float | Literal["weight"] = 0.0
     shape: Literal["weight"] | tuple[()] = "weight"
     scope: Literal["parameter"] | Literal["all"] = attrs.field(default="parameter", kw_only=True)
+    per: Literal["worker"] | None = attrs.field(default=None, kw_only=True, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.scope not in ("parameter", "all"):
             raise TypeError(f'the scope of slot {self.name!r} must be "parameter" or "all", got {self.scope!r}')
+        if self.per not in (None, "worker") or (self.per and self.init != "weight"):
+            raise TypeError(f'slot {self.name!r}: per must be "worker", and init "weight" then, got {self.per!r}')
         if self.of_model:
             object.__setattr__(self, "shape", ())
         if self.on_host and self.init == "weight":

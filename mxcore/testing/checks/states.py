@@ -158,25 +158,3 @@ def instances_share_nothing(subject: Subject) -> None:
         run(one, range(step, step + 1), mine)
         run(other, range(10 * step, 10 * step + 2), theirs)
     same(mine, alone, "beside another instance, weights")
-
-
-@check("optimizer")
-def workers_are_distinguished_or_refused(subject: Subject) -> None:
-    """``worker=`` keeps state for each worker, or is refused before anything changes.
-
-    An argument that is accepted but ignored gives wrong results.
-    """
-    updater, weight = start(subject), weights()[0]
-    grad = gradients(1)[0]
-    if subject.cls.update_from_worker is not Optimizer.update_from_worker:
-        updater(0, grad, weight, worker="a")
-        expect(list(updater.worker_states[0]) == ["a"], f"for worker 'a', the states are {dict(updater.worker_states)}")
-        return
-    try:
-        updater(0, grad, weight, worker="a")
-    except ValueError as error:
-        expect("worker" in str(error), f"worker='a' is refused with {str(error)!r}")
-    else:
-        expect(False, "worker='a' is accepted, but update_from_worker is not overridden")
-    same([weight], weights()[:1], "after the refusal, the weight")
-    expect(not updater.states and not updater.optimizer.num_update, "the refused update was counted")

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from mxcore import boolean, hyperparameter, hyperparameters, in_range, non_negative, positive
-from mxcore.backend import Array, backend_of
-from mxcore.optimizer import Index, Optimizer, Slot, Worker
+from mxcore.optimizer import Optimizer, Slot
 
 __all__ = ["DCASGD"]
 
@@ -26,10 +25,10 @@ class DCASGD(Optimizer):
     and without momentum :math:`w \leftarrow w - step`. If ``adaptive``, lamda is divided by
     :math:`\sqrt{s + \epsilon}`, where :math:`s \leftarrow m \cdot s + (1 - m) \cdot G^2` is the slot ``mean_square``.
 
-    The backup should be the weight at which the gradient was computed, which differs between workers. If you pass the
-    worker, ``updater(index, grad, weight, worker=k)``, the backup is the weight after the last gradient of the same
-    worker, which is what the worker then pulls; for a new worker, it is the current weight. This is the paper's
-    algorithm. Without ``worker=``, the results are MXNet's: the backup is the weight before the last update by any
+    The backup should be the weight at which the gradient was computed, which differs between workers. If you call
+    ``updater.pulled(k, index, weight)`` when worker k takes the weight, and then pass ``updater(index, grad, weight,
+    worker=k)``, the backup is that weight. This is the paper's algorithm, and what stores such as ``"dist_async"`` do.
+    Without ``worker=``, the results are MXNet's: the backup is the weight before the last update by any
     worker, and the compensation is next to nothing.
 
     Measured with 32 workers on a softmax regression, lamda 2 and ``adaptive``, over 20 seeds: at a learning rate of 0.1
@@ -38,11 +37,12 @@ class DCASGD(Optimizer):
 
     >>> import numpy as np, mxcore as mx
     >>> weight, updater = np.array([1.0]), mx.optimizer.get_updater(mx.optimizer.DCASGD(lamda=0.5, learning_rate=0.5))
-    >>> for worker in ("a", "b"):
-    ...     updater(0, np.array([1.0]), weight, worker=worker)
-    >>> updater(0, np.array([1.0]), weight, worker="a")  # computed at 0.5; the weight is now 0
+    >>> updater.pulled("a", 0, weight)
+    >>> updater.pulled("b", 0, weight)
+    >>> updater(0, np.array([1.0]), weight, worker="b")
+    >>> updater(0, np.array([1.0]), weight, worker="a")  # computed at 1; the weight is now 0.5
     >>> weight
-    array([-0.375])
+    array([0.125])
 
     Args:
         momentum: the fraction of the previous velocity that is kept, in [0, 1].
@@ -76,7 +76,7 @@ class DCASGD(Optimizer):
 
     def slots(self) -> tuple[Any, ...]:
         velocity, mean_square = ("velocity",) * bool(self.momentum), ("mean_square",) * self.adaptive
-        return (*velocity, Slot("backup", init="weight"), *mean_square)
+        return (*velocity, Slot("backup", init="weight", per="worker"), *mean_square)
 
     @staticmethod
     def rule(weight, grad, backup, velocity=None, mean_square=None, *, lr, wd, momentum, lamda, m, epsilon):
@@ -90,24 +90,3 @@ class DCASGD(Optimizer):
         if velocity is not None:
             velocity = step = momentum * velocity + step
         return weight + step, *(new for new in (velocity, weight, mean_square) if new is not None)
-
-    def update_from_worker(
-        self,
-        worker: Worker,
-        indices: list[Index],
-        weights: list[Array],
-        grads: list[Array],
-        states: list[Any],
-        kept: list[dict[Worker, Any]],
-    ) -> None:
-        copies = [self._copies(*one) for one in zip(weights, states, strict=True)]
-        for (weight, backup), pulled in zip(copies, kept, strict=True):
-            backend_of(backup).fill(backup, pulled.get(worker, weight))
-        self.update_multi_precision(indices, weights, grads, states)
-        for (weight, _), pulled in zip(copies, kept, strict=True):
-            pulled[worker] = backend_of(weight).copy(weight)
-
-    def _copies(self, weight: Array, state: Any) -> tuple[Array, Array]:
-        """Return the weight at its full precision, and the backup in its state."""
-        weight, state = state if self.has_master(weight) else (weight, state)
-        return weight, state[bool(self.momentum)] if isinstance(state, tuple) else state

@@ -36,18 +36,41 @@ def test_without_workers_the_backup_is_the_weight_before_the_last_update() -> No
 
 def test_a_worker_is_compensated_from_where_it_last_pulled() -> None:
     weight, updater = one(1.0), start()
+    for worker in ("a", "b"):
+        updater.pulled(worker, 0, weight)
+        updater(0, one(1.0), weight, worker=worker)
+    assert weight.tolist() == [0.0 - 0.5 * 0.0]
+    updater(0, one(1.0), weight, worker="a")  # pulled 1, twice: what it keeps is written by a pull alone
+    assert weight.tolist() == [-0.5 * (1 + 0.5 * (0.0 - 1.0))]
+    assert updater.worker_states[0]["a"]["backup"].tolist() == [1.0]
+    updater.pulled("a", 0, weight)
+    before = weight.copy()
     updater(0, one(1.0), weight, worker="a")
-    updater(0, one(1.0), weight, worker="b")  # a new worker: computed at the current weight
-    assert weight.tolist() == [0.0]
-    updater(0, one(1.0), weight, worker="a")  # pulled 0.5
-    assert weight.tolist() == [-0.5 * (1 + 0.5 * (0.0 - 0.5))]
-    assert updater.worker_states[0]["a"].tolist() == weight.tolist()
+    assert weight.tolist() == (before - 0.5).tolist()
+
+
+def test_a_worker_that_has_not_pulled_is_refused() -> None:
+    weight, updater = one(1.0), start()
+    with pytest.raises(ValueError, match="parameter 0: worker 3 has not pulled it; .* call updater.pulled"):
+        updater(0, one(1.0), weight, worker=3)
+    assert (weight.tolist(), updater.states, updater.optimizer.num_update) == ([1.0], {}, 0)
+
+
+def test_workers_are_told_apart_inside_wrappers() -> None:
+    weight = one(1.0)
+    updater = mx.optimizer.get_updater(mx.optimizer.create("average(dcasgd)", learning_rate=0.5, lamda=0.5))
+    updater.pulled("a", 0, weight)
+    weight[:] = 0.5
+    updater(0, one(1.0), weight, worker="a")
+    assert weight.tolist() == [0.5 - 0.5 * (1 + 0.5 * (0.5 - 1.0))]
+    assert updater.worker_states[0]["a"]["inner/backup"].tolist() == [1.0]
 
 
 def test_a_single_worker_is_never_late() -> None:
     weight, plain = one(1.0), one(1.0)
     updater, sgd = start(lamda=2.0), mx.optimizer.get_updater(mx.optimizer.SGD(learning_rate=0.5))
     for grad in (1.0, -3.0, 2.0):
+        updater.pulled(0, 0, weight)
         updater(0, one(grad), weight, worker=0)
         sgd(0, one(grad), plain)
     assert weight.tobytes() == plain.tobytes()
@@ -79,6 +102,12 @@ def test_workers_in_lists_and_after_resuming_give_the_same_bits(settings: dict[s
     updater, resumed = start(**settings), start(**settings)
     for step, pair in enumerate(grads):
         for index in range(2):
+            updater.pulled((step + 1) % 3, index, singly[index])
+        resumed.pulled((step + 1) % 3, [0, 1], listed)
+        if not step:
+            updater.pulled(0, [0, 1], singly)
+            resumed.pulled(0, [0, 1], listed)
+        for index in range(2):
             updater(index, pair[index], singly[index], worker=step % 3)
         resumed([0, 1], pair, listed, worker=step % 3)
         if step == 4:
@@ -96,7 +125,7 @@ def test_an_optimizer_that_knows_no_workers_is_refused_before_anything_changes()
 
 def test_a_worker_is_an_integer_or_text() -> None:
     with pytest.raises(TypeError, match=r"worker must be an integer or a string, got 1\.5"):
-        start()(0, one(1.0), one(1.0), worker=1.5)  # type: ignore[arg-type]
+        start().pulled(1.5, 0, one(1.0))  # type: ignore[arg-type]
 
 
 # --- the paper's claim, simulated ------------------------------------------------------------------------------------
@@ -114,12 +143,15 @@ def final_loss(optimizer: Optimizer, seed: int) -> float:
     data = 0.7 * rng.normal(size=(CLASSES, FEATURES))[labels] + 2 * rng.normal(size=(SAMPLES, FEATURES))
     weight, targets, updater = np.zeros((FEATURES, CLASSES)), np.eye(CLASSES)[labels], Updater(optimizer)
     pulled = [weight.copy()] * WORKERS
-    tells_workers = isinstance(optimizer, mx.optimizer.DCASGD)
+    for worker in range(WORKERS * updater.tells_workers):
+        updater.pulled(worker, 0, weight)
     for _ in range(STEPS):
         worker, rows = int(rng.integers(WORKERS)), rng.integers(SAMPLES, size=BATCH)
         grad = data[rows].T @ (softmax(data[rows] @ pulled[worker]) - targets[rows]) / BATCH
-        updater(0, grad, weight, worker=worker if tells_workers else None)
+        updater(0, grad, weight, worker=worker if updater.tells_workers else None)
         pulled[worker] = weight.copy()
+        if updater.tells_workers:
+            updater.pulled(worker, 0, weight)
     return -float(np.log((softmax(data @ weight) * targets).sum(axis=1)).mean())
 
 

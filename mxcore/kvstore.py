@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from mxcore.backend import Array, backend_of
@@ -198,6 +199,19 @@ class KVStore(abc.ABC):
     def is_capable(cls, capability: str) -> bool:
         """Return whether the store can do something; all can update weights, ``KVStore.OPTIMIZER``."""
         return capability.lower() == cls.OPTIMIZER
+
+    @classmethod
+    def launching(cls, num_workers: int, num_servers: int) -> AbstractContextManager[Mapping[str, str]]:  # noqa: ARG003
+        """Start what workers need beside themselves, for a block; ``mxcore launch`` calls this.
+
+        Args:
+            num_workers: how many workers there will be.
+            num_servers: how many servers.
+
+        Returns:
+            What yields the variables that belong into the environment of the workers.
+        """
+        return nullcontext({})
 
     def barrier(self) -> None:  # noqa: B027  # one worker waits for nobody
         """Wait until every worker has come here."""

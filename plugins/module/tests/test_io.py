@@ -218,3 +218,14 @@ def test_a_batch_of_bare_arrays_is_refused():
 def test_the_base_class_names_the_method_that_is_missing():
     with pytest.raises(NotImplementedError, match="DataIter must define iter_next"):
         next(DataIter(4))
+
+
+def test_parts_have_equal_numbers_of_rows_and_share_none():
+    x = np.arange(11.0)[:, None]
+    parts = [mx.io.NDArrayIter(x, x, batch_size=2, num_parts=3, part_index=index) for index in range(3)]
+    rows = [[float(one) for batch in part for one in batch.data[0][: 2 - batch.pad, 0]] for part in parts]
+    assert rows == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert len({part.num_data for part in parts}) == 1
+    for wrong in ({"num_parts": 0}, {"num_parts": 12}, {"num_parts": 2, "part_index": 2}, {"part_index": -1}):
+        with pytest.raises(ValueError, match=r"num_parts must be in \[1, 11\] and part_index in \[0, num_parts\)"):
+            mx.io.NDArrayIter(x, batch_size=1, **wrong)

@@ -61,6 +61,9 @@ class NDArrayIter(DataIter):
         data_name: the name of a single input; several in a list are called ``_0_data``, ``_1_data``, …
         label_name: the name of a single label, likewise.
         seed: the seed of the order; by default, it depends on :func:`mxcore.random.seed`.
+        num_parts: into how many parts to cut the rows, such as ``kv.num_workers``. All have the same number of rows, so
+            that workers make the same number of steps; the rows that are left, fewer than parts, belong to none.
+        part_index: which of them to use, such as ``kv.rank``.
 
     Raises:
         ValueError: if there is no data, if lengths differ, if a name is used twice, if ``last_batch_handle`` is
@@ -85,12 +88,15 @@ class NDArrayIter(DataIter):
         data_name: str = "data",
         label_name: str = "softmax_label",
         seed: int | None = None,
+        num_parts: int = 1,
+        part_index: int = 0,
     ) -> None:
         super().__init__(batch_size)
         self.data = _named(data, data_name)
         self.label = _named(label, label_name)
         self.last_batch_handle = last_batch_handle
         self._check()
+        self._cut(num_parts, part_index)
         self.num_data = len(self.data[0][1])
         self.shuffle = shuffle
         self._check_batch_size()
@@ -113,6 +119,17 @@ class NDArrayIter(DataIter):
         names = [name for name, _ in named]
         if len(set(names)) < len(names):
             raise ValueError(f"every array needs its own name, got {', '.join(names)}")
+
+    def _cut(self, num_parts: int, part_index: int) -> None:
+        """Keep the rows of one part."""
+        rows = len(self.data[0][1])
+        if not (1 <= num_parts <= max(rows, 1) and 0 <= part_index < num_parts):
+            raise ValueError(
+                f"num_parts must be in [1, {rows}] and part_index in [0, num_parts), got {num_parts} and {part_index}"
+            )
+        length = rows // num_parts
+        own = slice(part_index * length, (part_index + 1) * length) if num_parts > 1 else slice(None)
+        self.data, self.label = ([(name, array[own]) for name, array in named] for named in (self.data, self.label))
 
     def _check_batch_size(self) -> None:
         if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, (int, np.integer)):

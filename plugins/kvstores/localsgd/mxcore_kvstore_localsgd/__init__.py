@@ -18,9 +18,9 @@ __all__ = ["LocalSGD"]
 class LocalSGD(KVStore):
     r"""Workers that make steps of their own, and exchange weights only after several of them: local SGD, DiLoCo.
 
-    Each worker updates a copy of the weights by the optimizer of :meth:`set_optimizer`. After H = ``steps`` pushes of a
-    key, the workers exchange their weights :math:`w_k`, and an outer optimizer makes one update of the weights with
-    which the round began, the anchor :math:`a`:
+    Each worker updates a copy of the weights by the optimizer of :meth:`~mxcore.kvstore.KVStore.set_optimizer`. After H
+    = ``steps`` pushes of a key, the workers exchange their weights :math:`w_k`, and an outer optimizer makes one update
+    of the weights with which the round began, the anchor :math:`a`:
 
     .. math::
 

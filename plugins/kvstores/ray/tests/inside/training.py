@@ -81,6 +81,26 @@ class Trainer:
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
         return getattr(self.store, method)(*arguments, **options)
 
+    def pulled(self, key: Any, out: Any) -> Any:
+        out = out.copy()
+        self.store.pull(key, out=out)
+        return out
+
+    def fit(self, steps: int) -> float:
+        """Fit a line to noiseless points, of which each worker has its own, and return the loss at the end."""
+        rng = np.random.default_rng(self.store.rank)
+        weights = [np.zeros(8, np.float32), np.zeros(1, np.float32)]
+        self.store.broadcast(["fit_weight", "fit_bias"], weights, out=weights)
+        self.store.set_optimizer("sgd(learning_rate=0.05)")
+        for _ in range(steps):
+            x = rng.normal(size=(16, 8)).astype(np.float32)
+            error = x @ weights[0] + weights[1] - (x.sum(axis=1) / 2 + 1)
+            grads = [x.T @ error / 16, error.mean(keepdims=True)]
+            self.store.pushpull(["fit_weight", "fit_bias"], grads, out=weights)
+        self.store.barrier()
+        self.store.pull(["fit_weight", "fit_bias"], out=weights)
+        return float(np.square(weights[0] - 0.5).sum() + np.square(weights[1] - 1).sum())
+
     def leave(self) -> None:
         """End as a script does that does not call close."""
         self.store._leave()

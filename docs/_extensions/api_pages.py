@@ -335,6 +335,15 @@ def source_of(name: str) -> Path:
     return Path(inspect.getsourcefile(thing) or "")
 
 
+def forget_signature(_app: Any, obj: Any, _bound_method: bool) -> None:
+    """Take back the signature that autodoc has noted in a bound method, without its first argument.
+
+    Each module with such a method, as those of the protocols have ``register``, would lose another argument.
+    """
+    if inspect.ismethod(obj):
+        vars(obj.__func__).pop("__signature__", None)
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Take part in the build."""
     app.setup_extension("sphinx.ext.autodoc")
@@ -346,4 +355,5 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("html-page-context", link_back)
     app.connect("viewcode-follow-imported", follow)
     app.connect("autodoc-process-signature", show_defaults)
+    app.connect("autodoc-before-process-signature", forget_signature, priority=600)  # after autodoc's own
     return {"parallel_read_safe": True, "parallel_write_safe": True}

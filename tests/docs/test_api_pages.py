@@ -57,6 +57,13 @@ def test_each_public_module_has_a_page_with_a_linked_line_for_each_public_name(s
             assert len(row.find_all("td")[1].get_text(strip=True)) > 5, shown
 
 
+def test_methods_that_several_modules_share_show_all_their_arguments(site: Site) -> None:
+    for module in ("initializer", "kvstore", "lr_scheduler", "optimizer"):
+        page = site.page(f"reference/api/mxcore.{module}.html")
+        shown = page.find(id=f"mxcore.{module}.register").get_text(strip=True)
+        assert re.search(r"register\(cls:\s?C,\s?name", shown), shown
+
+
 def test_names_are_those_that_people_type_and_their_other_names_lead_there(site: Site) -> None:
     page = site.page("reference/api/mxcore.html")
     assert {"mxcore.in_range", "mxcore.norm"} <= {tag["id"] for tag in page.find_all(id=True)}

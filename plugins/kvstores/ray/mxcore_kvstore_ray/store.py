@@ -76,7 +76,7 @@ class RayKVStore(KVStore):
 
     @classmethod
     @contextmanager
-    def launching(cls, num_workers: int, num_servers: int) -> Iterator[Mapping[str, str]]:
+    def launching(cls, num_workers: int, num_servers: int) -> Iterator[Mapping[str, str]]:  # noqa: ARG003
         """Start a Ray cluster that only this machine can reach, unless ``MXCORE_RAY_ADDRESS`` names one."""
         ours = cluster.connect(os.environ.get("MXCORE_RAY_ADDRESS"))
         try:

@@ -87,6 +87,11 @@ def _arguments(flag: str, whose: str) -> Callable[[F], F]:
 @click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Rows per update.  [default: 32, or all if fewer]")
 @click.option("--device", type=DEVICE, default="cpu", show_default=True, help="The device; gpu is gpu:0.")
+@click.option(
+    "--kvstore", metavar="NAME", help="Train in several processes that share a store, such as dist_sync or dist_async."
+)
+@click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="With --kvstore, how many.")
+@click.option("--servers", type=click.IntRange(min=1), default=1, show_default=True, help="With --kvstore, how many.")
 @click.option("--seed", type=click.IntRange(min=0), help="The same seed gives the same run.  [default: a fresh one]")
 @click.option(
     "--out",
@@ -106,6 +111,8 @@ def train(ctx: click.Context, /, **options: Any) -> None:
     Without options, it trains on the handwritten digits from scikit-learn, in a few seconds. A fifth of the rows is
     used for validation. The folder of a run holds metrics.csv, curves.png, config.json, and the latest and the best
     model, which are saved after each epoch. A stopped run that is resumed ends with the same bits.
+
+    With --kvstore, each of the --workers trains on its part of the rows; the first one shows and writes the results.
 
     The exit status is 1 if the loss becomes infinite or NaN, 130 after Ctrl-C, and 2 if an option is invalid.
     """

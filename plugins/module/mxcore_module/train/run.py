@@ -22,6 +22,7 @@ import numpy as np
 import mxcore as mx
 import mxcore.random
 from mxcore.backend import Context
+from mxcore.kvstore import KVStore
 from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Updater
 from mxcore_module import checkpoint, metric, symbol
@@ -110,6 +111,7 @@ class Training:
     Args:
         dataset: the rows.
         settings: how to train.
+        store: the store of the workers that train together, each on its part of the rows; None to train alone.
 
     Raises:
         InputError: if the network cannot be built.
@@ -117,16 +119,20 @@ class Training:
         mxcore.catalogue.PluginError: if an algorithm is unknown or cannot be used.
     """
 
-    def __init__(self, dataset: Dataset, settings: Settings) -> None:
-        self.dataset = dataset
+    def __init__(self, dataset: Dataset, settings: Settings, store: KVStore | None = None) -> None:
+        self.dataset, self.store = dataset, store
+        workers = 1 if store is None else store.num_workers
+        at_once = 1 if store is None or "async" in store.type else workers
         self.epochs = settings.epochs
         self.hidden, self.context = settings.hidden, settings.context
-        self.batch_size = _batch_size(settings.batch_size, len(dataset.train))
-        self.updates_per_epoch = len(dataset.train) // self.batch_size
+        self.batch_size = _batch_size(settings.batch_size, len(dataset.train) // workers)
+        self.updates_per_epoch = len(dataset.train) // workers // self.batch_size
         self.total_updates = self.epochs * self.updates_per_epoch
         self.batches_per_update = settings.recipe.optimizer.create().accumulate
-        self.recipe = settings.recipe.for_updates(_updates(self.total_updates, self.batches_per_update))
-        self.optimizer = self.recipe.create_optimizer(self.batch_size)
+        self._updates_each = workers // at_once
+        of_all = self.total_updates * self._updates_each
+        self.recipe = settings.recipe.for_updates(_updates(of_all, self.batches_per_update))
+        self.optimizer = self.recipe.create_optimizer(self.batch_size * at_once)
         self.initializer = self.recipe.initializer.create()
         self._order = self._rows(dataset.train, last_batch_handle="discard", shuffle=True)
         self._held_out = self._rows(dataset.validation)
@@ -174,7 +180,10 @@ class Training:
     def _rows(self, part: Part, shuffle: bool = False, last_batch_handle: str = "pad") -> NDArrayIter:
         seed = int(mxcore.random.generator("train", "order").integers(2**63))
         label = part.y if self.dataset.classes else part.y[:, None]
-        return NDArrayIter(part.x, label, self.batch_size, shuffle, last_batch_handle, label_name="label", seed=seed)
+        own: dict[str, Any] = {"label_name": "label", "seed": seed}
+        if shuffle and self.store is not None:
+            own |= {"num_parts": self.store.num_workers, "part_index": self.store.rank}
+        return NDArrayIter(part.x, label, self.batch_size, shuffle, last_batch_handle, **own)
 
     def _module(self) -> Module:
         module = Module(network(self.dataset, self.hidden), ["data"], ["label"], context=self.context)
@@ -187,7 +196,7 @@ class Training:
             raise InputError(f"{self.recipe.initializer}: {error}") from error
         with warnings.catch_warnings():  # the user has explicitly chosen another rescale_grad
             warnings.filterwarnings("ignore", "the optimizer has rescale_grad")
-            module.init_optimizer(optimizer=self.optimizer)
+            module.init_optimizer(self.store, self.optimizer)
             warnings.filterwarnings("error", "groups:")
             try:
                 self.optimizer.warn_of_groups(self.optimizer.idx2name)
@@ -241,6 +250,8 @@ class Training:
             if math.isfinite(measure.loss):
                 self.optimizer.observe(measure.loss)
                 self.module.update()
+            if self.store is not None:
+                self.optimizer.num_update = number * self._updates_each  # what counts is in the store
             rate = self.optimizer.learning_rate  # before the schedule is told a metric
             validation = self.validate() if validate else None
             if validation and isinstance(schedule := self.optimizer.lr_scheduler, LRScheduler):

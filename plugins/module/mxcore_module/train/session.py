@@ -17,6 +17,8 @@ from mxcore.backend import BackendError
 from mxcore.commands import groups
 from mxcore.commands.choice import Choice, ChoiceError
 from mxcore.commands.options import INTERRUPTED, RefusedError
+from mxcore.kvstore import KVStore
+from mxcore_module.train import workers
 from mxcore_module.train.data import load
 from mxcore_module.train.errors import DivergedError, InputError
 from mxcore_module.train.recipe import NO_SCHEDULER, Recipe, averaged, rate_argument
@@ -56,13 +58,33 @@ def refusing() -> Iterator[None]:
 
 
 def _run(options: Mapping[str, Any]) -> int:
+    if options["kvstore"] is None:
+        return _alone(options)
+    return workers.run(options, _shared) if workers.is_worker() else workers.launched(options)
+
+
+def _shared(options: Mapping[str, Any], store: KVStore) -> int:
+    """Take part in a run of several workers, of which the first one reports."""
+    training = _prepare(options, mxcore.random.seed(options["seed"]), store)
+    if store.rank:
+        for _ in training.updates():
+            pass
+        return 0
+    return _reported(training, options, options["seed"])
+
+
+def _alone(options: Mapping[str, Any]) -> int:
     stopped = Stopped.read(options["resume"]) if options["resume"] else None
     if stopped:
         options = stopped.options(options)
     seed = mxcore.random.seed(stopped.config["seed"] if stopped else options["seed"])
     if options["lr_find"]:
         options = _with_found_rate(options, seed)
-    training = _prepare(options, seed)
+    return _reported(_prepare(options, seed), options, seed, stopped)
+
+
+def _reported(training: Training, options: Mapping[str, Any], seed: int, stopped: Stopped | None = None) -> int:
+    """Train, show how it goes, and write what a run leaves."""
     config = configuration(training, _as_given(options), seed)
     folder = _resume(training, stopped, config) if stopped else _begin(training, options["out"], config)
     click.echo(_introduction(training, seed))
@@ -73,10 +95,10 @@ def _run(options: Mapping[str, Any]) -> int:
     return status
 
 
-def _prepare(options: Mapping[str, Any], seed: int) -> Training:
+def _prepare(options: Mapping[str, Any], seed: int, store: KVStore | None = None) -> Training:
     mxcore.random.seed(seed)
     dataset = load(options["data"], options["label"], mxcore.random.generator("train", "split"))
-    return Training(dataset, _settings(options))
+    return Training(dataset, _settings(options), store)
 
 
 def search(options: Mapping[str, Any], seed: int, *, num: int = 100, **span: Any) -> Any:

@@ -20,7 +20,8 @@ Examples:
   mxcore lr-find --optimizer adam --picture rates.svg
   mxcore lr-find --data wine.csv --label quality --hidden 32 --start 1e-5 --end 1"""
 
-_NOT_SHARED = {"lr", "lr_find", "lr_scheduler", "lr_scheduler_arg", "epochs", "out", "resume"}
+_WORKERS = {"kvstore", "workers", "servers"}
+_NOT_SHARED = {"lr", "lr_find", "lr_scheduler", "lr_scheduler_arg", "epochs", "out", "resume", *_WORKERS}
 _ROWS = 10
 _SESSION = "mxcore_module.train.session"
 

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from mxcore_kvstore_ray.records import NAMESPACE
 
@@ -25,6 +25,11 @@ class Calls:
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self._handles: dict[str, Any] = {}
+
+    def once(self, name: str, method: str, *arguments: Any, timeout: float) -> None:
+        """Call a method of an actor that may be gone, which does not matter."""
+        with contextlib.suppress(LookupError, RayError):
+            ray.get(getattr(self.handle(name), method).remote(*arguments), timeout=timeout)
 
     def __call__(self, name: str, method: str, *arguments: Any, timeout: float | None = None) -> Any:
         """Return what a method of an actor returns.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import socket
@@ -48,5 +47,4 @@ class Life:
         """Stop, and let another process be this worker."""
         self._ended.set()
         self._thread.join(2 * PERIOD)
-        with contextlib.suppress(Exception):  # the cluster may be gone already
-            self._call(self._job.coordinator, "leave", self._rank, self._token, timeout=2 * PERIOD)
+        self._call.once(self._job.coordinator, "leave", self._rank, self._token, timeout=2 * PERIOD)

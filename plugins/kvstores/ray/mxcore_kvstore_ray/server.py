@@ -101,7 +101,7 @@ class Server:
                     f"the servers have another optimizer than worker {rank}: {self.shard.updater.optimizer!r}"
                 )
 
-    def get_states(self, number: int, rank: int) -> tuple[bytes | None, Packed | None]:
+    def get_states(self) -> tuple[bytes | None, Packed | None]:
         """Return the states of the optimizer, and the optimizer."""
         with self._turn:
             self._wait(lambda: not self._busy, lambda: "the last update")
@@ -118,6 +118,12 @@ class Server:
             for key in [key for key in updater.states if key not in self.shard.weights]:
                 del updater.states[key]
                 updater.worker_states.pop(key, None)
+            self._save()
+
+    def save(self) -> None:
+        """Write a checkpoint, if there is a folder for it."""
+        with self._turn:
+            self._wait(lambda: not self._busy, lambda: "the last update")
             self._save()
 
     def hello(self, rank: int) -> Reply:
@@ -266,7 +272,7 @@ class Server:
         if self._is_lost:
             raise Lost(
                 f"server {self.index} of job {self.job.name!r} was lost, and its weights with it: to survive that, "
-                "pass checkpoint=folder and interval=1, or more, to mx.kv.create"
+                "pass checkpoint=folder and interval=1, or more, to mx.kv.create; start again with another job"
             )
 
     def _wait(self, condition: Callable[[], bool], what: Callable[[], str]) -> None:

@@ -176,9 +176,7 @@ class RayKVStore(KVStore):
         self._check_open()
         if self.rank == 0:
             self._pushes.catch_up()
-            every = self._pushes.on_all(
-                lambda server: self._call(self._job.server(server), "get_states", self._pushes.number, self.rank)
-            )
+            every = self._pushes.on_all(lambda server: self._call(self._job.server(server), "get_states"))
             mx.save_state(fname, merged([states for states, _ in every], self._with_optimizer(every[0][1])))
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
@@ -221,7 +219,7 @@ class RayKVStore(KVStore):
     _barrier = barrier
 
     def close(self) -> None:
-        """Wait for the other workers, and end the servers; weights and states are lost, unless they were saved.
+        """Wait for the other workers, let the servers write a last checkpoint, if they write any, and end them.
 
         Raises:
             TimeoutError: another worker has not called it.
@@ -237,13 +235,13 @@ class RayKVStore(KVStore):
     def _part(self) -> None:
         """Let worker 0 end the servers when nobody needs them."""
         done = self._barriers + 1
-        self._barriers = done
         if self.rank:
-            self._call(self._job.coordinator, "barrier", self.rank, done, 0.0)
+            self._call.once(self._job.coordinator, "barrier", self.rank, done, 0.0, timeout=5.0)
             return
-        deadline = time.monotonic() + min(self._job.timeout, 5.0)
+        deadline = time.monotonic() + 5.0
         while self._call(self._job.coordinator, "barrier", 0, done, 0.5) and time.monotonic() < deadline:
             pass
+        self._pushes.on_all(lambda server: self._call(self._job.server(server), "save"))
         for name in (*map(self._job.server, range(self._job.servers)), self._job.coordinator):
             self._call.kill(name)
 

@@ -10,7 +10,17 @@ from namespaces import run_in_namespace, why_not
 
 HERE = Path(__file__).parent
 SHARED = Path(sys.modules["namespaces"].__file__ or "").parent
-RUN = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=--import-mode=importlib", "-o", "filterwarnings="]
+RUN = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-q",
+    "--durations=12",
+    "-o",
+    "addopts=--import-mode=importlib",
+    "-o",
+    "filterwarnings=",
+]
 
 
 def run(module: str, tmp_path: Path, timeout: float = 300.0, **env: str) -> None:

@@ -21,32 +21,38 @@ def trainers() -> list[Any]:
     return workers(4)
 
 
-def single(job: str, type: str = "dist_sync", weights: Any = None, **options: Any) -> Any:
-    """Return a store of one worker in this process, with the key "w"."""
-    store = mx.kv.create(type, job=job, **options)
-    store.init("w", np.zeros(3, np.float32) if weights is None else weights)
-    return store
-
-
-def pulled(store: Any, key: Any = "w", shape: Any = 3) -> list[float]:
-    out = np.empty(shape, np.float32)
+def pulled(store: Any, key: str) -> list[float]:
+    out = np.empty(3, np.float32)
     store.pull(key, out=out)
     return out.tolist()  # type: ignore[no-any-return]
 
 
 @pytest.fixture(scope="module")
 def store() -> Any:
-    with single("shared", timeout=5.0) as store:
+    with mx.kv.create("dist_sync", job="shared", timeout=5.0, trust=True) as store:
         yield store
 
 
-def test_a_duplicate_is_applied_once(job: str) -> None:
-    with single(job) as store:
-        store.set_optimizer(mx.optimizer.create("sgd", learning_rate=1.0))
-        store.push("w", np.ones(3, np.float32))
-        again = Push(rank=0, number=1, keys=("w",), places=(0,), among=(0,))
-        reply = Calls(10.0)(f"{job}/server/0", "push", again, [np.ones(3, np.float32)])
-        assert (reply.seen, status(job)["updates"], pulled(store)) == (1, 1, [-1.0] * 3)
+@pytest.fixture(scope="module")
+def asynchronous() -> Any:
+    with mx.kv.create("dist_async", job="async", servers=2, dtype="bfloat16") as store:
+        yield store
+
+
+@pytest.fixture
+def key(store: Any, job: str) -> str:
+    """A key of the shared store that is a vector of three zeros."""
+    store.init(job, np.zeros(3, np.float32))
+    return job
+
+
+def test_a_duplicate_is_applied_once(store: Any, key: str) -> None:
+    store.set_optimizer(mx.optimizer.create("sgd", learning_rate=1.0))
+    store.push(key, np.ones(3, np.float32))
+    number = status("shared")["updates"]
+    again = Push(rank=0, number=number, keys=(key,), places=(0,), among=(0,))
+    reply = Calls(10.0)("shared/server/0", "push", again, [np.ones(3, np.float32)])
+    assert (reply.seen, status("shared")["updates"], pulled(store, key)) == (number, number, [-1.0] * 3)
 
 
 def test_without_an_optimizer_the_sum_becomes_the_weight(trainers: Any, job: str) -> None:
@@ -58,24 +64,15 @@ def test_without_an_optimizer_the_sum_becomes_the_weight(trainers: Any, job: str
     on_all(pair, "call", "close")
 
 
-def test_what_is_pulled_can_be_written_to(store: Any) -> None:
-    assert all(one.flags.writeable for one in [np.array(pulled(store))])
+def test_pulled_weights_are_copies(store: Any, key: str) -> None:
     out = np.empty(3, np.float32)
-    store.pull("w", out=out)
+    store.pull(key, out=out)
     out += 1
-    assert pulled(store) != out.tolist()
+    assert pulled(store, key) == [0.0] * 3
 
 
-def test_gradients_may_travel_as_bfloat16(job: str) -> None:
-    with single(job, dtype="bfloat16") as store:
-        store.set_optimizer(mx.optimizer.create("sgd", learning_rate=1.0))
-        store.push("w", np.full(3, 1.001, np.float32))
-        assert pulled(store) == [-1.0] * 3
-
-
-@pytest.mark.parametrize("interval", [1, 4])
-def test_a_stopped_run_goes_on_with_the_same_bits(trainers: Any, job: str, tmp_path: Path, interval: int) -> None:
-    options = {"job": job, "servers": 2, "checkpoint": str(tmp_path), "interval": interval}
+def test_a_stopped_run_goes_on_with_the_same_bits(trainers: Any, job: str, tmp_path: Path) -> None:
+    options = {"job": job, "servers": 2, "checkpoint": str(tmp_path), "interval": 4}
     pair = opened(trainers[:2], **options)
     on_all(pair, "train", "adam, clipped", 7)
     on_all(pair, "call", "close")
@@ -100,6 +97,21 @@ def test_optimizer_states_move_between_engines(job: str, tmp_path: Path) -> None
             for one, out in zip((store, local), found, strict=True):
                 one.pushpull(KEYS, initial(), out=out)
             assert [one.tobytes() for one in found[0]] == [one.tobytes() for one in found[1]]
+
+
+def test_a_module_trains_as_on_a_local_store(store: Any) -> None:
+    found = []
+    for kvstore in ("local", store):
+        net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=3, name="fc")
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(32, 4)).astype(np.float32)
+        batches = mx.io.NDArrayIter(x, rng.integers(0, 3, 32), batch_size=8)
+        mod = mx.mod.Module(mx.symbol.SoftmaxOutput(net, name="softmax"))
+        mx.random.seed(3)
+        options = {"optimizer": "adam", "optimizer_params": {"learning_rate": 0.1}}
+        mod.fit(batches, kvstore=kvstore, initializer=mx.init.create("uniform"), num_epoch=3, **options)
+        found.append(mod.get_params()[0]["fc_weight"])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
 
 
 # --- wrong configurations --------------------------------------------------------------------------------------------
@@ -158,18 +170,22 @@ def test_other_shapes_keys_and_optimizers_are_refused_where_they_are(trainers: A
     on_all(pair, "leave")
 
 
-def test_an_asynchronous_push_needs_an_optimizer(job: str) -> None:
-    with single(job, "dist_async") as store, pytest.raises(ValueError, match="call set_optimizer first"):
-        store.push("w", np.ones(3, np.float32))
+def test_an_asynchronous_push_needs_an_optimizer(asynchronous: Any) -> None:
+    asynchronous.init("w", np.zeros(3, np.float32))
+    with pytest.raises(ValueError, match="call set_optimizer first"):
+        asynchronous.push("w", np.ones(3, np.float32))
+    asynchronous.set_optimizer(mx.optimizer.create("sgd", learning_rate=1.0))
+    asynchronous.push("w", np.full(3, 1.001, np.float32))
+    assert pulled(asynchronous, "w") == [-1.0] * 3  # as bfloat16
 
 
-def test_an_optimizer_that_fails_leaves_the_weights_and_the_count(job: str) -> None:
-    with single(job, trust=True) as store:
-        store.set_optimizer(Failing(learning_rate=1.0))
-        with pytest.raises(ArithmeticError, match="too big"):
-            store.push("w", np.full(3, 2.0, np.float32))
-        store.push("w", np.ones(3, np.float32))
-        assert (pulled(store), status(job)["updates"]) == ([-1.0] * 3, 1)
+def test_an_optimizer_that_fails_leaves_the_weights_and_the_count(store: Any, key: str) -> None:
+    store.set_optimizer(Failing())
+    updates = status("shared")["updates"]
+    with pytest.raises(ArithmeticError, match="too big"):
+        store.push(key, np.full(3, 2.0, np.float32))
+    store.push(key, np.ones(3, np.float32))
+    assert (pulled(store, key), status("shared")["updates"]) == ([-1.0] * 3, updates + 1)
 
 
 # --- optimizers on their way -----------------------------------------------------------------------------------------
@@ -187,11 +203,13 @@ class Failing(mx.optimizer.Optimizer):
         weight -= grad
 
 
-def test_only_a_trusted_store_pickles(store: Any) -> None:
+def test_only_a_trusted_optimizer_is_pickled() -> None:
     with pytest.raises(ValueError, match="'failing' is not in an installed distribution. Pass trust=True"):
-        store.set_optimizer(Failing())
+        pack(Failing())
+    by_function = mx.optimizer.create("sgd", lr_scheduler=lambda t: 0.1)
     with pytest.raises(ValueError, match="cannot be sent to the servers by name and settings.*Pass trust=True"):
-        store.set_optimizer(mx.optimizer.create("sgd", lr_scheduler=lambda t: 0.1))
+        pack(by_function)
+    assert unpack(pack(by_function, trust=True)).optimizer.lr_scheduler(3) == 0.1
 
 
 @pytest.mark.parametrize(
@@ -212,12 +230,11 @@ def test_an_optimizer_arrives_with_its_settings(spec: Any) -> None:
     assert attrs.asdict(arrived, recurse=False).keys() == attrs.asdict(spec, recurse=False).keys()
 
 
-def test_several_servers_refuse_what_they_cannot_divide(job: str) -> None:
-    with mx.kv.create("dist_async", job=job, servers=2) as store:
-        with pytest.raises(ValueError, match="looks at all parameters together, which needs servers=1 or 'dist_sync'"):
-            store.set_optimizer(mx.optimizer.create("adam", clip_global_norm=1.0))
-        with pytest.raises(ValueError, match="needs servers=1"):
-            store.set_optimizer(mx.optimizer.create("adam", on_nonfinite="skip"))
+def test_several_servers_refuse_what_they_cannot_divide(asynchronous: Any) -> None:
+    with pytest.raises(ValueError, match="looks at all parameters together, which needs servers=1 or 'dist_sync'"):
+        asynchronous.set_optimizer(mx.optimizer.create("adam", clip_global_norm=1.0))
+    with pytest.raises(ValueError, match="needs servers=1"):
+        asynchronous.set_optimizer(mx.optimizer.create("adam", on_nonfinite="skip"))
 
 
 # --- asynchronous training -------------------------------------------------------------------------------------------
@@ -236,7 +253,7 @@ def test_a_compensated_gradient_is_that_of_its_worker(job: str) -> None:
     for rank in (0, 1, 1, 0):
         stores[rank].push("w", np.full(3, rank + 1.0, np.float32))
         wanted("w", np.full(3, rank + 1.0, np.float32), weight, worker=rank)
-    assert pulled(stores[0]) == weight.tolist()
+    assert pulled(stores[0], "w") == weight.tolist()
     for store in stores:
         store._leave()
 
@@ -244,6 +261,6 @@ def test_a_compensated_gradient_is_that_of_its_worker(job: str) -> None:
 def test_four_asynchronous_workers_converge(trainers: Any, job: str) -> None:
     opened(trainers, type="dist_async", job=job, servers=2)
     losses = on_all(trainers, "fit", 150)
-    assert max(losses) < 0.05 < 1.0  # the loss at the start is above 1
+    assert max(losses) < 0.01  # 3 at the start
     assert [status(job, server)["updates"] for server in (0, 1)] == [600, 600]
     on_all(trainers, "call", "close")

@@ -75,7 +75,7 @@ class Shard:
                 self.updater(list(keys), totals, weights, **options)
         for push in pushes:
             self.seen[push.rank] = push.number
-        if worker is not None:
+        if worker is not None and keys:
             self.staleness[self.updates - self.pulled_at[worker]] += 1
         self.updates += 1
 

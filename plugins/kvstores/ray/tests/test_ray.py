@@ -56,3 +56,7 @@ def test_twenty_kills(tmp_path: Path) -> None:
 
 def test_behaviour(tmp_path: Path) -> None:
     run("behaviour", tmp_path)
+
+
+def test_launching(tmp_path: Path) -> None:
+    run("launching", tmp_path)

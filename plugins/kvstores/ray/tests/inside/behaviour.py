@@ -245,14 +245,19 @@ def test_a_compensated_gradient_is_that_of_its_worker(job: str) -> None:
     stores = [mx.kv.create("dist_async", job=job, rank=rank, num_workers=2) for rank in range(2)]
     for store in stores:
         store.init("w", np.zeros(3, np.float32))
+        wanted.pulled(store.rank, "w", weight)
     threads = [threading.Thread(target=one.set_optimizer, args=["dcasgd(lamda=0.5)"]) for one in stores]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    for rank in (0, 1, 1, 0):
+    for step, rank in enumerate((0, 1, 1, 0, 0)):
         stores[rank].push("w", np.full(3, rank + 1.0, np.float32))
         wanted("w", np.full(3, rank + 1.0, np.float32), weight, worker=rank)
+        if step % 2:  # what a worker has is written when it pulls
+            assert pulled(stores[rank], "w") == weight.tolist()
+            wanted.pulled(rank, "w", weight)
+    assert stores[0].staleness() == {0: 3, 1: 1, 3: 1}
     assert pulled(stores[0], "w") == weight.tolist()
     for store in stores:
         store._leave()

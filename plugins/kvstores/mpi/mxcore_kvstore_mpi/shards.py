@@ -73,7 +73,8 @@ class Shards:
         """Whether parameters are cut; None before the first push."""
         self.pieces: dict[Key, dict[int, Piece]] = {}
         """The pieces of each parameter, by rank."""
-        self._places: dict[Key, tuple[Host, int]] = {}
+        self._buffers: list[Host] = []
+        self._places: dict[Key, tuple[int, int]] = {}  # the number of the buffer, and where a weight begins in it
 
     def add(self, optimizer: Any, weights: Mapping[Key, Host]) -> dict[Key, Host]:
         """Divide new parameters; return their weights, which are now in one buffer.
@@ -92,10 +93,11 @@ class Shards:
         self.cut, begin, found = cut, 0, {}
         buffer = bytes_of(sum(aligned(weight.nbytes) for weight in weights.values()))
         for key, weight in weights.items():
-            self._places[key] = buffer, begin
+            self._places[key] = len(self._buffers), begin
             found[key] = buffer[begin : begin + weight.nbytes].view(weight.dtype).reshape(weight.shape)
             found[key][...] = weight
             begin += aligned(weight.nbytes)
+        self._buffers.append(buffer)
         return found
 
     def of(self, keys: Sequence[Key]) -> Pieces:
@@ -105,30 +107,20 @@ class Shards:
 
     def spans(self, pieces: Pieces, weights: Mapping[Key, Host]) -> list[tuple[Host, list[tuple[int, int]]]]:
         """Return buffers with spans of each rank that cover these pieces, in as few rounds as there can be."""
-        runs: dict[int, list[list[list[int]]]] = {}
-        buffers: dict[int, Host] = {}
+        runs: dict[int, list[list[tuple[int, int]]]] = {}
         for rank, some in enumerate(pieces):
-            for key, first, last in sorted(
-                some, key=lambda piece: (id(self._places[piece.key][0]), self._begin(piece))
-            ):
-                buffer, begin = self._places[key]
-                size = weights[key].itemsize
-                of_rank = runs.setdefault(id(buffer), [[] for _ in pieces])[rank]
-                buffers[id(buffer)] = buffer
-                span = [begin + first * size, begin + last * size]
-                if of_rank and aligned(of_rank[-1][1]) == span[0]:
-                    of_rank[-1][1] = span[1]
-                else:
-                    of_rank.append(span)
-        found = []
-        for place, by_rank in runs.items():
-            for number in range(max(map(len, by_rank))):
-                spans = [some[number] if number < len(some) else [0, 0] for some in by_rank]
-                found.append((buffers[place], [(begin, end) for begin, end in spans]))
-        return found
-
-    def _begin(self, piece: Piece) -> int:
-        return self._places[piece.key][1]
+            for key, first, last in sorted(some, key=lambda piece: self._places[piece.key]):
+                number, place = self._places[key]
+                of_rank = runs.setdefault(number, [[] for _ in pieces])[rank]
+                begin, end = (place + one * weights[key].itemsize for one in (first, last))
+                if of_rank and aligned(of_rank[-1][1]) == begin:
+                    begin, _ = of_rank.pop()
+                of_rank.append((begin, end))
+        return [
+            (self._buffers[number], [some[turn] if turn < len(some) else (0, 0) for some in by_rank])
+            for number, by_rank in sorted(runs.items())
+            for turn in range(max(map(len, by_rank)))
+        ]
 
 
 class Step:
@@ -162,6 +154,18 @@ class Step:
             weights[key].reshape(-1)[begin:end].reshape(shape)
             for (key, begin, end), shape in zip(own, self._shapes, strict=True)
         ]
+
+    def highest(self, updater: Any) -> int:
+        """Return the highest update count that this rank will have seen after the update, for schedules.
+
+        Where a call need not update, it is that before: then a parameter that is newer than others may be one late.
+        """
+        optimizer, tally = updater.optimizer, updater.tally
+        highest = int(tally.highest.value)
+        if optimizer.accumulate > 1 or self._may_skip(optimizer):
+            return highest
+        counts = [tally.table.get(key, optimizer.begin_num_update) + 1 for key in thawed(optimizer, [*self._own])[0]]
+        return int(max([highest, *counts]))
 
     def update(self, updater: Any, grads: Mapping[Key, Array]) -> None:
         """Add up the gradients, update this rank's pieces, and fetch the others.
@@ -197,13 +201,17 @@ class Step:
 
     def _nonfinite(self, optimizer: Any, sums: list[Host]) -> Key | None:
         """Return the first key with a gradient that is not finite, if the optimizer wants to know."""
-        if optimizer.on_nonfinite == "ignore" and not isinstance(optimizer.loss_scale, mx.DynamicLossScale):
+        if not self._may_skip(optimizer):
             return None
         keys, grads = thawed(optimizer, [*self._own], sums)
         place = nonfinite(grads)
         last = len(self._keys)
         first = self._team.comm.allreduce(last if place is None else self._keys.index(keys[place]), MPI.MIN)
         return None if first == last else self._keys[first]
+
+    @staticmethod
+    def _may_skip(optimizer: Any) -> bool:
+        return optimizer.on_nonfinite != "ignore" or isinstance(optimizer.loss_scale, mx.DynamicLossScale)
 
     def _combined(self, group: Any, active: Pieces) -> AbstractContextManager[None]:
         some = [pieces for pieces in active if pieces]

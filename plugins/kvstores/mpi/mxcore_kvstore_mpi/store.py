@@ -196,16 +196,18 @@ class MPIKVStore(KVStore):
 
     def _push(self, keys: list[Key], grads: list[Array]) -> None:
         dtypes = tuple(grad.dtype for grad in grads)
-        sharded = self._zero and self._updater is not None
-        if sharded:
+        step, highest = None, self._highest
+        if self._zero and self._updater is not None:
             self._divide()
+            step = self._step(keys, dtypes)
+            highest = step.highest(self._updater)
         what = "push without an optimizer" if self._updater is None else "push"
         details = tuple(f"key {key!r} of dtype {dtype}" for key, dtype in zip(keys, dtypes, strict=True))
-        agreed = self._team.agree(what, details, highest=self._highest)
+        agreed = self._team.agree(what, details, highest=highest)
         given = dict(zip(keys, grads, strict=True))
         with self._like_rank_0(agreed):
-            if sharded:
-                self._step(keys, dtypes).update(self._updater, given)
+            if step is not None:
+                step.update(self._updater, given)
             else:
                 self._update_all(keys, dtypes, given)
         self._team.updates += 1

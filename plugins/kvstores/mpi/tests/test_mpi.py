@@ -46,7 +46,7 @@ def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
 @pytest.mark.bits
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_updates_have_the_bits_of_a_list_push_to_the_local_store(job: Any, ranks: int) -> None:
-    assert lines(job(ranks, "bits.py", timeout=120)) == [72]
+    assert lines(job(ranks, "bits.py", timeout=120)) == [78]
 
 
 @pytest.mark.bits

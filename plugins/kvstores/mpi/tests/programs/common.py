@@ -16,6 +16,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
     "adam": {"learning_rate": 0.1},
     "lamb": {"wd": 0.01},
     "adam, clipped": {"clip_global_norm": 1.0},
+    "adam, scheduled": {"lr_scheduler": mx.lr_scheduler.create("poly", max_update=9, base_lr=0.1)},
     "adam, accumulating": {"accumulate": 2},
     "adam, in groups": {"groups": {".*bias": {"wd": 0.1}, "fc_.*": {"learning_rate": 0.2}, "b_.*": {"frozen": True}}},
     "muon": {},

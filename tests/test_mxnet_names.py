@@ -59,7 +59,7 @@ def test_whole_namespaces_on_the_page_are_missing() -> None:
 
 def test_the_error_of_a_missing_namespace_or_operator_points_to_the_page() -> None:
     title = PAGE.read_text("utf-8").partition("\n")[0].lstrip("# ")
-    for name in ("gluon", "kvstore"):
+    for name in ("gluon", "rnn"):
         with pytest.raises(AttributeError, match=name) as caught:
             getattr(mx, name)
         assert title in str(caught.value)

@@ -50,6 +50,12 @@ def test_updates_have_the_bits_of_a_list_push_to_the_local_store(job: Any, ranks
 
 
 @pytest.mark.bits
+def test_stores_of_some_ranks_with_next_to_nothing_to_do_have_the_bits(job: Any, tmp_path: Path) -> None:
+    found = lines(job(6, "halves.py", tmp_path))
+    assert sorted(found) == [[rank, 3, True] for rank in range(3) for _ in range(2)]
+
+
+@pytest.mark.bits
 def test_a_gradient_that_is_not_finite_on_one_rank_is_skipped_by_all(job: Any) -> None:
     done = job(3, "finite.py")
     assert done.returncode == 0, done.stderr

@@ -53,7 +53,7 @@ def summed(arrays: Sequence[Array]) -> Array:
         if number:
             total += one
         else:
-            total = total + one
+            total = (total + one)[...]  # NumPy makes a scalar of arrays without axes
     return total
 
 

@@ -58,6 +58,17 @@ def test_a_push_is_one_call_of_the_optimizer() -> None:
         np.testing.assert_array_equal(out, weight)
 
 
+def test_the_sum_of_arrays_without_axes_is_an_array() -> None:
+    total = mx.kv.summed([np.array(1.0, np.float32), np.array(2.0, np.float32)])
+    assert isinstance(total, np.ndarray)
+    assert (total.shape, total.dtype, float(total)) == ((), np.float32, 3.0)
+    store = mx.kv.create("local")
+    store.init("scale", np.array(1.0))
+    store.set_optimizer(mx.optimizer.create("sgd", learning_rate=0.5, on_nonfinite="skip"))
+    store.push("scale", [np.array(1.0), np.array(1.0)])
+    assert filled(store, "scale", ()) == 0
+
+
 def test_pushpull_and_broadcast_fill_arrays(store: Any) -> None:
     grads = [np.ones(2), np.ones(2)]
     store.pushpull("a", grads)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from namespaces import run_in_namespace, why_not
+from namespaces import run_in_namespace
 
 HERE = Path(__file__).parent
 SHARED = Path(sys.modules["namespaces"].__file__ or "").parent
@@ -31,11 +31,8 @@ def run(module: str, tmp_path: Path, timeout: float = 300.0, **env: str) -> None
         for name in [name for name in os.environ if name.startswith("MXCORE_")]:
             env.setdefault(name, "")
         done = run_in_namespace([*RUN, str(HERE / "inside" / f"{module}.py")], env, timeout)
-    print(done.stdout)  # noqa: T201  # shown if it fails
+    print(done.stdout, done.stderr)  # noqa: T201  # shown if it fails
     assert done.returncode == 0
-
-
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 
 @pytest.mark.bits

@@ -14,7 +14,7 @@ def why_not() -> str:
     """Return why no namespace can be made here; empty if one can."""
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         return "needs Linux with unshare and ip"
-    tried = subprocess.run(["unshare", "-rn", "sh", "-c", _INSIDE, "sh", "true"], capture_output=True, text=True)
+    tried = subprocess.run(["unshare", "-rn", "sh", "-c", _INSIDE, "sh", "true"], capture_output=True, encoding="utf-8")
     return "" if tried.returncode == 0 else f"needs user namespaces: {tried.stderr.strip()}"
 
 
@@ -34,20 +34,20 @@ def run_in_namespace(command: list[str], env: dict[str, str], timeout: float) ->
         timeout=timeout,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
     )
 
 
 def interfaces() -> list[str]:
     """Return the network interfaces of this process's namespace."""
-    return sorted(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text().splitlines()[2:])
+    return sorted(line.split(":")[0].strip() for line in Path("/proc/net/dev").read_text("ascii").splitlines()[2:])
 
 
 def listening() -> list[str]:
     """Return the addresses, as hexadecimal numbers, on which processes of this namespace listen."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+        rows = [line.split() for line in Path(table).read_text("ascii").splitlines()[1:]]
         found += [address for _, address, _, state, *_ in rows if state == "0A"]
     return found
 

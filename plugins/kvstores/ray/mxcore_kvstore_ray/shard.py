@@ -99,7 +99,7 @@ def encoded(grad: Host, dtype: str) -> Host:
     dtype('uint16')
     """
     if dtype != "bfloat16":
-        return grad
+        return np.asarray(grad, order="C")  # which Ray copies only once
     import ml_dtypes
 
     return grad.astype(ml_dtypes.bfloat16).view(np.uint16)

@@ -51,7 +51,7 @@ def test_kills(tmp_path: Path) -> None:
 @pytest.mark.kill
 @pytest.mark.nightly
 def test_twenty_kills(tmp_path: Path) -> None:
-    run("kills", tmp_path, timeout=3600.0, KILLS="20")
+    run("kills", tmp_path, timeout=3600.0, KILLS=os.environ.get("KILLS", "20"))
 
 
 def test_behaviour(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_a_module_trains_as_on_a_local_store(store: Any) -> None:
         ({"dtype": "float8"}, "dtype must be 'float32' or 'bfloat16', got 'float8'"),
         ({"interval": 3}, "checkpoint and interval belong together"),
         ({"checkpoint": "x"}, "checkpoint and interval belong together"),
+        ({"job": "a/b"}, "job must consist of letters"),
         ({"timeout": 0}, "timeout must be above 0"),
     ],
 )

@@ -13,7 +13,7 @@ from training import alone, on_all, opened, status, workers
 
 KILLS = int(os.environ.get("KILLS") or 1)
 STEPS, PAUSE = 60, 0.02
-CASES = [("server", 1), ("worker", 1), ("server", 40), ("worker", 40), ("coordinator", 1)]
+CASES = [("server", 1), ("worker", 1), ("server", 40), ("worker", 40)] + [("coordinator", 1)] * (KILLS > 1)
 RNG = np.random.default_rng(int(os.environ.get("SEED") or time.time_ns()))
 
 

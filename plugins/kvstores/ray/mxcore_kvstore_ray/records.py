@@ -35,6 +35,8 @@ class Job:
     """The number of updates between two checkpoints."""
     timeout: float = 60.0
     """How many seconds to wait for others."""
+    trust: bool = False
+    """Whether servers unpickle optimizers."""
 
     @property
     def coordinator(self) -> str:

@@ -22,9 +22,11 @@ class Shard:
 
     Args:
         workers: the number of workers.
+        trust: whether an optimizer may be pickled.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, trust: bool = False) -> None:
+        self.trust = trust
         self.weights: dict[Key, Host] = {}
         self.updater: Any = None
         self.packed: Packed | None = None
@@ -39,7 +41,7 @@ class Shard:
 
     def set_optimizer(self, packed: Packed) -> None:
         """Update by an optimizer from now on."""
-        self.updater, self.packed = unpack(packed), packed
+        self.updater, self.packed = unpack(packed, self.trust), packed
         self.settings += 1
 
     def apply(

@@ -71,9 +71,10 @@ class RayKVStore(KVStore):
             checkpoint=None if checkpoint is None else str(Path(checkpoint).resolve()),
             interval=interval,
             timeout=float(timeout),
+            trust=trust,
         )
         self._check(dtype)
-        self._dtype, self._trust = dtype, trust
+        self._dtype = dtype
         self._closed, self._barriers, self._settings = False, 0, 0
         self._servers: dict[Key, int] = {}
         self._ours = cluster.connect(address or os.environ.get("MXCORE_RAY_ADDRESS") or None)
@@ -161,7 +162,7 @@ class RayKVStore(KVStore):
         self._check_open()
         if self._job.servers > 1:
             self._check_divisible(optimizer)
-        packed, number = pack(optimizer, self._trust), self._settings + 1
+        packed, number = pack(optimizer, self._job.trust), self._settings + 1
         self._pushes.on_all(
             lambda server: self._call(self._job.server(server), "set_optimizer", self.rank, number, packed)
         )
@@ -183,7 +184,9 @@ class RayKVStore(KVStore):
         if self.rank == 0:
             self._pushes.catch_up()
             every = self._pushes.on_all(lambda server: self._call(self._job.server(server), "get_states"))
-            mx.save_state(fname, merged([states for states, _ in every], self._with_optimizer(every[0][1])))
+            mx.save_state(
+                fname, merged([states for states, _ in every], self._with_optimizer(every[0][1]), self._job.trust)
+            )
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Go on with what :meth:`save_optimizer_states` wrote; only worker 0 reads, and the others call a barrier."""

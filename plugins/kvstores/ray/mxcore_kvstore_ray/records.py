@@ -106,7 +106,11 @@ class Layout(NamedTuple):
 
 
 class Lost(RuntimeError):
-    """Weights or gradients that are needed to go on are gone."""
+    """Weights or gradients that are needed to go on are gone.
+
+    >>> issubclass(Lost, RuntimeError)
+    True
+    """
 
 
 def names(ranks: Sequence[int], what: str = "worker") -> str:

@@ -84,7 +84,7 @@ class Folder:
             arrays["optimizer"].tobytes() if pickled else states,
             pickled,
         )
-        updater = unpack(packed)
+        updater = unpack(packed, self.job.trust)
         if pickled:
             updater.set_states(states)
         return about, weights, updater, packed

@@ -87,7 +87,7 @@ class Pushes:
         """Deliver what a server lacks because it has gone back to a checkpoint."""
 
         def caught_up(server: int) -> None:
-            seen = self._ask(server, "status")["seen"][self.rank]
+            seen, _ = self._ask(server, "pull", self.rank, 0, [])
             if seen < self.number:
                 self.deliver(server, self.number)
 

@@ -35,6 +35,8 @@ class Job:
     """The number of updates between two checkpoints."""
     timeout: float = 60.0
     """How many seconds to wait for others."""
+    trust: bool = False
+    """Whether servers unpickle optimizers."""
 
     @property
     def coordinator(self) -> str:
@@ -104,7 +106,11 @@ class Layout(NamedTuple):
 
 
 class Lost(RuntimeError):
-    """Weights or gradients that are needed to go on are gone."""
+    """Weights or gradients that are needed to go on are gone.
+
+    >>> issubclass(Lost, RuntimeError)
+    True
+    """
 
 
 def names(ranks: Sequence[int], what: str = "worker") -> str:

@@ -43,7 +43,7 @@ class Server:
 
     def __init__(self, job: Job, index: int) -> None:
         self.job, self.index = job, index
-        self.shard = Shard(job.workers)
+        self.shard = Shard(job.workers, job.trust)
         self._turn = threading.Condition()
         self._round = _Round()
         self._busy = False

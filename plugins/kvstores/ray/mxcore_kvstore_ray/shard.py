@@ -22,9 +22,11 @@ class Shard:
 
     Args:
         workers: the number of workers.
+        trust: whether an optimizer may be pickled.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, trust: bool = False) -> None:
+        self.trust = trust
         self.weights: dict[Key, Host] = {}
         self.updater: Any = None
         self.packed: Packed | None = None
@@ -43,7 +45,7 @@ class Shard:
 
     def set_optimizer(self, packed: Packed) -> None:
         """Update by an optimizer from now on; until now, all workers have the same weights."""
-        self.updater, self.packed = unpack(packed), packed
+        self.updater, self.packed = unpack(packed, self.trust), packed
         self.settings += 1
         self.pulled(self.seen, list(self.weights))
 
@@ -109,7 +111,7 @@ def encoded(grad: Host, dtype: str) -> Host:
     dtype('uint16')
     """
     if dtype != "bfloat16":
-        return grad
+        return np.asarray(grad, order="C")  # which Ray copies only once
     import ml_dtypes
 
     return grad.astype(ml_dtypes.bfloat16).view(np.uint16)

@@ -8,16 +8,17 @@ from typing import Any
 from mxcore_kvstore_ray.travel import Packed, unpack
 
 
-def merged(every: Sequence[bytes], packed: Packed) -> Any:
+def merged(every: Sequence[bytes], packed: Packed, trust: bool) -> Any:
     """Return an updater that has the states of all servers.
 
     Args:
         every: the states of each server's updater.
         packed: the optimizer, as the servers have got it.
+        trust: whether it may be pickled.
     """
     updaters = []
     for states in every:
-        updater = unpack(packed if packed.pickled else packed._replace(data=states))
+        updater = unpack(packed if packed.pickled else packed._replace(data=states), trust)
         if packed.pickled:
             updater.set_states(states)
         updaters.append(updater)

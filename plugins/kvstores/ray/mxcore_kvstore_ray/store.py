@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import warnings
 from collections import Counter
@@ -27,7 +28,25 @@ from mxcore_kvstore_ray.travel import pack
 
 
 class RayKVStore(KVStore):
-    """Weights on servers of a Ray cluster; see :class:`SyncKVStore` and :class:`AsyncKVStore`."""
+    """Weights on servers of a Ray cluster; see :class:`SyncKVStore` and :class:`AsyncKVStore`.
+
+    Args:
+        servers: how many processes the keys are distributed over; by default, ``MXCORE_SERVERS`` or 1.
+        rank: the number of this worker; by default, ``MXCORE_RANK`` or 0.
+        num_workers: how many workers there are; by default, ``MXCORE_NUM_WORKERS`` or 1.
+        address: that of a Ray cluster; by default, ``MXCORE_RAY_ADDRESS``, the one that this process is in, or a new
+            one that only this machine can reach.
+        job: a name for the run, which all of its workers pass; by default, ``MXCORE_JOB`` or ``"mxcore"``.
+        checkpoint: a folder that all servers can see, or None to keep weights in memory alone.
+        interval: the number of updates between two checkpoints, at least 1 if there is a folder.
+        timeout: how many seconds to wait for other workers and for servers.
+        dtype: ``"float32"`` to send gradients in their own dtype, ``"bfloat16"`` to send them rounded.
+        trust: whether an optimizer may be pickled if its name and settings do not suffice.
+
+    Raises:
+        ValueError: an argument is wrong, the job has other settings, or another process is this worker.
+        TimeoutError: the cluster does not answer.
+    """
 
     synchronous: ClassVar[bool]
 
@@ -48,19 +67,20 @@ class RayKVStore(KVStore):
         self.rank = _number("rank", rank, "MXCORE_RANK", 0)
         self.num_workers = _number("num_workers", num_workers, "MXCORE_NUM_WORKERS", 1)
         self._job = Job(
-            name=job or os.environ.get("MXCORE_JOB", "mxcore"),
+            name=job or os.environ.get("MXCORE_JOB") or "mxcore",
             workers=self.num_workers,
             servers=_number("servers", servers, "MXCORE_SERVERS", 1),
             synchronous=self.synchronous,
             checkpoint=None if checkpoint is None else str(Path(checkpoint).resolve()),
             interval=interval,
             timeout=float(timeout),
+            trust=trust,
         )
         self._check(dtype)
-        self._dtype, self._trust = dtype, trust
+        self._dtype = dtype
         self._closed, self._barriers, self._settings = False, 0, 0
         self._servers: dict[Key, int] = {}
-        self._ours = cluster.connect(address or os.environ.get("MXCORE_RAY_ADDRESS"))
+        self._ours = cluster.connect(address or os.environ.get("MXCORE_RAY_ADDRESS") or None)
         cluster.start(self._job)
         self._call = Calls(self._job.timeout)
         self._life = Life(self._job, self.rank, lambda: self._barriers)
@@ -92,6 +112,8 @@ class RayKVStore(KVStore):
             raise ValueError(f"num_workers and servers must be at least 1, got {job.workers} and {job.servers}")
         if not 0 <= self.rank < job.workers:
             raise ValueError(f"rank must be in [0, {job.workers}), as num_workers says, got {self.rank}")
+        if not re.fullmatch(r"[\w.-]+", job.name):
+            raise ValueError(f"job must consist of letters, digits, '.', '_' and '-', got {job.name!r}")
         if dtype not in ("float32", "bfloat16"):
             raise ValueError(f"dtype must be 'float32' or 'bfloat16', got {dtype!r}")
         if job.timeout <= 0:
@@ -155,7 +177,7 @@ class RayKVStore(KVStore):
         self._check_open()
         if self._job.servers > 1:
             self._check_divisible(optimizer)
-        packed, number = pack(optimizer, self._trust), self._settings + 1
+        packed, number = pack(optimizer, self._job.trust), self._settings + 1
         self._pushes.on_all(
             lambda server: self._call(self._job.server(server), "set_optimizer", self.rank, number, packed)
         )
@@ -177,7 +199,9 @@ class RayKVStore(KVStore):
         if self.rank == 0:
             self._pushes.catch_up()
             every = self._pushes.on_all(lambda server: self._call(self._job.server(server), "get_states"))
-            mx.save_state(fname, merged([states for states, _ in every], self._with_optimizer(every[0][1])))
+            mx.save_state(
+                fname, merged([states for states, _ in every], self._with_optimizer(every[0][1]), self._job.trust)
+            )
 
     def load_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
         """Go on with what :meth:`save_optimizer_states` wrote; only worker 0 reads, and the others call a barrier."""
@@ -265,20 +289,38 @@ class RayKVStore(KVStore):
 
 
 class SyncKVStore(RayKVStore):
-    """A synchronous parameter server: ``"dist_sync"``."""
+    """A synchronous parameter server: ``"dist_sync"``.
+
+    All workers make the same pushes in the same order. A push returns when the gradients of all workers are added, in
+    the order of ranks, and the weights are updated. The result has the bits of one process that pushes the list of
+    these gradients to ``"local"``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> store = mx.kv.create("dist_sync")  # doctest: +SKIP
+    >>> store.init("w", np.zeros(2))  # doctest: +SKIP
+    >>> store.push("w", np.ones(2))  # doctest: +SKIP
+    """
 
     type, synchronous = "dist_sync", True
 
 
 class AsyncKVStore(RayKVStore):
-    """An asynchronous parameter server: ``"dist_async"``."""
+    """An asynchronous parameter server: ``"dist_async"``.
+
+    Each push is an update of its own, at once, and needs an optimizer. One that distinguishes workers, such as DCASGD,
+    is told which worker has pushed.
+
+    >>> import mxcore as mx
+    >>> store = mx.kv.create("dist_async", rank=0, num_workers=4)  # doctest: +SKIP
+    >>> store.set_optimizer("dcasgd(learning_rate=0.1)")  # doctest: +SKIP
+    """
 
     type, synchronous = "dist_async", False
 
 
 def _number(what: str, given: int | None, variable: str, default: int) -> int:
     if given is None:
-        text = os.environ.get(variable, str(default))
+        text = os.environ.get(variable) or str(default)
         try:
             return int(text)
         except ValueError:

@@ -73,13 +73,19 @@ def pack(optimizer: Any, trust: bool = False) -> Packed:
     return Packed(summary, (), names, cloudpickle.dumps(optimizer), pickled=True)
 
 
-def unpack(packed: Packed) -> Any:
+def unpack(packed: Packed, trust: bool = False) -> Any:
     """Return an updater with the optimizer.
+
+    Args:
+        packed: the optimizer.
+        trust: whether a pickle is loaded.
 
     Raises:
         mxcore.catalogue.PluginError: a class is not installed here.
-        ValueError: it cannot be created from its settings.
+        ValueError: it cannot be created from its settings, or is a pickle that is not trusted.
     """
+    if packed.pickled and not trust:
+        raise ValueError("the optimizer is pickled, and this job does not have trust=True")
     if packed.pickled:
         return mx.optimizer.get_updater(cloudpickle.loads(packed.data))
     for kind, name in packed.classes:

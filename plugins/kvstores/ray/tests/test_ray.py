@@ -10,23 +10,13 @@ from namespaces import run_in_namespace
 
 HERE = Path(__file__).parent
 SHARED = Path(sys.modules["namespaces"].__file__ or "").parent
-RUN = [
-    sys.executable,
-    "-m",
-    "pytest",
-    "-q",
-    "--durations=12",
-    "-o",
-    "addopts=--import-mode=importlib",
-    "-o",
-    "filterwarnings=",
-]
+RUN = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=--import-mode=importlib", "-o", "filterwarnings="]
 
 
 def run(module: str, tmp_path: Path, timeout: float = 300.0, **env: str) -> None:
     with tempfile.TemporaryDirectory(prefix="r") as sockets:  # the path of a socket has at most 107 characters
         env |= {"HOME": str(tmp_path), "RAY_TMPDIR": sockets, "RAY_USAGE_STATS_ENABLED": "0"}
-        env |= {"PYTHONPATH": f"{SHARED}:{HERE / 'inside'}"}
+        env |= {"PYTHONPATH": f"{SHARED}:{HERE / 'inside'}", "INSIDE": "1"}
         env |= {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "PYTHONUNBUFFERED": "1"}
         for name in [name for name in os.environ if name.startswith("MXCORE_")]:
             env.setdefault(name, "")
@@ -48,7 +38,7 @@ def test_kills(tmp_path: Path) -> None:
 @pytest.mark.kill
 @pytest.mark.nightly
 def test_twenty_kills(tmp_path: Path) -> None:
-    run("kills", tmp_path, timeout=3600.0, KILLS="20")
+    run("kills", tmp_path, timeout=3600.0, KILLS=os.environ.get("KILLS", "20"))
 
 
 def test_behaviour(tmp_path: Path) -> None:

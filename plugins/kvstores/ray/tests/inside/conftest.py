@@ -1,5 +1,6 @@
 """A Ray for all tests of a module, in a namespace that has only `lo`."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,4 +22,4 @@ def cluster() -> Iterator[None]:
 
 @pytest.fixture
 def job(request: Any) -> str:
-    return request.node.name.replace("[", "-").replace("]", "").replace("/", "-")
+    return re.sub(r"\W+", "-", request.node.name)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxcore import backend, catalogue, initializer, lr_scheduler, random
 from mxcore import initializer as init
-from mxcore.backend import cpu, gpu
+from mxcore.backend import Context, cpu, gpu
 from mxcore.catalogue import registry
 from mxcore.declarations import hyperparameter, hyperparameters
 from mxcore.native.emitters import get_num_threads, set_num_threads
@@ -51,11 +51,11 @@ if TYPE_CHECKING:
     from mxcore.state import load_state, save_state
 
 __all__ = [
-    "DynamicLossScale", "Keyed", "OneByOne", "Slot", "Validator", "__version__", "backend", "boolean", "catalogue",
-    "cpu", "dot", "get_num_threads", "gpu", "hyperparameter", "hyperparameters", "in_range", "init", "initializer",
-    "integer", "kernel", "load_state", "lr_scheduler", "max", "mean", "non_negative", "norm", "number", "one_of",
-    "optimizer", "optional", "positive", "random", "registry", "save_state", "set_num_threads", "stabilizing", "string",
-    "sum", "text",
+    "Context", "DynamicLossScale", "Keyed", "OneByOne", "Slot", "Validator", "__version__", "backend", "boolean",
+    "catalogue", "cpu", "dot", "get_num_threads", "gpu", "hyperparameter", "hyperparameters", "in_range", "init",
+    "initializer", "integer", "kernel", "load_state", "lr_scheduler", "max", "mean", "non_negative", "norm",
+    "number", "one_of", "optimizer", "optional", "positive", "random", "registry", "save_state", "set_num_threads",
+    "stabilizing", "string", "sum", "text",
 ]  # fmt: skip
 
 # Imported on first use: together they would take as long as the rest of `import mxcore`.

@@ -88,6 +88,23 @@ def test_operators_keep_float32_and_compare_to_0_and_1() -> None:
     assert (x == None) is False  # noqa: E711
 
 
+def test_dtypes_are_converted_as_numpy_does() -> None:
+    x = nd.ones(2) + nd.ones(2, dtype="float64")
+    assert (x.dtype, values(x)) == (np.float64, [2, 2])
+    x = nd.ones(2)
+    x -= nd.ones(2, dtype="float64")
+    assert (x.dtype, values(x)) == (np.float32, [0, 0])
+
+
+def test_nothing_is_left_to_wait_for() -> None:
+    x = nd.zeros(2)
+    under = nd.bare(x)
+    x += 1
+    assert under.tolist() == [1, 1]
+    assert x.wait_to_read() is None
+    assert nd.waitall() is None
+
+
 def test_numpy_functions_take_ndarrays() -> None:
     x = nd.array([4, 9])
     assert isinstance(np.sqrt(x), nd.NDArray)

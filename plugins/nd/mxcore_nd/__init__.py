@@ -21,6 +21,7 @@ from mxcore_nd import (
     contrib,
     creation,
     elementwise,
+    files,
     lamb,
     methods,
     random,
@@ -49,6 +50,7 @@ _FROM = {
     choosing: ("argsort", "batch_dot", "batch_take", "dot", "gather_nd", "pick", "sort", "take", "topk"),
     updates: updates.__all__,
     lamb: lamb.__all__,
+    files: files.__all__,
     together: together.__all__,
 }  # fmt: skip
 _ALIASES = {

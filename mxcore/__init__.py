@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxcore import backend, catalogue, initializer, lr_scheduler, random
 from mxcore import initializer as init
-from mxcore.backend import Context, cpu, gpu
+from mxcore.backend import cpu, gpu
 from mxcore.catalogue import registry
 from mxcore.declarations import hyperparameter, hyperparameters
 from mxcore.native.emitters import get_num_threads, set_num_threads
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mxcore.state import load_state, save_state
 
 __all__ = [
-    "Context", "DynamicLossScale", "Keyed", "OneByOne", "Slot", "Validator", "__version__", "backend", "boolean",
+    "DynamicLossScale", "Keyed", "OneByOne", "Slot", "Validator", "__version__", "backend", "boolean",
     "catalogue", "cpu", "dot", "get_num_threads", "gpu", "hyperparameter", "hyperparameters", "in_range", "init",
     "initializer", "integer", "kernel", "load_state", "lr_scheduler", "max", "mean", "non_negative", "norm",
     "number", "one_of", "optimizer", "optional", "positive", "random", "registry", "save_state", "set_num_threads",
@@ -62,6 +62,7 @@ __all__ = [
 _LAZY = {
     **{module: module for module in ("exchange", "hooks", "kernel", "kvstore", "optimizer", "state")},
     "kv": "kvstore",
+    "Context": "backend:Context",
     "DynamicLossScale": "loss_scale:DynamicLossScale",
     "Keyed": "keyed:Keyed",
     "OneByOne": "adapting:OneByOne",

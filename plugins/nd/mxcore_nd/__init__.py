@@ -8,6 +8,12 @@ takes both, and returns an NDArray.
 >>> mx.nd.sum(x, axis=0, exclude=True).asnumpy()
 array([3., 7.], dtype=float32)
 
+Beside those below there are functions that create arrays (``zeros``, ``ones``, ``full``, ``arange``, ``concat``), of
+elements (``clip``, ``sqrt``, ``maximum``, ``where``), reductions (``sum``, ``norm``, ``softmax``), of shapes
+(``reshape``, ``slice_axis``), of order (``topk``, ``sort``, ``take``), products (``dot``), updates (``sgd_update``,
+``adam_update``, and more in ``contrib``), ``random``, and ``load`` and ``save`` for files. Their names, arguments and
+results are MXNet's.
+
 An optimizer or initializer whose code uses ``mx.nd``, or methods such as ``asnumpy``, is handed NDArrays; any other
 class gets the arrays as they are.
 """
@@ -18,7 +24,7 @@ from typing import Any
 
 from mxcore_nd import (
     choosing,
-    contrib,
+    contrib as contrib,
     creation,
     elementwise,
     files,
@@ -72,7 +78,7 @@ FUNCTIONS |= {f"sample_{name}": getattr(random, name) for name in (
     "uniform",
 )}  # fmt: skip
 globals().update(FUNCTIONS)
-__all__ = ["NDArray", "array", "bare", "contrib", "present", "random", "wrap", *sorted(FUNCTIONS.keys() - {"array"})]
+__all__ = ["NDArray", "array", "bare", "wrap"]
 
 
 def present(value: Any) -> Any:

@@ -30,7 +30,8 @@ class NDArray:
            [1., 1.]], dtype=float32)
 
     As in MXNet, there are no arrays of dimension 0: a reduction of everything, and an element, have the shape (1,); and
-    a comparison gives 0 and 1 in the dtype of its operand. A slice is a view.
+    a comparison gives 0 and 1 in the dtype of its operand. A slice is a view. Functions of
+    ``mx.nd`` that take an array first are methods as well.
     """
 
     __slots__ = ()

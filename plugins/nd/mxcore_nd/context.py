@@ -6,16 +6,26 @@ import importlib.util
 
 from mxcore.backend import Context, cpu, get_backend, gpu
 
-__all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "gpu_memory_info", "num_gpus"]
+__all__ = ["Context", "cpu", "cpu_pinned", "current_context", "gpu", "num_gpus"]
 
 
 def cpu_pinned(device_id: int = 0) -> Context:
-    """Return the host: pinned memory is not told from other memory."""
+    """Return the host: pinned memory is not told from other memory.
+
+    >>> import mxcore as mx
+    >>> mx.context.cpu_pinned()
+    cpu(0)
+    """
     return cpu(device_id)
 
 
 def current_context() -> Context:
-    """Return the device of new arrays, which is the host: pass ``ctx`` for another one."""
+    """Return the device of new arrays, which is the host: pass ``ctx`` for another one.
+
+    >>> import mxcore as mx
+    >>> mx.context.current_context()
+    cpu(0)
+    """
     return cpu()
 
 

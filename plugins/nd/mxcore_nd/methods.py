@@ -35,7 +35,6 @@ def _from_axis(function: Callable[..., Any]) -> Callable[..., Any]:
             dtype, keepdims = None, dtype
         return function(self, axis=axis, dtype=dtype, out=out, keepdims=keepdims, exclude=exclude)
 
-    method.__doc__ = function.__doc__
     return method
 
 
@@ -47,22 +46,34 @@ def _dot(self: Any, other: Any, out: Any = None, **named: Any) -> Any:
     return choosing.dot(self, other, out=out, **named)
 
 
+def _add(name: str, function: Any) -> None:
+    """Add a method, without the docstring of the function: help(mx.nd.clip) has it."""
+    if not isinstance(function, property):
+        given = function
+
+        def function(self: Any, *arguments: Any, **named: Any) -> Any:
+            return given(self, *arguments, **named)
+
+        function.__name__ = function.__qualname__ = name
+    setattr(NDArray, name, function)
+
+
 def install() -> None:
     """Give NDArray its methods."""
     for name in elementwise.UNARY:
         if name not in ("identity", "logical_not", "isfinite", "isinf", "isnan"):
-            setattr(NDArray, name, elementwise.FUNCTIONS[name])
+            _add(name, elementwise.FUNCTIONS[name])
     for name in ("sum", "mean", "max", "min", "prod", "nansum", "nanprod"):
-        setattr(NDArray, name, _from_axis(reductions.FUNCTIONS[name]))
+        _add(name, _from_axis(reductions.FUNCTIONS[name]))
     for name in ("argmax", "argmin"):
-        setattr(NDArray, name, reductions.FUNCTIONS[name])
+        _add(name, reductions.FUNCTIONS[name])
     for name in ("norm", "softmax", "log_softmax", "softmin", "argmax_channel"):
-        setattr(NDArray, name, getattr(reductions, name))
+        _add(name, getattr(reductions, name))
     for name in _SHAPES:
-        setattr(NDArray, name, getattr(shaping, "broadcast_axis" if name == "broadcast_axes" else name))
+        _add(name, getattr(shaping, "broadcast_axis" if name == "broadcast_axes" else name))
     for name in ("take", "pick", "sort", "argsort", "topk"):
-        setattr(NDArray, name, getattr(choosing, name))
+        _add(name, getattr(choosing, name))
     for name in ("one_hot", "split", "split_v2"):
-        setattr(NDArray, name, getattr(creation, name))
+        _add(name, getattr(creation, name))
     for name, method in {"clip": _clip, "T": property(_all_axes), "dot": _dot, "item": NDArray.asscalar}.items():
-        setattr(NDArray, name, method)
+        _add(name, method)

@@ -13,12 +13,12 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-_WRITTEN_WITH = frozenset(
-    {"nd", "ndarray", "NDArray", "context", "asnumpy", "asscalar", "as_in_context", "copyto", "wait_to_read"}
-)
+_MXNETS = frozenset({"nd", "context", "asscalar", "as_in_context", "wait_to_read"})
 """The names that only code for MXNet's arrays uses."""
-_ELSE = frozenset({"np", "numpy", "cp", "cupy", "xp"})
-"""The names that only code for other arrays uses, unless it has one of the former."""
+_NUMPYS = frozenset({"np", "numpy", "cp", "cupy", "xp"})
+"""The names that other array code uses, which code for MXNet's may use as well."""
+_SHARED = {"ndarray": _NUMPYS, "NDArray": _NUMPYS, "copyto": _NUMPYS, "asnumpy": frozenset({"cp", "cupy", "xp"})}
+"""The names of MXNet that others have, too: they count without the names of those."""
 _PLUGIN = "mxcore_nd"
 
 
@@ -34,8 +34,8 @@ def hand_over(cls: type, names: Sequence[str]) -> None:
         return
     parents = [parent for parent in cls.__mro__ if not parent.__module__.startswith("mxcore.")]
     used = {name for parent in parents for method in vars(parent).values() for name in _used(method, set())}
-    written = bool(used & _WRITTEN_WITH)
-    if not written and (used & _ELSE or cls.__module__.startswith("mxcore")):
+    written = bool(used & _MXNETS) or any(name in used and not used & others for name, others in _SHARED.items())
+    if not written and (used & _NUMPYS or cls.__module__.startswith("mxcore")):
         return
     for name, method in own.items():
         setattr(cls, name, _presented(method, written))

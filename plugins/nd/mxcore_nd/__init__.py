@@ -24,7 +24,6 @@ from typing import Any
 
 from mxcore_nd import (
     choosing,
-    contrib as contrib,
     creation,
     elementwise,
     files,
@@ -35,6 +34,9 @@ from mxcore_nd import (
     shaping,
     together,
     updates,
+)
+from mxcore_nd import (
+    contrib as contrib,
 )
 from mxcore_nd.array import NDArray, bare, wrap
 from mxcore_nd.creation import array

@@ -269,6 +269,27 @@ def test_a_class_written_with_numpy_gets_bare_arrays() -> None:
     assert set(seen) == {np.ndarray}
 
 
+def test_names_that_numpy_and_cupy_share_with_mxnet_leave_arrays_bare() -> None:
+    seen = []
+
+    class Plain(Optimizer):
+        def update(self, index, weight, grad, state):
+            seen.append(type(weight))
+            if isinstance(weight, np.ndarray):
+                np.copyto(weight, -grad)
+
+    class Mixed(Optimizer):
+        def update(self, index, weight, grad, state):
+            seen.append(type(weight))
+            weight[:] = np.linalg.norm(grad.asnumpy())
+
+    trained(Plain(), steps=1)
+    weight, _ = trained(Mixed(), steps=1)
+    assert seen[0] is np.ndarray
+    assert issubclass(seen[1], mx.nd.NDArray)
+    assert (weight > 0).all()
+
+
 def test_a_list_call_leaves_the_callers_lists_alone() -> None:
     weights, grads = [np.ones(2), np.ones(3)], [np.ones(2), np.ones(3)]
     update = mx.optimizer.get_updater(Momentum(learning_rate=0.5))

@@ -51,17 +51,18 @@ if TYPE_CHECKING:
     from mxcore.state import load_state, save_state
 
 __all__ = [
-    "DynamicLossScale", "Keyed", "OneByOne", "Slot", "Validator", "__version__", "backend", "boolean", "catalogue",
-    "cpu", "dot", "get_num_threads", "gpu", "hyperparameter", "hyperparameters", "in_range", "init", "initializer",
-    "integer", "kernel", "load_state", "lr_scheduler", "max", "mean", "non_negative", "norm", "number", "one_of",
-    "optimizer", "optional", "positive", "random", "registry", "save_state", "set_num_threads", "stabilizing", "string",
-    "sum", "text",
+    "DynamicLossScale", "Keyed", "OneByOne", "Slot", "Validator", "__version__", "backend", "boolean",
+    "catalogue", "cpu", "dot", "get_num_threads", "gpu", "hyperparameter", "hyperparameters", "in_range", "init",
+    "initializer", "integer", "kernel", "load_state", "lr_scheduler", "max", "mean", "non_negative", "norm",
+    "number", "one_of", "optimizer", "optional", "positive", "random", "registry", "save_state", "set_num_threads",
+    "stabilizing", "string", "sum", "text",
 ]  # fmt: skip
 
 # Imported on first use: together they would take as long as the rest of `import mxcore`.
 _LAZY = {
     **{module: module for module in ("exchange", "hooks", "kernel", "kvstore", "optimizer", "state")},
     "kv": "kvstore",
+    "Context": "backend:Context",
     "DynamicLossScale": "loss_scale:DynamicLossScale",
     "Keyed": "keyed:Keyed",
     "OneByOne": "adapting:OneByOne",

@@ -49,6 +49,11 @@ def _plain(value: Any) -> Any:
     return tuple(map(_plain, value)) if isinstance(value, (list, range)) or type(value) is tuple else value
 
 
+def only_element(value: Any) -> Any:
+    """Convert an array of one element, of the host or of a device, to a Python number; anything else as it is."""
+    return value.reshape(-1)[0].item() if getattr(value, "size", None) == 1 else _plain(value)
+
+
 def hyperparameter(
     default: Any = attrs.NOTHING,
     *validators: Validator,
@@ -89,7 +94,7 @@ def hyperparameter(
         metadata={
             "requirement": requirement,
             "condition": Validator(requirement, lambda value: all(one.accepts(value) for one in applied)),
-            "converted": converter is not _plain,
+            "converted": converter not in (_plain, only_element),
             "first": first,
             "stabilizes": any(validator is stabilizing for validator in applied),
             "numeric": bool(applied) and all(map(accepts_numbers, applied)),
@@ -194,7 +199,8 @@ class Algorithm:
         names = {field.alias: field.name for field in self._declared.values()}
         own = inspect.signature(type(self)).parameters
         handed_on = names if any(one.kind is one.VAR_KEYWORD for one in own.values()) else ()
-        known = {name: names.get(name, name) for name in (*own, *handed_on)}
+        several = [name for name, one in own.items() if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+        known = {name: names.get(name, name) for name in (*own, *handed_on) if name not in several}
         return {argument: vars(self)[name] for argument, name in known.items() if name in vars(self)}
 
     def __repr__(self) -> str:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -28,6 +28,7 @@ from mxcore import random
 from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry, from_file
 from mxcore.declarations import Algorithm
+from mxcore.presenting import hand_over
 
 __all__ = ["InitDesc", "Initializer", "TextOfFile", "alias", "create", "is_from_file", "register"]
 
@@ -147,10 +148,22 @@ class Initializer(Algorithm):
 
     _verbose = False
     _print_func: Callable[[Array], str] | None = None
-    _kwargs: Mapping[str, Any] = {}
 
     def __init__(self, **kwargs: Any) -> None:
         self._kwargs = kwargs
+
+    @property
+    def _kwargs(self) -> Any:
+        """The arguments, as MXNet's classes read them: those given to ``Initializer``, or those of ``dumps()``."""
+        return vars(self)["_kwargs"] if "_kwargs" in vars(self) else _as_json(self._arguments())
+
+    @_kwargs.setter
+    def _kwargs(self, kwargs: Mapping[str, Any]) -> None:
+        vars(self)["_kwargs"] = kwargs
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        hand_over(cls, [name for name in vars(cls) if name.startswith("_init_") or name == "__call__"])
 
     def __call__(self, desc: str, array: Array) -> None:
         """Fill ``array``, of any shape and floating or complex dtype, in place.
@@ -262,7 +275,7 @@ class Initializer(Algorithm):
     def _arguments(self) -> Mapping[str, Any]:
         """Return the arguments without those by keyword, which MXNet lacks, where they have their default value."""
         if not attrs.has(type(self)):
-            return self._kwargs
+            return cast("Mapping[str, Any]", vars(self).get("_kwargs", {}))
         silent = {field.alias: field.default for field in self._declared.values() if field.kw_only}
         given = super()._arguments()
         return {name: value for name, value in given.items() if name not in silent or value != silent[name]}

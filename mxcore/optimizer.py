@@ -10,6 +10,7 @@ array([0.95, 0.95, 0.95])
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
@@ -21,12 +22,13 @@ from mxcore import lr_scheduler as lr_schedulers
 from mxcore.backend import Array, backend_of, on_device_of
 from mxcore.catalogue.registry import Registry
 from mxcore.controls import Controlled, loss_scales
-from mxcore.declarations import hyperparameter, hyperparameters
+from mxcore.declarations import hyperparameter, hyperparameters, only_element
 from mxcore.gathering import get_updater
 from mxcore.groups import Groups
 from mxcore.kernel import Decay, Slot
 from mxcore.kernel.rule.program import weakly
 from mxcore.multipliers import multipliers, name_table, symbol_of
+from mxcore.presenting import hand_over
 from mxcore.step import Counting, Runner, Tally, traits_of
 from mxcore.step.arguments import HALF, fitted, in_lists
 from mxcore.step.protocol import Index as Index
@@ -37,6 +39,13 @@ from mxcore.validators import boolean, integer, is_schedule, non_negative, one_o
 from mxcore.watched import Version, Watched
 
 __all__ = ["Optimizer", "Slot", "Updater", "alias", "create", "get_updater", "register"]
+
+_TAKE_ARRAYS = ("create_state", "create_state_multi_precision", "update", "update_multi_precision", "update_all")
+
+_MXNETS_ORDER = (
+    "rescale_grad", "param_idx2name", "wd", "clip_gradient", "learning_rate", "lr_scheduler", "sym", "begin_num_update",
+    "multi_precision", "param_dict",
+)  # fmt: skip
 
 
 def _scheduler(given: Any) -> Any:
@@ -131,7 +140,7 @@ class Optimizer(Controlled):
     the optimizer of the same name there with its defaults, or how that one differs."""
     _inner: ClassVar[Any] = None
 
-    rescale_grad: float = hyperparameter(1.0, kw_only=True)
+    rescale_grad: float = hyperparameter(1.0, converter=only_element, kw_only=True)
     idx2name: Watched[Index, str] = hyperparameter(
         None, alias="param_idx2name", converter=name_table, kw_only=True, repr=False
     )
@@ -161,6 +170,7 @@ class Optimizer(Controlled):
         for name in ("rule", "evaluation"):
             if callable(function := vars(cls).get(name)):
                 setattr(cls, name, staticmethod(weakly(function)))
+        hand_over(cls, _TAKE_ARRAYS)
 
     def __attrs_post_init__(self) -> None:
         self._settings_version = Version()
@@ -374,6 +384,16 @@ class Optimizer(Controlled):
         return registry.create(name, **kwargs)
 
 
+_declared = Optimizer.__init__
+
+
+@functools.wraps(_declared)
+def _by_position(self: Optimizer, *values: Any, **keywords: Any) -> None:
+    """Take arguments in MXNet's order as well, as classes with a constructor of their own may pass them on."""
+    _declared(self, **dict(zip(_MXNETS_ORDER, values, strict=False)), **keywords)
+
+
+Optimizer.__init__ = _by_position  # type: ignore[method-assign]
 registry: Registry[Optimizer] = Registry("optimizer", Optimizer)
 Optimizer.opt_registry = registry.classes
 register, alias, create = registry.register, registry.alias, registry.create

@@ -1,6 +1,7 @@
 """The page about MXNet names says what to use instead for every name that is missing here, and for no other."""
 
 import json
+import operator
 import re
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/guides/mxnet-names.md"
 # The public names of MXNet 1.9.1, by namespace or class.
 NAMES: dict[str, list[str]] = json.loads((ROOT / "tests/mxnet-names.json").read_text("utf-8"))
-SECTIONS = {"Module": "Methods of Module", "Symbol": "Methods of Symbol"}
+SECTIONS = {name: f"Methods of {name}" for name in ("Module", "NDArray", "Symbol")}
 
 
 def place(key: str) -> Any:
@@ -22,7 +23,8 @@ def place(key: str) -> Any:
         module = mx.mod.Module(mx.symbol.SoftmaxOutput(mx.symbol.Variable("data"), name="softmax"))
         module.bind([("data", (1, 2))], [("softmax_label", (1,))])
         return module
-    return mx.symbol.Symbol if key == "Symbol" else getattr(mx, key)
+    others = {"Symbol": mx.symbol.Symbol, "NDArray": mx.nd.zeros(1)}
+    return others[key] if key in others else operator.attrgetter(key)(mx)
 
 
 def sections() -> dict[str, list[str]]:
@@ -46,7 +48,8 @@ def test_the_page_lists_exactly_the_names_that_are_missing(key: str) -> None:
     missing = {name for name in NAMES[key] if not hasattr(here, name)}
     terms = listed[SECTIONS.get(key, key)]
     assert len(terms) == len(set(terms))
-    operators = set(listed["symbol"]) | {"flatten"} if key == "Symbol" else set()  # methods that repeat an operator
+    repeated = {"Symbol": {*listed["symbol"], "flatten"}, "NDArray": {*listed["nd"]}}  # methods that repeat a function
+    operators = repeated.get(key, set())
     assert set(terms) <= missing
     assert missing - operators <= set(terms)
 

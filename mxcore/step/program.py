@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import operator
 import types
@@ -75,7 +76,7 @@ def _names_in(cls: type, base: type) -> Iterator[tuple[str, ...]]:
     for parent in cls.__mro__[: cls.__mro__.index(base)]:
         for function in vars(parent).values():
             if isinstance(function, types.FunctionType):
-                yield function.__code__.co_names
+                yield inspect.unwrap(function).__code__.co_names
 
 
 _known: weakref.WeakKeyDictionary[type, dict[Traits | None, Traits]] = weakref.WeakKeyDictionary()

@@ -33,13 +33,15 @@ with mx.kv.create(sys.argv[1]) as store:
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MXCORE_")}
     command = [sys.executable, "-m", "mxcore", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env, cwd=cwd)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=False, env=env, cwd=cwd)
 
 
 @pytest.mark.parametrize(("store", "pushes"), [("dist_sync", 0), ("dist_async", 10)])
 def test_a_script_runs_in_workers_beside_servers(store: str, pushes: int, tmp_path: Path) -> None:
     assert interfaces() == ["lo"]
-    (tmp_path / "script.py").write_text(SCRIPT.format(here=str(Path(sys.modules["namespaces"].__file__ or "").parent)))
+    (tmp_path / "script.py").write_text(
+        SCRIPT.format(here=str(Path(sys.modules["namespaces"].__file__ or "").parent)), "utf-8"
+    )
     done = run("launch", "-n", "2", "-s", "2", sys.executable, "script.py", store, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     lines = sorted(line for line in done.stdout.splitlines() if "worker" in line)
@@ -52,7 +54,7 @@ def test_a_network_trains_in_several_processes(store: str, tmp_path: Path) -> No
     options = ["--workers", "2", "--epochs", "4", "--seed", "1", "--out", "run"]
     done = run("train", "--kvstore", store, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "run" / "metrics.csv").open(encoding="utf-8")))
     assert float(rows[-1]["validation_accuracy"]) > 0.9
     assert ("Staleness" in done.stdout) == (store == "dist_async")
     assert not [line for line in done.stdout.splitlines() if line.startswith("[1] Data")]

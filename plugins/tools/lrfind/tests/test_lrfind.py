@@ -117,7 +117,9 @@ def test_gradients_of_workers_are_put_back_too() -> None:
 
     def step() -> float:
         loss = float(weight @ weight)
-        updater("w", 2 * weight, weight, worker=next(calls) % 2)
+        worker = next(calls) % 2
+        updater.pulled(worker, "w", weight)
+        updater("w", 2 * weight, weight, worker=worker)
         return loss
 
     step(), step()

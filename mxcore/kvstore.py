@@ -20,7 +20,7 @@ import abc
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, TypeAlias
 
 from mxcore.backend import Array, backend_of
 from mxcore.catalogue.registry import Registry
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KVStore", "Key", "alias", "create", "register", "summed"]
 
-Key = int | str
+Key: TypeAlias = int | str
+"""What identifies a weight in a store."""
 
 
 class _Shape(NamedTuple):

@@ -81,7 +81,7 @@ def mp_adamw_update(
     adamw_update(
         weight32, grad, mean, var, rescale_grad, lr, eta, beta1, beta2, epsilon, wd, clip_gradient, out=weight32
     )
-    return deliver(bare(weight32).astype(weight.dtype), out)
+    return updates.half(weight, weight32, out)
 
 
 def multi_adamw_update(

@@ -189,7 +189,7 @@ class RayKVStore(KVStore):
         if optimizer.needs_all and not self.synchronous:
             raise ValueError(f"{name} looks at all parameters together, which needs servers=1 or 'dist_sync'")
         if optimizer.needs_all and not all(type(level).runs_rule() for level in mx.step.levels(optimizer)):
-            raise ValueError(f"{name} looks at all parameters together, and is no rule, which needs servers=1")
+            raise ValueError(f"{name} updates all parameters together and is not a rule: it needs servers=1")
         if optimizer.on_nonfinite != "ignore" or isinstance(optimizer.loss_scale, mx.DynamicLossScale):
             raise ValueError(f"{name} checks whether any gradient is infinite or NaN, which needs servers=1")
 

@@ -59,29 +59,7 @@ def adamw_update(
     return deliver(w - eta * (lr * m / (xp.sqrt(v) + epsilon) + wd * w), out)
 
 
-def mp_adamw_update(
-    weight: Any,
-    grad: Any,
-    mean: Any,
-    var: Any,
-    weight32: Any,
-    rescale_grad: Any,
-    lr: float,
-    eta: float,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-8,
-    wd: float = 0.0,
-    clip_gradient: float = -1.0,
-    out: Any = None,
-    **_: Any,
-) -> Any:
-    """Do what ``adamw_update`` does on the float32 weight ``weight32``, and copy it into the weight."""
-    grad = bare(grad).astype(weight32.dtype)
-    adamw_update(
-        weight32, grad, mean, var, rescale_grad, lr, eta, beta1, beta2, epsilon, wd, clip_gradient, out=weight32
-    )
-    return updates.half(weight, weight32, out)
+mp_adamw_update = updates.on_master(adamw_update, after="var")
 
 
 def multi_adamw_update(

@@ -9,7 +9,9 @@ both sides; a negative ``clip_gradient`` means no limit. The forms that begin wi
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 from typing import Any
 
 from mxcore_nd.array import bare, deliver, xp_of
@@ -80,47 +82,38 @@ def sgd_mom_update(
     return deliver(w + m, out)
 
 
-def mp_sgd_update(
-    weight: Any,
-    grad: Any,
-    weight32: Any,
-    lr: Any,
-    wd: float = 0.0,
-    rescale_grad: Any = 1.0,
-    clip_gradient: float = -1.0,
-    lazy_update: bool = True,
-    out: Any = None,
-    **_: Any,
-) -> Any:
-    """Do what ``sgd_update`` does, on ``weight32``."""
-    grad = bare(grad).astype(weight32.dtype)
-    sgd_update(weight32, grad, lr, wd, rescale_grad, clip_gradient, out=weight32)
-    return half(weight, weight32, out)
-
-
-def mp_sgd_mom_update(
-    weight: Any,
-    grad: Any,
-    mom: Any,
-    weight32: Any,
-    lr: Any,
-    momentum: float = 0.0,
-    wd: float = 0.0,
-    rescale_grad: Any = 1.0,
-    clip_gradient: float = -1.0,
-    lazy_update: bool = True,
-    out: Any = None,
-    **_: Any,
-) -> Any:
-    """Do what ``sgd_mom_update`` does, on ``weight32``."""
-    grad = bare(grad).astype(weight32.dtype)
-    sgd_mom_update(weight32, grad, mom, lr, momentum, wd, rescale_grad, clip_gradient, out=weight32)
-    return half(weight, weight32, out)
-
-
 def half(weight: Any, weight32: Any, out: Any) -> Any:
     """Return the float32 weight in the dtype of the weight."""
     return deliver(bare(weight32).astype(weight.dtype), out)
+
+
+def on_master(function: Callable[..., Any], after: str) -> Callable[..., Any]:
+    """Return an update of half-precision weights by one of float32 weights.
+
+    Args:
+        function: the update.
+        after: the argument behind which the float32 weight ``weight32`` comes.
+    """
+    own = inspect.signature(function)
+    parameters = list(own.parameters.values())
+    parameters.insert([*own.parameters].index(after) + 1, parameters[0].replace(name="weight32"))
+    signature = own.replace(parameters=parameters)
+
+    def apply(*arguments: Any, **named: Any) -> Any:
+        given = signature.bind(*arguments, **named).arguments
+        weight, weight32, out = given.pop("weight"), given.pop("weight32"), given.pop("out", None)
+        given.pop("_", None)
+        grad = bare(given.pop("grad")).astype(weight32.dtype)
+        function(weight32, grad, **given, out=weight32)
+        return half(weight, weight32, out)
+
+    apply.__name__ = apply.__qualname__ = f"mp_{function.__name__}"
+    apply.__module__ = function.__module__
+    apply.__signature__ = signature  # type: ignore[attr-defined]
+    apply.__doc__ = (
+        f"Do what ``{function.__name__}`` does on the float32 weight ``weight32``, and copy it into the weight."
+    )
+    return apply
 
 
 def nag_mom_update(
@@ -144,25 +137,6 @@ def nag_mom_update(
     step = lr * (prepared(grad, rescale_grad, clip_gradient) + wd * w)
     m[...] = momentum * m - step
     return deliver(w + momentum * m - step, out)
-
-
-def mp_nag_mom_update(
-    weight: Any,
-    grad: Any,
-    mom: Any,
-    weight32: Any,
-    lr: Any,
-    momentum: float = 0.0,
-    wd: float = 0.0,
-    rescale_grad: Any = 1.0,
-    clip_gradient: float = -1.0,
-    out: Any = None,
-    **_: Any,
-) -> Any:
-    """Do what ``nag_mom_update`` does, on ``weight32``."""
-    grad = bare(grad).astype(weight32.dtype)
-    nag_mom_update(weight32, grad, mom, lr, momentum, wd, rescale_grad, clip_gradient, out=weight32)
-    return half(weight, weight32, out)
 
 
 def adam_update(
@@ -354,3 +328,8 @@ def skips(rescale_grad: Any) -> bool:
     """Return whether a step with this rescaling is left out, as after an overflow: 0, infinite or NaN."""
     factor = float(number(rescale_grad))
     return factor == 0 or not math.isfinite(factor)
+
+
+mp_sgd_update = on_master(sgd_update, after="grad")
+mp_sgd_mom_update = on_master(sgd_mom_update, after="mom")
+mp_nag_mom_update = on_master(nag_mom_update, after="mom")

@@ -52,6 +52,15 @@ def namesake(name: str) -> Any:
         return None
 
 
+def grouped(name: str) -> Any:
+    """Return parameters as the namesake wants them: those of Muon's kin are told which are matrices."""
+    found = parameters()
+    if not name.endswith("muon"):
+        return found
+    kinds = (True, False)
+    return [{"params": [one for one in found if (one.ndim > 1) == kind], "use_muon": kind} for kind in kinds]
+
+
 def medians(ours: Callable[[], Any], theirs: Callable[[], Any]) -> tuple[float, float]:
     """Return milliseconds per step."""
     times: tuple[list[float], list[float]] = ([], [])
@@ -75,8 +84,9 @@ def main(names: list[str]) -> None:
         if cls is None or (names and record.name not in names):
             continue
         try:
-            theirs = cls(parameters())
-            ours = mx.torch.Optimizer(parameters(), record.name)
+            theirs = cls(grouped(record.name))
+            flat = {"flatten": True} if record.name.endswith("muon") else {}  # as its namesake takes convolutions
+            ours = mx.torch.Optimizer(parameters(), record.name, **flat)
             one, other = medians(ours.step, theirs.step)
         except Exception as error:  # it needs a closure, a model, or arguments
             print(f"{record.name:18} {type(error).__name__}: {str(error).splitlines()[0]:.90}")

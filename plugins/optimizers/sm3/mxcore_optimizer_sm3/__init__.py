@@ -1,6 +1,7 @@
 """SM3, for mxcore."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -80,19 +81,28 @@ class SM3(Optimizer):
         self._update_count(index)
         if not weight.size:
             return
-        grad, axes = self.preprocessed(grad), range(weight.ndim)
-        accumulators = state[: weight.ndim or 1]
+        grad, accumulators = self.preprocessed(grad), state[: weight.ndim or 1]
         nu = grad * grad
-        nu += functools.reduce(np.minimum, accumulators)
-        for own, accumulator in enumerate(accumulators):
-            accumulator[...] = nu.max(axis=tuple(axis for axis in axes if axis != own), keepdims=True)
-        root = np.sqrt(nu + self.epsilon)
+        nu += functools.reduce(np.minimum, reversed(accumulators))  # last axes first: NumPy's inner loops are long then
+        _keep_maxima(accumulators, nu)
+        nu += self.epsilon
+        root = np.sqrt(nu, out=nu)
         if not weight.dtype.type(self.epsilon):
             root += root == 0
-        step = grad / root
+        step = np.divide(grad, root, out=root)
         if self.momentum:
             m = state[-1]
             m *= self.momentum
-            m += (1 - self.momentum) * step
-            step = m
-        weight -= self._get_lr(index) * step
+            step *= 1 - self.momentum
+            m += step
+            step[...] = m
+        step *= self._get_lr(index)
+        weight -= step
+
+
+def _keep_maxima(accumulators: Sequence[Array], nu: Array) -> None:
+    """Write into each accumulator the maxima over all axes but its own."""
+    for accumulator in accumulators:
+        rows = nu.reshape(accumulator.size, -1)
+        accumulator[...] = rows.max(axis=1).reshape(accumulator.shape)
+        nu = rows.max(axis=0)  # all that matters to the axes that follow

@@ -110,7 +110,7 @@ class KVStore(abc.ABC):
 
     @abc.abstractmethod
     def save_optimizer_states(self, fname: str | os.PathLike[str], dump_optimizer: bool = False) -> None:
-        """Write what the optimizer keeps to a file.
+        """Write what the optimizer keeps to a file; all workers call it, and worker 0 writes.
 
         Args:
             fname: the file.
@@ -202,6 +202,11 @@ class KVStore(abc.ABC):
         return capability.lower() == cls.OPTIMIZER
 
     @classmethod
+    def is_launched(cls) -> bool:
+        """Return whether this process has been started as a worker."""
+        return "MXCORE_RANK" in os.environ
+
+    @classmethod
     def launching(cls, num_workers: int, num_servers: int) -> AbstractContextManager[Mapping[str, str]]:  # noqa: ARG003
         """Start what workers need beside themselves, for a block; ``mxcore launch`` calls this.
 
@@ -211,6 +216,9 @@ class KVStore(abc.ABC):
 
         Returns:
             What yields the variables that belong into the environment of the workers.
+
+        Raises:
+            ValueError: workers are started in another way.
         """
         return nullcontext({})
 

@@ -70,6 +70,7 @@ def recorder(folder: Path, using: Any) -> Recorder:
     return recorder
 
 
+@pytest.mark.sampled(3)
 @every_architecture
 @every_dtype
 @every_rule
@@ -82,6 +83,7 @@ def test_a_rule_compiles_and_keeps_everything_in_registers(
         assert resources(source, architecture, target) == {NOTHING_SPILLED}
 
 
+@pytest.mark.sampled(2)
 @every_dtype
 @every_rule
 def test_every_operation_is_rounded_by_itself_and_small_numbers_stay(

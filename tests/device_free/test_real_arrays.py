@@ -46,6 +46,7 @@ def test_complex_arrays(name: str, dtype: Any, cuda: CudaOnCpu) -> None:
     assert_same_bits(device.host, host.host)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.filterwarnings("ignore:.*small updates are lost:UserWarning")
 @pytest.mark.parametrize("dtype", DTYPES[2:], ids=lambda dtype: np.dtype(dtype).name)
 @every_rule

@@ -9,9 +9,10 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 import numpy as np
+from mpi4py import MPI
 
 import mxcore as mx
 from mxcore.backend import Array, Host
@@ -80,6 +81,16 @@ class MPIKVStore(KVStore):
         self._steps: dict[Any, Step] = {}
         self._team.agree("create", (f"zero={zero}", f"order={order!r}"))
         self._team.stay()
+
+    @classmethod
+    def is_launched(cls) -> bool:
+        """Return whether this process is one of several that were started by ``mpiexec``."""
+        return bool(MPI.COMM_WORLD.Get_size() > 1)
+
+    @classmethod
+    def launching(cls, num_workers: int, num_servers: int) -> NoReturn:  # noqa: ARG003
+        """Refuse: MPI starts its processes itself."""
+        raise ValueError(f"{cls.type!r} has workers that MPI starts: run mpiexec -n {num_workers} with the program")
 
     # --- calls that all ranks make together --------------------------------------------------------------------------
 

@@ -190,3 +190,17 @@ def test_the_examples_of_the_documentation_are_true(tmp_path: Path) -> None:
     done = run_in_namespace(command, {"HOME": str(tmp_path)}, 60)
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
+
+
+def test_train_runs_under_mpiexec_alone(job: Any, tmp_path: Path) -> None:
+    common = ("train", "--kvstore", "dist_sync_mpi", "--epochs", 2)
+    done = job(2, "command.py", *common, "--seed", 1, "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Results in") == 1
+    assert (tmp_path / "run" / "config.json").is_file()
+    unseeded = job(2, "command.py", *common)
+    assert unseeded.returncode != 0
+    assert "add --seed 1" in unseeded.stderr
+    alone = job(1, "command.py", *common, "--workers", 2)
+    assert alone.returncode != 0
+    assert "run mpiexec -n 2" in alone.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,15 +61,17 @@ def refusing() -> Iterator[None]:
 def _run(options: Mapping[str, Any]) -> int:
     if options["kvstore"] is None:
         return _alone(options)
-    return workers.run(options, _shared) if workers.is_worker() else workers.launched(options)
+    return workers.run(options, _shared)
 
 
 def _shared(options: Mapping[str, Any], store: KVStore) -> int:
     """Take part in a run of several workers, of which the first one reports."""
     training = _prepare(options, mxcore.random.seed(options["seed"]), store)
     if store.rank:
-        for _ in training.updates():
-            pass
+        with tempfile.TemporaryDirectory() as folder:
+            for update in training.updates():
+                if update.validation:  # worker 0 saves, and some stores need all workers for that
+                    training.module.save_optimizer_states(Path(folder) / "states")
         return 0
     return _reported(training, options, options["seed"])
 

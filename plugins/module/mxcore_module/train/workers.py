@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -15,27 +14,32 @@ import mxcore.catalogue
 from mxcore.kvstore import KVStore
 from mxcore_module.train.errors import InputError
 
-__all__ = ["is_worker", "launched", "run"]
+__all__ = ["run"]
 
 _BAR = 40
 
 
-def is_worker() -> bool:
-    """Return whether this process is a worker that was started by ``mxcore launch``."""
-    return "MXCORE_RANK" in os.environ
+def run(options: Mapping[str, Any], work: Callable[[Mapping[str, Any], KVStore], int]) -> int:
+    """Be one of the workers, or start them; return the status.
 
-
-def launched(options: Mapping[str, Any]) -> int:
-    """Run this command in several processes; return the status.
+    Args:
+        options: the values of the command's options.
+        work: what a worker does with the store; it returns a status.
 
     Raises:
-        InputError: options exclude each other.
+        InputError: options exclude each other, or the store is for one process.
         mxcore.catalogue.PluginError: the store, or mxcore-launch, is not installed.
     """
     if options["resume"] or options["lr_find"]:
         raise InputError("--kvstore does not go with --resume or --lr-find: runs of several workers begin anew")
-    if not mx.kv.registry.get(options["kvstore"]).type.startswith("dist"):
+    store = mx.kv.registry.get(options["kvstore"])
+    if not store.type.startswith("dist"):
         raise InputError(f"the store {options['kvstore']!r} is for one process: leave out --kvstore")
+    return _worker(options, work) if store.is_launched() else _launched(options)
+
+
+def _launched(options: Mapping[str, Any]) -> int:
+    """Run this command in several processes."""
     launch = mx.catalogue.load("command", "launch")
     seed = [] if options["seed"] is not None else ["--seed", str(mx.random.seed(None))]
     program = (sys.executable, "-m", "mxcore", *sys.argv[1:], *seed)
@@ -47,13 +51,10 @@ def launched(options: Mapping[str, Any]) -> int:
     return 0
 
 
-def run(options: Mapping[str, Any], work: Callable[[Mapping[str, Any], KVStore], int]) -> int:
-    """Be one of the workers; the first one reports how late gradients came.
-
-    Args:
-        options: the values of the command's options.
-        work: what to do with the store; it returns a status.
-    """
+def _worker(options: Mapping[str, Any], work: Callable[[Mapping[str, Any], KVStore], int]) -> int:
+    """Be one of the workers; the first one reports how late gradients came."""
+    if options["seed"] is None:
+        raise InputError("workers that mxcore has not started must be told to draw the same numbers: add --seed 1")
     with mx.kv.create(options["kvstore"]) as store:
         status = work(options, store)
         if not status:

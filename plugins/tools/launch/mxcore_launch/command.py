@@ -51,6 +51,10 @@ def launch(num_workers: int, num_servers: int, store: str, restarts: int, progra
         raise RefusedError(f"--store: {error}; or pass --store none, if the program needs no servers") from error
     if engine is None:
         sys.exit(Workers(program, num_workers, job, restarts).run())
-    with engine.launching(num_workers, num_servers) as own:
+    try:
+        launching = engine.launching(num_workers, num_servers)
+    except ValueError as error:
+        raise RefusedError(f"--store: {error}") from error
+    with launching as own:
         status = Workers(program, num_workers, {**job, **own}, restarts).run()
     sys.exit(status)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, as_completed, wait
 from typing import Any
 
 import ray
 
 from mxcore.backend import Host
 from mxcore.kvstore import Key
-from mxcore_kvstore_ray.calls import Calls
+from mxcore_kvstore_ray.calls import PAUSE, Calls
 from mxcore_kvstore_ray.records import Job, Lost, Push, Reply
+
+SECOND = 1.0
+PATIENCE = 2.0
+"""Seconds after which a server that is behind has lost pushes, which are not on their way."""
 
 
 class Pushes:
@@ -28,12 +33,34 @@ class Pushes:
         self.number = 0
         """How many pushes were made."""
         self._kept: list[dict[int, tuple[Push, Any]]] = [{} for _ in range(job.servers)]
+        self._safe = [0] * job.servers
         self._pool = ThreadPoolExecutor(job.servers) if job.servers > 1 else None
 
     def hello(self) -> int:
-        """Return how many pushes of this worker all servers have."""
+        """Return how many pushes of this worker all servers have.
+
+        If a server has gone back to a checkpoint, and needs pushes that were lost with this worker, all go back there.
+        """
+        if self.job.synchronous and self.job.checkpoint is not None and self.job.servers > 1:
+            self._settle()
         replies: list[Reply] = self.on_all(lambda server: self._ask(server, "hello", self.rank))
         return min(reply.seen for reply in replies)
+
+    def _settle(self) -> None:
+        """Wait until all servers have made the same updates, or let them go back to a checkpoint that all have."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            places: list[tuple[int, bool]] = self.on_all(lambda server: self._ask(server, "place"))
+            updates, busy = {one for one, _ in places}, [one for _, one in places]
+            if len(updates) == 1 and not any(busy):
+                return
+            if time.monotonic() > deadline and not all(busy):
+                break
+            time.sleep(PAUSE)
+        common: int | None = self._ask(0, "common")
+        if common is None:
+            raise Lost(f"the servers of job {self.job.name!r} have no checkpoint in common: start with another job")
+        self.on_all(lambda server: self._ask(server, "go_back", common))
 
     def push(self, by_server: Sequence[tuple[Sequence[Key], Sequence[int], Sequence[Host]]]) -> None:
         """Push gradients, and wait until every server has applied them.
@@ -46,7 +73,7 @@ class Pushes:
         for server, (keys, places, grads) in enumerate(by_server):
             push = Push(self.rank, number, tuple(keys), tuple(places), among)
             self._kept[server][number] = (push, ray.put(list(grads)))
-        self.on_all(lambda server: self.deliver(server, number))
+        self._delivering(lambda server: self.deliver(server, number), number)
         self.number = number
 
     def pull(self, keys: Sequence[Sequence[Key]]) -> list[list[Host]]:
@@ -60,7 +87,7 @@ class Pushes:
                 self.deliver(server, self.number)
             return []
 
-        return self.on_all(pulled)
+        return self._delivering(pulled, self.number)
 
     def deliver(self, server: int, number: int) -> None:
         """Push to one server, with whatever it lacks.
@@ -77,7 +104,8 @@ class Pushes:
                     "last checkpoint"
                 )
             reply: Reply = self._ask(server, "push", *kept[wanted])
-            for old in [one for one in kept if one <= reply.safe]:
+            self._safe[server] = reply.safe
+            for old in [one for one in kept if one <= min(self._safe)]:  # all servers may go back together
                 del kept[old]
             wanted = reply.seen + 1
         if self.job.checkpoint is None:
@@ -85,13 +113,32 @@ class Pushes:
 
     def catch_up(self) -> None:
         """Deliver what a server lacks because it has gone back to a checkpoint."""
+        self._delivering(lambda server: self._catch_up(server, self.number), self.number)
 
-        def caught_up(server: int) -> None:
-            seen, _ = self._ask(server, "pull", self.rank, 0, [])
-            if seen < self.number:
-                self.deliver(server, self.number)
+    def _catch_up(self, server: int, number: int) -> None:
+        seen, _ = self._ask(server, "pull", self.rank, 0, [])
+        if seen < number:
+            self.deliver(server, number)
 
-        self.on_all(caught_up)
+    def _delivering(self, function: Callable[[int], Any], number: int) -> list[Any]:
+        """Call a function for each server, and again and again let those that are done catch up until all are done.
+
+        A server may go back to a checkpoint although it had all pushes, as another server had to, which now waits for
+        other workers, which wait for the first.
+        """
+        if self._pool is None or self.job.checkpoint is None:
+            return self.on_all(function)
+        first = running = [self._pool.submit(function, server) for server in range(self.job.servers)]
+        while True:
+            done, waiting = wait(running, SECOND, FIRST_EXCEPTION)
+            for one in done:
+                one.result()
+            if not waiting:
+                return [one.result() for one in first]
+            running = [
+                self._pool.submit(self._catch_up, server, number) if one in done else one
+                for server, one in enumerate(running)
+            ]
 
     def on_all(self, function: Callable[[int], Any]) -> list[Any]:
         """Call a function for each server, at the same time; the first error is raised at once."""

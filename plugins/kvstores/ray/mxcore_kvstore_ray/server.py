@@ -31,6 +31,10 @@ class _Round:
         self.error: Exception | None = None
 
 
+class _GoingBackError(Exception):
+    """The round in progress is given up."""
+
+
 class Server:
     """Holds a shard of the weights, and updates it from what workers push.
 
@@ -47,6 +51,7 @@ class Server:
         self._turn = threading.Condition()
         self._round = _Round()
         self._busy = False
+        self._is_going_back = False
         self._met: dict[tuple[int, str], Any] = {}
         self._call = Calls(job.timeout)
         self._folder = None if job.checkpoint is None else Folder(job, index)
@@ -67,13 +72,13 @@ class Server:
     def init(self, rank: int, keys: Sequence[Key], weights: Sequence[Host] | None) -> None:
         """Keep new weights, which worker 0 sends, or wait for them."""
         with self._turn:
-            self._wait(lambda: not self._busy, lambda: "the last update")
-            if weights is not None:
-                new = {key: weight for key, weight in zip(keys, weights, strict=True) if key not in self.shard.weights}
+            given = {} if weights is None else dict(zip(keys, weights, strict=True))
+            new = {key: weight for key, weight in given.items() if key not in self.shard.weights}
+            if new:
+                self._wait(lambda: not self._busy, lambda: "the last update")
                 self.shard.weights |= {key: weight.copy() for key, weight in new.items()}
-                if new:
-                    self.shard.pulled(self.shard.seen, list(new))
-                    self._save()
+                self.shard.pulled(self.shard.seen, list(new))
+                self._save()
                 self._turn.notify_all()
             self._wait(lambda: all(key in self.shard.weights for key in keys), lambda: "worker 0, which calls init")
 
@@ -89,8 +94,8 @@ class Server:
             ValueError: worker 0 has set another one.
         """
         with self._turn:
-            self._wait(lambda: not self._busy, lambda: "the last update")
             if rank == 0 and number > self.shard.settings:
+                self._wait(lambda: not self._busy, lambda: "the last update")
                 self.shard.set_optimizer(packed)
                 self._save()
                 self._turn.notify_all()
@@ -133,6 +138,27 @@ class Server:
             if self.shard.updates and self.shard.safe != self.shard.seen:
                 self._save()
             return self._reply(rank)
+
+    def place(self) -> tuple[int, bool]:
+        """Return the number of updates, and whether another one is in progress."""
+        return self.shard.updates, self._busy
+
+    def common(self) -> int | None:
+        """Return the number of updates in the last checkpoint that all servers have."""
+        return None if self._folder is None else self._folder.common()
+
+    def go_back(self, updates: int) -> None:
+        """Return to a checkpoint with all other servers; the pushes of a round in progress come again."""
+        with self._turn:
+            if self._folder is None or (self.shard.updates == updates and not self._busy):
+                return
+            self._is_going_back = True
+            self._wait(lambda: not self._busy, lambda: "the last update")
+            self.shard.read(self._folder, updates)
+            self._folder.discard_after(updates)
+            self._is_going_back, self._round.is_over, self._round = False, True, _Round()
+            self._met.clear()
+            self._turn.notify_all()
 
     # --- pushes and pulls --------------------------------------------------------------------------------------------
 
@@ -203,12 +229,15 @@ class Server:
             if self.job.servers > 1:
                 self._meet(first.number, "commit", range(self.job.servers), None)
             self.shard.apply([push for push, _ in every], [grads for _, grads in every], self._folding(first))
+            done = True
+        except _GoingBackError:
+            done = False
         except Exception as error:  # an optimizer may raise anything, and each worker is told
-            closing.error = error
+            closing.error, done = error, False
         finally:
             self._turn.acquire()
             closing.is_over, self._busy, self._round = True, False, _Round()
-            if closing.error is None:
+            if done:
                 self._updated()
             self._turn.notify_all()
 
@@ -241,6 +270,8 @@ class Server:
         others = [one for one in among if one != self.index]
         while True:
             missing = others
+            if self._is_going_back:
+                raise _GoingBackError
             try:
                 arguments = (self.index, number, stage, list(among), payload, 1.0)
                 found, missing = self._call(self.job.coordinator, "meet", *arguments, timeout=5.0)

@@ -13,7 +13,9 @@ from training import alone, on_all, opened, status, workers
 
 KILLS = int(os.environ.get("KILLS") or 1)
 STEPS, PAUSE = 60, 0.02
-CASES = [("server", 1), ("worker", 1), ("server", 40), ("worker", 40)] + [("coordinator", 1)] * (KILLS > 1)
+CASES = [("server", 1), ("worker", 1), ("server", 40), ("worker", 40), ("both", 40)]
+if KILLS > 1:
+    CASES += [("coordinator", 1), ("both", 1)]
 RNG = np.random.default_rng(int(os.environ.get("SEED") or time.time_ns()))
 
 
@@ -48,15 +50,15 @@ def test_sync_ends_with_the_bits_of_an_undisturbed_run(
     runs = started(trainers, "adam, clipped")
     wait_for(job, int(RNG.integers(1, STEPS - 5)))
     moment = float(RNG.uniform(0, 0.05))
-    if victim == "worker":
+    if victim in ("server", "both"):
+        kill(status(job, int(RNG.integers(2)))["pid"], moment)
+    if victim in ("worker", "both"):
         rank = int(RNG.integers(2))
         kill(ray.get(trainers[rank].pid.remote()), moment)
         (trainers[rank],) = workers(1)
         ray.get(trainers[rank].open.remote(rank=rank, num_workers=2, **options), timeout=60)
         runs[rank] = trainers[rank].train.remote("adam, clipped", STEPS, 0.0)
-    elif victim == "server":
-        kill(status(job, int(RNG.integers(2)))["pid"], moment)
-    else:
+    if victim == "coordinator":
         coordinator = ray.get_actor(f"{job}/coordinator", namespace="mxcore")
         kill(ray.get(coordinator.status.remote())["pid"], moment)
     assert ray.get(runs, timeout=120) == [alone("adam, clipped", STEPS, 2)] * 2

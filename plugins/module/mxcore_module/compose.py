@@ -11,7 +11,7 @@ import attrs
 from mxcore_module import name as names
 from mxcore_module.attributes import checked, multiplier
 from mxcore_module.graph import Symbol
-from mxcore_module.node import Node
+from mxcore_module.node import Node, Output
 from mxcore_module.operators import Operator
 
 __all__ = ["operator_function"]
@@ -32,9 +32,12 @@ Raises:
 """
 
 
-def operator_function(operator: type[Operator]) -> Callable[..., Symbol]:
-    """Return the function that applies an operator to symbols."""
-    signature = _signature(operator)
+def operator_function(operator: type[Operator], called: str) -> Callable[..., Symbol]:
+    """Return the function that applies an operator to symbols.
+
+    Automatic names start with ``called``, the operator's name or an alias.
+    """
+    signature, hint = _signature(operator), called.lower()
 
     def function(*args: Any, **kwargs: Any) -> Symbol:
         if unknown := {key: value for key, value in kwargs.items() if key not in signature.parameters}:
@@ -43,11 +46,11 @@ def operator_function(operator: type[Operator]) -> Callable[..., Symbol]:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(f"{operator.op_name}: {error}") from None
-        return _apply(operator, given)
+        return _apply(operator, given, hint)
 
-    function.__name__ = function.__qualname__ = operator.op_name
+    function.__name__ = function.__qualname__ = called
     function.__module__ = "mxcore_module.symbol"
-    function.__doc__ = f"{inspect.getdoc(operator)}\n{_COMMON_DOC.format(hint=operator.hint)}"
+    function.__doc__ = f"{inspect.getdoc(operator)}\n{_COMMON_DOC.format(hint=hint)}"
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
@@ -70,7 +73,7 @@ def _signature(operator: type[Operator]) -> inspect.Signature:
     return inspect.Signature([*inputs, *options, *common])
 
 
-def _apply(operator: type[Operator], given: Mapping[str, Any]) -> Symbol:
+def _apply(operator: type[Operator], given: Mapping[str, Any], hint: str) -> Symbol:
     """Return the symbol of a new node, from the given arguments."""
     fields = {field.name for field in attrs.fields(operator)}
     options = {key: value for key, value in given.items() if key in fields and value is not ...}
@@ -82,12 +85,12 @@ def _apply(operator: type[Operator], given: Mapping[str, Any]) -> Symbol:
     roles = (*made.input_names(), *made.auxiliaries)
     _check_sources(made, roles, sources)
     attributes = _attributes(operator, given)
-    name = names.current().get(given.get("name"), operator.hint)
+    name = names.current().get(given.get("name"), hint)
     inputs = [
-        sources[role].only_head() if role in sources else Node(f"{name}_{role}", attributes=attributes)
+        sources[role].only_head() if role in sources else Output(Node(f"{name}_{role}", attributes=attributes))
         for role in roles
     ]
-    return Symbol([Node(name, made, tuple(inputs), attributes)])
+    return Symbol(Node(name, made, tuple(inputs), attributes).outputs())
 
 
 def _check_sources(made: Operator, roles: Sequence[str], sources: Mapping[str, Any]) -> None:

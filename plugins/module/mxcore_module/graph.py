@@ -14,7 +14,7 @@ from mxcore.initializer import TextOfFile
 from mxcore_module import name as names
 from mxcore_module import shapes as shape_inference
 from mxcore_module.graph_json import dump, parse
-from mxcore_module.node import Node, in_order
+from mxcore_module.node import Node, Output, in_order
 from mxcore_module.operators import Shape, find
 
 __all__ = ["Symbol", "load_json"]
@@ -40,7 +40,7 @@ class Symbol:
 
     __array_ufunc__ = None  # so that `numpy.float32(2) * symbol` calls this class instead of creating an object array
 
-    def __init__(self, heads: Sequence[Node]) -> None:
+    def __init__(self, heads: Sequence[Output]) -> None:
         self.heads = tuple(heads)
 
     @functools.cached_property
@@ -52,11 +52,12 @@ class Symbol:
 
     @property
     def name(self) -> str | None:
-        """The name of the node of the only output; None for a group."""
-        return self.heads[0].name if len(self.heads) == 1 else None
+        """The name of the node whose outputs these are; None for a group."""
+        names = {head.node.name for head in self.heads}
+        return names.pop() if len({head.node for head in self.heads}) == 1 else None
 
     def __repr__(self) -> str:
-        return f"<Symbol {self.name or ', '.join(head.name for head in self.heads)}>"
+        return f"<Symbol {self.name or ', '.join(head.node.name for head in self.heads)}>"
 
     def __len__(self) -> int:
         """Return the number of outputs."""
@@ -87,26 +88,43 @@ class Symbol:
         >>> net.get_internals().list_outputs()
         ['data', 'fc_weight', 'fc_bias', 'fc_output']
         """
-        return Symbol(self.nodes)
+        return Symbol([output for node in self.nodes for output in node.outputs()])
 
-    def _auxiliaries(self) -> list[Node]:
+    def get_children(self) -> Symbol | None:
+        """Return a symbol whose outputs are the inputs of the nodes of this one, or None for variables.
+
+        >>> import mxcore as mx
+        >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=3, name="fc")
+        >>> net.get_children().list_outputs()
+        ['data', 'fc_weight', 'fc_bias']
+        """
+        inputs = [source for node in dict.fromkeys(head.node for head in self.heads) for source in node.inputs]
+        return Symbol(inputs) if inputs else None
+
+    def _auxiliaries(self) -> list[Output]:
         return list(dict.fromkeys(node for one in self.nodes for node in one.auxiliaries()))
 
-    def _arguments(self) -> list[Node]:
+    def _arguments(self) -> list[Output]:
         auxiliary = set(self._auxiliaries())
-        return [node for node in self.nodes if node.operator is None and node not in auxiliary]
+        variables = [Output(node) for node in self.nodes if node.operator is None]
+        return [variable for variable in variables if variable not in auxiliary]
 
     def list_arguments(self) -> list[str]:
         """Return the names of data, labels and parameters, in the order in which they are first used."""
-        return [node.name for node in self._arguments()]
+        return [variable.name() for variable in self._arguments()]
 
     def list_auxiliary_states(self) -> list[str]:
         """Return the names of variables that operators update themselves, such as moving averages."""
-        return [node.name for node in self._auxiliaries()]
+        return [variable.name() for variable in self._auxiliaries()]
 
     def list_outputs(self) -> list[str]:
-        """Return the names of the outputs: ``<node>_output``, or the name of a variable."""
-        return [f"{head.name}_output" if head.operator else head.name for head in self.heads]
+        """Return the names of the outputs: ``<node>_output``, numbered if a node has several, or that of a variable."""
+        return [head.name() for head in self.heads]
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of outputs."""
+        return len(self.heads)
 
     def list_inputs(self) -> list[str]:
         """Return the names of all variables, including auxiliary states."""
@@ -122,8 +140,8 @@ class Symbol:
         for node in self.nodes:
             rules = node.operator.initializers if node.operator else {}
             for role, source in node.named_inputs():
-                if role in rules and source.operator is None:
-                    found[source.name].setdefault("__init__", rules[role])
+                if role in rules and source.node.operator is None:
+                    found[source.node.name].setdefault("__init__", rules[role])
         return {name: attributes for name, attributes in found.items() if attributes}
 
     def list_attr(self) -> dict[str, str]:
@@ -171,7 +189,7 @@ class Symbol:
         """Like :meth:`infer_shape`, but with None for each shape that cannot be inferred."""
         found = shape_inference.infer(self.nodes, self.given_shapes(args, kwargs))
         parts = self._arguments(), self.heads, self._auxiliaries()
-        return tuple([found.get(node) for node in part] for part in parts)
+        return tuple([found.get(output) for output in part] for part in parts)
 
     def given_shapes(self, args: Sequence[Shape | None], kwargs: Mapping[str, Shape]) -> dict[str, Shape]:
         """Combine shapes by position and by name in one table, after checking that they belong to this symbol.
@@ -219,8 +237,8 @@ class Symbol:
 
     # --- arithmetic --------------------------------------------------------------------------------------------------
 
-    def only_head(self) -> Node:
-        """Return the node of the only output.
+    def only_head(self) -> Output:
+        """Return the only output.
 
         Raises:
             ValueError: there are several outputs.
@@ -237,23 +255,23 @@ class Symbol:
         return NotImplemented  # type: ignore[no-any-return]  # only operators hand it on
 
     def __add__(self, other: object) -> Symbol:
-        return self._with(other, "elemwise_add", "_plus_scalar")
+        return self._with(other, "_Plus", "_PlusScalar")
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> Symbol:
-        return self._with(other, "elemwise_sub", "_minus_scalar")
+        return self._with(other, "_Minus", "_MinusScalar")
 
     def __rsub__(self, other: object) -> Symbol:
-        return self._with(other, "", "_rminus_scalar")
+        return self._with(other, "", "_RMinusScalar")
 
     def __mul__(self, other: object) -> Symbol:
-        return self._with(other, "elemwise_mul", "_mul_scalar")
+        return self._with(other, "_Mul", "_MulScalar")
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: object) -> Symbol:
-        return NotImplemented if isinstance(other, Symbol) else self._with(other, "", "_div_scalar")
+        return NotImplemented if isinstance(other, Symbol) else self._with(other, "", "_DivScalar")
 
     def __neg__(self) -> Symbol:
         return self * -1
@@ -262,7 +280,7 @@ class Symbol:
 def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
     made = find(operator)
     heads = tuple(one.only_head() for one in inputs)
-    return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads)])
+    return Symbol(Node(names.current().get(None, operator.lower()), made.create(options), heads).outputs())
 
 
 def _copied(text: str, from_file: list[bool]) -> Symbol:

@@ -22,6 +22,7 @@ from mxcore.state.atomic import open_regular
 from mxcore_module.attributes import checked, variable_attributes
 from mxcore_module.compose import operator_function
 from mxcore_module.graph import Symbol, load_json
+from mxcore_module.methods import install
 from mxcore_module.name import NameManager, Prefix
 from mxcore_module.node import Node
 from mxcore_module.operators import ShapeError, find
@@ -70,10 +71,11 @@ def Variable(
         raise ValueError(f"stype must be 'default', got {stype!r}: all arrays are dense")
     given = variable_attributes(shape=shape, lr_mult=lr_mult, wd_mult=wd_mult, dtype=dtype, init=init)
     attributes = {**checked(attr or {}, name), **given, **checked(kwargs, name, dunder=True)}
-    return Symbol([Node(name, attributes=attributes)])
+    return Symbol(Node(name, attributes=attributes).outputs())
 
 
 var = Variable
+install()
 
 
 def Group(symbols: Sequence[Symbol]) -> Symbol:
@@ -120,7 +122,7 @@ def load(fname: str | os.PathLike[str]) -> Symbol:
 def __getattr__(name: str) -> Callable[..., Symbol]:
     """Return the function of an operator."""
     try:
-        return operator_function(find(name))
+        return operator_function(find(name), name)
     except ValueError as error:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {error}") from None
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mxcore_module.executor import Executor
 from mxcore_module.name import NameManager, Prefix
 from mxcore_module.operators import OPERATORS, Operator, ShapeError, register
 
@@ -438,8 +439,37 @@ def test_text_that_is_no_symbol_says_what_is_wrong(tmp_path):
     (tmp_path / "net.json").write_text("hello", encoding="utf-8")
     with pytest.raises(ValueError, match=r"net\.json: not the JSON of a symbol"):
         sym.load(tmp_path / "net.json")
-    unknown = mlp().tojson().replace('"Activation"', '"Convolution"')
-    with pytest.raises(ValueError, match="node 'relu1': there is no operator 'Convolution'"):
+    unknown = mlp().tojson().replace('"Activation"', '"Correlation"')
+    with pytest.raises(ValueError, match="node 'relu1': there is no operator 'Correlation'"):
         sym.load_json(unknown)
     with pytest.raises(ValueError, match="node 'fc1': FullyConnected: cannot parse num_hidden from 'eight'"):
         sym.load_json(mlp().tojson().replace('"num_hidden": "8"', '"num_hidden": "eight"'))
+
+
+def test_a_symbol_may_have_several_outputs():
+    halves = sym.SliceChannel(sym.Variable("x"), num_outputs=2, axis=0, name="halves")
+    assert halves.num_outputs == len(halves) == 2
+    assert halves.list_outputs() == ["halves_output0", "halves_output1"]
+    net = mx.symbol.Group([halves["halves_output1"], halves[0] * 2])
+    again = sym.load_json(net.tojson())
+    assert again.tojson() == net.tojson()
+    run = Executor.allocate(again, mx.cpu(), {"x": (4,)})
+    run.fill("x", [1, 2, 3, 4])
+    assert [output.tolist() for output in run.forward(is_train=True)] == [[3, 4], [2, 4]]
+    run.backward([np.array([5, 6]), np.array([7, 8])])
+    assert run.grad_dict["x"].tolist() == [14, 16, 5, 6]
+
+
+def test_an_output_that_nothing_reads_has_no_gradient():
+    run = Executor.allocate(mx.symbol.split(mx.symbol.Variable("x"), num_outputs=3, axis=0)[1], mx.cpu(), {"x": (3, 1)})
+    run.forward(is_train=True)
+    run.backward(np.array([[5]]))
+    assert run.grad_dict["x"].tolist() == [[0], [5], [0]]
+
+
+def test_a_file_cannot_ask_for_an_output_that_does_not_exist():
+    halves = sym.SliceChannel(sym.Variable("x"), num_outputs=2, axis=0, name="halves")
+    graph = json.loads(halves[1].tojson())
+    graph["heads"] = [[1, 2, 0]]
+    with pytest.raises(ValueError, match="below 2"):
+        mx.symbol.load_json(json.dumps(graph))

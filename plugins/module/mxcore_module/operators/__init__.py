@@ -5,7 +5,16 @@ subclass :class:`~mxcore_module.operators.base.Operator` and decorate it with
 :func:`~mxcore_module.operators.base.register`; it is then available in ``mx.symbol``.
 """
 
-from mxcore_module.operators import activation, elementwise, layer, loss, normalization, structure
+from mxcore_module.operators import (
+    activation,
+    convolution,
+    elementwise,
+    layer,
+    loss,
+    normalization,
+    pooling,
+    structure,
+)
 from mxcore_module.operators.base import OPERATORS, Inferred, Operator, Run, Shape, ShapeError, find, register
 
 __all__ = [
@@ -16,11 +25,13 @@ __all__ = [
     "Shape",
     "ShapeError",
     "activation",
+    "convolution",
     "elementwise",
     "find",
     "layer",
     "loss",
     "normalization",
+    "pooling",
     "register",
     "structure",
 ]

@@ -18,8 +18,8 @@ from mxcore.backend import Array
 __all__ = ["OPERATORS", "Inferred", "Operator", "Run", "Shape", "ShapeError", "find", "register"]
 
 Shape = tuple[int, ...]
-Inferred = tuple[tuple[Shape, ...], Shape]
-"""The shapes of all inputs, and the shape of the output."""
+Inferred = tuple[tuple[Shape, ...], Shape | list[Shape]]
+"""The shapes of all inputs, and the shape of the output, or a list of shapes if there are several outputs."""
 
 
 class ShapeError(ValueError):
@@ -35,7 +35,7 @@ class Run:
         training: whether the pass is part of training.
         uniform: draws float32 numbers from [0, 1) in a given shape, the same on every device.
         wanted: for each input, whether its gradient is needed.
-        output: the result of ``forward``.
+        output: the result of ``forward``: an array, or a list of arrays for several outputs.
         kept: anything else that ``forward`` stores.
     """
 
@@ -65,11 +65,17 @@ class Operator:
     variadic: ClassVar[bool] = False
     """Whether it takes any number of inputs; the option ``num_args`` then says how many."""
     op_name: ClassVar[str] = ""
-    hint: ClassVar[str] = ""
 
     def input_names(self) -> tuple[str, ...]:
         """Return the inputs of this instance, which may depend on its options."""
         return self.inputs
+
+    def output_names(self) -> tuple[str, ...]:
+        """Return the outputs of this instance, as the ends of their names.
+
+        With several, ``infer_shape`` and ``forward`` return lists of them, and ``backward`` gets a list of gradients.
+        """
+        return ("output",)
 
     def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
         """Return whether these shapes, None if unknown, are enough for :meth:`infer_shape`."""
@@ -83,11 +89,11 @@ class Operator:
         """
         raise NotImplementedError(f"{type(self).__name__} must define infer_shape")
 
-    def forward(self, run: Run, *arrays: Any, **_: Any) -> Array:
-        """Return the output, given the inputs (auxiliary ones last)."""
+    def forward(self, run: Run, *arrays: Any, **_: Any) -> Any:
+        """Return the output, or a list of several, given the inputs (auxiliary ones last)."""
         raise NotImplementedError(f"{type(self).__name__} must define forward")
 
-    def backward(self, run: Run, grad: Array, *arrays: Any, **_: Any) -> tuple[Array | None, ...]:
+    def backward(self, run: Run, grad: Any, *arrays: Any, **_: Any) -> tuple[Array | None, ...]:
         """Return the gradient of each input, or None, given that of the output."""
         raise NotImplementedError(f"{type(self).__name__} must define backward")
 
@@ -117,24 +123,31 @@ class Operator:
         if needed:
             raise TypeError(f"{cls.op_name} needs {', '.join(f'{name}=' for name in needed)}")
         try:
-            return cls(**options)
+            return cls(**{name: _read(cls, name, value) for name, value in options.items()})
         except ValueError as error:
             raise ValueError(f"{cls.op_name}: {error}") from None
 
     @classmethod
     def from_text(cls, options: Mapping[str, str]) -> Operator:
         """Create an instance from options as strings, the inverse of :meth:`attributes`."""
-        return cls.create({name: _parse(cls, name, value) for name, value in options.items()})
+        return cls.create(options)
 
 
-def _parse(cls: type[Operator], name: str, value: str) -> Any:
-    kinds = {field.name: field.type for field in attrs.fields(cls)}
-    if kinds.get(name) in (str, "str"):
-        return value
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        raise ValueError(f"{cls.op_name}: cannot parse {name} from {value!r:.100}") from None
+def _read(cls: type[Operator], name: str, value: Any) -> Any:
+    """Return an option as its field takes it: from a string, as MXNet keeps all options, and 0 or 1 as a boolean."""
+    kind = next(str(field.type) for field in attrs.fields(cls) if field.name == name)
+    if isinstance(value, str):
+        if "str" in kind:
+            return None if value == "None" and "None" in kind else value
+        try:
+            value = ast.literal_eval(value)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            raise ValueError(f"cannot parse {name} from {value!r:.100}") from None
+    if kind.startswith("tuple") and isinstance(value, int):
+        return (value,)
+    if kind == "bool" and not isinstance(value, bool) and value in (0, 1):
+        return bool(value)
+    return float(value) if kind == "float" and isinstance(value, int) else value
 
 
 OPERATORS: dict[str, type[Operator]] = {}
@@ -143,18 +156,16 @@ OPERATORS: dict[str, type[Operator]] = {}
 C = TypeVar("C", bound=type[Operator])
 
 
-def register(*aliases: str, name: str | None = None, hint: str | None = None) -> Callable[[C], C]:
+def register(*aliases: str, name: str | None = None) -> Callable[[C], C]:
     """Return a class decorator that adds an operator to the table, from which ``mx.symbol`` takes its functions.
 
     Args:
         aliases: additional names.
         name: the operator's name in files and messages; by default the class name.
-        hint: the start of automatic node names; by default the operator's name in lower case.
     """
 
     def enter(cls: C) -> C:
         cls.op_name = name or cls.__name__
-        cls.hint = hint or cls.op_name.lower()
         OPERATORS.update(dict.fromkeys((cls.op_name, *aliases), cls))
         return cls
 

@@ -38,7 +38,7 @@ class _Binary(Operator):
         return (shape, shape), shape
 
 
-@register("_plus", "_Plus", name="elemwise_add", hint="_plus")
+@register("_plus", "_Plus", name="elemwise_add")
 @attrs.frozen
 class Add(_Binary):
     """The sum of two symbols of equal shapes, ``lhs + rhs``."""
@@ -50,7 +50,7 @@ class Add(_Binary):
         return grad, grad
 
 
-@register("_minus", "_Minus", name="elemwise_sub", hint="_minus")
+@register("_minus", "_Minus", name="elemwise_sub")
 @attrs.frozen
 class Subtract(_Binary):
     """The difference of two symbols of equal shapes, ``lhs - rhs``."""
@@ -62,7 +62,7 @@ class Subtract(_Binary):
         return grad, -grad
 
 
-@register("_mul", "_Mul", name="elemwise_mul", hint="_mul")
+@register("_mul", "_Mul", name="elemwise_mul")
 @attrs.frozen
 class Multiply(_Binary):
     """The product of two symbols of equal shapes, element by element, ``lhs * rhs``."""
@@ -84,7 +84,7 @@ class _Scalar(Operator):
         return (data,), data
 
 
-@register("_PlusScalar", name="_plus_scalar", hint="_plusscalar")
+@register("_PlusScalar", name="_plus_scalar")
 @attrs.frozen
 class AddScalar(_Scalar):
     """Adds a number, ``data + scalar``."""
@@ -96,7 +96,7 @@ class AddScalar(_Scalar):
         return (grad,)
 
 
-@register("_MinusScalar", name="_minus_scalar", hint="_minusscalar")
+@register("_MinusScalar", name="_minus_scalar")
 @attrs.frozen
 class SubtractScalar(_Scalar):
     """Subtracts a number, ``data - scalar``."""
@@ -108,7 +108,7 @@ class SubtractScalar(_Scalar):
         return (grad,)
 
 
-@register("_RMinusScalar", name="_rminus_scalar", hint="_rminusscalar")
+@register("_RMinusScalar", name="_rminus_scalar")
 @attrs.frozen
 class ScalarMinus(_Scalar):
     """Subtracts from a number, ``scalar - data``."""
@@ -120,7 +120,7 @@ class ScalarMinus(_Scalar):
         return (-grad,)
 
 
-@register("_MulScalar", name="_mul_scalar", hint="_mulscalar")
+@register("_MulScalar", name="_mul_scalar")
 @attrs.frozen
 class MultiplyScalar(_Scalar):
     """Multiplies by a number, ``data * scalar``."""
@@ -132,7 +132,7 @@ class MultiplyScalar(_Scalar):
         return (grad * self.scalar,)
 
 
-@register("_DivScalar", name="_div_scalar", hint="_divscalar")
+@register("_DivScalar", name="_div_scalar")
 @attrs.frozen
 class DivideScalar(_Scalar):
     """Divides by a number, ``data / scalar``."""

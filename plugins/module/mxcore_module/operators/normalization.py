@@ -8,12 +8,10 @@ import attrs
 
 from mxcore import boolean, hyperparameter, in_range, one_of, positive
 from mxcore.backend import Array
-from mxcore.validators import Validator
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
+from mxcore_module.operators.structure import any_integer
 
 __all__ = ["BatchNorm", "Dropout"]
-
-_any_integer = Validator("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
 
 
 @register()
@@ -58,7 +56,7 @@ class BatchNorm(Operator):
     momentum: float = hyperparameter(0.9, in_range(0, 1))
     fix_gamma: bool = hyperparameter(True, boolean)
     use_global_stats: bool = hyperparameter(False, boolean)
-    axis: int = hyperparameter(1, _any_integer)
+    axis: int = hyperparameter(1, any_integer)
 
     def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
         if not -len(data) <= self.axis < len(data):

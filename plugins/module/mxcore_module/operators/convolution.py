@@ -1,0 +1,135 @@
+"""Convolution, as one matrix product over the columns of all windows."""
+
+# ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+
+from mxcore import boolean, hyperparameter, integer, one_of, optional
+from mxcore.backend import Array
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
+from mxcore_module.operators.windows import Windows, batch_first, batch_last, sizes
+
+__all__ = ["Convolution"]
+
+LAYOUTS = ("NCW", "NCHW", "NCDHW")
+
+
+def check_layout(layout: str | None, axes: int) -> None:
+    """Check that a layout has the batch first and then the channels.
+
+    Raises:
+        ShapeError: it is another one.
+    """
+    if layout not in (None, LAYOUTS[axes - 1]):
+        raise ShapeError(f"layout must be {LAYOUTS[axes - 1]} for {axes} spatial axes, got {layout}")
+
+
+@register()
+@attrs.frozen
+class Convolution(Operator):
+    """A convolution over 1 to 3 spatial axes, ``y[n, f] = b[f] + Σ_c x[n, c] ⋆ W[f, c]``.
+
+    ``⋆`` is the cross-correlation, ``(x ⋆ w)[i] = Σ_k w[k] · x[stride · i + dilate · k - pad]``, with zeros outside of
+    ``x``. With groups, each group of filters reads its own group of channels.
+
+    Args:
+        data: ``x``, of shape ``(batch, channels, *spatial)``.
+        weight: ``W``, of shape ``(num_filter, channels / num_group, *kernel)``.
+        bias: ``b``, of shape ``(num_filter,)``.
+        kernel: the size of the window along each spatial axis.
+        stride: the steps of the window; 1 by default.
+        dilate: the steps between the elements of the window; 1 by default.
+        pad: the zeros added on both sides of each axis; none by default.
+        num_filter: the number of filters, a multiple of ``num_group``.
+        num_group: the number of groups, which divides the channels.
+        no_bias: whether to leave out ``b``.
+        layout: ``"NCW"``, ``"NCHW"`` or ``"NCDHW"``, which is also the default.
+        workspace, cudnn_tune, cudnn_off: accepted for MXNet's sake, without effect.
+
+    Returns:
+        ``y``, of shape ``(batch, num_filter, *out)``, with ``out = ⌊(size + 2 pad - dilate (kernel - 1) - 1) / stride⌋ + 1``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> layer = mx.symbol.Convolution(mx.symbol.Variable("data"), kernel=(5, 5), num_filter=20, name="conv")
+        >>> layer.infer_shape(data=(32, 1, 28, 28))
+        ([(32, 1, 28, 28), (20, 1, 5, 5), (20,)], [(32, 20, 24, 24)], [])
+    """
+
+    inputs = ("data", "weight", "bias")
+
+    kernel: tuple[int, ...] = hyperparameter(sizes)
+    stride: tuple[int, ...] = hyperparameter((), sizes)
+    dilate: tuple[int, ...] = hyperparameter((), sizes)
+    pad: tuple[int, ...] = hyperparameter((), sizes)
+    num_filter: int = hyperparameter(integer(at_least=1), kw_only=True)
+    num_group: int = hyperparameter(1, integer(at_least=1))
+    workspace: int = hyperparameter(1024, integer(at_least=0))
+    no_bias: bool = hyperparameter(False, boolean)
+    cudnn_tune: str | None = hyperparameter(None, optional(one_of("off", "limited_workspace", "fastest")))
+    cudnn_off: bool = hyperparameter(False, boolean)
+    layout: str | None = hyperparameter(None, optional(one_of(*LAYOUTS)))
+
+    def input_names(self) -> tuple[str, ...]:
+        return self.inputs[:2] if self.no_bias else self.inputs
+
+    def windows(self, spatial: Shape) -> Windows:
+        return Windows.over(spatial, self.kernel, self.stride, self.dilate, self.pad, full=False)
+
+    def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
+        axes = len(self.kernel)
+        if not 1 <= axes <= 3 or len(data) != axes + 2:
+            raise ShapeError(f"data must have shape (batch, channels, ...) with {axes} sizes more, got {data}")
+        check_layout(self.layout, axes)
+        if data[1] % self.num_group or self.num_filter % self.num_group:
+            raise ShapeError(
+                f"num_group={self.num_group} must divide the {data[1]} channels and num_filter={self.num_filter}"
+            )
+        weight = (self.num_filter, data[1] // self.num_group, *self.kernel)
+        bias = () if self.no_bias else ((self.num_filter,),)
+        return (data, weight, *bias), (data[0], self.num_filter, *self.windows(data[2:]).places)
+
+    def forward(self, run: Run, data: Array, weight: Array, bias: Array = None) -> Array:
+        places = self.windows(data.shape[2:]).places
+        columns = self._columns(run.xp, data)
+        product = weight.reshape(self.num_group, -1, columns.shape[1]) @ columns
+        product = product.reshape(self.num_filter, -1)
+        if bias is not None:
+            product += bias[:, None]
+        run.kept = columns if run.training else None
+        return batch_first(product.reshape(self.num_filter, *places, data.shape[0]))
+
+    def _columns(self, xp: Any, data: Array) -> Array:
+        """Return ``(groups, channels per group · window, places · batch)``: what each window sees, as columns."""
+        windows = self.windows(data.shape[2:])
+        padded = windows.padded(xp, batch_last(data), 0)
+        if math.prod(self.kernel) == 1 and set(windows.stride) <= {1}:
+            columns = padded
+        else:
+            columns = xp.empty((data.shape[1], *self.kernel, *windows.places, data.shape[0]), data.dtype)
+            for offset, seen in windows.offsets():
+                columns[(slice(None), *offset)] = padded[seen]
+        return columns.reshape(self.num_group, data.shape[1] // self.num_group * math.prod(self.kernel), -1)
+
+    def backward(
+        self, run: Run, grad: Array, data: Array, weight: Array, bias: Array = None
+    ) -> tuple[Array | None, ...]:
+        columns = run.kept
+        flat = batch_last(grad).reshape(self.num_group, self.num_filter // self.num_group, -1)
+        for_weight = (flat @ columns.swapaxes(1, 2)).reshape(weight.shape)
+        for_data = self._data_gradient(run.xp, flat, data, weight) if run.wanted[0] else None
+        return (for_data, for_weight) if bias is None else (for_data, for_weight, flat.sum(axis=2).ravel())
+
+    def _data_gradient(self, xp: Any, flat: Array, data: Array, weight: Array) -> Array:
+        windows = self.windows(data.shape[2:])
+        parts = weight.reshape(self.num_group, flat.shape[1], -1).swapaxes(1, 2) @ flat
+        parts = parts.reshape(data.shape[1], *self.kernel, *windows.places, data.shape[0])
+        total, inner = windows.unpadded(xp, data.shape[2:], parts.shape, parts.dtype)
+        for offset, seen in windows.offsets():
+            total[seen] += parts[(slice(None), *offset)]
+        return batch_first(inner)

@@ -17,7 +17,7 @@ from mxcore_module.graph_json import dump, parse
 from mxcore_module.node import Node, Output, in_order
 from mxcore_module.operators import Shape, find
 
-__all__ = ["Symbol", "load_json"]
+__all__ = ["Symbol", "combined", "load_json"]
 
 Shapes = list[Shape]
 
@@ -25,9 +25,8 @@ Shapes = list[Shape]
 class Symbol:
     """One or several outputs of a graph of operators. Symbols are immutable: every operation returns a new one.
 
-    You create symbols with the functions of ``mx.symbol``, by arithmetic (``+``, ``-``, ``*`` between symbols of equal
-    shapes, and these and ``/`` with numbers), and by selecting outputs of another symbol: ``symbol[0]``,
-    ``symbol["fc_output"]``.
+    You create symbols with the functions of ``mx.symbol``, by arithmetic and comparisons (between symbols of equal
+    shapes, and with numbers), and by selecting outputs of another symbol: ``symbol[0]``, ``symbol["fc_output"]``.
 
     >>> import mxcore as mx
     >>> a, b = mx.symbol.Variable("a"), mx.symbol.Variable("b")
@@ -254,6 +253,11 @@ class Symbol:
             return _node(scalar, {"scalar": float(other)}, self)
         return NotImplemented  # type: ignore[no-any-return]  # only operators hand it on
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no truth value: a comparison of symbols is a symbol, too")
+
+    __hash__ = object.__hash__
+
     def __add__(self, other: object) -> Symbol:
         return self._with(other, "_Plus", "_PlusScalar")
 
@@ -271,10 +275,59 @@ class Symbol:
     __rmul__ = __mul__
 
     def __truediv__(self, other: object) -> Symbol:
-        return NotImplemented if isinstance(other, Symbol) else self._with(other, "", "_DivScalar")
+        return self._with(other, "_Div", "_DivScalar")
+
+    def __rtruediv__(self, other: object) -> Symbol:
+        return self._with(other, "", "_RDivScalar")
+
+    def __mod__(self, other: object) -> Symbol:
+        return self._with(other, "_Mod", "_ModScalar")
+
+    def __rmod__(self, other: object) -> Symbol:
+        return self._with(other, "", "_RModScalar")
+
+    def __pow__(self, other: object) -> Symbol:
+        return self._with(other, "_Power", "_PowerScalar")
+
+    def __rpow__(self, other: object) -> Symbol:
+        return self._with(other, "", "_rpower_scalar")
+
+    def __eq__(self, other: object) -> Symbol:  # type: ignore[override]  # as in NumPy
+        return self._with(other, "_equal", "_equal_scalar")
+
+    def __ne__(self, other: object) -> Symbol:  # type: ignore[override]
+        return self._with(other, "_not_equal", "_not_equal_scalar")
+
+    def __gt__(self, other: object) -> Symbol:
+        return self._with(other, "_greater", "_greater_scalar")
+
+    def __ge__(self, other: object) -> Symbol:
+        return self._with(other, "_greater_equal", "_greater_equal_scalar")
+
+    def __lt__(self, other: object) -> Symbol:
+        return self._with(other, "_lesser", "_lesser_scalar")
+
+    def __le__(self, other: object) -> Symbol:
+        return self._with(other, "_lesser_equal", "_lesser_equal_scalar")
 
     def __neg__(self) -> Symbol:
-        return self * -1
+        return self._with(-1.0, "", "_MulScalar")
+
+    def __abs__(self) -> Symbol:
+        return _node("abs", {}, self)
+
+
+def combined(lhs: object, rhs: object, binary: str, scalar: str, reversed_scalar: str) -> Symbol:
+    """Return the symbol of a function of two symbols, or of a symbol and a number in either place.
+
+    Raises:
+        TypeError: neither is a symbol, or one is something else.
+    """
+    symbol, other, name = (lhs, rhs, scalar) if isinstance(lhs, Symbol) else (rhs, lhs, reversed_scalar)
+    found = symbol._with(other, binary, name) if isinstance(symbol, Symbol) else NotImplemented
+    if found is NotImplemented:
+        raise TypeError(f"expected two symbols, or a symbol and a number, got {lhs!r} and {rhs!r}")
+    return found
 
 
 def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:

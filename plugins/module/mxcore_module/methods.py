@@ -18,7 +18,7 @@ _NAMES = (
     "log2", "log_softmax", "max", "mean", "min", "nanprod", "nansum", "norm", "one_hot", "ones_like", "pad", "pick",
     "prod", "radians", "rcbrt", "reciprocal", "relu", "repeat", "reshape", "reshape_like", "rint", "round", "rsqrt",
     "shape_array", "sigmoid", "sign", "sin", "sinh", "size_array", "slice", "slice_axis", "slice_like", "softmax",
-    "softmin", "sort", "space_to_depth", "split", "split_v2", "sqrt", "square", "squeeze", "sum", "swapaxes", "take",
+    "softmin", "sort", "space_to_depth", "split", "sqrt", "square", "squeeze", "sum", "swapaxes", "take",
     "tan", "tanh", "tile", "topk", "transpose", "trunc", "zeros_like",
 )  # fmt: skip
 
@@ -31,8 +31,11 @@ def _method(name: str) -> Callable[..., Symbol]:
     return method
 
 
-def install() -> None:
-    """Give Symbol its methods."""
+def install(*more: Callable[..., Symbol]) -> None:
+    """Give Symbol its methods: operators, and other functions of a symbol."""
     for name in _NAMES:
         if name in OPERATORS:
             setattr(Symbol, name, _method(name))
+    Symbol.astype = _method("cast")  # type: ignore[attr-defined]
+    for function in more:
+        setattr(Symbol, function.__name__, function)

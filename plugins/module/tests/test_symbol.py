@@ -240,7 +240,7 @@ def test_an_operator_that_cannot_work_on_its_input_is_named():
     x = sym.Variable("x")
     with pytest.raises(ShapeError, match=r"SoftmaxOutput 'softmax': data must have shape \(batch, classes\).*Flatten"):
         sym.SoftmaxOutput(x, name="softmax").infer_shape(x=(2, 3, 4))
-    with pytest.raises(ShapeError, match=r"elemwise_add 'sum': .*nothing is broadcast.*\(2,\) and \(3,\)"):
+    with pytest.raises(ShapeError, match=r"elemwise_add 'sum': .*must have equal shapes.*\(2,\) and \(3,\)"):
         sym.elemwise_add(x, sym.Variable("y"), name="sum").infer_shape(x=(2,), y=(3,))
 
 
@@ -303,7 +303,7 @@ def test_arithmetic_means_what_it_says(expression, expected):
 
 def test_arithmetic_with_something_else_is_a_type_error():
     x = sym.Variable("x")
-    for wrong in (lambda: x + "1", lambda: x * None, lambda: np.ones(3) * x, lambda: x / x):
+    for wrong in (lambda: x + "1", lambda: x * None, lambda: np.ones(3) * x, lambda: x / None):
         with pytest.raises(TypeError, match="unsupported operand"):
             wrong()
 
@@ -317,8 +317,8 @@ def test_an_unknown_operator_or_option_says_what_there_is():
         sym.FullyConected  # noqa: B018
     with pytest.raises(TypeError, match="FullyConnected has no option 'num_hiden': did you mean 'num_hidden'"):
         sym.FullyConnected(x, num_hiden=3)
-    with pytest.raises(TypeError, match="SoftmaxOutput has no option 'multi_output': it takes grad_scale"):
-        sym.SoftmaxOutput(x, multi_output=True)
+    with pytest.raises(TypeError, match="SoftmaxOutput has no option 'several': it takes grad_scale"):
+        sym.SoftmaxOutput(x, several=True)
     with pytest.raises(TypeError, match="FullyConnected needs num_hidden="):
         sym.FullyConnected(x)
     with pytest.raises(ValueError, match="Activation: act_type must be one of 'relu'.*got 'gelu'"):

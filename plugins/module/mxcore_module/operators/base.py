@@ -15,7 +15,7 @@ import attrs
 
 from mxcore.backend import Array
 
-__all__ = ["OPERATORS", "Inferred", "Operator", "Run", "Shape", "ShapeError", "find", "register"]
+__all__ = ["OPERATORS", "Inferred", "Operator", "Run", "Shape", "ShapeError", "derived", "find", "register"]
 
 Shape = tuple[int, ...]
 Inferred = tuple[tuple[Shape, ...], Shape | list[Shape]]
@@ -170,6 +170,12 @@ def register(*aliases: str, name: str | None = None) -> Callable[[C], C]:
         return cls
 
     return enter
+
+
+def derived(base: type[Operator], name: str, *aliases: str, doc: str, **attributes: Any) -> type[Operator]:
+    """Add an operator to the table that differs from its base class only in class attributes."""
+    made = type(name, (base,), {"__doc__": doc, "__module__": base.__module__, **attributes})
+    return register(*aliases, name=name)(attrs.frozen(made))
 
 
 def find(name: str) -> type[Operator]:

@@ -52,7 +52,8 @@ class Convolution(Operator):
         workspace, cudnn_tune, cudnn_off: accepted for MXNet's sake, without effect.
 
     Returns:
-        ``y``, of shape ``(batch, num_filter, *out)``, with ``out = ⌊(size + 2 pad - dilate (kernel - 1) - 1) / stride⌋ + 1``.
+        ``y``, of shape ``(batch, num_filter, *out)``, where ``out`` is
+        ``⌊(size + 2 pad - dilate (kernel - 1) - 1) / stride⌋ + 1``.
 
     Example:
         >>> import mxcore as mx

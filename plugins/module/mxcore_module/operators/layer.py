@@ -8,7 +8,7 @@ import math
 
 import attrs
 
-from mxcore import boolean, hyperparameter, integer
+from mxcore import boolean, hyperparameter, integer, string
 from mxcore.backend import Array
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
 
@@ -82,6 +82,7 @@ class Embedding(Operator):
         weight: the table, of shape ``(input_dim, output_dim)``.
         input_dim: the number of rows, at least 1.
         output_dim: the length of a row, at least 1.
+        dtype, sparse_grad: accepted for MXNet's sake, without effect: the rows have the dtype of ``weight``.
 
     Returns:
         The rows, of shape ``(*data.shape, output_dim)``.
@@ -97,6 +98,8 @@ class Embedding(Operator):
 
     input_dim: int = hyperparameter(integer(at_least=1))
     output_dim: int = hyperparameter(integer(at_least=1))
+    dtype: str = hyperparameter("float32", string)
+    sparse_grad: bool = hyperparameter(False, boolean)
 
     def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
         return (data, (self.input_dim, self.output_dim)), (*data, self.output_dim)

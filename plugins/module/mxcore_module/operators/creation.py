@@ -1,0 +1,195 @@
+"""Operators that make arrays from options alone, or from no more than the shape of their input."""
+
+# ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
+
+from __future__ import annotations
+
+import math
+
+import attrs
+
+from mxcore import boolean, hyperparameter, integer, number, one_of, optional
+from mxcore.backend import Array
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, register
+from mxcore_module.operators.structure import any_integer
+from mxcore_module.operators.windows import sizes
+
+__all__ = ["Arange", "Cast", "Eye", "Full", "Linspace"]
+
+_dtype = one_of("float16", "float32", "float64", "int32", "int64", "int8", "uint8")
+
+
+@attrs.frozen
+class _Made(Operator):
+    """The base class of operators without inputs."""
+
+    inputs = ()
+
+    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
+        return True
+
+    def made_shape(self) -> Shape:
+        raise NotImplementedError
+
+    def infer_shape(self, *_: Shape) -> Inferred:
+        return (), self.made_shape()
+
+    def backward(self, run: Run, grad: Array, *arrays: Array) -> tuple[Array | None, ...]:
+        return ()
+
+
+@attrs.frozen
+class _Constant(_Made):
+    """An array of zeros (ones)."""
+
+    shape: tuple[int, ...] = hyperparameter(sizes)
+    dtype: str = hyperparameter("float32", _dtype)
+
+    def made_shape(self) -> Shape:
+        return self.shape
+
+
+@register(name="_zeros")
+@attrs.frozen
+class Zeros(_Constant):
+    """An array of zeros."""
+
+    def forward(self, run: Run) -> Array:
+        return run.xp.zeros(self.shape, self.dtype)
+
+
+@register(name="_ones")
+@attrs.frozen
+class Ones(_Constant):
+    """An array of ones."""
+
+    def forward(self, run: Run) -> Array:
+        return run.xp.ones(self.shape, self.dtype)
+
+
+@register(name="_full")
+@attrs.frozen
+class Full(_Constant):
+    """An array of one number."""
+
+    value: float = hyperparameter(number, kw_only=True)
+
+    def forward(self, run: Run) -> Array:
+        return run.xp.full(self.shape, self.value, self.dtype)
+
+
+@register(name="_arange")
+@attrs.frozen
+class Arange(_Made):
+    """Numbers at equal distances, each ``repeat`` times."""
+
+    start: float = hyperparameter(number)
+    stop: float | None = hyperparameter(None, optional(number))
+    step: float = hyperparameter(1.0, number)
+    repeat: int = hyperparameter(1, integer(at_least=1))
+    infer_range: bool = hyperparameter(False, boolean)
+    dtype: str = hyperparameter("float32", _dtype)
+
+    def _bounds(self) -> tuple[float, float]:
+        return (0, self.start) if self.stop is None else (self.start, self.stop)
+
+    def made_shape(self) -> Shape:
+        start, stop = self._bounds()
+        return (max(math.ceil((stop - start) / self.step), 0) * self.repeat,)
+
+    def forward(self, run: Run) -> Array:
+        count = self.made_shape()[0] // self.repeat
+        numbers = self._bounds()[0] + self.step * run.xp.arange(count, dtype="float64")
+        return run.xp.repeat(numbers, self.repeat).astype(self.dtype)
+
+
+@register(name="_linspace")
+@attrs.frozen
+class Linspace(_Made):
+    """``num`` numbers at equal distances."""
+
+    start: float = hyperparameter(number)
+    stop: float = hyperparameter(number)
+    num: int = hyperparameter(integer(at_least=0))
+    endpoint: bool = hyperparameter(True, boolean)
+    dtype: str = hyperparameter("float32", _dtype)
+
+    def made_shape(self) -> Shape:
+        return (self.num,)
+
+    def forward(self, run: Run) -> Array:
+        return run.xp.linspace(self.start, self.stop, self.num, endpoint=self.endpoint).astype(self.dtype)
+
+
+@register(name="_eye")
+@attrs.frozen
+class Eye(_Made):
+    """A matrix with ones on a diagonal."""
+
+    N: int = hyperparameter(integer(at_least=1))
+    M: int = hyperparameter(0, integer(at_least=0))
+    k: int = hyperparameter(0, any_integer)
+    dtype: str = hyperparameter("float32", _dtype)
+
+    def made_shape(self) -> Shape:
+        return self.N, self.M or self.N
+
+    def forward(self, run: Run) -> Array:
+        return run.xp.eye(*self.made_shape(), k=self.k, dtype=self.dtype)
+
+
+@register("cast")
+@attrs.frozen
+class Cast(Operator):
+    """The same values in another dtype.
+
+    Args:
+        data: of any shape.
+        dtype: the dtype.
+
+    Returns:
+        The values; the gradient has the dtype of ``data``.
+    """
+
+    dtype: str = hyperparameter(_dtype)
+
+    def infer_shape(self, data: Shape) -> Inferred:
+        return (data,), data
+
+    def forward(self, run: Run, data: Array) -> Array:
+        return data.astype(self.dtype)
+
+    def backward(self, run: Run, grad: Array, data: Array) -> tuple[Array | None, ...]:
+        return (grad.astype(data.dtype),)
+
+
+@attrs.frozen
+class _Facts(Operator):
+    """The base class of operators that return numbers about the shape, without a gradient."""
+
+    def backward(self, run: Run, grad: Array, data: Array) -> tuple[Array | None, ...]:
+        return (None,)
+
+
+@register(name="shape_array")
+@attrs.frozen
+class ShapeArray(_Facts):
+    """The shape of an array, as integers."""
+
+    def infer_shape(self, data: Shape) -> Inferred:
+        return (data,), (len(data),)
+
+    def forward(self, run: Run, data: Array) -> Array:
+        return run.xp.asarray(data.shape, dtype="int64")
+
+
+@register(name="size_array")
+@attrs.frozen
+class SizeArray(_Facts):
+    """The number of elements of an array, as an integer."""
+
+    def infer_shape(self, data: Shape) -> Inferred:
+        return (data,), (1,)
+
+    def forward(self, run: Run, data: Array) -> Array:
+        return run.xp.asarray([data.size], dtype="int64")

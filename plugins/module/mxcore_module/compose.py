@@ -78,11 +78,15 @@ def _apply(operator: type[Operator], given: Mapping[str, Any], hint: str) -> Sym
     fields = {field.name for field in attrs.fields(operator)}
     options = {key: value for key, value in given.items() if key in fields and value is not ...}
     sources = {key: value for key, value in given.items() if key not in (*fields, *_COMMON) and value is not None}
+    arrays = given.get("data", ()) if operator.variadic else ()
     if operator.variadic:
-        sources = {f"arg{number}": source for number, source in enumerate(given.get("data", ()))}
-        options.setdefault("num_args", len(sources))
+        options.setdefault("num_args", len(arrays))
     made = operator.create(options)
     roles = (*made.input_names(), *made.auxiliaries)
+    if operator.variadic:
+        if len(arrays) > len(roles):
+            raise TypeError(f"{made.op_name} takes {len(roles)} arrays with these options, got {len(arrays)}")
+        sources = dict(zip(roles, arrays, strict=False))
     _check_sources(made, roles, sources)
     attributes = _attributes(operator, given)
     name = names.current().get(given.get("name"), hint)

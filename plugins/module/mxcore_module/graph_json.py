@@ -114,10 +114,9 @@ def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Nod
         operator = find(kind).from_text(options)
     except (ValueError, TypeError) as error:
         raise ValueError(f"node {name!r}: {error}") from None
-    # Do not list the names of a variadic operator: a file may claim a billion inputs.
-    wanted = getattr(operator, "num_args", 0) if operator.variadic else len(operator.input_names())
-    if wanted + len(operator.auxiliaries) != len(inputs):
-        raise entry["inputs"].error(f"a list of {wanted + len(operator.auxiliaries)} inputs")
+    wanted = operator.input_count() + len(operator.auxiliaries)
+    if wanted != len(inputs):
+        raise entry["inputs"].error(f"a list of {wanted} inputs")
     return Node(name, operator, inputs, _checked(name, attributes))
 
 

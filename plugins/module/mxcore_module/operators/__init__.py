@@ -23,6 +23,7 @@ from mxcore_module.operators import (
     slicing,
     softmax,
     structure,
+    upsampling,
 )
 from mxcore_module.operators.base import OPERATORS, Inferred, Operator, Run, Shape, ShapeError, find, register
 
@@ -52,4 +53,5 @@ __all__ = [
     "slicing",
     "softmax",
     "structure",
+    "upsampling",
 ]

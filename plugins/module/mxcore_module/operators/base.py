@@ -70,6 +70,10 @@ class Operator:
         """Return the inputs of this instance, which may depend on its options."""
         return self.inputs
 
+    def input_count(self) -> int:
+        """Return the number of inputs, without making a list of their names, which a file may claim a billion of."""
+        return len(self.input_names())
+
     def output_names(self) -> tuple[str, ...]:
         """Return the outputs of this instance, as the ends of their names.
 

@@ -33,6 +33,9 @@ class Variadic(Operator):
     def input_names(self) -> tuple[str, ...]:
         return tuple(f"arg{number}" for number in range(self.num_args))
 
+    def input_count(self) -> int:
+        return self.num_args
+
     def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
         return None not in shapes
 

@@ -7,6 +7,7 @@ offset in the window consists of long runs of memory, even if the image is small
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,6 +111,23 @@ class Windows:
             apart * (length - 1) >= step
             for apart, length, step in zip(self.dilate, self.kernel, self.stride, strict=True)
         )
+
+    def columns(self, xp: Any, data: Array) -> Array:
+        """Return ``(channels, *kernel, *places, batch)``, what each window sees of ``(batch, channels, *spatial)``."""
+        padded = self.padded(xp, batch_last(data), 0)
+        if math.prod(self.kernel) == 1 and set(self.stride) <= {1}:
+            return padded.reshape(data.shape[1], *self.kernel, *self.places, data.shape[0])
+        found = xp.empty((data.shape[1], *self.kernel, *self.places, data.shape[0]), data.dtype)
+        for offset, seen in self.offsets():
+            found[(slice(None), *offset)] = padded[seen]
+        return found
+
+    def summed(self, xp: Any, columns: Array, spatial: Shape) -> Array:
+        """Return ``(batch, channels, *spatial)``: what :meth:`columns` returns, added at the places that it is from."""
+        total, inner = self.unpadded(xp, spatial, columns.shape, columns.dtype)
+        for offset, seen in self.offsets():
+            total[seen] += columns[(slice(None), *offset)]
+        return batch_first(inner)
 
     def unpadded(self, xp: Any, spatial: Shape, shape: Shape, dtype: Any) -> tuple[Array, Array]:
         """Return zeros in the shape of the padded data, to collect gradients in, and the view of the data in them."""

@@ -27,6 +27,22 @@ WINDOWS = {
     "convolution, 3-D": (
         lambda s, x: s.Convolution(x, kernel=(2, 3, 2), stride=(1, 2, 1), pad=(1, 0, 1), num_filter=2),
         {"x": (2, 2, 3, 5, 4)}),
+    "deconvolution": (lambda s, x: s.Deconvolution(x, kernel=(3, 3), num_filter=4), {"x": (2, 3, 4, 5)}),
+    "deconvolution, all options": (
+        lambda s, x: s.Deconvolution(
+            x, kernel=(3, 2), stride=(3, 2), dilate=(1, 2), pad=(1, 0), adj=(2, 1), num_filter=4, num_group=2, no_bias=False),
+        {"x": (2, 4, 3, 4)}),
+    "deconvolution, target": (
+        lambda s, x: s.Deconvolution(x, kernel=(4, 4), stride=(2, 2), target_shape=(6, 6), num_filter=2), {"x": (2, 3, 3, 3)}),
+    "deconvolution, 1-D": (lambda s, x: s.Deconvolution(x, kernel=(3,), stride=(2,), num_filter=2), {"x": (2, 3, 4)}),
+    "upsampling": (lambda s, x: s.UpSampling(x, scale=2, sample_type="nearest"), {"x": (2, 3, 2, 3)}),
+    "upsampling, several": (
+        lambda s, x, y: s.UpSampling(x, y, scale=2, sample_type="nearest", num_args=2), {"x": (2, 3, 2, 4), "y": (2, 1, 1, 2)}),
+    "upsampling, sum": (
+        lambda s, x, y: s.UpSampling(x, y, scale=2, sample_type="nearest", num_args=2, multi_input_mode="sum"),
+        {"x": (2, 3, 2, 4), "y": (2, 3, 1, 2)}),
+    "upsampling, bilinear": (
+        lambda s, x: s.UpSampling(x, scale=3, sample_type="bilinear", num_filter=2), {"x": (2, 2, 3, 3)}),
     "two convolutions": (
         lambda s, x: s.Convolution(
             s.Pooling(s.Convolution(x, kernel=(3, 3), num_filter=2), kernel=(2, 2), stride=(2, 2)),

@@ -79,6 +79,25 @@ GRADIENTS = {
     "tanh": (sym.Activation(x, act_type="tanh"), normal(4, 5)),
     "softrelu": (sym.Activation(x, act_type="softrelu"), 3 * normal(4, 5)),
     "softsign": (sym.Activation(x, act_type="softsign"), normal(4, 5)),
+    "selu": (sym.LeakyReLU(x, act_type="selu"), normal(4, 5)),
+    "gelu": (sym.LeakyReLU(x, act_type="gelu"), normal(4, 5)),
+    "convolution": (sym.Convolution(x, kernel=(2, 2), stride=(2, 1), pad=(1, 0), num_filter=2), normal(2, 2, 3, 4)),
+    "deconvolution": (sym.Deconvolution(x, kernel=(2, 3), stride=(2, 1), num_filter=2), normal(2, 2, 3, 2)),
+    "pooling": (sym.Pooling(x, kernel=(2, 2), pool_type="max"), normal(2, 2, 3, 3)),
+    "mean pooling": (sym.Pooling(x, kernel=(2, 2), pool_type="avg", pad=(1, 1)), normal(1, 2, 3, 3)),
+    "softmax": (sym.softmax(x, axis=0), normal(3, 4)),
+    "log softmax": (sym.log_softmax(x, temperature=2.0), normal(3, 4)),
+    "layer norm": (sym.LayerNorm(x), normal(4, 5)),
+    "instance norm": (sym.InstanceNorm(x), normal(2, 3, 4)),
+    "group norm": (sym.GroupNorm(x, num_groups=2), normal(2, 4, 3)),
+    "l2": (sym.L2Normalization(x), normal(2, 4)),
+    "lrn": (sym.LRN(x, nsize=3), normal(2, 4, 2)),
+    "norm": (sym.norm(x, axis=1), normal(3, 4)),
+    "power": (sym.abs(x) ** 1.5 + 2**x, normal(3, 4)),
+    "modulo": (x % 0.7, normal(3, 4)),
+    "smooth l1": (sym.smooth_l1(x, scalar=1.5), normal(3, 4)),
+    "error function": (sym.erf(x), normal(3, 4)),
+    "take": (sym.take(x, sym.arange(2), axis=1), normal(3, 4)),
     "leaky": (sym.LeakyReLU(x, slope=0.1), normal(4, 5)),
     "prelu": (sym.LeakyReLU(x, act_type="prelu"), normal(4, 3, 2)),
     "flatten": (sym.Flatten(x), normal(2, 3, 4)),
@@ -131,6 +150,15 @@ def test_the_gradient_of_a_composition_is_that_of_the_output(batch, sizes, kinds
     for size, kind in zip(sizes, kinds, strict=False):
         net = sym.Activation(sym.FullyConnected(net, num_hidden=size), act_type=kind)
     check_gradient(net, {"x": normal(batch, 3)})
+
+
+def test_the_target_shape_of_a_deconvolution_sets_its_padding():
+    outputs = []
+    for options in ({"target_shape": (6, 6)}, {"pad": (1, 1)}):
+        run = executor(sym.Deconvolution(x, kernel=(4, 4), stride=(2, 2), num_filter=2, name="up", **options),
+                       {"x": normal(2, 3, 3, 3)})  # fmt: skip
+        outputs.append(run.forward()[0])
+    np.testing.assert_array_equal(*outputs)
 
 
 # --- losses ----------------------------------------------------------------------------------------------------------

@@ -32,8 +32,6 @@ WINDOWS = {
         lambda s, x: s.Deconvolution(
             x, kernel=(3, 2), stride=(3, 2), dilate=(1, 2), pad=(1, 0), adj=(2, 1), num_filter=4, num_group=2, no_bias=False),
         {"x": (2, 4, 3, 4)}),
-    "deconvolution, target": (
-        lambda s, x: s.Deconvolution(x, kernel=(4, 4), stride=(2, 2), target_shape=(6, 6), num_filter=2), {"x": (2, 3, 3, 3)}),
     "deconvolution, 1-D": (lambda s, x: s.Deconvolution(x, kernel=(3,), stride=(2,), num_filter=2), {"x": (2, 3, 4)}),
     "upsampling": (lambda s, x: s.UpSampling(x, scale=2, sample_type="nearest"), {"x": (2, 3, 2, 3)}),
     "upsampling, several": (

@@ -22,6 +22,7 @@ Every operator function also takes:
 
 * ``name``: the node's name; by default the operator's name with a number, such as ``{hint}0``.
 * ``attr``: attributes of the node and of the variables created for it: strings, with names such as ``__mine__``.
+* ``__mine__`` and other keywords of this form: single attributes.
 * ``lr_mult``, ``wd_mult``: multipliers of the learning rate and weight decay of those variables.
 
 If you do not pass an input, it is created as a variable, ``<name>_<input>``.
@@ -40,6 +41,9 @@ def operator_function(operator: type[Operator], called: str) -> Callable[..., Sy
     signature, hint = _signature(operator), called.lower()
 
     def function(*args: Any, **kwargs: Any) -> Symbol:
+        marked = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("__") and key.endswith("__")}
+        if marked:
+            kwargs["attr"] = {**(kwargs.get("attr") or {}), **marked}
         if unknown := {key: value for key, value in kwargs.items() if key not in signature.parameters}:
             operator.create(unknown)  # raises an error that lists the valid options
         try:

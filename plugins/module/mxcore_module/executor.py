@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -165,9 +166,16 @@ class Executor:
         inputs = self._inputs(node)
         wanted = tuple(source.node in self._wanted for source in node.inputs)
         run = Run(self.context.backend.xp, is_train, self._uniform(node.name), wanted)
+        if not node.inputs:
+            run.shape = self._shapes.get(Output(node))
         run.output = node.operator.forward(run, *inputs)  # type: ignore[union-attr]  # variables do not come here
         self._tape.append((node, run))
         return run.output
+
+    @functools.cached_property
+    def _shapes(self) -> Mapping[Output, Shape]:
+        arrays = {**self.arg_dict, **self.aux_dict}
+        return shape_inference.infer(self.symbol.nodes, {name: array.shape for name, array in arrays.items()})
 
     def _inputs(self, node: Node) -> list[Array]:
         return [self._values[source] for source in node.inputs]

@@ -168,7 +168,7 @@ class Symbol:
             ShapeError: shapes contradict each other; the message names the node and both shapes.
             ValueError: there is no argument of a given name, or two variables share one.
         """
-        found = self.infer_shape_partial(*args, **kwargs)
+        found = self._inferred(args, kwargs)
         open_shapes = [
             f"{name} {shape}"
             for name, shape in zip(self.list_arguments(), found[0], strict=True)
@@ -184,8 +184,12 @@ class Symbol:
             return None, None, None
         return complete[0], complete[1], complete[2]
 
-    def infer_shape_partial(self, *args: Shape | None, **kwargs: Shape) -> tuple[list[Shape | None], ...]:
-        """Like :meth:`infer_shape`, but with None for each shape that cannot be inferred."""
+    def infer_shape_partial(self, *args: Shape | None, **kwargs: Shape) -> tuple[Shapes, Shapes, Shapes]:
+        """Like :meth:`infer_shape`, but with () for each shape that cannot be inferred, and 0 for each size."""
+        arguments, outputs, states = ([shape or () for shape in part] for part in self._inferred(args, kwargs))
+        return arguments, outputs, states
+
+    def _inferred(self, args: Sequence[Shape | None], kwargs: Mapping[str, Shape]) -> tuple[list[Shape | None], ...]:
         found = shape_inference.infer(self.nodes, self.given_shapes(args, kwargs))
         parts = self._arguments(), self.heads, self._auxiliaries()
         return tuple([found.get(output) for output in part] for part in parts)

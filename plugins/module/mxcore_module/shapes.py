@@ -9,6 +9,7 @@ import attrs
 
 from mxcore_module.node import Node, Output
 from mxcore_module.operators import Shape, ShapeError
+from mxcore_module.operators.base import merged
 
 __all__ = ["infer", "is_complete", "read_shape"]
 
@@ -29,15 +30,15 @@ class _Known:
             ShapeError: it contradicts the known shape.
         """
         before = self.shapes.get(output)
-        merged = shape if before is None else _merge(before, shape)
-        if merged is None:
+        found = merged(before, shape)
+        if found is None:
             raise ShapeError(
                 f"{output.node.described()} has shape {before} by {self.sources[output]}, but {shape} by {source}: "
                 "correct one of them"
             )
-        if merged == before:
+        if found == before:
             return False
-        self.shapes[output] = merged
+        self.shapes[output] = found
         self.sources[output] = source
         return True
 
@@ -45,13 +46,6 @@ class _Known:
         """Return the shape of an output, or None if it is not completely known."""
         shape = self.shapes.get(output)
         return shape if shape is not None and is_complete(shape) else None
-
-
-def _merge(one: Shape, other: Shape) -> Shape | None:
-    """Merge two shapes, where 0 matches any size; return None if they contradict each other."""
-    if len(one) != len(other) or any(a != b and a and b for a, b in zip(one, other, strict=True)):
-        return None
-    return tuple(a or b for a, b in zip(one, other, strict=True))
 
 
 def is_complete(shape: Shape) -> bool:
@@ -91,9 +85,12 @@ def _learn_declared(known: _Known, node: Node, given: Mapping[str, Shape]) -> No
 
 def _visit(known: _Known, node: Node) -> bool:
     """Infer the shapes of one operator, and return whether anything new was learned."""
-    shapes = tuple(known.of(source) for source in node.inputs)
-    if node.operator is None or not node.operator.can_infer(shapes):
+    if node.operator is None:
         return False
+    shapes = tuple((known.shapes.get if node.operator.partial else known.of)(source) for source in node.inputs)
+    back = _visit_back(known, node, shapes)
+    if not node.operator.can_infer(shapes):
+        return back
     try:
         inputs, found = node.operator.infer_shape(*shapes)
     except ShapeError as error:
@@ -103,7 +100,18 @@ def _visit(known: _Known, node: Node) -> bool:
         for (role, source), shape in zip(node.named_inputs(), inputs, strict=True)
     ]
     outputs = zip(node.outputs(), found if isinstance(found, list) else [found], strict=True)
-    return any([*news, *[known.learn(output, shape, "its inputs") for output, shape in outputs]])
+    return any([back, *news, *[known.learn(output, shape, "its inputs") for output, shape in outputs]])
+
+
+def _visit_back(known: _Known, node: Node, shapes: Sequence[Shape | None]) -> bool:
+    """Infer the shapes of inputs from that of the output, and return whether anything new was learned."""
+    output = known.shapes.get(Output(node))
+    if output is None or node.operator is None:
+        return False
+    found = zip(node.inputs, node.operator.infer_inputs(output, *shapes), strict=True)
+    source = f"the output of {node.described()}"
+    news = [known.learn(input, shape, source) for input, shape in found if shape is not None]
+    return any(news)
 
 
 def read_shape(text: str) -> Shape:

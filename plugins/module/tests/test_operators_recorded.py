@@ -24,7 +24,7 @@ def test_every_case_was_recorded():
 
 def computed(name, recorded):
     with mx.name.NameManager():
-        net, shapes, value = TABLE["prepared"](name, mx.symbol)
+        net, shapes, value = TABLE["prepared"](name, mx.symbol, mx.rnn)
     parts = net.list_arguments(), net.list_outputs(), net.list_auxiliary_states()
     found = {"names": np.array([",".join(part) for part in parts])}
     run = Executor.allocate(net, mx.cpu(), shapes)

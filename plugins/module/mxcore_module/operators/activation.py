@@ -40,6 +40,11 @@ class Activation(Operator):
         ['relu1_output']
     """
 
+    partial = True
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return (output,) * len(shapes)
+
     act_type: str = hyperparameter(one_of(*ACTIVATIONS))
 
     def infer_shape(self, data: Shape) -> Inferred:

@@ -37,6 +37,7 @@ class Run:
         wanted: for each input, whether its gradient is needed.
         output: the result of ``forward``: an array, or a list of arrays for several outputs.
         kept: anything else that ``forward`` stores.
+        shape: for an operator without inputs, the shape that its output must have.
     """
 
     xp: Any
@@ -45,6 +46,7 @@ class Run:
     wanted: tuple[bool, ...] = ()
     output: Array = None
     kept: Any = None
+    shape: Shape | None = None
 
 
 @attrs.frozen
@@ -64,6 +66,8 @@ class Operator:
     """Whether the gradient starts here, ignoring incoming gradients."""
     variadic: ClassVar[bool] = False
     """Whether it takes any number of inputs; the option ``num_args`` then says how many."""
+    partial: ClassVar[bool] = False
+    """Whether :meth:`infer_shape` accepts shapes with a 0 for sizes that are not known yet, and may return some."""
     op_name: ClassVar[str] = ""
 
     def input_names(self) -> tuple[str, ...]:
@@ -92,6 +96,10 @@ class Operator:
             ShapeError: the shapes do not fit; the message need not name the node.
         """
         raise NotImplementedError(f"{type(self).__name__} must define infer_shape")
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        """Return the shapes of inputs that follow from that of the (first) output, None or 0 where nothing does."""
+        return (None,) * len(shapes)
 
     def forward(self, run: Run, *arrays: Any, **_: Any) -> Any:
         """Return the output, or a list of several, given the inputs (auxiliary ones last)."""
@@ -199,6 +207,15 @@ def find(name: str) -> type[Operator]:
 def public_names() -> list[str]:
     """Return the names of operators that users call by name."""
     return sorted(name for name in OPERATORS if not name.startswith("_"))
+
+
+def merged(one: Shape | None, other: Shape | None) -> Shape | None:
+    """Merge two shapes, where 0 matches any size and None any shape; return None if they contradict each other."""
+    if one is None or other is None:
+        return one or other
+    if len(one) != len(other) or any(a != b and a and b for a, b in zip(one, other, strict=True)):
+        return None
+    return tuple(a or b for a, b in zip(one, other, strict=True))
 
 
 def axes_but(axis: int, ndim: int) -> tuple[int, ...]:

@@ -62,6 +62,10 @@ class Convolution(Operator):
     """
 
     inputs = ("data", "weight", "bias")
+    partial = True
+
+    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
+        return shapes[0] is not None and 0 not in shapes[0][2:]
 
     kernel: tuple[int, ...] = hyperparameter(sizes)
     stride: tuple[int, ...] = hyperparameter((), sizes)
@@ -155,6 +159,10 @@ class Deconvolution(Operator):
     """
 
     inputs = ("data", "weight", "bias")
+    partial = True
+
+    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
+        return shapes[0] is not None and 0 not in shapes[0][2:]
 
     kernel: tuple[int, ...] = hyperparameter(sizes)
     stride: tuple[int, ...] = hyperparameter((), sizes)

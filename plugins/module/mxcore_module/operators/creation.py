@@ -10,7 +10,7 @@ import attrs
 
 from mxcore import boolean, hyperparameter, integer, number, one_of, optional
 from mxcore.backend import Array
-from mxcore_module.operators.base import Inferred, Operator, Run, Shape, register
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
 from mxcore_module.operators.structure import any_integer
 from mxcore_module.operators.windows import sizes
 
@@ -40,13 +40,24 @@ class _Made(Operator):
 
 @attrs.frozen
 class _Constant(_Made):
-    """An array of zeros (ones)."""
+    """The base class of these three. A 0 in the shape is a size that follows from what the array is used with."""
 
     shape: tuple[int, ...] = hyperparameter(sizes)
     dtype: str = hyperparameter("float32", _dtype)
 
     def made_shape(self) -> Shape:
         return self.shape
+
+    def settled(self, run: Run) -> Shape:
+        """Return the shape, with sizes in place of 0 that follow from what the array is used with.
+
+        Raises:
+            ShapeError: they do not.
+        """
+        shape = run.shape or self.shape
+        if 0 in shape:
+            raise ShapeError(f"the shape {shape} has sizes that do not follow from what it is used with")
+        return shape
 
 
 @register(name="_zeros")
@@ -55,7 +66,7 @@ class Zeros(_Constant):
     """An array of zeros."""
 
     def forward(self, run: Run) -> Array:
-        return run.xp.zeros(self.shape, self.dtype)
+        return run.xp.zeros(self.settled(run), self.dtype)
 
 
 @register(name="_ones")
@@ -64,7 +75,7 @@ class Ones(_Constant):
     """An array of ones."""
 
     def forward(self, run: Run) -> Array:
-        return run.xp.ones(self.shape, self.dtype)
+        return run.xp.ones(self.settled(run), self.dtype)
 
 
 @register(name="_full")
@@ -75,7 +86,7 @@ class Full(_Constant):
     value: float = hyperparameter(number, kw_only=True)
 
     def forward(self, run: Run) -> Array:
-        return run.xp.full(self.shape, self.value, self.dtype)
+        return run.xp.full(self.settled(run), self.value, self.dtype)
 
 
 @register(name="_arange")

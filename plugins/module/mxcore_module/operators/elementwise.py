@@ -15,7 +15,7 @@ import attrs
 
 from mxcore import hyperparameter, number
 from mxcore.backend import Array
-from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, derived
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, derived, merged
 
 __all__ = ["FORMULAS", "Formula", "summed_to"]
 
@@ -90,13 +90,17 @@ class Binary(Operator):
 
     inputs = ("lhs", "rhs")
     formula: ClassVar[Formula]
+    partial = True
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return (output,) * len(shapes)
 
     def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
         return any(shape is not None for shape in shapes)
 
     def infer_shape(self, lhs: Shape | None, rhs: Shape | None) -> Inferred:
-        shape = rhs if lhs is None else lhs
-        if shape is None or rhs not in (None, shape):
+        shape = merged(lhs, rhs)
+        if shape is None:
             raise ShapeError(f"lhs and rhs must have equal shapes, got {lhs} and {rhs}: use mx.symbol.broadcast_…")
         return (shape, shape), shape
 
@@ -123,6 +127,11 @@ def summed_to(grad: Array | None, shape: Shape) -> Array | None:
 class Broadcast(Binary):
     """Two inputs that are broadcast to a common shape."""
 
+    partial = False
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return None, None
+
     def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
         return None not in shapes
 
@@ -143,6 +152,10 @@ class Scalar(Operator):
     """One input and a number, which comes second."""
 
     formula: ClassVar[Formula]
+    partial = True
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return (output,) * len(shapes)
 
     scalar: float = hyperparameter(number)
 

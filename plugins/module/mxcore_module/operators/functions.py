@@ -102,6 +102,10 @@ class Elementwise(Operator):
     """The base class of the operators of this table."""
 
     function: ClassVar[Function]
+    partial = True
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return (output,) * len(shapes)
 
     def infer_shape(self, data: Shape) -> Inferred:
         return (data,), data

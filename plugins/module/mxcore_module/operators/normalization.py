@@ -54,6 +54,7 @@ class BatchNorm(Operator):
     """
 
     inputs = ("data", "gamma", "beta")
+    partial = True
     auxiliaries = ("moving_mean", "moving_var")
     initializers = {"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'}
 

@@ -52,6 +52,11 @@ class Pooling(Operator):
         [(32, 20, 12, 12)]
     """
 
+    partial = True
+
+    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
+        return shapes[0] is not None and 0 not in shapes[0][2:]
+
     kernel: tuple[int, ...] = hyperparameter((), sizes)
     pool_type: str = hyperparameter("max", one_of("max", "avg", "sum", "lp"))
     global_pool: bool = hyperparameter(False, boolean)

@@ -13,7 +13,7 @@ import attrs
 
 from mxcore import Validator, boolean, hyperparameter, integer
 from mxcore.backend import Array
-from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, merged, register
 from mxcore_module.operators.windows import sizes
 
 __all__ = ["AddN", "Concat", "SliceChannel", "SplitV2", "Stack", "any_integer"]
@@ -122,14 +122,21 @@ class AddN(Variadic):
         The sum.
     """
 
+    partial = True
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return (output,) * len(shapes)
+
     def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
         return any(shape is not None for shape in shapes)
 
     def infer_shape(self, *shapes: Shape | None) -> Inferred:
-        known = {shape for shape in shapes if shape is not None}
-        if len(known) != 1:
-            raise ShapeError(f"arrays must have equal shapes, got {', '.join(map(str, shapes))}")
-        (shape,) = known
+        shape = next(one for one in shapes if one is not None)
+        for other in shapes:
+            both = merged(shape, other)
+            if both is None:
+                raise ShapeError(f"arrays must have equal shapes, got {', '.join(map(str, shapes))}")
+            shape = both
         return (shape,) * len(shapes), shape
 
     def forward(self, run: Run, *arrays: Array, **_: Any) -> Array:
@@ -162,6 +169,8 @@ class SliceChannel(Operator):
         [(32, 5)]
     """
 
+    partial = True
+
     num_outputs: int = hyperparameter(integer(at_least=1))
     axis: int = hyperparameter(1, any_integer)
     squeeze_axis: bool = hyperparameter(False, boolean)
@@ -174,10 +183,16 @@ class SliceChannel(Operator):
         if not -len(data) <= self.axis < len(data) or data[self.axis] % self.num_outputs:
             raise ShapeError(f"data of shape {data} cannot be split into {self.num_outputs} along axis {self.axis}")
         axis, part = self.axis % len(data), data[self.axis] // self.num_outputs
-        if self.squeeze_axis and part != 1:
+        if self.squeeze_axis and part > 1:
             raise ShapeError(f"squeeze_axis needs {self.num_outputs} elements along axis {self.axis}, got {data}")
         shape = (*data[:axis], *(() if self.squeeze_axis else (part,)), *data[axis + 1 :])
         return (data,), [shape] * self.num_outputs if self.num_outputs > 1 else shape
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        ndim = len(output) + self.squeeze_axis
+        axis = self.axis % ndim
+        whole = self.num_outputs if self.squeeze_axis else self.num_outputs * output[axis]
+        return ((*output[:axis], whole, *output[axis + (not self.squeeze_axis) :]),)
 
     def forward(self, run: Run, data: Array) -> Any:
         parts = run.xp.split(data, self.num_outputs, axis=self.axis)

@@ -321,6 +321,35 @@ NORMS = {
     "lrn, options": (lambda s, x: s.LRN(x, nsize=5, alpha=0.5, beta=0.5, knorm=1), {"x": (2, 7, 2, 2)}),
     "dropout, none": (lambda s, x: s.Dropout(x, p=0), {"x": (4, 3)}),
 }
+SEQUENCE = {"x": (2, 3, 4)}
+
+
+def stacked(s, rnn, layout):
+    stack = rnn.SequentialRNNCell()
+    stack.add(rnn.LSTMCell(3, prefix="a_"))
+    stack.add(rnn.DropoutCell(0.0))
+    stack.add(rnn.ResidualCell(rnn.GRUCell(3, prefix="b_")))
+    return lambda x: stack.unroll(3 if layout == "NTC" else 2, x, layout=layout, merge_outputs=True)[0]
+
+
+CELLS = {
+    "rnn": (lambda s, rnn, x: rnn.RNNCell(3).unroll(3, x, merge_outputs=True)[0], SEQUENCE),
+    "rnn, relu": (lambda s, rnn, x: s.Group(rnn.RNNCell(3, activation="relu").unroll(3, x)[0]), SEQUENCE),
+    "rnn, lstm": (lambda s, rnn, x: rnn.LSTMCell(3).unroll(3, x, merge_outputs=True)[0], SEQUENCE),
+    "rnn, lstm states": (lambda s, rnn, x: s.Group(rnn.LSTMCell(3).unroll(3, x)[1]), SEQUENCE),
+    "rnn, gru": (lambda s, rnn, x: rnn.GRUCell(3).unroll(3, x, merge_outputs=True)[0], SEQUENCE),
+    "rnn, given states": (lambda s, rnn, x, h: rnn.GRUCell(3).unroll(3, x, begin_state=[h], merge_outputs=True)[0],
+                          {"x": (2, 3, 4), "h": (2, 3)}),
+    "rnn, stack": (lambda s, rnn, x: stacked(s, rnn, "NTC")(x), SEQUENCE),
+    "rnn, stack, time first": (lambda s, rnn, x: stacked(s, rnn, "TNC")(x), SEQUENCE),
+    "rnn, both directions": (
+        lambda s, rnn, x: rnn.BidirectionalCell(rnn.RNNCell(3, prefix="l_"), rnn.GRUCell(2, prefix="r_")).unroll(
+            3, x, merge_outputs=True)[0], SEQUENCE),
+    "rnn, both directions, list": (
+        lambda s, rnn, x: s.Group(rnn.BidirectionalCell(rnn.RNNCell(3, prefix="l_"), rnn.RNNCell(2, prefix="r_")).unroll(3, x)[0]),
+        SEQUENCE),
+    "open batch": (lambda s, x: s.Activation(s.zeros((0, 3)) + x, act_type="tanh"), {"x": (2, 3)}),
+}
 
 # fmt: on
 CASES = {
@@ -336,6 +365,7 @@ CASES = {
     **SOFTMAX,
     **LOSSES,
     **NORMS,
+    **CELLS,
 }  # fmt: skip
 
 
@@ -353,11 +383,12 @@ def values(key, kind, shape):
     return found.astype(np.float32)
 
 
-def prepared(name, symbol):
+def prepared(name, symbol, rnn):
     """Return the symbol of a case, its inputs, and a function for the values of its arguments."""
     function, inputs = CASES[name]
     given = {key: one if isinstance(one[0], str) else ("normal", one) for key, one in inputs.items()}
-    net = function(symbol, *[symbol.Variable(key) for key in inputs])
+    modules = (symbol, rnn) if name.startswith("rnn") else (symbol,)
+    net = function(*modules, *[symbol.Variable(key) for key in inputs])
 
     def value(key, shape):
         kind = given[key][0] if key in given else "positive" if key.endswith("var") else "normal"

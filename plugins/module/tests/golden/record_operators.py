@@ -18,7 +18,7 @@ from operator_cases import CASES, prepared, values  # noqa: E402
 
 def record(name):
     with mx.name.NameManager():
-        net, shapes, value = prepared(name, mx.sym)
+        net, shapes, value = prepared(name, mx.sym, mx.rnn)
     arguments, states = net.list_arguments(), net.list_auxiliary_states()
     found = {"names": np.array([",".join(part) for part in (arguments, net.list_outputs(), states)])}
     integers = [key for key, one in CASES[name][1].items() if str(one[0]).startswith("below")]

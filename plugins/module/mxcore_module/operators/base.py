@@ -218,6 +218,11 @@ def merged(one: Shape | None, other: Shape | None) -> Shape | None:
     return tuple(a or b for a, b in zip(one, other, strict=True))
 
 
+def turned(matrices: Array) -> Array:
+    """Return a view of matrices, or of stacks of them, with rows and columns exchanged."""
+    return matrices.transpose(*range(matrices.ndim - 2), matrices.ndim - 1, matrices.ndim - 2)
+
+
 def axes_but(axis: int, ndim: int) -> tuple[int, ...]:
     """Return all axes but one."""
     return tuple(other for other in range(ndim) if other != axis)

@@ -10,7 +10,7 @@ import attrs
 
 from mxcore import boolean, hyperparameter, integer, one_of, optional
 from mxcore.backend import Array
-from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register, turned
 from mxcore_module.operators.windows import Windows, batch_first, batch_last, sizes
 
 __all__ = ["Convolution", "Deconvolution"]
@@ -114,13 +114,13 @@ class Convolution(Operator):
     ) -> tuple[Array | None, ...]:
         columns = run.kept
         flat = batch_last(grad).reshape(self.num_group, self.num_filter // self.num_group, -1)
-        for_weight = (flat @ columns.swapaxes(1, 2)).reshape(weight.shape)
+        for_weight = (flat @ turned(columns)).reshape(weight.shape)
         for_data = self._data_gradient(run.xp, flat, data, weight) if run.wanted[0] else None
         return (for_data, for_weight) if bias is None else (for_data, for_weight, flat.sum(axis=2).ravel())
 
     def _data_gradient(self, xp: Any, flat: Array, data: Array, weight: Array) -> Array:
         windows = self.windows(data.shape[2:])
-        parts = weight.reshape(self.num_group, flat.shape[1], -1).swapaxes(1, 2) @ flat
+        parts = turned(weight.reshape(self.num_group, flat.shape[1], -1)) @ flat
         parts = parts.reshape(data.shape[1], *self.kernel, *windows.places, data.shape[0])
         return windows.summed(xp, parts, data.shape[2:])
 
@@ -221,7 +221,7 @@ class Deconvolution(Operator):
     def forward(self, run: Run, data: Array, weight: Array, bias: Array = None) -> Array:
         windows, out = self._placed(data.shape[2:])
         flat, filters = self._grouped(data, weight)
-        parts = (filters.swapaxes(1, 2) @ flat).reshape(self.num_filter, *self.kernel, *windows.places, data.shape[0])
+        parts = (turned(filters) @ flat).reshape(self.num_filter, *self.kernel, *windows.places, data.shape[0])
         found = windows.summed(run.xp, parts, out)
         if bias is not None:
             found += along(1, found.ndim, bias)
@@ -233,7 +233,7 @@ class Deconvolution(Operator):
         windows, _ = self._placed(data.shape[2:])
         flat, filters = self._grouped(data, weight)
         columns = windows.columns(run.xp, grad).reshape(self.num_group, filters.shape[2], -1)
-        for_weight = (flat @ columns.swapaxes(1, 2)).reshape(weight.shape)
+        for_weight = (flat @ turned(columns)).reshape(weight.shape)
         for_data = (filters @ columns).reshape(data.shape[1], *data.shape[2:], data.shape[0])
         both = batch_first(for_data), for_weight
         return both if bias is None else (*both, grad.sum(axis=axes_but(1, grad.ndim)))

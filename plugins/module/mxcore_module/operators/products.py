@@ -10,7 +10,7 @@ import attrs
 
 from mxcore import boolean, hyperparameter, number, one_of, optional
 from mxcore.backend import Array
-from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
+from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register, turned
 from mxcore_module.operators.structure import any_integer
 
 __all__ = ["BatchDot", "Dot", "Gemm2"]
@@ -39,16 +39,16 @@ class _Product(Operator):
         return (lhs, rhs), (*one[:-1], other[-1])
 
     def product(self, lhs: Array, rhs: Array) -> Array:
-        a = lhs.swapaxes(-1, -2) if self.transpose_a else lhs
-        return a @ (rhs.swapaxes(-1, -2) if self.transpose_b else rhs)
+        a = turned(lhs) if self.transpose_a else lhs
+        return a @ (turned(rhs) if self.transpose_b else rhs)
 
     def gradients(self, grad: Array, lhs: Array, rhs: Array) -> tuple[Array, Array]:
-        a = lhs.swapaxes(-1, -2) if self.transpose_a else lhs
-        b = rhs.swapaxes(-1, -2) if self.transpose_b else rhs
-        left, right = grad @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ grad
+        a = turned(lhs) if self.transpose_a else lhs
+        b = turned(rhs) if self.transpose_b else rhs
+        left, right = grad @ turned(b), turned(a) @ grad
         return (
-            left.swapaxes(-1, -2) if self.transpose_a else left,
-            right.swapaxes(-1, -2) if self.transpose_b else right,
+            turned(left) if self.transpose_a else left,
+            turned(right) if self.transpose_b else right,
         )
 
     def forward(self, run: Run, lhs: Array, rhs: Array) -> Array:

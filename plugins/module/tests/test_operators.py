@@ -190,6 +190,13 @@ def test_softmax_output_gradient_is_that_of_the_summed_cross_entropy(options, sc
     check_gradient(sym.SoftmaxOutput(x, name="out", **options), inputs, loss=cross_entropy(LABELS, scale), varied=["x"])
 
 
+def test_softmax_output_may_multiply_by_the_gradient_from_above():
+    run = executor(sym.SoftmaxOutput(x, name="out", out_grad=True), {"x": normal(4, 3), "out_label": LABELS})
+    (p,) = run.forward(is_train=True)
+    run.backward(normal(4, 3, seed=2))
+    np.testing.assert_allclose(run.grad_dict["x"], (p - np.eye(3)[LABELS]) * normal(4, 3, seed=2), rtol=1e-12)
+
+
 def test_softmax_output_takes_probabilities_as_labels():
     target = np.random.default_rng(5).dirichlet(np.ones(3), size=4)
     inputs = {"x": normal(4, 3), "out_label": target}
@@ -315,6 +322,24 @@ def test_dropout_keeps_the_mean_and_is_off_outside_of_training():
     (dropped,) = run.forward(is_train=True)
     assert set(np.unique(dropped)) == {0, 1.25}
     assert abs(dropped.mean() - 1) < 6 * 0.5 / 200
+
+
+def test_dropout_shares_its_mask_along_axes():
+    run = executor(sym.Dropout(x, p=0.5, axes=(1,), name="drop"), {"x": np.ones((50, 7, 2))}, grad_req="null")
+    (dropped,) = run.forward(is_train=True)
+    np.testing.assert_array_equal(dropped, np.broadcast_to(dropped[:, :1], dropped.shape))
+    assert set(np.unique(dropped)) == {0, 2}
+    assert (dropped[:, 0, 0] != dropped[:, 0, 1]).any()
+
+
+def test_random_slopes_are_drawn_in_training_and_their_mean_is_used_otherwise():
+    layer = sym.LeakyReLU(x, act_type="rrelu", lower_bound=0.1, upper_bound=0.3, name="act")
+    run = executor(layer, {"x": -np.ones((30, 30))})
+    np.testing.assert_allclose(run.forward(is_train=False)[0], -0.2)
+    (output,) = run.forward(is_train=True)
+    assert -0.3 <= output.min() < -0.28 < -0.12 < output.max() <= -0.1
+    run.backward(np.ones((30, 30)))
+    np.testing.assert_array_equal(run.grad_dict["x"], -output)
 
 
 def test_dropout_can_be_always_on():

@@ -232,7 +232,7 @@ class RNNCell(_Gated):
 
     Args:
         num_hidden: the number of units.
-        activation: the ``act_type`` of :class:`mxcore_module.operators.activation.Activation`, or a function of a
+        activation: the ``act_type`` of ``mx.symbol.Activation``, or a function of a
             symbol and ``name=``.
         prefix: what the names of nodes and variables start with.
         params: variables to share with other cells.

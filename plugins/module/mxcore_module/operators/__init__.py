@@ -19,9 +19,11 @@ from mxcore_module.operators import (
     pooling,
     products,
     reductions,
+    sequences,
     shaping,
     slicing,
     softmax,
+    sorting,
     structure,
     upsampling,
 )
@@ -49,9 +51,11 @@ __all__ = [
     "products",
     "reductions",
     "register",
+    "sequences",
     "shaping",
     "slicing",
     "softmax",
+    "sorting",
     "structure",
     "upsampling",
 ]

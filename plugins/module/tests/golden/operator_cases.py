@@ -2,7 +2,7 @@
 
 An input is a shape of normally distributed numbers, or a pair of a kind and a shape: ``"positive"``, from 0.5 to 1.5,
 ``"unit"``, from -0.9 to 0.9, ``"grid"``, integers from -2 to 2, so that there are ties; ``"below 4"``, integers from 0
-to 3. Arguments that are not named here, such as weights, are normally distributed.
+to 3; ``"length"``, integers from 1 to 4. Arguments that are not named here, such as weights, are normally distributed.
 """
 
 import zlib
@@ -321,6 +321,28 @@ NORMS = {
     "lrn, options": (lambda s, x: s.LRN(x, nsize=5, alpha=0.5, beta=0.5, knorm=1), {"x": (2, 7, 2, 2)}),
     "dropout, none": (lambda s, x: s.Dropout(x, p=0), {"x": (4, 3)}),
 }
+LENGTHS = {"x": (4, 3, 2), "n": ("length", (3,))}
+ORDER = {
+    "sequence mask": (lambda s, x, n: s.SequenceMask(x, n, use_sequence_length=True, value=-1), LENGTHS),
+    "sequence mask, axis": (
+        lambda s, x, n: s.SequenceMask(x, n, use_sequence_length=True, axis=1), {"x": (3, 4), "n": ("length", (3,))}),
+    "sequence mask, none": (lambda s, x: s.SequenceMask(x), {"x": (4, 3, 2)}),
+    "sequence last": (lambda s, x, n: s.SequenceLast(x, n, use_sequence_length=True), LENGTHS),
+    "sequence last, axis": (
+        lambda s, x, n: s.SequenceLast(x, n, use_sequence_length=True, axis=1), {"x": (3, 4, 2), "n": ("length", (3,))}),
+    "sequence last, none": (lambda s, x: s.SequenceLast(x), {"x": (4, 3, 2)}),
+    "sequence reverse": (lambda s, x, n: s.SequenceReverse(x, n, use_sequence_length=True), LENGTHS),
+    "sequence reverse, none": (lambda s, x: s.SequenceReverse(x), {"x": (4, 3)}),
+    "sort": (lambda s, x: s.sort(x), {"x": (3, 4)}),
+    "sort, descending": (lambda s, x: s.sort(x, axis=0, is_ascend=False), {"x": (3, 4)}),
+    "argsort": (lambda s, x: s.argsort(x, axis=1), {"x": (3, 4)}),
+    "topk": (lambda s, x: s.topk(x, k=2), {"x": (3, 4)}),
+    "topk, values": (lambda s, x: s.topk(x, k=2, ret_typ="value", axis=0), {"x": (3, 4)}),
+    "topk, both": (lambda s, x: s.topk(x, k=3, ret_typ="both", is_ascend=True), {"x": (3, 4)}),
+    "topk, mask": (lambda s, x: s.topk(x, k=2, ret_typ="mask"), {"x": (3, 4)}),
+    "cumsum": (lambda s, x: s.cumsum(x, axis=1), {"x": (2, 3, 2)}),
+    "cumsum, all": (lambda s, x: s.cumsum(x), {"x": (2, 3)}),
+}
 SEQUENCE = {"x": (2, 3, 4)}
 
 
@@ -365,6 +387,7 @@ CASES = {
     **SOFTMAX,
     **LOSSES,
     **NORMS,
+    **ORDER,
     **CELLS,
 }  # fmt: skip
 
@@ -376,6 +399,8 @@ def values(key, kind, shape):
         found = draw.randint(-2, 3, shape)
     elif kind.startswith("below "):
         found = draw.randint(0, int(kind.split()[1]), shape)
+    elif kind == "length":
+        found = draw.randint(1, 5, shape)
     elif kind in ("positive", "unit"):
         found = draw.uniform(*{"positive": (0.5, 1.5), "unit": (-0.9, 0.9)}[kind], size=shape)
     else:

@@ -21,7 +21,7 @@ def record(name):
         net, shapes, value = prepared(name, mx.sym, mx.rnn)
     arguments, states = net.list_arguments(), net.list_auxiliary_states()
     found = {"names": np.array([",".join(part) for part in (arguments, net.list_outputs(), states)])}
-    integers = [key for key, one in CASES[name][1].items() if str(one[0]).startswith("below")]
+    integers = [key for key, one in CASES[name][1].items() if str(one[0]).startswith(("below", "length"))]
     requests = {key: "null" if key in integers else "write" for key in arguments}
     try:
         run = net.simple_bind(mx.cpu(), grad_req=requests, **shapes)

@@ -37,6 +37,10 @@ def sequence(length: int | None, inputs: Symbol | Sequence[Symbol], layout: str,
 class RNNParams:
     """The variables of cells, which several cells may share.
 
+    >>> import mxcore as mx
+    >>> mx.rnn.RNNParams("both_").get("i2h_weight").name
+    'both_i2h_weight'
+
     Args:
         prefix: what their names start with.
     """
@@ -66,6 +70,10 @@ class BaseRNNCell:
     """The base class of cells: a step takes an input and states, and returns an output and new states.
 
     Subclasses define ``__call__`` and :attr:`state_info`.
+
+    >>> import mxcore as mx
+    >>> isinstance(mx.rnn.GRUCell(8), mx.rnn.BaseRNNCell)
+    True
 
     Args:
         prefix: what the names of nodes and variables start with.
@@ -230,6 +238,11 @@ class _Gated(BaseRNNCell):
 class RNNCell(_Gated):
     """A simple cell, ``h' = tanh(W x + b + R h + c)``.
 
+    >>> import mxcore as mx
+    >>> outputs, states = mx.rnn.RNNCell(8).unroll(2, mx.symbol.Variable("x"))
+    >>> [output.name for output in outputs]
+    ['rnn_t0_out', 'rnn_t1_out']
+
     Args:
         num_hidden: the number of units.
         activation: the ``act_type`` of ``mx.symbol.Activation``, or a function of a
@@ -264,6 +277,10 @@ class LSTMCell(_Gated):
     """A long short-term memory: ``c' = f c + i g``, ``h' = o tanh(c')``, with the gates of ``W x + b + R h + d``.
 
     The gates ``i``, ``f`` and ``o`` go through a sigmoid, and ``g`` through tanh; their order is i, f, g, o.
+
+    >>> import mxcore as mx
+    >>> mx.rnn.LSTMCell(8).state_shape
+    [(0, 8), (0, 8)]
 
     Args:
         num_hidden: the number of units.
@@ -301,6 +318,10 @@ class GRUCell(_Gated):
     """A gated recurrent unit in cuDNN's form: ``h' = (1 - z) tanh(W x + b + r (R h + c)) + z h``.
 
     The gates ``r`` and ``z`` are sigmoids of such sums; the order of gates is r, z, o.
+
+    >>> import mxcore as mx
+    >>> mx.rnn.GRUCell(8).state_shape
+    [(0, 8)]
 
     Args:
         num_hidden: the number of units.

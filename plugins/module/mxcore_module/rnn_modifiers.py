@@ -16,6 +16,10 @@ __all__ = ["BidirectionalCell", "DropoutCell", "ResidualCell"]
 class DropoutCell(BaseRNNCell):
     """Dropout of the input; it has no states.
 
+    >>> import mxcore as mx
+    >>> mx.rnn.DropoutCell(0.5).unroll(2, mx.symbol.Variable("x"))[1]
+    []
+
     Args:
         dropout: the probability that an element is set to 0.
         prefix: what the names of nodes start with.
@@ -48,6 +52,11 @@ class DropoutCell(BaseRNNCell):
 
 class ResidualCell(BaseRNNCell):
     """Adds the input of another cell to its output.
+
+    >>> import mxcore as mx
+    >>> outputs, _ = mx.rnn.ResidualCell(mx.rnn.RNNCell(8)).unroll(2, mx.symbol.Variable("x"))
+    >>> outputs[0].name
+    'rnn_t0_out_plus_residual'
 
     Args:
         base_cell: the cell, which from then on is only used through this one.
@@ -117,6 +126,11 @@ class ResidualCell(BaseRNNCell):
 
 class BidirectionalCell(BaseRNNCell):
     """Two cells, one of which reads the steps from the end; their outputs are joined. It can only be unrolled.
+
+    >>> import mxcore as mx
+    >>> both = mx.rnn.BidirectionalCell(mx.rnn.GRUCell(8, prefix="l_"), mx.rnn.GRUCell(8, prefix="r_"))
+    >>> both.unroll(2, mx.symbol.Variable("x"), merge_outputs=True)[0].infer_shape(x=(5, 2, 3))[1]
+    [(5, 2, 16)]
 
     Args:
         l_cell: the cell that reads from the start.

@@ -116,12 +116,22 @@ def zeros(shape: int | Sequence[int], dtype: Any = None, **kwargs: Any) -> Symbo
 
 
 def ones(shape: int | Sequence[int], dtype: Any = None, **kwargs: Any) -> Symbol:
-    """Create an array of ones; see :func:`zeros`."""
+    """Create an array of ones; see :func:`zeros`.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.ones(3).infer_shape()[1]
+    [(3,)]
+    """
     return _made("_ones", shape=shape, dtype=dtype, **kwargs)
 
 
 def full(shape: int | Sequence[int], val: float, dtype: Any = None, **kwargs: Any) -> Symbol:
-    """Create an array of ``val``; see :func:`zeros`."""
+    """Create an array of ``val``; see :func:`zeros`.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.full((2, 3), 0.5).infer_shape()[1]
+    [(2, 3)]
+    """
     return _made("_full", shape=shape, value=float(val), dtype=dtype, **kwargs)
 
 
@@ -155,12 +165,22 @@ def arange(
 def linspace(
     start: float, stop: float, num: int, endpoint: bool = True, name: str | None = None, dtype: Any = None
 ) -> Symbol:
-    """Create an array of ``num`` numbers at equal distances from ``start`` to ``stop``; see :func:`arange`."""
+    """Create an array of ``num`` numbers at equal distances from ``start`` to ``stop``; see :func:`arange`.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.linspace(0, 1, 5).infer_shape()[1]
+    [(5,)]
+    """
     return _made("_linspace", start=start, stop=stop, num=num, endpoint=endpoint, name=name, dtype=dtype)
 
 
 def eye(N: int, M: int = 0, k: int = 0, dtype: Any = None, **kwargs: Any) -> Symbol:
-    """Create a matrix of ``N`` rows and ``M`` columns (``N`` by default) with ones on its k-th diagonal."""
+    """Create a matrix of ``N`` rows and ``M`` columns (``N`` by default) with ones on its k-th diagonal.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.eye(3, 4).infer_shape()[1]
+    [(3, 4)]
+    """
     return _made("_eye", N=N, M=M, k=k, dtype=dtype, **kwargs)
 
 
@@ -186,17 +206,32 @@ power = pow
 
 
 def maximum(left: Symbol | float, right: Symbol | float) -> Symbol:
-    """Return the larger elements of two symbols of equal shapes, or of a symbol and a number; see :func:`pow`."""
+    """Return the larger elements of two symbols of equal shapes, or of a symbol and a number; see :func:`pow`.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.maximum(mx.symbol.Variable("x"), 0).list_arguments()
+    ['x']
+    """
     return combined(left, right, "_Maximum", "_MaximumScalar", "_MaximumScalar")
 
 
 def minimum(left: Symbol | float, right: Symbol | float) -> Symbol:
-    """Return the smaller elements of two symbols of equal shapes, or of a symbol and a number; see :func:`pow`."""
+    """Return the smaller elements of two symbols of equal shapes, or of a symbol and a number; see :func:`pow`.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.minimum(mx.symbol.Variable("x"), mx.symbol.Variable("y")).list_arguments()
+    ['x', 'y']
+    """
     return combined(left, right, "_Minimum", "_MinimumScalar", "_MinimumScalar")
 
 
 def hypot(left: Symbol | float, right: Symbol | float) -> Symbol:
-    """Return ``√(left² + right²)`` of symbols of equal shapes, or of a symbol and a number; see :func:`pow`."""
+    """Return ``√(left² + right²)`` of symbols of equal shapes, or of a symbol and a number; see :func:`pow`.
+
+    >>> import mxcore as mx
+    >>> mx.symbol.hypot(mx.symbol.Variable("x"), mx.symbol.Variable("y")).infer_shape(x=(3,))[1]
+    [(3,)]
+    """
     return combined(left, right, "_Hypot", "_HypotScalar", "_HypotScalar")
 
 
@@ -222,6 +257,13 @@ def split_v2(
 
 def Custom(*args: Any, **kwargs: Any) -> Symbol:
     """Refuse: operators of your own are classes here.
+
+    >>> import mxcore as mx
+    >>> try:
+    ...     mx.symbol.Custom(mx.symbol.Variable("x"), op_type="mine")
+    ... except NotImplementedError as error:
+    ...     print(str(error).partition(":")[0])
+    there are no custom operators of mx.operator
 
     Raises:
         NotImplementedError: always; the message says how to write one.

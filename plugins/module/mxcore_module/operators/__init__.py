@@ -7,6 +7,7 @@ subclass :class:`~mxcore_module.operators.base.Operator` and decorate it with
 
 from mxcore_module.operators import (
     activation,
+    broadcasting,
     choosing,
     convolution,
     creation,
@@ -37,6 +38,7 @@ __all__ = [
     "Shape",
     "ShapeError",
     "activation",
+    "broadcasting",
     "choosing",
     "convolution",
     "creation",

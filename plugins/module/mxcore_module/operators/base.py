@@ -186,8 +186,23 @@ def register(*aliases: str, name: str | None = None) -> Callable[[C], C]:
 
 def derived(base: type[Operator], name: str, *aliases: str, doc: str, **attributes: Any) -> type[Operator]:
     """Add an operator to the table that differs from its base class only in class attributes."""
-    made = type(name, (base,), {"__doc__": doc, "__module__": base.__module__, **attributes})
+    made = type(
+        name, (base,), {"__doc__": f"{doc}\n{_example(base, name)}", "__module__": base.__module__, **attributes}
+    )
     return register(*aliases, name=name)(attrs.frozen(made))
+
+
+def _example(base: type[Operator], name: str) -> str:
+    """Return an example for the docstring of an operator of a table, or nothing for those that have no public name."""
+    if name.startswith("_"):
+        return ""
+    variables = [f'mx.symbol.Variable("{role}")' for role in base.inputs[: 1 if base.inputs[0] == "data" else 2]]
+    return f"""
+Example:
+    >>> import mxcore as mx
+    >>> mx.symbol.{name}({", ".join(variables)}, name="it").list_outputs()
+    ['it_output']
+"""
 
 
 def find(name: str) -> type[Operator]:

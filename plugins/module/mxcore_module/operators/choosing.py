@@ -37,6 +37,12 @@ class Take(Operator):
 
     Returns:
         The elements: the shape of ``a``, with the shape of ``indices`` in place of the axis.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.take(x, y, axis=1).infer_shape(x=(2, 5), y=(3,))[1]
+        [(2, 3)]
     """
 
     inputs = ("a", "indices")
@@ -77,6 +83,12 @@ class Pick(Operator):
 
     Returns:
         The elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.pick(x, y).infer_shape(x=(4, 3))[1]
+        [(4,)]
     """
 
     inputs = ("data", "index")
@@ -120,6 +132,12 @@ class BatchTake(Operator):
 
     Returns:
         The elements, of shape ``(batch,)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.batch_take(x, y).infer_shape(x=(4, 3))[1]
+        [(4,)]
     """
 
     inputs = ("a", "indices")
@@ -148,6 +166,12 @@ class GatherNd(Operator):
 
     Returns:
         The elements, of shape ``(*shape, *data.shape[axes:])``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.gather_nd(x, y).infer_shape(x=(4, 3, 2), y=(2, 7))[1]
+        [(7, 2)]
     """
 
     inputs = ("data", "indices")
@@ -184,6 +208,12 @@ class OneHot(Operator):
 
     Returns:
         The rows, of shape ``(*indices.shape, depth)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.one_hot(x, depth=10).infer_shape(x=(32,))[1]
+        [(32, 10)]
     """
 
     inputs = ("indices",)
@@ -216,6 +246,12 @@ class Where(Operator):
 
     Returns:
         The elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.where(x > 0, x, y).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     inputs = ("condition", "x", "y")
@@ -249,6 +285,12 @@ class Clip(Operator):
 
     Returns:
         The result; the gradient is 0 for elements outside of the interval.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.clip(x, 0, 1).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     a_min: float = hyperparameter(number)

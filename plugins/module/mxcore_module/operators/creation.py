@@ -63,7 +63,13 @@ class _Constant(_Made):
 @register(name="_zeros")
 @attrs.frozen
 class Zeros(_Constant):
-    """An array of zeros."""
+    """An array of zeros.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.zeros((2, 3)).infer_shape()[1]
+        [(2, 3)]
+    """
 
     def forward(self, run: Run) -> Array:
         return run.xp.zeros(self.settled(run), self.dtype)
@@ -72,7 +78,13 @@ class Zeros(_Constant):
 @register(name="_ones")
 @attrs.frozen
 class Ones(_Constant):
-    """An array of ones."""
+    """An array of ones.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.ones((2, 3)).infer_shape()[1]
+        [(2, 3)]
+    """
 
     def forward(self, run: Run) -> Array:
         return run.xp.ones(self.settled(run), self.dtype)
@@ -81,7 +93,13 @@ class Ones(_Constant):
 @register(name="_full")
 @attrs.frozen
 class Full(_Constant):
-    """An array of one number."""
+    """An array of one number.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.full((2, 3), 5).infer_shape()[1]
+        [(2, 3)]
+    """
 
     value: float = hyperparameter(number, kw_only=True)
 
@@ -92,7 +110,13 @@ class Full(_Constant):
 @register(name="_arange")
 @attrs.frozen
 class Arange(_Made):
-    """Numbers at equal distances, each ``repeat`` times."""
+    """Numbers at equal distances, each ``repeat`` times.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.arange(4).infer_shape()[1]
+        [(4,)]
+    """
 
     start: float = hyperparameter(number)
     stop: float | None = hyperparameter(None, optional(number))
@@ -117,7 +141,13 @@ class Arange(_Made):
 @register(name="_linspace")
 @attrs.frozen
 class Linspace(_Made):
-    """``num`` numbers at equal distances."""
+    """``num`` numbers at equal distances.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.linspace(0, 1, 5).infer_shape()[1]
+        [(5,)]
+    """
 
     start: float = hyperparameter(number)
     stop: float = hyperparameter(number)
@@ -135,7 +165,13 @@ class Linspace(_Made):
 @register(name="_eye")
 @attrs.frozen
 class Eye(_Made):
-    """A matrix with ones on a diagonal."""
+    """A matrix with ones on a diagonal.
+
+    Example:
+        >>> import mxcore as mx
+        >>> mx.symbol.eye(3).infer_shape()[1]
+        [(3, 3)]
+    """
 
     N: int = hyperparameter(integer(at_least=1))
     M: int = hyperparameter(0, integer(at_least=0))
@@ -160,6 +196,12 @@ class Cast(Operator):
 
     Returns:
         The values; the gradient has the dtype of ``data``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.Cast(x, dtype="float16").infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     dtype: str = hyperparameter(_dtype)
@@ -185,7 +227,14 @@ class _Facts(Operator):
 @register(name="shape_array")
 @attrs.frozen
 class ShapeArray(_Facts):
-    """The shape of an array, as integers."""
+    """The shape of an array, as integers.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.shape_array(x).infer_shape(x=(2, 3, 4))[1]
+        [(3,)]
+    """
 
     def infer_shape(self, data: Shape) -> Inferred:
         return (data,), (len(data),)
@@ -197,7 +246,14 @@ class ShapeArray(_Facts):
 @register(name="size_array")
 @attrs.frozen
 class SizeArray(_Facts):
-    """The number of elements of an array, as an integer."""
+    """The number of elements of an array, as an integer.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.size_array(x).infer_shape(x=(2, 3))[1]
+        [(1,)]
+    """
 
     def infer_shape(self, data: Shape) -> Inferred:
         return (data,), (1,)

@@ -140,6 +140,12 @@ class HardSigmoid(Operator):
 
     Returns:
         The result, in the shape of ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.hard_sigmoid(x).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     alpha: float = hyperparameter(0.2, number)
@@ -166,6 +172,12 @@ class SmoothL1(Operator):
 
     Returns:
         The loss, in the shape of ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.smooth_l1(x - y, scalar=1).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     scalar: float = hyperparameter(1.0, number)

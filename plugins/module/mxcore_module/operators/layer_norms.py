@@ -134,6 +134,12 @@ class InstanceNorm(_Normalized):
     Returns:
         ``y``, in the shape of ``x``.
 
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.InstanceNorm(x).infer_shape(x=(2, 3, 8, 8))[1]
+        [(2, 3, 8, 8)]
+
     References:
         Ulyanov, Vedaldi and Lempitsky, "Instance normalization", 2016.
     """
@@ -163,6 +169,12 @@ class GroupNorm(_Normalized):
 
     Returns:
         ``y``, in the shape of ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.GroupNorm(x, num_groups=2).infer_shape(x=(2, 4, 8, 8))[1]
+        [(2, 4, 8, 8)]
 
     References:
         Wu and He, "Group normalization", 2018.
@@ -197,6 +209,12 @@ class L2Normalization(Operator):
 
     Returns:
         ``y``, in the shape of ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.L2Normalization(x).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     eps: float = hyperparameter(1e-10, number)
@@ -234,6 +252,12 @@ class LRN(Operator):
 
     Returns:
         ``y``, in the shape of ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.LRN(x, nsize=5).infer_shape(x=(2, 16, 8, 8))[1]
+        [(2, 16, 8, 8)]
 
     References:
         Krizhevsky, Sutskever and Hinton, "ImageNet classification with deep convolutional neural networks", 2012.

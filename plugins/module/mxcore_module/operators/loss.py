@@ -219,6 +219,12 @@ class MAERegressionOutput(_Regression):
 
     Returns:
         ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.MAERegressionOutput(x, y).infer_shape(x=(32, 1))[1]
+        [(32, 1)]
     """
 
     def forward(self, run: Run, data: Array, label: Array) -> Array:
@@ -279,6 +285,12 @@ class _MakeLoss(Operator):
 
     Returns:
         The data.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.make_loss(mx.symbol.abs(x)).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     is_loss = True
@@ -306,6 +318,12 @@ class BlockGrad(Operator):
 
     Returns:
         The data.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> (x * mx.symbol.BlockGrad(x)).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     is_loss = True  # no gradient has to come from above
@@ -337,6 +355,12 @@ class SVMOutput(Operator):
 
     Returns:
         ``x``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.SVMOutput(x, y).infer_shape(x=(32, 10))[1]
+        [(32, 10)]
     """
 
     inputs = ("data", "label")

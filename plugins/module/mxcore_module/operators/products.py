@@ -75,6 +75,12 @@ class BatchDot(_Product):
 
     Returns:
         The products, of shape ``(batch, n, m)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.batch_dot(x, y).infer_shape(x=(5, 2, 3), y=(5, 3, 4))[1]
+        [(5, 2, 4)]
     """
 
     forward_stype: str | None = hyperparameter(None, optional(_stype))
@@ -99,6 +105,12 @@ class Dot(_Product):
 
     Returns:
         The product, of shape ``(*a, *b)``; ``(1,)`` for two vectors.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.dot(x, y).infer_shape(x=(2, 3), y=(3, 4))[1]
+        [(2, 4)]
     """
 
     forward_stype: str | None = hyperparameter(None, optional(_stype))
@@ -144,6 +156,12 @@ class Gemm2(_Product):
 
     Returns:
         The products, of shape ``(..., n, m)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.linalg_gemm2(x, y, transpose_b=True).infer_shape(x=(5, 2, 3), y=(5, 4, 3))[1]
+        [(5, 2, 4)]
     """
 
     inputs = ("A", "B")

@@ -130,6 +130,12 @@ class Norm(Operator):
 
     Returns:
         The norms, of shape ``(1,)`` if no axis is left.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.norm(x, axis=1).infer_shape(x=(2, 3))[1]
+        [(2,)]
     """
 
     ord: int = hyperparameter(2, Validator("1 or 2", lambda value: value in (1, 2)))
@@ -165,6 +171,12 @@ class Moments(Operator):
 
     Returns:
         The mean, and the variance (over n, not n - 1).
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.moments(x, axes=(0,)).infer_shape(x=(2, 3))[1]
+        [(3,), (3,)]
     """
 
     axes: int | tuple[int, ...] | None = hyperparameter(None, optional(some_axes))
@@ -231,6 +243,12 @@ class ArgmaxChannel(Operator):
 
     Returns:
         The positions, as floating-point numbers, of shape ``(batch,)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.argmax_channel(x).infer_shape(x=(32, 10))[1]
+        [(32,)]
     """
 
     def infer_shape(self, data: Shape) -> Inferred:

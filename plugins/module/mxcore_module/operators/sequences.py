@@ -65,6 +65,12 @@ class SequenceMask(_Sequences):
 
     Returns:
         The result, in the shape of the data.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.SequenceMask(x, y, use_sequence_length=True).infer_shape(x=(7, 32, 8))[1]
+        [(7, 32, 8)]
     """
 
     value: float = hyperparameter(0.0, number)
@@ -120,6 +126,12 @@ class SequenceLast(_Gathered):
 
     Returns:
         The elements, of shape ``(batch, ...)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.SequenceLast(x, y, use_sequence_length=True).infer_shape(x=(7, 32, 8))[1]
+        [(32, 8)]
     """
 
     axis: int = hyperparameter(0, _axis)
@@ -147,6 +159,12 @@ class SequenceReverse(_Gathered):
 
     Returns:
         The result, in the shape of the data.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.SequenceReverse(x).infer_shape(x=(7, 32, 8))[1]
+        [(7, 32, 8)]
     """
 
     axis: int = hyperparameter(0, Validator("0", lambda value: value == 0))

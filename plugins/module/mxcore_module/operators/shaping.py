@@ -137,6 +137,12 @@ class ReshapeLike(Operator):
 
     Returns:
         The elements of ``lhs``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.reshape_like(x, y).infer_shape(x=(2, 6), y=(3, 4))[1]
+        [(3, 4)]
     """
 
     inputs = ("lhs", "rhs")
@@ -167,6 +173,12 @@ class ExpandDims(Reshaped):
 
     Returns:
         The same elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.expand_dims(x, axis=1).infer_shape(x=(2, 3))[1]
+        [(2, 1, 3)]
     """
 
     axis: int = hyperparameter(any_integer)
@@ -189,6 +201,12 @@ class Squeeze(Reshaped):
 
     Returns:
         The same elements, of shape ``(1,)`` if no axis is left.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.squeeze(x).infer_shape(x=(2, 1, 3))[1]
+        [(2, 3)]
     """
 
     axis: int | tuple[int, ...] | None = hyperparameter(None, optional(some_axes))
@@ -233,6 +251,12 @@ class Transpose(Permuted):
 
     Returns:
         The same elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.transpose(x, axes=(1, 2, 0)).infer_shape(x=(2, 3, 4))[1]
+        [(3, 4, 2)]
     """
 
     axes: tuple[int, ...] = hyperparameter((), sizes)
@@ -253,6 +277,12 @@ class SwapAxis(Permuted):
 
     Returns:
         The same elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.SwapAxis(x, dim1=0, dim2=2).infer_shape(x=(2, 3, 4))[1]
+        [(4, 3, 2)]
     """
 
     dim1: int = hyperparameter(0, any_integer)
@@ -284,6 +314,12 @@ class DepthToSpace(_Blocks):
 
     Returns:
         The same elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.depth_to_space(x, 2).infer_shape(x=(1, 8, 3, 4))[1]
+        [(1, 2, 6, 8)]
     """
 
     def infer_shape(self, data: Shape) -> Inferred:
@@ -310,6 +346,12 @@ class SpaceToDepth(_Blocks):
 
     Returns:
         The same elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.space_to_depth(x, 2).infer_shape(x=(1, 2, 6, 8))[1]
+        [(1, 8, 3, 4)]
     """
 
     def infer_shape(self, data: Shape) -> Inferred:

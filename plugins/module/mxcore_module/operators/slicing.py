@@ -13,13 +13,11 @@ import attrs
 from mxcore import Validator, hyperparameter, integer, number, one_of, optional
 from mxcore.backend import Array
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
-from mxcore_module.operators.elementwise import summed_to
 from mxcore_module.operators.reductions import reduced_axes, some_axes
 from mxcore_module.operators.structure import any_integer
 from mxcore_module.operators.windows import sizes
 
-__all__ = ["BroadcastAxis", "BroadcastLike", "BroadcastTo", "Pad", "Repeat", "Reverse", "Slice", "SliceAxis",
-           "SliceLike", "Tile"]  # fmt: skip
+__all__ = ["Pad", "Repeat", "Reverse", "Slice", "SliceAxis", "SliceLike", "Tile"]
 
 Index = tuple[builtins.slice, ...]
 _bounds = Validator(
@@ -99,6 +97,12 @@ class SliceAxis(Indexed):
 
     Returns:
         The part.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.slice_axis(x, axis=1, begin=1, end=None).infer_shape(x=(2, 5))[1]
+        [(2, 4)]
     """
 
     axis: int = hyperparameter(any_integer)
@@ -122,6 +126,12 @@ class SliceLike(Indexed):
 
     Returns:
         The part.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.slice_like(x, y).infer_shape(x=(4, 5), y=(2, 3))[1]
+        [(2, 3)]
     """
 
     inputs = ("data", "shape_like")
@@ -147,6 +157,12 @@ class Reverse(Indexed):
 
     Returns:
         The same elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.reverse(x, axis=1).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     axis: int | tuple[int, ...] = hyperparameter(some_axes)
@@ -167,6 +183,12 @@ class Tile(Operator):
 
     Returns:
         The larger array.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.tile(x, reps=(2, 2)).infer_shape(x=(2, 3))[1]
+        [(4, 6)]
     """
 
     reps: tuple[int, ...] = hyperparameter(sizes)
@@ -199,6 +221,12 @@ class Repeat(Operator):
 
     Returns:
         The larger array.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.repeat(x, repeats=2, axis=1).infer_shape(x=(2, 3))[1]
+        [(2, 6)]
     """
 
     repeats: int = hyperparameter(integer(at_least=1))
@@ -218,103 +246,6 @@ class Repeat(Operator):
         return (grad.reshape(-1, self.repeats, *after).sum(axis=1).reshape(data.shape),)
 
 
-@attrs.frozen
-class _Broadcasts(Operator):
-    """The base class of operators that broadcast the first input."""
-
-    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
-        return None not in shapes
-
-    def forward(self, run: Run, *arrays: Array, **_: Any) -> Array:
-        shape = self.infer_shape(*(array.shape for array in arrays))[1]
-        return run.xp.broadcast_to(arrays[0], shape)
-
-    def backward(self, run: Run, grad: Array, *arrays: Array, **_: Any) -> tuple[Array | None, ...]:
-        return (summed_to(grad, arrays[0].shape), *[None] * (len(arrays) - 1))
-
-
-def _broadcast(data: Shape, wanted: Shape) -> Shape:
-    if len(data) != len(wanted) or any(size not in (1, other) for size, other in zip(data, wanted, strict=False)):
-        raise ShapeError(f"cannot broadcast data of shape {data} to {wanted}")
-    return wanted
-
-
-@register(name="broadcast_to")
-@attrs.frozen
-class BroadcastTo(_Broadcasts):
-    """Repeats axes of size 1.
-
-    Args:
-        data: of any shape.
-        shape: the new shape; 0 keeps a size.
-
-    Returns:
-        The larger array.
-    """
-
-    shape: tuple[int, ...] = hyperparameter(sizes)
-
-    def infer_shape(self, data: Shape) -> Inferred:
-        kept = data if len(data) == len(self.shape) else self.shape
-        return (data,), _broadcast(data, tuple(size or own for size, own in zip(self.shape, kept, strict=True)))
-
-
-@register("broadcast_axes", name="broadcast_axis")
-@attrs.frozen
-class BroadcastAxis(_Broadcasts):
-    """Repeats axes of size 1.
-
-    Args:
-        data: of any shape.
-        axis: an axis or several.
-        size: the new size of each.
-
-    Returns:
-        The larger array.
-    """
-
-    axis: tuple[int, ...] = hyperparameter((), sizes)
-    size: tuple[int, ...] = hyperparameter((), sizes)
-
-    def infer_shape(self, data: Shape) -> Inferred:
-        if len(self.axis) != len(self.size):
-            raise ShapeError(f"axis and size must be as long, got {self.axis} and {self.size}")
-        wanted = list(data)
-        for axis, size in zip(self.axis, self.size, strict=True):
-            (place,) = reduced_axes(len(data), axis)
-            wanted[place] = size
-        return (data,), _broadcast(data, tuple(wanted))
-
-
-@register(name="broadcast_like")
-@attrs.frozen
-class BroadcastLike(_Broadcasts):
-    """Repeats axes of size 1 until an array has the shape of another one.
-
-    Args:
-        lhs: of any shape.
-        rhs: of the larger shape; its values have no effect.
-        lhs_axes: the axes to repeat; all by default.
-        rhs_axes: the axes whose sizes they get.
-
-    Returns:
-        The larger array.
-    """
-
-    inputs = ("lhs", "rhs")
-
-    lhs_axes: tuple[int, ...] | None = hyperparameter(None, optional(sizes))
-    rhs_axes: tuple[int, ...] | None = hyperparameter(None, optional(sizes))
-
-    def infer_shape(self, lhs: Shape, rhs: Shape) -> Inferred:
-        if self.lhs_axes is None or self.rhs_axes is None:
-            return (lhs, rhs), _broadcast(lhs, rhs)
-        wanted = list(lhs)
-        for one, other in zip(self.lhs_axes, self.rhs_axes, strict=True):
-            wanted[one] = rhs[other]
-        return (lhs, rhs), _broadcast(lhs, tuple(wanted))
-
-
 @register("pad")
 @attrs.frozen
 class Pad(Operator):
@@ -328,6 +259,12 @@ class Pad(Operator):
 
     Returns:
         The larger array.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.Pad(x, mode="edge", pad_width=(0, 0, 0, 0, 1, 1, 2, 2)).infer_shape(x=(2, 3, 8, 8))[1]
+        [(2, 3, 10, 12)]
     """
 
     mode: str = hyperparameter(one_of("constant", "edge", "reflect"))

@@ -91,6 +91,12 @@ class SoftmaxActivation(Operator):
 
     Returns:
         The result, in the shape of the data.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.SoftmaxActivation(x).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     mode: str = hyperparameter("instance", one_of("instance", "channel"))
@@ -123,6 +129,12 @@ class SoftmaxCrossEntropy(Operator):
 
     Returns:
         The sum, of shape ``(1,)``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.softmax_cross_entropy(x, y).infer_shape(x=(32, 10))[1]
+        [(1,)]
     """
 
     inputs = ("data", "label")

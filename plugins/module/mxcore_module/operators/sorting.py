@@ -55,6 +55,12 @@ class Sort(_Ordered):
 
     Returns:
         The elements.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.sort(x).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     is_ascend: bool = hyperparameter(True, boolean)
@@ -87,6 +93,12 @@ class Argsort(Sort):
 
     Returns:
         The positions.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.argsort(x).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     dtype: str = hyperparameter("float32", _dtype)
@@ -116,6 +128,12 @@ class TopK(_Ordered):
 
     Returns:
         What ``ret_typ`` says; only values have a gradient.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.topk(x, k=2, ret_typ="both").infer_shape(x=(2, 5))[1]
+        [(2, 2), (2, 2)]
     """
 
     k: int = hyperparameter(1, integer(at_least=1))
@@ -166,6 +184,12 @@ class CumSum(Operator):
 
     Returns:
         The sums.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.cumsum(x, axis=1).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     inputs = ("a",)

@@ -91,6 +91,12 @@ class Stack(Variadic):
 
     Returns:
         The joint array.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.stack(x, y, axis=1).infer_shape(x=(2, 3), y=(2, 3))[1]
+        [(2, 2, 3)]
     """
 
     axis: int = hyperparameter(0, any_integer)
@@ -120,6 +126,12 @@ class AddN(Variadic):
 
     Returns:
         The sum.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x, y = mx.symbol.Variable("x"), mx.symbol.Variable("y")
+        >>> mx.symbol.add_n(x, y, x).infer_shape(x=(2, 3))[1]
+        [(2, 3)]
     """
 
     partial = True
@@ -207,7 +219,14 @@ class SliceChannel(Operator):
 @register(name="_split_v2")
 @attrs.frozen
 class SplitV2(Operator):
-    """Splits an array along an axis, into equal parts or before given elements; see ``mx.symbol.split_v2``."""
+    """Splits an array along an axis, into equal parts or before given elements; see ``mx.symbol.split_v2``.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.split_v2(x, 2, axis=1).infer_shape(x=(2, 6))[1]
+        [(2, 3), (2, 3)]
+    """
 
     indices: tuple[int, ...] = hyperparameter((), sizes)
     axis: int = hyperparameter(0, any_integer)

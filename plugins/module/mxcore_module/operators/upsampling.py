@@ -35,6 +35,12 @@ class UpSampling(Operator):
 
     Returns:
         The larger array.
+
+    Example:
+        >>> import mxcore as mx
+        >>> x = mx.symbol.Variable("x")
+        >>> mx.symbol.UpSampling(x, scale=2, sample_type="nearest").infer_shape(x=(2, 3, 8, 8))[1]
+        [(2, 3, 16, 16)]
     """
 
     variadic = True

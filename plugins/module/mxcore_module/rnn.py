@@ -11,8 +11,8 @@
 
 from __future__ import annotations
 
-from mxcore_module.rnn_cells import BaseRNNCell, GRUCell, LSTMCell, RNNCell, RNNParams, SequentialRNNCell
-from mxcore_module.rnn_modifiers import BidirectionalCell, DropoutCell, ResidualCell
+from mxcore_module.rnn_cells import BaseRNNCell, GRUCell, LSTMCell, RNNCell, RNNParams
+from mxcore_module.rnn_modifiers import BidirectionalCell, DropoutCell, ResidualCell, SequentialRNNCell
 
 __all__ = [
     "BaseRNNCell", "BidirectionalCell", "DropoutCell", "GRUCell", "LSTMCell", "RNNCell", "RNNParams", "ResidualCell",

@@ -9,7 +9,7 @@ from mxcore.backend import Array, backend_of
 from mxcore_module import symbol
 from mxcore_module.graph import Symbol
 
-__all__ = ["BaseRNNCell", "GRUCell", "LSTMCell", "RNNCell", "RNNParams", "SequentialRNNCell", "sequence"]
+__all__ = ["BaseRNNCell", "GRUCell", "LSTMCell", "RNNCell", "RNNParams", "sequence"]
 
 Unrolled = tuple[Any, list[Any]]
 
@@ -348,65 +348,3 @@ class GRUCell(_Gated):
         new = symbol.Activation(i2h_o + reset * h2h_o, act_type="tanh", name=f"{name}_h_act")
         next_h = symbol._plus((1 - update) * new, update * states[0], name=f"{name}out")
         return next_h, [next_h]
-
-
-class SequentialRNNCell(BaseRNNCell):
-    """Cells one above the other: the output of each is the input of the next.
-
-    >>> import mxcore as mx
-    >>> stack = mx.rnn.SequentialRNNCell()
-    >>> for layer in range(2):
-    ...     stack.add(mx.rnn.GRUCell(num_hidden=16, prefix=f"gru{layer}_"))
-    >>> outputs, states = stack.unroll(3, mx.symbol.Variable("data"), merge_outputs=True)
-    >>> outputs.infer_shape(data=(32, 3, 8))[1]
-    [(32, 3, 16)]
-
-    Args:
-        params: variables to share with other cells.
-    """
-
-    def __init__(self, params: RNNParams | None = None) -> None:
-        super().__init__("", params)
-        self._override_cell_params = params is not None
-
-    def add(self, cell: BaseRNNCell) -> None:
-        """Add a cell on top."""
-        self._cells.append(cell)
-        if self._override_cell_params:
-            cell.params.update(self.params)
-        self.params.update(cell.params)
-
-    def _with_states(self, states: list[Symbol]) -> list[tuple[BaseRNNCell, list[Symbol]]]:
-        """Return each cell with its states."""
-        found, start = [], 0
-        for cell in self._cells:
-            count = len(cell.state_info)
-            found.append((cell, states[start : start + count]))
-            start += count
-        return found
-
-    def __call__(self, inputs: Symbol, states: list[Symbol]) -> tuple[Symbol, list[Symbol]]:
-        """Return the output of a step and the new states."""
-        self._counter += 1
-        following: list[Symbol] = []
-        for cell, own in self._with_states(states):
-            inputs, after = cell(inputs, own)
-            following += after
-        return inputs, following
-
-    def unroll(
-        self,
-        length: int,
-        inputs: Symbol | Sequence[Symbol],
-        begin_state: list[Symbol] | None = None,
-        layout: str = "NTC",
-        merge_outputs: bool | None = None,
-    ) -> Unrolled:
-        """Return the outputs of ``length`` steps and the states after them; see :meth:`BaseRNNCell.unroll`."""
-        self.reset()
-        following: list[Symbol] = []
-        for cell, own in self._with_states(self.begin_state() if begin_state is None else begin_state):
-            merge = merge_outputs if cell is self._cells[-1] else None
-            inputs, after = cell.unroll(length, inputs, own, layout, merge)
-            following += after
-        return inputs, following

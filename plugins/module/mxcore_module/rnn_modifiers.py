@@ -1,4 +1,4 @@
-"""Cells that change others: dropout, residual connections, and both directions of time."""
+"""Cells made of others: stacks, dropout, residual connections, and both directions of time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mxcore_module import symbol
 from mxcore_module.graph import Symbol
 from mxcore_module.rnn_cells import BaseRNNCell, RNNParams, Unrolled, sequence
 
-__all__ = ["BidirectionalCell", "DropoutCell", "ResidualCell"]
+__all__ = ["BidirectionalCell", "DropoutCell", "ResidualCell", "SequentialRNNCell"]
 
 
 class DropoutCell(BaseRNNCell):
@@ -174,3 +174,65 @@ class BidirectionalCell(BaseRNNCell):
         both = zip(sequence(length, ahead, layout, False), sequence(length, back, layout, False)[::-1], strict=True)
         outputs = [symbol.Concat(*one, dim=1, name=f"{self._output_prefix}t{k}") for k, one in enumerate(both)]
         return outputs, [l_states, r_states]
+
+
+class SequentialRNNCell(BaseRNNCell):
+    """Cells one above the other: the output of each is the input of the next.
+
+    >>> import mxcore as mx
+    >>> stack = mx.rnn.SequentialRNNCell()
+    >>> for layer in range(2):
+    ...     stack.add(mx.rnn.GRUCell(num_hidden=16, prefix=f"gru{layer}_"))
+    >>> outputs, states = stack.unroll(3, mx.symbol.Variable("data"), merge_outputs=True)
+    >>> outputs.infer_shape(data=(32, 3, 8))[1]
+    [(32, 3, 16)]
+
+    Args:
+        params: variables to share with other cells.
+    """
+
+    def __init__(self, params: RNNParams | None = None) -> None:
+        super().__init__("", params)
+        self._override_cell_params = params is not None
+
+    def add(self, cell: BaseRNNCell) -> None:
+        """Add a cell on top."""
+        self._cells.append(cell)
+        if self._override_cell_params:
+            cell.params.update(self.params)
+        self.params.update(cell.params)
+
+    def _with_states(self, states: list[Symbol]) -> list[tuple[BaseRNNCell, list[Symbol]]]:
+        """Return each cell with its states."""
+        found, start = [], 0
+        for cell in self._cells:
+            count = len(cell.state_info)
+            found.append((cell, states[start : start + count]))
+            start += count
+        return found
+
+    def __call__(self, inputs: Symbol, states: list[Symbol]) -> tuple[Symbol, list[Symbol]]:
+        """Return the output of a step and the new states."""
+        self._counter += 1
+        following: list[Symbol] = []
+        for cell, own in self._with_states(states):
+            inputs, after = cell(inputs, own)
+            following += after
+        return inputs, following
+
+    def unroll(
+        self,
+        length: int,
+        inputs: Symbol | Sequence[Symbol],
+        begin_state: list[Symbol] | None = None,
+        layout: str = "NTC",
+        merge_outputs: bool | None = None,
+    ) -> Unrolled:
+        """Return the outputs of ``length`` steps and the states after them; see :meth:`BaseRNNCell.unroll`."""
+        self.reset()
+        following: list[Symbol] = []
+        for cell, own in self._with_states(self.begin_state() if begin_state is None else begin_state):
+            merge = merge_outputs if cell is self._cells[-1] else None
+            inputs, after = cell.unroll(length, inputs, own, layout, merge)
+            following += after
+        return inputs, following

@@ -56,7 +56,7 @@ def test_the_page_lists_exactly_the_names_that_are_missing(key: str) -> None:
 
 def test_whole_namespaces_on_the_page_are_missing() -> None:
     names = sections()["Whole namespaces"]
-    assert len(names) > 10
+    assert len(names) > 5
     assert [name for name in names if hasattr(mx, name.removeprefix("mx."))] == []
 
 
@@ -66,6 +66,6 @@ def test_the_error_of_a_missing_namespace_or_operator_points_to_the_page() -> No
         with pytest.raises(AttributeError, match=name) as caught:
             getattr(mx, name)
         assert title in str(caught.value)
-    with pytest.raises(AttributeError, match="Convolution") as caught:
-        mx.symbol.Convolution  # noqa: B018
+    with pytest.raises(AttributeError, match="Correlation") as caught:
+        mx.symbol.Correlation  # noqa: B018
     assert title in str(caught.value)

@@ -65,7 +65,7 @@ class Network(BaseModule):
         arguments = self._bound().arg_dict
         given = {name: shape for name, shape in self.data_shapes + self.label_shapes if name in arguments}
         shapes = self.symbol.infer_shape_partial(**given)[1]
-        return [(name, shape or ()) for name, shape in zip(self.output_names, shapes, strict=True)]
+        return list(zip(self.output_names, shapes, strict=True))
 
     @property
     def gradients(self) -> dict[str, Array]:

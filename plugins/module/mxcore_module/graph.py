@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mxcore.initializer import TextOfFile
+from mxcore_module import attribute as scope
 from mxcore_module import name as names
 from mxcore_module import shapes as shape_inference
 from mxcore_module.graph_json import dump, parse
@@ -262,7 +263,8 @@ class Symbol:
 def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
     made = find(operator)
     heads = tuple(one.only_head() for one in inputs)
-    return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads)])
+    attributes = scope.current().get(None)
+    return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads, attributes)])
 
 
 def _copied(text: str, from_file: list[bool]) -> Symbol:

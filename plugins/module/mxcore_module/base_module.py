@@ -121,9 +121,7 @@ class BaseModule(ModuleInterface):
             ValueError: an epoch has no batch.
         """
         require(num_epoch is not None, "fit needs num_epoch=, the epoch at which to stop")
-        self._bind_to(train_data, force_rebind)
-        if monitor is not None:
-            self.install_monitor(monitor)
+        self._bind_to(train_data, force_rebind, monitor)
         self._initialise(initializer, arg_params, aux_params, allow_missing, force_init)
         forced = {"force_init": True} if force_init else {}
         self.init_optimizer(kvstore=kvstore, optimizer=optimizer, optimizer_params=optimizer_params, **forced)
@@ -138,10 +136,12 @@ class BaseModule(ModuleInterface):
                 self._validate(epoch, eval_data, scored, eval_batch_end_callback, eval_end_callback)
             train_data.reset()
 
-    def _bind_to(self, train_data: Any, force_rebind: bool) -> None:
+    def _bind_to(self, train_data: Any, force_rebind: bool, monitor: Any) -> None:
         if not self.binded or force_rebind:
             shapes = {"data_shapes": train_data.provide_data, "label_shapes": train_data.provide_label}
             self.bind(**shapes, for_training=True, force_rebind=force_rebind)
+        if monitor is not None:
+            self.install_monitor(monitor)
 
     def _initialise(
         self, initializer: Any, arg_params: Params | None, aux_params: Params | None, allow_missing: bool, force: bool

@@ -1,4 +1,4 @@
-"""The module: a symbol with parameters and an optimizer, on its devices. ``mx.module``, also ``mx.mod``.
+"""The module: a symbol with parameters and an optimizer, on its devices.
 
 >>> import numpy as np, mxcore as mx
 >>> data = mx.symbol.Variable("data")
@@ -14,7 +14,7 @@ array([[3.]], dtype=float32)
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -25,12 +25,12 @@ from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.updater import Updater
 from mxcore_module import checkpoint
-from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, OptimizerParams, require
+from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, OptimizerParams, require
 from mxcore_module.checkpoint import load_checkpoint, save_checkpoint
 from mxcore_module.network import Network
 from mxcore_module.optimization import OnStore, make_optimizer, store_of
 
-__all__ = ["BaseModule", "Module", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Module", "load_checkpoint", "save_checkpoint"]
 
 
 class Module(Network):
@@ -83,6 +83,7 @@ class Module(Network):
     _updater: Updater[Optimizer] | OnStore | None = None
     _loaded_states: str | None = None  # set by `load` for `init_optimizer`
     _apart = 1  # how many devices update their own weights
+    _order: Sequence[str] = ()  # the parameters in the order of their indices
 
     # --- the optimizer -----------------------------------------------------------------------------------------------
 
@@ -123,10 +124,12 @@ class Module(Network):
         if store is None:
             updater: Updater[Optimizer] | OnStore = mx.optimizer.get_updater(made)
         else:
-            updater = OnStore(store, made, [(self._param_names[index], weight) for index, _, weight in self._trained()])
+            self._order = self._param_names
+            trained = [(index, self._order[index], weight) for index, _, weight in self._trained()]
+            updater = OnStore(store, made, trained)
         if self._loaded_states is not None:
             self._load(updater, self._loaded_states)
-        self._updater, self._loaded_states, self._apart = updater, None, apart
+        self._updater, self._loaded_states, self._apart, self._order = updater, None, apart, self._param_names
         group.spread(self._param_names)
         self.optimizer_initialized = True
 
@@ -140,7 +143,7 @@ class Module(Network):
             AssertionError: it has none.
         """
         require(shared_module.optimizer_initialized, "shared_module has no optimizer: call its init_optimizer first")
-        self._updater, self._apart = shared_module._updater, shared_module._apart
+        self._updater, self._apart, self._order = shared_module._updater, shared_module._apart, shared_module._order
         self.optimizer_initialized = True
 
     def save_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
@@ -195,7 +198,7 @@ class Module(Network):
         group = self._ready()
         return [
             (index, group.gradient(name), group.first.arg_dict[name])
-            for index, name in enumerate(self._param_names)
+            for index, name in enumerate(self._order)
             if name in group.first.grad_dict
         ]
 
@@ -203,7 +206,7 @@ class Module(Network):
         """Let each device update its own weights; their indices are those of MXNet."""
         executors = self._ready().executors
         for number, one in enumerate(executors):
-            trained = [(index, name) for index, name in enumerate(self._param_names) if name in one.grad_dict]
+            trained = [(index, name) for index, name in enumerate(self._order) if name in one.grad_dict]
             if trained:
                 updater(
                     [index * len(executors) + number for index, _ in trained],

@@ -1,0 +1,161 @@
+"""Programs that run under MXNet 1.9.1 as they do here, for the numbers in ``golden/scenarios.json``.
+
+``python scenarios.py mxnet golden/scenarios.json`` records them where MXNet is installed.
+"""
+
+import importlib
+import json
+import sys
+import warnings
+
+import numpy as np
+
+SCENARIOS = {}
+
+
+def scenario(function):
+    SCENARIOS[function.__name__] = function
+    return function
+
+
+def numbers(arrays):
+    return {name: np.asarray(array.asnumpy(), np.float64).round(6).tolist() for name, array in sorted(arrays.items())}
+
+
+def params(mx, shapes):
+    rng = np.random.RandomState(7)
+    return {name: mx.nd.array(rng.randn(*shape)) for name, shape in shapes.items()}
+
+
+def samples(rows, columns, classes=3):
+    rng = np.random.RandomState(3)
+    return rng.randn(rows, columns).astype("float32"), rng.randint(0, classes, rows).astype("float32")
+
+
+def normalized(mx):
+    hidden = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=5, name="fc1")
+    hidden = mx.sym.BatchNorm(mx.sym.Activation(hidden, act_type="tanh"), name="bn", fix_gamma=False)
+    return mx.sym.SoftmaxOutput(mx.sym.FullyConnected(hidden, num_hidden=3, name="fc2"), name="softmax")
+
+
+@scenario
+def contexts(mx):
+    """Train on one to three contexts, with and without a store."""
+    found = {}
+    shapes = {
+        "fc1_weight": (5, 4),
+        "fc1_bias": (5,),
+        "bn_gamma": (5,),
+        "bn_beta": (5,),
+        "fc2_weight": (3, 5),
+        "fc2_bias": (3,),
+    }
+    aux = {"bn_moving_mean": mx.nd.zeros((5,)), "bn_moving_var": mx.nd.ones((5,))}
+    cases = {
+        "one": (mx.cpu(), "local", None),
+        "two": ([mx.cpu(0), mx.cpu(1)], "local", None),
+        "by load": ([mx.cpu(0), mx.cpu(1)], "device", [1, 2]),
+        "apart": ([mx.cpu(0), mx.cpu(1), mx.cpu(2)], None, None),
+    }
+    for name, (context, kvstore, load) in cases.items():
+        batches = mx.io.NDArrayIter(*samples(21, 4), batch_size=7)
+        mod = mx.mod.Module(normalized(mx), context=context, work_load_list=load)
+        mod.fit(
+            batches,
+            num_epoch=2,
+            optimizer="adam",
+            optimizer_params={"learning_rate": 0.1, "wd": 0.1},
+            arg_params=params(mx, shapes),
+            aux_params=aux,
+            kvstore=kvstore,
+        )
+        arg_params, aux_params = mod.get_params()
+        scores = {key: float(value) for key, value in mod.score(batches, ["acc", "ce"])}
+        found[name] = {**numbers(arg_params), **numbers(aux_params), **scores}
+    return found
+
+
+@scenario
+def buckets(mx):
+    """Train networks of three depths that share their parameters."""
+
+    def generate(key):
+        hidden = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=4, name="fc1")
+        for number in range(key):
+            hidden = mx.sym.Activation(hidden, act_type="tanh", name="tanh%d" % number)  # noqa: UP031
+        net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(hidden, num_hidden=3, name="fc2"), name="softmax")
+        return net, ("data",), ("softmax_label",)
+
+    class Buckets(mx.io.DataIter):
+        provide_data = [("data", (6, 5))]
+        provide_label = [("softmax_label", (6,))]
+        default_bucket_key = 3
+
+        def reset(self):
+            self.batches = iter((1, 2, 3, 1, 2))
+
+        def next(self):
+            key = next(self.batches)
+            x, y = samples(6, 5)
+            return mx.io.DataBatch([mx.nd.array(x * key)], [mx.nd.array(y)], pad=0, bucket_key=key,
+                                   provide_data=self.provide_data, provide_label=self.provide_label)  # fmt: skip
+
+    batches = Buckets()
+    batches.reset()
+    mod = mx.mod.BucketingModule(generate, default_bucket_key=3)
+    first = params(mx, {"fc1_weight": (4, 5), "fc1_bias": (4,), "fc2_weight": (3, 4), "fc2_bias": (3,)})
+    mod.fit(batches, num_epoch=3, optimizer="adam", optimizer_params={"learning_rate": 0.1}, arg_params=first,
+            aux_params={}, eval_metric=mx.metric.Accuracy())  # fmt: skip
+    scores = {key: float(value) for key, value in mod.score(batches, ["acc", "ce"])}
+    return {**numbers(mod.get_params()[0]), **scores}
+
+
+def _chain(mx, contexts):
+    hidden = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=4, name="fc1")
+    first = mx.mod.Module(mx.sym.Activation(hidden, act_type="relu"), label_names=[], context=contexts)
+    return mx.mod.SequentialModule().add(first), mx.sym.FullyConnected(
+        mx.sym.Variable("data"), num_hidden=3, name="fc2"
+    )
+
+
+def _train_chain(mx, chain):
+    first = params(mx, {"fc1_weight": (4, 5), "fc1_bias": (4,), "fc2_weight": (3, 4), "fc2_bias": (3,)})
+    batches = mx.io.NDArrayIter(*samples(18, 5), batch_size=6)
+    chain.fit(batches, num_epoch=2, optimizer_params={"learning_rate": 0.1}, arg_params=first, aux_params={})
+    return numbers(chain.get_params()[0])
+
+
+@scenario
+def chain(mx):
+    """Train two modules as a chain, on two contexts."""
+    contexts = [mx.cpu(0), mx.cpu(1)]
+    made, last = _chain(mx, contexts)
+    made.add(
+        mx.mod.Module(mx.sym.SoftmaxOutput(last, name="softmax"), context=contexts), take_labels=True, auto_wiring=True
+    )
+    return _train_chain(mx, made)
+
+
+@scenario
+def python_loss(mx):
+    """Train two modules by a loss that is written in Python."""
+
+    def gradient(scores, labels):
+        p = np.exp(scores.asnumpy() - scores.asnumpy().max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        p[np.arange(len(p)), labels.asnumpy().astype(int)] -= 1
+        return p
+
+    made, last = _chain(mx, mx.cpu())
+    made.add(mx.mod.Module(last, label_names=[]), auto_wiring=True)
+    made.add(mx.mod.PythonLossModule(grad_func=gradient), take_labels=True, auto_wiring=True)
+    return _train_chain(mx, made)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    library = importlib.import_module(sys.argv[1])
+    recorded = {name: function(library) for name, function in SCENARIOS.items()}
+    with open(sys.argv[2], "w", encoding="utf-8") as file:  # noqa: PTH123
+        json.dump(recorded, file, indent=1, sort_keys=True)
+        file.write("\n")

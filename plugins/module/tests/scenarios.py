@@ -152,6 +152,131 @@ def python_loss(mx):
     return _train_chain(mx, made)
 
 
+def own_metrics(mx):  # noqa: C901  # the classes are short
+    """Return metrics as programs for MXNet write them."""
+
+    class Absolute(mx.metric.EvalMetric):
+        def __init__(self, name="absolute"):
+            super().__init__(name, has_global_stats=True)
+
+        def update(self, labels, preds):
+            mx.metric.check_label_shapes(labels, preds)
+            for label, pred in zip(labels, preds):  # noqa: B905
+                label, pred = label.asnumpy(), pred.asnumpy()
+                found = float(abs(label - pred.argmax(axis=1)).sum())
+                self.sum_metric += found
+                self.global_sum_metric += found
+                self.num_inst += label.size
+                self.global_num_inst += label.size
+
+    class Norm(mx.metric.EvalMetric):
+        def __init__(self):
+            super().__init__("norm")
+
+        def update(self, labels, preds):
+            for pred in preds:
+                self.sum_metric += mx.nd.norm(pred).asscalar() + pred.sum().asscalar()
+                self.num_inst += 1
+
+    class Pair(mx.metric.EvalMetric):
+        def __init__(self):
+            self.number = 2
+            super().__init__("pair")
+
+        def reset(self):
+            self.sums = [0.0] * self.number
+            self.num_inst, self.sum_metric, self.global_num_inst, self.global_sum_metric = 0, 0.0, 0, 0.0
+
+        def update(self, labels, preds):
+            self.num_inst += 1
+            for place in range(self.number):
+                self.sums[place] += float(preds[0].asnumpy()[:, place].mean())
+
+        def get(self):
+            return ["first", "second"], [total / max(self.num_inst, 1) for total in self.sums]
+
+    return {"absolute": Absolute(), "norm": Norm(), "pair": Pair()}
+
+
+@scenario
+def metrics(mx):  # noqa: C901  # a table of all metrics
+    """Update every metric with random batches."""
+    rng = np.random.RandomState(11)
+
+    def largest(label, pred):
+        return float(abs(pred).max()), len(label)
+
+    made = {
+        "acc": mx.metric.create("acc"),
+        "acc of axis 0": mx.metric.Accuracy(axis=0, name="columns"),
+        "top": mx.metric.create("top_k_acc", top_k=2),
+        "ce": mx.metric.create("ce"),
+        "nll": mx.metric.create("nll_loss", eps=1e-3),
+        "perplexity": mx.metric.create("perplexity", ignore_label=None),
+        "perplexity without 1": mx.metric.Perplexity(ignore_label=1),
+        "pcc": mx.metric.create("pcc"),
+        "torch": mx.metric.create("torch"),
+        "caffe": mx.metric.create("caffe"),
+        "loss": mx.metric.create("loss"),
+        "list": mx.metric.create(["acc", "ce", mx.metric.TopKAccuracy(top_k=2)]),
+        "custom": mx.metric.create(largest),
+        "np": mx.metric.np(lambda label, pred: float(pred.sum()), name="summed"),
+        **own_metrics(mx),
+    }
+    two = {"f1": mx.metric.F1(), "f1 micro": mx.metric.F1(average="micro"), "mcc": mx.metric.MCC(),
+           "mcc micro": mx.metric.MCC(average="micro")}  # fmt: skip
+    same = {name: mx.metric.create(name) for name in ("mae", "mse", "rmse", "pearsonr")}
+    same["pearsonr micro"] = mx.metric.PearsonCorrelation(average="micro")
+    found = {name: [] for name in (*made, *two, *same)}
+    for number in range(4):
+        p = rng.rand(6, 4).astype("float32") + 0.05
+        p, label = p / p.sum(1, keepdims=True), rng.randint(0, 4, 6).astype("float32")
+        q, binary = rng.rand(6, 2).astype("float32"), rng.randint(0, 2, 6).astype("float32")
+        x, y = rng.randn(6, 3).astype("float32"), rng.randn(6, 3).astype("float32")
+        for group, target, pred in ((made, label, p), (two, binary, q), (same, y, x)):
+            for name, metric in group.items():
+                if name == "acc of axis 0":
+                    target = rng.randint(0, 6, 4).astype("float32")
+                elif group is made:
+                    target = label
+                metric.update([mx.nd.array(target)], [mx.nd.array(pred)])
+                values = [[key, float(value)] for key, value in metric.get_name_value()]
+                found[name].append(values)
+                if number == 1 and name != "pearsonr micro":  # which in MXNet has no local value
+                    metric.reset_local()
+    for group in (made, two, same):
+        for name, metric in group.items():
+            if name not in ("norm", "pair", "pearsonr micro"):  # for which MXNet has no other than the local ones
+                found[name].append([[key, float(value)] for key, value in metric.get_global_name_value()])
+            metric.reset()
+            if name not in ("pair",):
+                found[name].append([[key, str(value)] for key, value in metric.get_name_value()])
+    return found
+
+
+@scenario
+def metrics_by_name(mx):
+    """Choose the labels and outputs of metrics by their names."""
+    labels = {"a": mx.nd.array([0, 1]), "b": mx.nd.array([1, 1])}
+    preds = {"p": mx.nd.array([[0.9, 0.1], [0.8, 0.2]]), "q": mx.nd.array([[0.2, 0.8], [0.4, 0.6]])}
+    one = mx.metric.Accuracy(output_names=["p"], label_names=["b"])
+    all_of_them = mx.metric.Accuracy(name="all")
+    group = mx.metric.CompositeEvalMetric(["acc", one], output_names=["p", "q"], label_names=["a", "b"])
+    group.add("ce")
+    for metric in (one, all_of_them, group):
+        metric.update_dict(labels, preds)
+    config = {key: str(value) for key, value in one.get_config().items()}
+    again = mx.metric.create('["acc", {"axis": 0, "name": "again"}]')
+    return {
+        "one": float(one.get()[1]),
+        "all": float(all_of_them.get()[1]),
+        "group": [[key, float(value)] for key, value in group.get_name_value()],
+        "config": config,
+        "again": [str(again.axis), again.name, str(again)],
+        "from config": mx.metric.create({"metric": "acc", "name": "c"}).name,
+    }
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     library = importlib.import_module(sys.argv[1])

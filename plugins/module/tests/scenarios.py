@@ -5,8 +5,11 @@
 
 import importlib
 import json
+import struct
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -152,6 +155,80 @@ def python_loss(mx):
     return _train_chain(mx, made)
 
 
+def seen(batches, epochs=2):
+    found = []
+    for _ in range(epochs):
+        found.append([[[one.asnumpy().tolist() for one in (*batch.data, *(batch.label or ()))], batch.pad or 0]
+                      for batch in batches])  # fmt: skip
+        batches.reset()
+    return found
+
+
+def described(batches):
+    return [[desc.name, list(desc.shape), np.dtype(desc.dtype).name, desc.layout]
+            for desc in [*batches.provide_data, *batches.provide_label]]  # fmt: skip
+
+
+@scenario
+def iterators(mx):
+    """Read epochs from the iterators over arrays, and those around others."""
+    x, y = np.arange(10.0).reshape(5, 2), np.arange(5.0)
+    found = {}
+    for how in ("pad", "discard"):
+        found[how] = seen(mx.io.NDArrayIter(x, y, batch_size=2, last_batch_handle=how))
+    found["small"] = seen(mx.io.NDArrayIter(x, y, batch_size=12))
+    named = mx.io.NDArrayIter({"b": x, "a": x + 1}, {"m": y, "l": y + 1}, batch_size=2)
+    found["named"] = [described(named), seen(named, 1), named.idx.tolist()]
+    several = mx.io.NDArrayIter([x, x + 1], [y, y], batch_size=5)
+    found["several"] = described(several)
+    typed = mx.io.NDArrayIter(mx.nd.array(x, dtype="float64"), mx.nd.array(y, dtype="int32"), batch_size=2)
+    found["typed"] = described(typed)
+    along = mx.io.NDArrayIter(x.T.reshape(2, 5, 1)[:, :2], batch_size=2, layout="TNC")
+    found["layout"] = [described(along), seen(along, 1)]
+    resized = mx.io.ResizeIter(mx.io.NDArrayIter(x, y, batch_size=2), 4)
+    found["resized"] = [described(resized), seen(resized)]
+    kept = mx.io.ResizeIter(mx.io.NDArrayIter(x, y, batch_size=2), 2, reset_internal=False)
+    found["kept"] = seen(kept)
+    both = mx.io.PrefetchingIter(
+        [mx.io.NDArrayIter(x, y, batch_size=2), mx.io.NDArrayIter({"e": x}, {"f": y}, batch_size=2)],
+        rename_data=[{"data": "A"}, {"e": "B"}],
+        rename_label=[{"softmax_label": "C"}, {"f": "D"}],
+    )
+    found["prefetched"] = [described(both), seen(both)]
+    return found
+
+
+@scenario
+def files(mx):
+    """Read epochs from files."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: str(Path(folder) / name) for name in ("x", "y", "rows", "images", "labels")}
+        np.savetxt(paths["x"], np.arange(10.0).reshape(5, 2), delimiter=",")
+        np.savetxt(paths["y"], np.arange(5.0))
+        rows = "1.0 0:0.5 2:1.25\n-2.0\n-3.0 0:0.6 1:2.4 2:1.25\n4 2:-1.5\n"
+        Path(paths["rows"]).write_text(rows, encoding="utf-8")
+        images = np.random.RandomState(0).randint(0, 256, (7, 4, 3)).astype(np.uint8)
+        for name, kind, array in (("images", 2051, images), ("labels", 2049, np.arange(7, dtype=np.uint8))):
+            Path(paths[name]).write_bytes(struct.pack(">%di" % (1 + array.ndim), kind, *array.shape) + array.tobytes())  # noqa: UP031
+        table = {"data_csv": paths["x"], "data_shape": (2,), "batch_size": 2}
+        labelled = mx.io.CSVIter(label_csv=paths["y"], label_shape=(1,), **table)
+        found["csv"] = [described(labelled), seen(labelled, 3)]
+        found["csv of integers"] = described(mx.io.CSVIter(dtype="int32", **{**table, "data_shape": (1, 2)}))
+        found["libsvm"] = seen(mx.io.LibSVMIter(data_libsvm=paths["rows"], data_shape=(3,), batch_size=2))
+        pictures = {
+            "image": paths["images"],
+            "label": paths["labels"],
+            "batch_size": 3,
+            "shuffle": False,
+            "silent": True,
+        }
+        whole = mx.io.MNISTIter(**pictures)
+        found["mnist"] = [described(whole), seen(whole)]
+        found["flat"] = seen(mx.io.MNISTIter(flat=True, num_parts=2, part_index=1, **pictures))
+    return found
+
+
 def own_metrics(mx):  # noqa: C901  # the classes are short
     """Return metrics as programs for MXNet write them."""
 
@@ -281,6 +358,4 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     library = importlib.import_module(sys.argv[1])
     recorded = {name: function(library) for name, function in SCENARIOS.items()}
-    with open(sys.argv[2], "w", encoding="utf-8") as file:  # noqa: PTH123
-        json.dump(recorded, file, indent=1, sort_keys=True)
-        file.write("\n")
+    Path(sys.argv[2]).write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 from mxcore.backend import Array, backend_of
 from mxcore.kvstore import KVStore
 from mxcore_module import metric as metrics
+from mxcore_module.arrays import readable
 from mxcore_module.callback import BatchEndParam
 from mxcore_module.io import DataBatch
 from mxcore_module.metric import EvalMetric
@@ -321,7 +322,7 @@ class BaseModule(ModuleInterface):
             return batches
         if not batches:
             raise ValueError("eval_data gave no batch: pass reset=True, or check that it has rows")
-        merged = [self._concatenate(parts) for parts in zip(*batches, strict=True)]
+        merged = [readable(self._concatenate(parts)) for parts in zip(*batches, strict=True)]
         return merged if always_output_list or len(merged) > 1 else merged[0]
 
     def _concatenate(self, parts: Sequence[Array]) -> Array:

@@ -145,11 +145,13 @@ class Executor:
             monitor_all: whether it sees the operators' inputs, too.
         """
 
-        def report(node: Node, inputs: list[Array], output: Array) -> None:
+        def report(node: Node, inputs: list[Array], output: Any) -> None:
             if monitor_all:
                 for (role, _), array in zip(node.named_inputs(), inputs, strict=True):
                     callback(f"{node.name}_{role}", readable(array))
-            callback(f"{node.name}_output", readable(output))
+            several = output if isinstance(output, list) else []
+            for number, array in enumerate(several or [output]):
+                callback(f"{node.name}_output{number if several else ''}", readable(array))
 
         self._run.monitor = report
 

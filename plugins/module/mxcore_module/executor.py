@@ -64,7 +64,7 @@ class Executor:
         self.aux_dict = dict(aux_dict)
         self.grad_req = dict(grad_req)
         self.outputs: list[Array] = []
-        self.monitor: Callable[[Node, list[Array], Array], None] | None = None
+        self.monitor: Callable[[Node, list[Array], Any], None] | None = None
         self._wanted = _reaching(symbol.nodes, self.grad_dict)
         self._values: dict[Node, Array] = {}
         self._tape: list[tuple[Node, Run]] = []

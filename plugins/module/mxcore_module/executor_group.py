@@ -203,8 +203,7 @@ def batch_axis(desc: DataDesc) -> int:
 
 def output_axes(symbol: Symbol) -> list[int]:
     """Return the batch axis of each output, from its attribute ``__layout__``; by default 0."""
-    attributes = [head.attributes.get("__layout__") for head in symbol.heads]
-    return [DataDesc.get_batch_axis(layout) for layout in attributes]
+    return [DataDesc.get_batch_axis(output.attr("__layout__")) for output in symbol]
 
 
 def moved(array: Array, context: Context) -> Array:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from mxcore.backend import Array, Context, backend_of
 from mxcore.kvstore import summed
 from mxcore_module.arrays import readable
@@ -91,7 +93,7 @@ class ExecutorGroup:
         for number, (context, _) in enumerate(work):
             shapes = {desc.name: _part(desc, rows, number) for desc in known}
             held = keep[number] if keep else {}
-            dtypes = {desc.name: desc.dtype for desc in known}
+            dtypes = {**_inferred(symbol, inputs.data), **{desc.name: desc.dtype for desc in known}}
             shapes = {**{name: array.shape for name, array in held.items()}, **shapes}
             made.append(Executor.allocate(symbol, context, shapes, dtypes=dtypes, grad_req=grad_req, keep=held))
         return cls(made, inputs, rows)
@@ -218,6 +220,20 @@ def concatenated(arrays: Sequence[Array], axis: int, context: Context) -> Array:
     """Join arrays of any contexts on one."""
     with context.backend.on(context.device_id):
         return context.backend.xp.concatenate([moved(array, context) for array in arrays], axis=axis)
+
+
+def _inferred(symbol: Symbol, data: Sequence[DataDesc]) -> dict[str, Any]:
+    """Return the dtypes of parameters that have none of their own: that of the data, if it is a floating-point one.
+
+    Normalizations keep float32, as in MXNet.
+    """
+    kinds = {np.dtype(desc.dtype) for desc in data if np.dtype(desc.dtype).kind == "f"}
+    if kinds in (set(), {np.dtype(np.float32)}) or len(kinds) > 1:
+        return {}
+    attributes = symbol.attr_dict()
+    apart = ("_gamma", "_beta", "_moving_mean", "_moving_var")
+    names = [name for name in symbol.list_arguments() if not name.endswith(apart)]
+    return dict.fromkeys((name for name in names if "__dtype__" not in attributes.get(name, {})), kinds.pop())
 
 
 def _rows(descs: Sequence[DataDesc], work: Sequence[float]) -> list[slice] | None:

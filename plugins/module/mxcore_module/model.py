@@ -17,9 +17,11 @@ from mxcore_module.checkpoint import (
     save_parameters,
     states_file,
 )
+from mxcore_module.feedforward import FeedForward
 
 __all__ = [
     "BatchEndParam",
+    "FeedForward",
     "load_checkpoint",
     "load_parameters",
     "load_params",

@@ -73,13 +73,14 @@ class Monitor:
         self.queue: list[tuple[int, str, Any]] = []
         self.exes: list[Any] = []
 
-    def _see(self, name: str, array: Array) -> None:
+    def stat_helper(self, name: str, array: Array) -> None:
+        """Queue the statistic of an array, if there is to be a report and its name is wanted."""
         if self.activated and self.re_prog.match(name):
             self.queue.append((self.step, name, self.stat_func(array)))
 
     def install(self, exe: Any) -> None:
         """Watch an executor, such as that of ``symbol.simple_bind``; :meth:`Module.install_monitor` calls it."""
-        exe.set_monitor_callback(self._see, self.monitor_all)
+        exe.set_monitor_callback(self.stat_helper, self.monitor_all)
         self.exes.append(exe)
 
     def tic(self) -> None:
@@ -95,7 +96,7 @@ class Monitor:
             return []
         for exe in self.exes:
             for name, array in {**exe.arg_dict, **exe.aux_dict}.items():
-                self._see(name, array)
+                self.stat_helper(name, array)
         self.activated = False
         found = sorted(self.queue, key=lambda entry: entry[1]) if self.sort else self.queue
         self.queue = []

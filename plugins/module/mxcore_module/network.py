@@ -97,7 +97,7 @@ class Network(BaseModule):
         With several contexts, these are new arrays: the sums of parameters' gradients.
         """
         group = self._bound()
-        return {name: group.gradient(name) for name in group.first.grad_dict}
+        return {name: readable(group.gradient(name)) for name in group.first.grad_dict}
 
     def _bound(self) -> ExecutorGroup:
         if self._group is None:

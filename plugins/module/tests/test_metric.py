@@ -280,3 +280,15 @@ def test_a_metric_can_be_created_from_its_configuration():
     assert [one["metric"] for one in group.get_config()["metrics"]] == ["Accuracy", "TopKAccuracy"]
     with pytest.raises(NotImplementedError, match="is a function"):
         mx.metric.create(lambda label, pred: 0.0).get_config()
+
+
+def test_a_correlation_of_all_elements_starts_anew_with_a_line_of_the_log():
+    rng = np.random.default_rng(0)
+    pearson = mx.metric.PearsonCorrelation(average="micro")
+    x, y = rng.normal(size=(2, 4, 6))
+    for number in range(4):
+        if number == 2:
+            pearson.reset_local()
+        pearson.update([x[number]], [y[number]])
+    assert pearson.get()[1] == pytest.approx(np.corrcoef(x[2:].ravel(), y[2:].ravel())[0, 1])
+    assert pearson.get_global()[1] == pytest.approx(np.corrcoef(x.ravel(), y.ravel())[0, 1])

@@ -229,3 +229,13 @@ def test_a_monitor_reports_outputs_and_parameters_at_its_interval(caplog):
     assert float(lines[1][3]) == 0.0
     weight = mod.get_params()[0]["fc_weight"]
     assert float(lines[-1][3]) == pytest.approx(np.linalg.norm(weight) / np.sqrt(weight.size), rel=1e-5)
+
+
+def test_parameters_follow_the_dtype_of_the_data():
+    data, own = mx.sym.Variable("data"), mx.sym.Variable("own_bias", shape=(2,), dtype="float32")
+    net = mx.sym.FullyConnected(mx.sym.BatchNorm(data, name="bn"), bias=own, num_hidden=2, name="fc")
+    mod = mx.mod.Module(net, label_names=None)
+    mod.bind([mx.io.DataDesc("data", (4, 3), np.float64)])
+    mod.init_params()
+    kinds = {name: array.dtype.name for params in mod.get_params() for name, array in params.items()}
+    assert (kinds["fc_weight"], kinds["own_bias"], kinds["bn_gamma"]) == ("float64", "float32", "float32")

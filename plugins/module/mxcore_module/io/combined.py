@@ -14,7 +14,8 @@ __all__ = ["PrefetchingIter", "ResizeIter"]
 class _Current(DataIter):
     """An iterator whose current batch is that of another."""
 
-    _batch: DataBatch
+    current_batch: Any = None
+    """The batch that was read last, a :class:`DataBatch`."""
 
     def next(self) -> DataBatch:
         """Return the next batch.
@@ -24,23 +25,25 @@ class _Current(DataIter):
         """
         if not self.iter_next():
             raise StopIteration
-        return self._batch
+        batch: DataBatch = self.current_batch
+        return batch
 
     def getdata(self) -> list[Array]:
         """Return the input arrays of the current batch."""
-        return list(self._batch.data)
+        return list(self.current_batch.data)
 
     def getlabel(self) -> list[Array] | None:
         """Return the label arrays of the current batch."""
-        return None if self._batch.label is None else list(self._batch.label)
+        return None if self.current_batch.label is None else list(self.current_batch.label)
 
     def getindex(self) -> Rows | None:
         """Return the row numbers of the current batch, if they are known."""
-        return self._batch.index
+        index: Rows | None = self.current_batch.index
+        return index
 
     def getpad(self) -> int:
         """Return how many rows at the end of the current batch are padding."""
-        return self._batch.pad or 0
+        return self.current_batch.pad or 0
 
 
 class ResizeIter(_Current):
@@ -79,10 +82,10 @@ class ResizeIter(_Current):
         if self.cur == self.size:
             return False
         try:
-            self._batch = self.data_iter.next()
+            self.current_batch = self.data_iter.next()
         except StopIteration:
             self.data_iter.reset()
-            self._batch = self.data_iter.next()
+            self.current_batch = self.data_iter.next()
         self.cur += 1
         return True
 
@@ -163,7 +166,7 @@ class PrefetchingIter(_Current):
             raise ValueError("the iterators have different numbers of rows: their batches do not belong together")
         if not batches:
             return False
-        self._batch = DataBatch(
+        self.current_batch = DataBatch(
             [array for one in batches for array in one.data],
             [array for one in batches for array in one.label or ()],
             pad=batches[0].pad,

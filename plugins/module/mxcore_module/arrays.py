@@ -32,9 +32,20 @@ class Readable:
 
 
 class HostArray(Readable, np.ndarray):
-    """A NumPy array with the methods of an NDArray."""
+    """A NumPy array with the methods of an NDArray.
+
+    Its sums have no axes, but are arrays, so that they have these methods, too; otherwise they behave as numbers.
+    """
 
     __slots__ = ()
+
+    def __round__(self, digits: int | None = None) -> Any:
+        return round(self.item(), digits)
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        if self.ndim:
+            raise TypeError("an array with axes is not hashable")
+        return hash(self.item())
 
 
 @functools.cache

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from typing import Self
 
+from mxcore_module.attributes import marked
+
 __all__ = ["AttrScope", "current"]
 
 
@@ -29,7 +31,7 @@ class AttrScope:
         for name, value in kwargs.items():
             if not isinstance(value, str):
                 raise ValueError(f"an attribute must be a string, got {value!r} for {name!r}")
-        self._attributes = kwargs
+        self._attributes = marked(kwargs)
         self._tokens: list[Token[AttrScope | None]] = []
 
     def get(self, attr: Mapping[str, str] | None) -> dict[str, str]:
@@ -38,7 +40,7 @@ class AttrScope:
         >>> AttrScope(__a__="1", __b__="1").get({"__b__": "2"})
         {'__a__': '1', '__b__': '2'}
         """
-        return {**self._attributes, **(attr or {})}
+        return {**self._attributes, **marked(attr or {})}
 
     def __enter__(self) -> Self:
         outer = _current.get()

@@ -132,8 +132,9 @@ class Symbol:
         return self.attr_dict().get(self.name or "", {})
 
     def attr(self, key: str) -> str | None:
-        """Return an attribute of the node of the only output, or None if it does not exist."""
-        return self.list_attr().get(key)
+        """Return an attribute of the node of the only output, or None; ``lr_mult`` is the same as ``__lr_mult__``."""
+        found = self.list_attr()
+        return found.get(key, found.get(f"__{key}__"))
 
     # --- shapes ------------------------------------------------------------------------------------------------------
 

@@ -185,6 +185,10 @@ def test_unknown_attributes_are_carried_along():
     assert mx.sym.Variable("x").attr("__stage__") is None
     with pytest.raises(ValueError, match="must be a string"):
         mx.AttrScope(__stage__=1)
+    with mx.AttrScope(lr_mult="3", ctx_group="left"):
+        slow = mx.sym.Variable("x", attr={"wd_mult": "0.5"})
+    assert slow.attr_dict() == {"x": {"__lr_mult__": "3", "__ctx_group__": "left", "__wd_mult__": "0.5"}}
+    assert (slow.attr("lr_mult"), slow.attr("__lr_mult__")) == ("3", "3")
 
 
 def test_a_batch_is_cut_along_the_axis_of_its_layout():
@@ -209,7 +213,12 @@ def test_arrays_have_the_methods_of_ndarrays_and_the_arithmetic_of_numpy():
     assert type(out.asnumpy()) is np.ndarray
     assert out.context == mx.cpu()
     assert ((out > 0.5) | (out <= 0.5)).dtype == bool
-    assert out.sum().shape == ()
+    total = out.sum()
+    assert total.asscalar() == float(total) == round(total, 5) == 4
+    assert f"{total:.1f}" == "4.0"
+    assert {total: 1} == {4.0: 1}
+    with pytest.raises(TypeError, match="not hashable"):
+        hash(out)
     assert repr(out).startswith("array(")
     assert mod.get_params()[0]["fc_weight"].asnumpy().shape == (2, 3)
     with pytest.raises(AttributeError, match="no_such"):

@@ -10,6 +10,7 @@ import numpy as np
 from mxcore.backend import Array, Context, backend_of
 from mxcore.kvstore import summed
 from mxcore_module.arrays import readable
+from mxcore_module.bound import Executor as BoundExecutor
 from mxcore_module.executor import Executor
 from mxcore_module.graph import Symbol
 from mxcore_module.inputs import Inputs
@@ -54,13 +55,21 @@ class ExecutorGroup:
         executors: an executor for each context.
         inputs: the descriptions of whole batches.
         rows: the rows of a batch for each context; None to give each of them the whole batch.
+        param_names: the arguments that are parameters.
 
     Attributes:
         first: the executor of the first context.
     """
 
-    def __init__(self, executors: Sequence[Executor], inputs: Inputs, rows: Sequence[slice] | None) -> None:
+    def __init__(
+        self,
+        executors: Sequence[Executor],
+        inputs: Inputs,
+        rows: Sequence[slice] | None,
+        param_names: Sequence[str],
+    ) -> None:
         self.executors = list(executors)
+        self.param_names = list(param_names)
         self.first = self.executors[0]
         self.inputs = inputs
         self.rows = rows
@@ -73,6 +82,7 @@ class ExecutorGroup:
         work: Sequence[tuple[Context, float]],
         grad_req: Mapping[str, str],
         keep: Sequence[Arrays],
+        param_names: Sequence[str],
     ) -> ExecutorGroup:
         """Allocate the arrays.
 
@@ -82,6 +92,7 @@ class ExecutorGroup:
             work: the contexts, each with its share of the work.
             grad_req: see :meth:`Executor.allocate`.
             keep: for each context, arrays to use instead of new ones.
+            param_names: the arguments that are parameters.
 
         Raises:
             ShapeError: shapes contradict each other.
@@ -96,17 +107,35 @@ class ExecutorGroup:
             dtypes = {**_inferred(symbol, inputs.data), **{desc.name: desc.dtype for desc in known}}
             shapes = {**{name: array.shape for name, array in held.items()}, **shapes}
             made.append(Executor.allocate(symbol, context, shapes, dtypes=dtypes, grad_req=grad_req, keep=held))
-        return cls(made, inputs, rows)
+        return cls(made, inputs, rows, param_names)
 
-    def reshaped(self, inputs: Inputs, work: Sequence[float], fixed: Sequence[str]) -> ExecutorGroup:
+    def reshaped(self, inputs: Inputs, work: Sequence[float]) -> ExecutorGroup:
         """Return a group for other shapes of the inputs, which shares all arrays whose shapes stay the same."""
         known = inputs.known(self.first.symbol)
         rows = _rows(known, work)
         executors = [
-            one.reshape({desc.name: _part(desc, rows, number) for desc in known}, fixed=fixed)
+            one.reshape({desc.name: _part(desc, rows, number) for desc in known}, fixed=self.param_names)
             for number, one in enumerate(self.executors)
         ]
-        return ExecutorGroup(executors, inputs, rows)
+        return ExecutorGroup(executors, inputs, rows, self.param_names)
+
+    # --- as programs for MXNet read it -------------------------------------------------------------------------------
+
+    @property
+    def execs(self) -> list[BoundExecutor]:
+        """An executor for each context."""
+        return list(map(BoundExecutor, self.executors))
+
+    @property
+    def param_arrays(self) -> list[list[Array]]:
+        """For each parameter its arrays, one for each context."""
+        return [[readable(one.arg_dict[name]) for one in self.executors] for name in self.param_names]
+
+    @property
+    def grad_arrays(self) -> list[list[Array | None]]:
+        """For each parameter its gradients, one for each context; None where none is computed."""
+        parts = [one.grad_dict for one in self.executors]
+        return [[readable(part[name]) if name in part else None for part in parts] for name in self.param_names]
 
     # --- arrays ------------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,6 @@ import numpy as np
 from mxcore.backend import Array, Context
 from mxcore_module.arrays import readable
 from mxcore_module.base_module import DEFAULT_INITIALIZER, BaseModule, require
-from mxcore_module.bound import Executor as BoundExecutor
 from mxcore_module.executor_group import ExecutorGroup
 from mxcore_module.graph import Symbol
 from mxcore_module.inputs import (
@@ -70,8 +69,7 @@ class Network(BaseModule):
     @property
     def output_names(self) -> list[str]:
         """The names of the outputs."""
-        names: list[str] = self.symbol.list_outputs()
-        return names
+        return list(self.symbol.list_outputs())
 
     @property
     def data_shapes(self) -> list[DataDesc]:
@@ -98,6 +96,10 @@ class Network(BaseModule):
         """
         group = self._bound()
         return {name: readable(group.gradient(name)) for name in group.first.grad_dict}
+
+    @property
+    def _exec_group(self) -> ExecutorGroup | None:  # what programs for MXNet use to clip gradients, among others
+        return self._group
 
     def _bound(self) -> ExecutorGroup:
         if self._group is None:
@@ -149,7 +151,7 @@ class Network(BaseModule):
             held = [{name: one for name, one in {**mine, **theirs}.items() if name in own} for mine, theirs in pairs]
         requests = self._requests(grad_req, inputs_need_grad) if for_training else {}
         work = list(zip(self._contexts, self._shares, strict=True))
-        group = ExecutorGroup.bind(self.symbol, inputs, work, requests, held)
+        group = ExecutorGroup.bind(self.symbol, inputs, work, requests, held, self._param_names)
         for name, values in self._loaded.items():
             group.fill(name, values)
         self._group, self._loaded = group, {}
@@ -192,7 +194,7 @@ class Network(BaseModule):
             ShapeError: the shapes contradict those of the parameters.
         """
         group = self._bound()
-        self._group = group.reshaped(self._inputs(data_shapes, label_shapes), self._shares, self._param_names)
+        self._group = group.reshaped(self._inputs(data_shapes, label_shapes), self._shares)
 
     def install_monitor(self, mon: Any) -> None:
         """Let a :class:`~mxcore_module.monitor.Monitor` see all outputs of operators.
@@ -200,8 +202,8 @@ class Network(BaseModule):
         Raises:
             AssertionError: the module is not bound.
         """
-        for one in self._bound().executors:
-            mon.install(BoundExecutor(one))
+        for one in self._bound().execs:
+            mon.install(one)
 
     def _requests(self, grad_req: str | Sequence[str] | Mapping[str, str], inputs_need_grad: bool) -> dict[str, str]:
         arguments = self.symbol.list_arguments()
@@ -313,10 +315,7 @@ class Network(BaseModule):
         for name, given in zip(self.state_names, states or [value] * len(self.state_names), strict=True):
             parts = given if isinstance(given, (list, tuple)) else [given] * len(group.executors)
             for one, part in zip(group.executors, parts, strict=True):
-                if states is None:
-                    one.context.backend.fill(one.arg_dict[name], part)
-                else:
-                    one.fill(name, part)
+                one.fill(name, np.full(one.arg_dict[name].shape, part) if states is None else part)
 
     def get_states(self, merge_multi_context: bool = True) -> list[Any]:
         """Return copies of the arrays of ``state_names``; without ``merge_multi_context`` a list for each, by context.
@@ -349,7 +348,7 @@ class Network(BaseModule):
         inputs = self._named(joined(data_batch) if isinstance(data_batch, list) else data_batch)
         shapes = {name: tuple(np.shape(values)) for name, values in inputs.items()}
         if any(desc.name in shapes and desc.shape != shapes[desc.name] for desc in group.inputs.all()):
-            group = group.reshaped(group.inputs.shaped(shapes), self._shares, self._param_names)
+            group = group.reshaped(group.inputs.shaped(shapes), self._shares)
         group.forward(inputs, self.for_training if is_train is None else is_train)
         self._group = group
 

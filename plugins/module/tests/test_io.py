@@ -194,6 +194,8 @@ def test_no_label_means_no_label_arrays():
         (ValueError, "exceeds the 4 rows", {"data": np.zeros(4), "batch_size": 5, "last_batch_handle": "roll_over"}),
         (ValueError, "its own name, got data, data", {"data": np.zeros(4), "label": np.zeros(4), "label_name": "data"}),
         (TypeError, "'data' must be numbers", {"data": np.array(["a", "b"])}),
+        (TypeError, "'data' must be numbers", {"data": "abc"}),
+        (TypeError, "'data' must be numbers", {"data": {1, 2}}),
     ],
 )
 def test_what_cannot_be_batched_is_refused_and_the_message_says_why(error, message, arguments):

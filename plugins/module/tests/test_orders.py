@@ -248,3 +248,17 @@ def test_parameters_follow_the_dtype_of_the_data():
     mod.init_params()
     kinds = {name: array.dtype.name for params in mod.get_params() for name, array in params.items()}
     assert (kinds["fc_weight"], kinds["own_bias"], kinds["bn_gamma"]) == ("float64", "float32", "float32")
+
+
+def test_programs_may_clip_gradients_as_they_did():
+    mod = started()
+    mod.init_optimizer(optimizer_params={"learning_rate": 1.0, "rescale_grad": 1.0})
+    before = mod.get_params()[0]
+    mod.forward_backward(batch())
+    for (gradient,) in mod._exec_group.grad_arrays:
+        mx.nd.clip(gradient, -0.01, 0.01, out=gradient)
+    mod.update()
+    for name, weight in mod.get_params()[0].items():
+        assert 0 < np.abs(weight - before[name]).max() <= 0.0101
+    executor = mod._exec_group.execs[0]
+    np.testing.assert_array_equal(mod._exec_group.param_arrays[0][0], executor.arg_dict["fc_weight"])

@@ -25,12 +25,13 @@ def _host(name: str, values: object) -> npt.NDArray[Any]:
     on_device = hasattr(values, "__cuda_array_interface__")  # NumPy converts anything else: lists, tables, arrays
     dtype = values.dtype if type(values).__module__.startswith("mxcore_nd") else np.float32  # type: ignore[attr-defined]
     array = mxcore.backend.backend_of(values).to_host(values) if on_device else np.asarray(values)
-    if array.ndim == 0 or len(array) == 0:
-        raise ValueError(f"{name!r} has no rows (shape {array.shape}): pass at least one sample")
     try:
-        return np.array(array, dtype=dtype)  # a copy: the caller may change the original between epochs
+        copy = np.array(array, dtype=dtype)  # a copy: the caller may change the original between epochs
     except (TypeError, ValueError):
         raise TypeError(f"{name!r} must be numbers, got an array of {array.dtype}") from None
+    if copy.ndim == 0 or len(copy) == 0:
+        raise ValueError(f"{name!r} has no rows (shape {copy.shape}): pass at least one sample")
+    return copy
 
 
 def _named(source: object, default_name: str) -> Named:

@@ -98,6 +98,10 @@ class BucketingModule(BaseModule):
         require(self.binded, "call bind first: it allocates the arrays")
         return self._buckets[self._key]
 
+    @property
+    def _curr_module(self) -> Module:  # what programs for MXNet use to reach the optimizer, among others
+        return self._current()
+
     def _ready(self) -> Module:
         module = self._current()
         require(self.params_initialized, "call init_params (or set_params) first: the parameters have no values yet")

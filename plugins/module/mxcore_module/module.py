@@ -228,13 +228,14 @@ class Module(Network):
     @contextmanager
     def _evaluating(self, updater: Any) -> Iterator[None]:
         group = self._ready()
-        several = len(group.executors) > 1 and self._apart == 1
-        with updater.evaluating([group.first.arg_dict[name] for name in self._param_names]):
-            if several:
-                group.spread(self._param_names)
-            yield
-        if several:
-            group.spread(self._param_names)
+        owners = group.executors[: self._apart]
+        spread = [] if self._apart > 1 else self._param_names
+        try:
+            with updater.evaluating([one.arg_dict[name] for name in self._order for one in owners]):
+                group.spread(spread)
+                yield
+        finally:
+            group.spread(spread)
 
     def save_checkpoint(
         self, prefix: str, epoch: int, save_optimizer_states: bool = False, save_evaluation_params: bool = False

@@ -1,5 +1,7 @@
 """A module on several contexts: NumPy's serve as well as GPUs to show how work is shared."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -122,3 +124,21 @@ def test_moving_averages_are_the_mean_over_contexts():
     mod.forward(mx.io.DataBatch([x]), is_train=True)
     mean = mod.get_params()[1]["bn_moving_mean"]
     np.testing.assert_allclose(mean, 0.1 * x.mean(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kvstore", ["local", None])
+def test_all_contexts_evaluate_with_averages(kvstore):
+    mod = mx.mod.Module(net(), context=TWO)
+    batches = mx.io.NDArrayIter(*samples(8), batch_size=8)
+    arguments = {"learning_rate": 0.5, "beta": 0.9}
+    mod.fit(batches, optimizer="average(sgd)", optimizer_params=arguments, initializer="xavier", num_epoch=3,
+            kvstore=kvstore)  # fmt: skip
+    trained = [one.arg_dict["fc1_weight"].copy() for one in mod._exec_group.execs]
+    with contextlib.suppress(KeyError), mod.evaluating():
+        averages = [one.arg_dict["fc1_weight"].copy() for one in mod._exec_group.execs]
+        raise KeyError
+    for number, one in enumerate(mod._exec_group.execs):
+        np.testing.assert_array_equal(one.arg_dict["fc1_weight"], trained[number])
+        assert not np.array_equal(averages[number], trained[number])
+    if kvstore:
+        np.testing.assert_array_equal(averages[0], averages[1])

@@ -107,7 +107,7 @@ class Executor:
         return self.outputs
 
     def backward(self, out_grads: Any = None, is_train: bool = True) -> None:
-        """Compute the gradients, after ``forward(is_train=True)``.
+        """Compute the gradients, if there are any, after ``forward(is_train=True)``.
 
         Args:
             out_grads: the gradient of each output that is not a loss: an array, a list, or a dict by name.
@@ -115,7 +115,8 @@ class Executor:
         """
         if isinstance(out_grads, Mapping):
             out_grads = [out_grads[name] for name in self._symbol.list_outputs()]
-        self._run.backward(out_grads or None if isinstance(out_grads, list) else out_grads)
+        if self._run.grad_dict:
+            self._run.backward(None if isinstance(out_grads, list) and not out_grads else out_grads)
 
     def copy_params_from(
         self,

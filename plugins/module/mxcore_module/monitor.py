@@ -108,4 +108,4 @@ class Monitor:
     def toc_print(self) -> None:
         """End the batch, and log what there is to report."""
         for step, name, text in self.toc():
-            log.info("Batch: %7d %30s %s", step, name, text)
+            log.info("Batch: %7d %-30s %s", step, name, text)

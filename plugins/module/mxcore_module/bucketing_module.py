@@ -318,8 +318,14 @@ class BucketingModule(BaseModule):
 
     # --- files -------------------------------------------------------------------------------------------------------
 
-    def save_checkpoint(self, prefix: str, epoch: int) -> None:
-        """Write ``prefix-NNNN.params`` and, for each bucket, ``prefix-KEY-symbol.json``."""
+    def save_checkpoint(self, prefix: str, epoch: int, remove_amp_cast: bool = False) -> None:
+        """Write ``prefix-NNNN.params`` and, for each bucket, ``prefix-KEY-symbol.json``.
+
+        Args:
+            prefix: where the files go, and how their names begin.
+            epoch: the number in the name.
+            remove_amp_cast: accepted for compatibility with MXNet: there are no such nodes.
+        """
         self._current()
         self.save_params(checkpoint.params_file(prefix, epoch))
         for key, module in self._buckets.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from mxcore_module.checkpoint import save_checkpoint
+from mxcore_module.checkpoint import params_file, save_checkpoint
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -103,6 +103,7 @@ def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
     def save(epoch: int, symbol: Any, arg_params: dict[str, Any], aux_params: dict[str, Any]) -> None:
         if (epoch + 1) % period == 0:
             save_checkpoint(prefix, epoch + 1, symbol, arg_params, aux_params)
+            log.info('Saved checkpoint to "%s"', params_file(prefix, epoch + 1))
 
     return save
 

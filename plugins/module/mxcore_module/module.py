@@ -238,7 +238,12 @@ class Module(Network):
             group.spread(spread)
 
     def save_checkpoint(
-        self, prefix: str, epoch: int, save_optimizer_states: bool = False, save_evaluation_params: bool = False
+        self,
+        prefix: str,
+        epoch: int,
+        save_optimizer_states: bool = False,
+        save_evaluation_params: bool = False,
+        remove_amp_cast: bool = True,
     ) -> None:
         """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and further files on request.
 
@@ -248,15 +253,18 @@ class Module(Network):
             save_optimizer_states: whether to write ``prefix-NNNN.states``.
             save_evaluation_params: whether to write the weights to evaluate with, to
                 ``prefix-NNNN-evaluation.params``.
+            remove_amp_cast: accepted for compatibility with MXNet: there are no such nodes.
         """
         if save_optimizer_states:
             self._with_optimizer()  # an error before anything is written
         save_checkpoint(prefix, epoch, self.symbol, *self.get_params())
+        self.logger.info('Saved checkpoint to "%s"', checkpoint.params_file(prefix, epoch))
         if save_evaluation_params:
             with self.evaluating():
                 checkpoint.save_parameters(checkpoint.params_file(prefix, epoch, evaluation=True), *self.get_params())
         if save_optimizer_states:
             self.save_optimizer_states(checkpoint.states_file(prefix, epoch))
+            self.logger.info('Saved optimizer state to "%s"', checkpoint.states_file(prefix, epoch))
 
     @staticmethod
     def load(

@@ -68,6 +68,7 @@ def test_lenet(caplog):
     messages = [record.getMessage() for record in caplog.records]
     assert any(text.startswith("Epoch[3] Batch [0-4]\tSpeed: ") and "\taccuracy=" in text for text in messages)
     assert any(text.startswith("Epoch[3] Validation-accuracy=") for text in messages)
+    assert 'Saved checkpoint to "lenet-0004.params"' in messages
 
     # resume from a checkpoint
     sym, arg_params, aux_params = mx.model.load_checkpoint("lenet", 4)

@@ -59,7 +59,8 @@ def plain(array: Any) -> Any:
     """Return the same array of NumPy or CuPy, without methods of other classes."""
     if isinstance(array, np.ndarray):
         return array.view(np.ndarray)
-    return _classes(array.__class__)[0](array.shape, array.dtype, array.data, array.strides)
+    library = _classes(array.__class__)[0]
+    return array if type(array) is library else library(array.shape, array.dtype, array.data, array.strides)
 
 
 def readable(array: Array) -> Array:
@@ -74,4 +75,7 @@ def readable(array: Array) -> Array:
         return array
     if isinstance(array, np.ndarray):
         return array.view(HostArray)
-    return _classes(array.__class__)[1](array.shape, array.dtype, array.data, array.strides)
+    try:
+        return _classes(array.__class__)[1](array.shape, array.dtype, array.data, array.strides)
+    except TypeError:  # another library's arrays are not made from memory: they stay as they are
+        return array

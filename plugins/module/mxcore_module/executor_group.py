@@ -147,15 +147,19 @@ class ExecutorGroup:
     def mean(self, name: str) -> Array:
         """Return a new array, the mean over the contexts of a parameter or an auxiliary state."""
         arrays = [{**one.arg_dict, **one.aux_dict}[name] for one in self.executors]
-        copy = self.first.context.backend.copy(arrays[0])
+        context = self.first.context
+        copy = context.backend.copy(arrays[0])
         if len(arrays) > 1:
-            # The differences, so that the mean of equal arrays is that array, to the last bit.
-            differences = [moved(array, self.first.context) - arrays[0] for array in arrays]
-            copy += summed(differences) / len(arrays)
+            with context.backend.on(context.device_id):
+                # The differences, so that the mean of equal arrays is that array, to the last bit.
+                differences = [moved(array, context) - arrays[0] for array in arrays]
+                copy += summed(differences) / len(arrays)
         return copy
 
     def _total(self, arrays: Sequence[Array]) -> Array:
-        return summed([moved(array, self.first.context) for array in arrays])
+        context = self.first.context
+        with context.backend.on(context.device_id):
+            return summed([moved(array, context) for array in arrays])
 
     def gradient(self, name: str) -> Array:
         """Return the gradient of a parameter: with several contexts, their sum, added in their order."""

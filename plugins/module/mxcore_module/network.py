@@ -324,7 +324,8 @@ class Network(BaseModule):
             ValueError: they are to be merged, but there are several contexts.
         """
         executors = self._ready().executors
-        parts = [[readable(one.arg_dict[name].copy()) for one in executors] for name in self.state_names]
+        copy = self.context.backend.copy
+        parts = [[readable(copy(one.arg_dict[name])) for one in executors] for name in self.state_names]
         if merge_multi_context and len(executors) > 1:
             raise ValueError("states of several contexts are not merged: pass merge_multi_context=False")
         return [part[0] for part in parts] if merge_multi_context else parts

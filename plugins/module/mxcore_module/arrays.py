@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from mxcore.backend import Array
+from mxcore.backend import Array, backend_of
 
-__all__ = ["Readable", "plain", "readable"]
+__all__ = ["Readable", "concatenated", "plain", "readable"]
 
 
 class Readable:
@@ -79,3 +80,15 @@ def readable(array: Array) -> Array:
         return _classes(array.__class__)[1](array.shape, array.dtype, array.data, array.strides)
     except TypeError:  # another library's arrays are not made from memory: they stay as they are
         return array
+
+
+def concatenated(arrays: Sequence[Array], axis: int = 0) -> Array:
+    """Join arrays of one device.
+
+    >>> import numpy as np
+    >>> concatenated([np.ones(1), np.zeros(2)])
+    array([1., 0., 0.])
+    """
+    backend = backend_of(arrays[0])
+    with backend.on(backend.device_of(arrays[0])):
+        return readable(backend.xp.concatenate(list(arrays), axis=axis))

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from mxcore.backend import Array, backend_of
+from mxcore.backend import Array
 from mxcore.kvstore import KVStore
 from mxcore_module import metric as metrics
-from mxcore_module.arrays import readable
+from mxcore_module.arrays import concatenated
 from mxcore_module.callback import BatchEndParam
 from mxcore_module.io import DataBatch
 from mxcore_module.metric import EvalMetric
@@ -51,13 +51,15 @@ class BaseModule(ModuleInterface):
     >>> [outputs[0].tolist() for outputs, _, _ in Doubler().iter_predict(batches)]
     [[0.0, 2.0], [4.0, 6.0]]
 
+    Args:
+        logger: where messages go: the ``logging`` module or a logger.
+
     Attributes:
         binded: whether the arrays have been allocated.
         params_initialized: whether the parameters have values.
         optimizer_initialized: whether there is an optimizer.
         for_training: whether it was bound for training.
         inputs_need_grad: whether gradients of the data are computed.
-        logger: where messages go.
     """
 
     # --- loops -------------------------------------------------------------------------------------------------------
@@ -322,8 +324,5 @@ class BaseModule(ModuleInterface):
             return batches
         if not batches:
             raise ValueError("eval_data gave no batch: pass reset=True, or check that it has rows")
-        merged = [readable(self._concatenate(parts)) for parts in zip(*batches, strict=True)]
+        merged = [concatenated(parts) for parts in zip(*batches, strict=True)]
         return merged if always_output_list or len(merged) > 1 else merged[0]
-
-    def _concatenate(self, parts: Sequence[Array]) -> Array:
-        return backend_of(parts[0]).xp.concatenate(parts)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mxcore.backend import Array, Context, backend_of
 from mxcore.kvstore import summed
-from mxcore_module.arrays import readable
+from mxcore_module.arrays import concatenated, readable
 from mxcore_module.bound import Executor as BoundExecutor
 from mxcore_module.executor import Executor
 from mxcore_module.graph import Symbol
@@ -210,7 +210,9 @@ class ExecutorGroup:
 
     def _merged(self, parts: Sequence[list[Array]], axes: Sequence[int]) -> list[Array]:
         return [
-            part[0] if len(part) == 1 or axis < 0 else readable(concatenated(part, axis, self.first.context))
+            part[0]
+            if len(part) == 1 or axis < 0
+            else concatenated([moved(one, self.first.context) for one in part], axis)
             for part, axis in zip(parts, axes, strict=True)
         ]
 
@@ -247,12 +249,6 @@ def moved(array: Array, context: Context) -> Array:
     if backend is context.backend and (backend.name == "numpy" or backend.device_of(array) == context.device_id):
         return array
     return context.array(backend.to_host(array))
-
-
-def concatenated(arrays: Sequence[Array], axis: int, context: Context) -> Array:
-    """Join arrays of any contexts on one."""
-    with context.backend.on(context.device_id):
-        return context.backend.xp.concatenate([moved(array, context) for array in arrays], axis=axis)
 
 
 def _inferred(symbol: Symbol, data: Sequence[DataDesc]) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from mxcore.backend import Array, Context, backend_of, cpu
+from mxcore.backend import Array, Context, cpu
+from mxcore_module.arrays import concatenated
 from mxcore_module.graph import Symbol
 from mxcore_module.io import DataBatch, DataDesc
 
@@ -179,8 +180,8 @@ def joined(batches: Sequence[Any]) -> DataBatch:
     if len({tuple(np.shape(array) for array in batch.data) for batch in batches}) != 1:
         raise ValueError(f"a list of batches must hold batches of equal shapes, got {list(batches)}")
     labels = [batch.label for batch in batches if batch.label]
-    return DataBatch(_concatenated([batch.data for batch in batches]), _concatenated(labels))
+    return DataBatch(_joined([batch.data for batch in batches]), _joined(labels))
 
 
-def _concatenated(lists: Sequence[Sequence[Array]]) -> list[Array]:
-    return [backend_of(parts[0]).xp.concatenate(parts) for parts in zip(*lists, strict=True)]
+def _joined(lists: Sequence[Sequence[Array]]) -> list[Array]:
+    return [concatenated(parts) for parts in zip(*lists, strict=True)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from mxcore_module import attribute as scope
 from mxcore_module import name as names
 from mxcore_module.attributes import checked, multiplier
 from mxcore_module.graph import Symbol
@@ -113,4 +114,4 @@ def _check_sources(made: Operator, roles: Sequence[str], sources: Mapping[str, A
 def _attributes(operator: type[Operator], given: Mapping[str, Any]) -> dict[str, str]:
     multipliers = {f"__{key}__": multiplier(key, given.get(key)) for key in ("lr_mult", "wd_mult")}
     attributes = checked(given.get("attr") or {}, given.get("name") or operator.op_name, dunder=True)
-    return {**attributes, **{key: text for key, text in multipliers.items() if text is not None}}
+    return scope.current().get({**attributes, **{key: text for key, text in multipliers.items() if text is not None}})

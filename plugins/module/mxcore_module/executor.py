@@ -46,6 +46,7 @@ class Executor:
 
     Attributes:
         outputs: the results of the last forward pass, new arrays each time.
+        monitor: called in a forward pass with each operator's node, its inputs and its output; or None.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Executor:
         self.aux_dict = dict(aux_dict)
         self.grad_req = dict(grad_req)
         self.outputs: list[Array] = []
+        self.monitor: Callable[[Node, list[Array], Any], None] | None = None
         self._wanted = _reaching(symbol.nodes, self.grad_dict)
         self._values: dict[Output, Array] = {}
         self._tape: list[tuple[Node, Run]] = []
@@ -130,7 +132,9 @@ class Executor:
         dtypes = {name: array.dtype for name, array in {**self.arg_dict, **self.aux_dict}.items()}
         keep = {**self.arg_dict, **self.aux_dict, **gradients}
         shapes = {**present, **shapes}
-        return Executor.allocate(self.symbol, self.context, shapes, dtypes=dtypes, grad_req=self.grad_req, keep=keep)
+        made = Executor.allocate(self.symbol, self.context, shapes, dtypes=dtypes, grad_req=self.grad_req, keep=keep)
+        made.monitor = self.monitor
+        return made
 
     def fill(self, name: str, values: Any) -> None:
         """Write values, a list or an array of any library, into an argument or auxiliary state.
@@ -170,6 +174,8 @@ class Executor:
             run.shape = self._shapes.get(Output(node))
         run.output = node.operator.forward(run, *inputs)  # type: ignore[union-attr]  # variables do not come here
         self._tape.append((node, run))
+        if self.monitor is not None:
+            self.monitor(node, inputs, run.output)
         return run.output
 
     @functools.cached_property
@@ -199,6 +205,8 @@ class Executor:
         """
         if not self._tape:
             raise RuntimeError("backward needs a forward pass with is_train=True before it")
+        if not self.grad_dict:
+            return
         with self.context.backend.on(self.context.device_id):
             grads = self._head_gradients(out_grads)
             for node, run in reversed(self._tape):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mxcore.initializer import TextOfFile
+from mxcore_module import attribute as scope
 from mxcore_module import name as names
 from mxcore_module import shapes as shape_inference
 from mxcore_module.graph_json import dump, parse
@@ -148,8 +149,9 @@ class Symbol:
         return self.attr_dict().get(self.name or "", {})
 
     def attr(self, key: str) -> str | None:
-        """Return an attribute of the node of the only output, or None if it does not exist."""
-        return self.list_attr().get(key)
+        """Return an attribute of the node of the only output, or None; ``lr_mult`` is the same as ``__lr_mult__``."""
+        found = self.list_attr()
+        return found.get(key, found.get(f"__{key}__"))
 
     # --- shapes ------------------------------------------------------------------------------------------------------
 
@@ -337,7 +339,9 @@ def combined(lhs: object, rhs: object, binary: str, scalar: str, reversed_scalar
 def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
     made = find(operator)
     heads = tuple(one.only_head() for one in inputs)
-    return Symbol(Node(names.current().get(None, operator.lower()), made.create(options), heads).outputs())
+    attributes = scope.current().get(None)
+    name = names.current().get(None, operator.lower())
+    return Symbol(Node(name, made.create(options), heads, attributes).outputs())
 
 
 def _copied(text: str, from_file: list[bool]) -> Symbol:

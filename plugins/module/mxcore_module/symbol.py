@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 
 from mxcore.state.atomic import open_regular
+from mxcore_module import attribute as scope
+from mxcore_module import bound as _bound  # noqa: F401  # gives symbols their methods for arrays
 from mxcore_module.attributes import checked, variable_attributes
 from mxcore_module.compose import operator_function
 from mxcore_module.graph import Symbol, combined, load_json
@@ -75,7 +77,7 @@ def Variable(
     if stype not in (None, "default"):
         raise ValueError(f"stype must be 'default', got {stype!r}: all arrays are dense")
     given = variable_attributes(shape=shape, lr_mult=lr_mult, wd_mult=wd_mult, dtype=dtype, init=init)
-    attributes = {**checked(attr or {}, name), **given, **checked(kwargs, name, dunder=True)}
+    attributes = {**scope.current().get(checked(attr or {}, name)), **given, **checked(kwargs, name, dunder=True)}
     return Symbol(Node(name, attributes=attributes).outputs())
 
 

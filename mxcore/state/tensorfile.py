@@ -18,6 +18,7 @@ import numpy as np
 
 from mxcore.backend import Array, Host
 from mxcore.state.atomic import AnyPath, open_regular, write_atomically
+from mxcore.state.foreign import converted
 from mxcore.state.packing import DTYPES, Packer, unpack
 from mxcore.state.place import DEEPEST, Place, is_shallow
 
@@ -83,7 +84,7 @@ def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
         ValueError: the file holds something else.
     """
     with open_regular(path) as file:
-        stored, manifest = parse(file, str(path))
+        stored, manifest = parse(converted(file, str(path)), str(path))
     if "arrays" not in manifest:
         raise ValueError(f"{path} holds the state of an updater, not named arrays: read it with mx.load_state")
     entries, arrays = manifest["arrays"], {}

@@ -26,6 +26,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+_PLAIN = ("ctx_group", "force_mirroring", "lr_mult", "wd_mult")
+"""The attributes that MXNet wrote without underscores before 0.9."""
+
+
 def dump(order: Sequence[Node], heads: Sequence[Node]) -> str:
     """Return the JSON of a graph.
 
@@ -104,15 +108,18 @@ def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Nod
         raise ValueError(f"node {name!r}: {error}") from None
     # Do not list the names of a variadic operator: a file may claim a billion inputs.
     wanted = getattr(operator, "num_args", 0) if operator.variadic else len(operator.input_names())
+    if len(inputs) == wanted:  # MXNet did not list auxiliary states before 0.9
+        inputs += tuple(Node(f"{name}_{auxiliary}") for auxiliary in operator.auxiliaries)
     if wanted + len(operator.auxiliaries) != len(inputs):
         raise entry["inputs"].error(f"a list of {wanted + len(operator.auxiliaries)} inputs")
     return Node(name, operator, inputs, _checked(name, attributes))
 
 
 def _attributes(entry: Place) -> dict[str, str]:
-    """Return options and attributes, which older MXNet files keep separately."""
+    """Return options and attributes, which older MXNet files keep separately, some without underscores."""
     parts = [entry[key] for key in ("param", "attr", "attrs") if key in entry]
-    return {key: value.text() for part in parts for key, value in part.items()}
+    found = {key: value.text() for part in parts for key, value in part.items()}
+    return {f"__{key}__" if key in _PLAIN else key: value for key, value in found.items()}
 
 
 def _checked(name: str, attributes: dict[str, str]) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """What optimizers and initializers in public repositories do that no signature of MXNet's says."""
 
+import importlib
 import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -122,3 +125,29 @@ def test_a_scheduler_may_return_a_tuple_to_an_overridden_get_lr(with_rule: bool)
     updater.set_states(updater.get_states(dump_optimizer=True))
     updater([0], [np.ones(1)], [weight])
     assert weight[0] == pytest.approx(0.25 - 0.5 / 3)
+
+
+@pytest.mark.parametrize("program", [
+    "import mxcore.ndarray as nd; found = nd.zeros", "from mxcore.ndarray import zeros as found",
+    "from mxcore.nd.contrib import adamw_update as found", "from mxcore.ndarray.random import uniform as found",
+    "from mxcore.metric import EvalMetric as found", "from mxcore.io import DataIter, DataBatch as found",
+    "from mxcore.mod import Module as found", "from mxcore.symbol import Variable, FullyConnected as found",
+    "from mxcore.context import cpu as found", "from mxcore.init import Xavier as found",
+    "from mxcore.random import randint as found", "import mxcore.kv; found = mxcore.kv.create",
+])  # fmt: skip
+def test_namespaces_are_imported_like_submodules(program: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; print(found.__module__)"], capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout.startswith("mxcore")
+
+
+def test_a_namespace_is_one_module_under_all_of_its_names() -> None:
+    for name in ("nd", "ndarray", "io", "metric", "symbol", "sym", "mod"):
+        module = getattr(mx, name)
+        assert importlib.import_module(f"mxcore.{name}") is module
+        assert module.__spec__.name == module.__name__
+    assert importlib.import_module("mxcore.ndarray.contrib") is mx.nd.contrib
+    for absent in ("gluon", "nothing", "num_gpus", "__nothing__", "nd.nothing"):
+        with pytest.raises(ModuleNotFoundError, match=f"mxcore.{absent}"):
+            importlib.import_module(f"mxcore.{absent}")

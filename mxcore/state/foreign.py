@@ -31,6 +31,6 @@ def converted(file: BinaryIO | bytes, source: str, updater: Run | None = None) -
         found: bytes | None = catalogue.load("reader", record.qualified_name)(data, source, updater)
         if found is not None:
             return found
-    others = {*catalogue.known_names("reader").values()} - {record.distribution for record in readers}
-    hint = "".join(f"; for files of other programs: {catalogue.how_to_install(one)}" for one in sorted(others))
+    others = {*catalogue.known_names("reader").values()} if not readers else ()
+    hint = "".join(f"; for files of other programs: {catalogue.how_to_install(one)}" for one in others)
     raise ValueError(f"{source} is not a file of mxcore, or it is damaged{hint}")

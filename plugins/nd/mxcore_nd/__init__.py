@@ -38,7 +38,7 @@ from mxcore_nd import (
 from mxcore_nd import (
     contrib as contrib,
 )
-from mxcore_nd.array import NDArray, bare, wrap
+from mxcore_nd.array import NDArray, bare, hand, wrap
 from mxcore_nd.creation import array
 
 methods.install()
@@ -90,7 +90,7 @@ def present(value: Any) -> Any:
     >>> mx.nd.present(np.zeros(2)).context, mx.nd.present(None)
     (cpu(0), None)
     """
-    return wrap(value) if getattr(value, "shape", ()) and hasattr(value, "dtype") else value
+    return hand(value) if getattr(value, "shape", ()) and hasattr(value, "dtype") else value
 
 
 def __getattr__(name: str) -> Any:

@@ -240,6 +240,42 @@ def test_the_hand_written_class_of_the_page_trains_a_module() -> None:
     assert module.score(batches, "acc")[0][1] > 0.9
 
 
+class Nesterov(mx.optimizer.SGD):
+    """Asks whether there is a state as code from before MXNet 1.0 does."""
+
+    def update(self, index, weight, grad, state):
+        assert isinstance(weight, mx.nd.NDArray)
+        self._update_count(index)
+        lr = self._get_lr(index)
+        if state:
+            state *= self.momentum
+            state += grad
+            grad += self.momentum * state
+        weight += -lr * grad
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_an_update_that_overrides_that_of_sgd_is_called_and_may_ask_if_state(momentum: float) -> None:
+    weight, grad = np.ones(3), np.ones(3)
+    update = mx.optimizer.get_updater(Nesterov(momentum=momentum, learning_rate=0.1))
+    for _ in range(2):
+        update(0, grad.copy(), weight)
+    first, second = 1 + momentum, 1 + momentum * (1 + momentum)
+    assert weight == pytest.approx(1 - 0.1 * (first + second))
+
+
+def test_an_array_of_several_elements_is_neither_true_nor_false() -> None:
+    x = mx.nd.array([1, 2])
+    handed = mx.nd.present(np.ones(2))
+    for array in (x, handed > 0, handed[:], handed + 1):
+        with pytest.raises(ValueError, match=r"shape \(2,\) is neither true nor false"):
+            bool(array)
+    assert bool(handed)
+    assert [bool(mx.nd.array([value])) for value in (0, 2)] == [False, True]
+    assert [bool(mx.nd.present(np.full(1, value))) for value in (0, 2)] == [False, True]
+    assert not mx.nd.zeros((0,))
+
+
 def test_initializers_fill_bare_arrays_through_ndarrays() -> None:
     weight, bias = np.zeros((20, 5), np.float32), np.zeros(4)
     PerWeight(0.25)("fc_weight", weight)

@@ -276,6 +276,20 @@ def test_an_array_of_several_elements_is_neither_true_nor_false() -> None:
     assert not mx.nd.zeros((0,))
 
 
+@pytest.mark.parametrize("name", ["acc", "mse", "ce", "f1", "loss", "custom"])
+def test_metrics_take_ndarrays(name: str) -> None:
+    labels, scores = np.array([0, 1, 1], np.float32), np.array([[0.8, 0.2], [0.9, 0.1], [0.3, 0.7]], np.float32)
+    preds = scores[:, 1] if name == "mse" else scores
+    function = mx.metric.np(lambda label, pred: float(((pred > 0.5).argmax(1) == label).mean()))
+    values = []
+    for wrap in (mx.nd.array, np.asarray):
+        metric = function if name == "custom" else mx.metric.create(name)
+        metric.reset()
+        metric.update([wrap(labels)], [wrap(preds)])
+        values.append(metric.get()[1])
+    assert values[0] == values[1]
+
+
 def test_initializers_fill_bare_arrays_through_ndarrays() -> None:
     weight, bias = np.zeros((20, 5), np.float32), np.zeros(4)
     PerWeight(0.25)("fc_weight", weight)

@@ -307,7 +307,8 @@ class Optimizer(Controlled):
 
         A rule takes a list as a whole; for other classes, ``update`` is called once per weight.
         """
-        if type(self).rule is not None and type(self).update is Optimizer.update:
+        is_super = self.aggregates and type(self).update_multi_precision is not Optimizer.update_multi_precision
+        if type(self).rule is not None and (is_super or type(self).update is Optimizer.update):
             self._run_rule(self._direct, index, weight, grad, state)
             return
         for one in zip(*in_lists(index, weight, grad, state), strict=True):

@@ -127,6 +127,38 @@ def test_a_scheduler_may_return_a_tuple_to_an_overridden_get_lr(with_rule: bool)
     assert weight[0] == pytest.approx(0.25 - 0.5 / 3)
 
 
+@pytest.mark.parametrize("name", ["sgd", "lamb", "lars"])
+def test_a_class_that_expects_lists_as_mxnet_passes_them_to_its_parent(name: str) -> None:
+    parent = type(mx.optimizer.create(name))
+
+    class Averaging(parent):  # type: ignore[misc, valid-type]
+        def __init__(self, **kwargs: Any) -> None:
+            self.slow: dict[Any, Any] = {}
+            super().__init__(**kwargs)
+            self._fast = super().update_multi_precision
+
+        def update(self, index: Any, weight: Arrays, grad: Arrays, state: Any) -> None:
+            raise AssertionError("updaters of MXNet don't call it")
+
+        def update_multi_precision(self, index: Any, weight: Arrays, grad: Arrays, state: Any) -> None:
+            before = [one.copy() for one in weight]
+            self._fast(index, weight, grad, state)
+            for one, array, former in zip(index, weight, before, strict=True):
+                self.slow[one] = array.copy()
+                array[:] = (array + former) / 2
+
+    weights = [np.ones((2, 3), np.float32), np.full(2, 2, np.float32)]
+    others = [weight.copy() for weight in weights]
+    grads = [np.full_like(weight, 0.5) for weight in weights]
+    averaging = Averaging(learning_rate=0.1)
+    mx.optimizer.get_updater(averaging)([0, 1], grads, weights)
+    mx.optimizer.get_updater(parent(learning_rate=0.1))([0, 1], grads, others)
+    for index, (weight, other) in enumerate(zip(weights, others, strict=True)):
+        np.testing.assert_array_equal(averaging.slow[index], other)
+        np.testing.assert_allclose(weight, (other + 1 + index) / 2, rtol=1e-6)
+    assert averaging.num_update == 1
+
+
 @pytest.mark.parametrize("program", [
     "import mxcore.ndarray as nd; found = nd.zeros", "from mxcore.ndarray import zeros as found",
     "from mxcore.nd.contrib import adamw_update as found", "from mxcore.ndarray.random import uniform as found",

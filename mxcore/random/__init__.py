@@ -36,10 +36,7 @@ __all__ = [
 
 
 _Shape = int | tuple[int, ...]
-_OF_ND = (
-    "exponential", "gamma", "generalized_negative_binomial", "multinomial", "negative_binomial", "poisson", "randint",
-    "randn", "shuffle",
-)  # fmt: skip
+_OF_ND = "exponential gamma generalized_negative_binomial multinomial negative_binomial poisson randint randn shuffle"
 
 Generator.__module__ = __name__  # from where users import it
 
@@ -212,7 +209,7 @@ def normal(
 
 def __getattr__(name: str) -> Any:
     """Return a function of ``mx.nd.random`` that MXNet also has here, from the plugin mxcore-nd."""
-    if name not in _OF_ND:
+    if name not in _OF_ND.split():
         raise AttributeError(f"module 'mxcore.random' has no attribute {name!r}")
     return getattr(sys.modules["mxcore"].nd.random, name)
 

@@ -74,6 +74,8 @@ def save_arrays(path: AnyPath, arrays: Mapping[str, Array], metadata: Any = None
 def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
     """Return the arrays that :func:`save_arrays` wrote, on the host, and the metadata.
 
+    A plugin may read files of other programs: mxcore-nd those of MXNet.
+
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
     >>> mx.state.save_arrays(path, {"bias": np.array([1.0, 2.0])})

@@ -95,10 +95,10 @@ def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool 
 
 
 def to_host(array: Array) -> Host:
-    """Convert a NumPy or CuPy array to a NumPy array, which is not one of a subclass."""
+    """Convert a NumPy or CuPy array to a NumPy array."""
     if isinstance(array, np.ndarray):
-        return np.asarray(array)
-    host: Host = np.asarray(mxcore.backend.backend_of(array).to_host(array))
+        return np.asarray(array)  # without the methods of other classes
+    host: Host = mxcore.backend.backend_of(array).to_host(array)
     return host
 
 

@@ -128,6 +128,18 @@ def test_pickles_of_every_protocol_may_have_names_as_keys(home: str, protocol: i
     assert len(update.states) == 2
 
 
+@pytest.mark.parametrize("kind", ["plain", "optimizer"])
+@pytest.mark.parametrize("file", ["store", "devices"])
+def test_states_of_a_module_on_two_devices_are_those_of_the_first(file: str, kind: str) -> None:
+    names = {0: "fc_weight", 1: "fc_bias"}
+    update = mx.optimizer.get_updater(mx.optimizer.SGD(momentum=0.9, param_idx2name=names))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        update.set_states(content(file, kind))
+    assert {index: state.shape for index, state in update.states.items()} == {0: (2, 3), 1: (2,)}
+    assert dict(update.optimizer._index_update_count) == ({} if kind == "plain" else {0: 2, 1: 2})
+
+
 def pickled(value: Any, homes: dict[type, str], protocol: int = 4) -> bytes:
     """Return a pickle in which classes of this file have other modules."""
     modules = {}

@@ -158,6 +158,18 @@ def record_module(arrays, index):
     index["module"] = {"settings": settings}
 
 
+def record_devices():
+    """Record states of a Module on two devices, which are kept in a store by name, or twice by number without one."""
+    net = mx.sym.SoftmaxOutput(mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2, name="fc"), name="softmax")
+    batches = mx.io.NDArrayIter(np.ones((8, 3)), np.arange(8) % 2, batch_size=4)
+    for name, store in (("store", "local"), ("devices", None)):
+        module = mx.mod.Module(net, context=[mx.cpu(0), mx.cpu(1)])
+        module.fit(batches, optimizer_params={"momentum": 0.9}, num_epoch=1, kvstore=store)
+        updater = module._kvstore._updater if store else module._updater
+        (HERE / f"{name}-plain.states").write_bytes(updater.get_states())
+        (HERE / f"{name}-optimizer.states").write_bytes(updater.get_states(dump_optimizer=True))
+
+
 def record_symbols():
     network().save(str(HERE / "mlp-symbol.json"))
     a, b = mx.sym.Variable("a", shape=(2, 3)), mx.sym.Variable("b", dtype="float64")
@@ -174,6 +186,7 @@ def main():
     record_params(index)
     record_states(arrays, index)
     record_module(arrays, index)
+    record_devices()
     record_symbols()
     np.savez_compressed(str(HERE / "expected.npz"), **arrays)
     (HERE / "index.json").write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")

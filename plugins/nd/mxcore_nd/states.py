@@ -57,13 +57,12 @@ def converted(data: bytes, source: str, updater: Any) -> bytes:
         else:
             optimizer = _optimizer(record, updater.optimizer)
             shadow = mx.optimizer.get_updater(optimizer)
-        names = optimizer.idx2name or updater.optimizer.idx2name
-        by_name = {name: index for index, name in names.items()}
+        names = _Names(optimizer.idx2name or updater.optimizer.idx2name)
         shadow.worker_states = {}
         sums = {} if record is None else record.attributes.get("cumgrads", {})
-        shadow.states = _by_index(_states(states, optimizer, sums), by_name)
+        shadow.states = names.by_index(_states(states, optimizer, sums))
         if record is not None:
-            _count(shadow, record.attributes, by_name)
+            _count(shadow, record.attributes, names)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
         raise ValueError(f"{source}: MXNet's state does not fit: {error!s:.300}") from None
     counts = "and the counts" if record else "but no counts: bias correction and schedules go on from this updater's"
@@ -74,13 +73,32 @@ def converted(data: bytes, source: str, updater: Any) -> bytes:
 # --- states ----------------------------------------------------------------------------------------------------------
 
 
-def _by_index(table: Mapping[Any, Any], by_name: Mapping[str, Any]) -> dict[Any, Any]:
-    """Return a table by index, where the file may have the names of parameters."""
-    keys = [key.decode() if isinstance(key, bytes) else key for key in table]
-    found = dict(zip([by_name.get(key, key) for key in keys], table.values(), strict=True))
-    if len(found) < len(table):
-        raise ValueError("it has several entries for the same parameter")
-    return found
+class _Names:
+    """The names of parameters, and their indices in the tables of a file."""
+
+    def __init__(self, names: Mapping[Any, str]) -> None:
+        self._indices = {name: index for index, name in names.items()}
+
+    def by_index(self, table: Mapping[Any, Any]) -> dict[Any, Any]:
+        """Return a table by index, where the file may have names, or the indices of a Module on several devices."""
+        keys = [key.decode() if isinstance(key, bytes) else key for key in table]
+        found = dict(zip([self._indices.get(key, key) for key in keys], table.values(), strict=True))
+        if len(found) < len(table):
+            raise ValueError("it has several entries for the same parameter")
+        return _of_first_device(found, len(self._indices))
+
+
+def _of_first_device(table: Mapping[Any, Any], known: int) -> dict[Any, Any]:
+    """Return a table by index without the copies that a Module has on all but the first of several devices.
+
+    Args:
+        table: by index, or by ``index * devices + device``.
+        known: the number of parameters; 0 if it is not known.
+    """
+    devices = len(table) // max(known, 1)
+    if not known or len(table) != known * devices or {*table} != {*range(len(table))}:
+        return dict(table)
+    return {key // devices: value for key, value in table.items() if key % devices == 0}
 
 
 def _states(states: Mapping[Any, Any], optimizer: Any, sums: Any) -> dict[Any, Any]:
@@ -178,7 +196,8 @@ def _optimizer(record: Record, present: Any) -> Any:
         else:
             found = cls(**given, lr_scheduler=scheduler)
             found.lr = _setting("lr", attributes.get("lr"))
-    found.set_names(_table(attributes, "idx2name", str))
+    names = _table(attributes, "idx2name", str)
+    found.set_names(_of_first_device(names, len({*names.values()})))
     found.lr_mult, found.wd_mult = (_table(attributes, name, (int, float)) for name in ("lr_mult", "wd_mult"))
     return found
 
@@ -253,7 +272,7 @@ def _scheduler(record: Any, present: Any) -> Any:
 # --- counts ----------------------------------------------------------------------------------------------------------
 
 
-def _count(updater: Any, attributes: Mapping[Any, Any], by_name: Mapping[str, Any]) -> None:
+def _count(updater: Any, attributes: Mapping[Any, Any], names: _Names) -> None:
     """Give an updater the update counts of MXNet's optimizer, and the numbers that follow from them."""
     optimizer, tally = updater.optimizer, updater.tally
     devices = attributes.get("_all_index_update_counts", {0: attributes.get("_index_update_count", {})})
@@ -261,8 +280,9 @@ def _count(updater: Any, attributes: Mapping[Any, Any], by_name: Mapping[str, An
         raise ValueError("its update counts are not a table")
     counts: dict[Any, int] = {}
     for table in devices.values():
-        for index, count in _by_index(_table({"counts": table}, "counts", int), by_name).items():
+        for index, count in _table({"counts": table}, "counts", int).items():
             counts[index] = max(_checked(count), counts.get(index, 0))
+    counts = names.by_index(counts)
     tally.table.update(counts)
     tally.highest.value = _checked(attributes.get("num_update", 0))
     kept = {slot.name for slot in optimizer.state_slots() if slot.on_host}

@@ -40,7 +40,7 @@ def test_a_fresh_seed_is_drawn_and_recorded(run_python: object) -> None:
 
 
 def test_arrays_are_drawn_with_shape_and_dtype_or_in_place() -> None:
-    drawn = np.asarray(mx.random.uniform(2, 3, (2, 4), np.float64))
+    drawn = mx.random.uniform(2, 3, (2, 4), np.float64)
     assert (drawn.shape, drawn.dtype) == ((2, 4), np.float64)
     assert ((drawn >= 2) & (drawn < 3)).all()
     array = np.zeros((2, 3), np.float16, order="F")

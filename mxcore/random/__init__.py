@@ -184,7 +184,7 @@ def uniform(
 ) -> Array:
     """Draw from U[low, high) into ``out``, or into a new array of ``shape`` and ``dtype``: an NDArray on a device.
 
-    Without ``ctx`` it is a host array, and an NDArray only if the program has used ``mx.nd``.
+    Without ``ctx`` it is a host array, which has MXNet's methods, too, if the program has used ``mx.nd``.
 
     >>> import mxcore as mx
     >>> drawn = mx.random.uniform(-1, 1, shape=(2, 3))
@@ -221,7 +221,7 @@ def _deliver(
         drawn = np.asarray(draw(next_generator(dtype=dtype), shape), dtype)
         if ctx is not None:
             return sys.modules["mxcore"].nd.array(drawn, ctx, drawn.dtype)
-        return getattr(sys.modules.get("mxcore_nd"), "present", np.asarray)(drawn)
+        return getattr(sys.modules.get("mxcore_nd"), "readable", np.asarray)(drawn)
     values = draw(next_generator(dtype=out.dtype, out=out), out.shape)
     if values is not out:
         backend_of(out).fill(out, values)

@@ -234,6 +234,23 @@ class HandedArray(_Handed, HostArray):  # type: ignore[misc]
     __slots__ = ()
 
 
+class ReadableArray(np.ndarray[Any, Any]):
+    """A NumPy array that also has those attributes and methods of an NDArray that NumPy's lack."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"an array has no attribute {name!r}")
+        return getattr(wrap(self), name)
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
+    def __reduce__(self) -> Any:
+        return self.view(np.ndarray).__reduce__()
+
+
 @functools.cache
 def _class_of(kind: Any, handed: bool = False) -> Any:
     """Return the class of NDArrays over arrays of this type, on a device."""

@@ -349,7 +349,14 @@ def test_mx_random_has_the_functions_of_mx_nd_random() -> None:
         found = draw(0, 1, (3, 2), "float64", mx.cpu())
         assert isinstance(found, mx.nd.NDArray)
         assert (found.shape, found.dtype, found.context) == ((3, 2), np.float64, mx.cpu())
-        assert isinstance(draw(shape=2), mx.nd.NDArray)
+        plain = draw(shape=2)
+        assert isinstance(plain, np.ndarray)
+        assert not isinstance(plain, mx.nd.NDArray)
+        assert plain.asnumpy().tolist() == plain.tolist()
+        assert (plain.context, plain.norm().shape, plain.sum().ndim) == (mx.cpu(), (1,), 0)
+        assert (plain < 9).dtype == bool
+        assert type(pickle.loads(pickle.dumps(plain))) is np.ndarray
+        assert repr(plain).startswith("array(")
         out = mx.nd.zeros((4,))
         assert draw(out=out) is out
         assert float(abs(out).sum().asscalar()) > 0

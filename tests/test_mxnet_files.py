@@ -203,6 +203,13 @@ def test_states_of_another_optimizer_are_refused(run: str, file: str, why: str) 
     assert update.states == {}
 
 
+def test_what_a_file_lacks_is_named() -> None:
+    update = updater("adam-factor")
+    data = content("adam-factor", "optimizer").replace(b"\x8c\x05count", b"\x8c\x05other")
+    with pytest.raises(ValueError, match="the saved state: MXNet's state does not fit: it has no 'count'"):
+        update.set_states(data)
+
+
 def test_a_wrapper_is_refused() -> None:
     update = mx.optimizer.get_updater(mx.optimizer.create("lookahead(adam)"))
     with pytest.raises(ValueError, match="Lookahead wraps another optimizer"):

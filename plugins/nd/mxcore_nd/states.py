@@ -64,7 +64,8 @@ def converted(data: bytes, source: str, updater: Any) -> bytes:
         if record is not None:
             _count(shadow, record.attributes, names)
     except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-        raise ValueError(f"{source}: MXNet's state does not fit: {error!s:.300}") from None
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{source}: MXNet's state does not fit: {why:.300}") from None
     counts = "and the counts" if record else "but no counts: bias correction and schedules go on from this updater's"
     _logger.info("%s: read the states of %d parameters in MXNet's format, %s", source, len(states), counts)
     return bytes(shadow.get_states(dump_optimizer=record is not None))

@@ -127,6 +127,16 @@ def test_a_scheduler_may_return_a_tuple_to_an_overridden_get_lr(with_rule: bool)
     assert weight[0] == pytest.approx(0.25 - 0.5 / 3)
 
 
+def test_dumps_names_the_class_even_if_an_alias_was_registered_first() -> None:
+    @mx.init.register
+    @mx.init.alias("doubled_xavier")
+    class Doubled(mx.init.Xavier):
+        pass
+
+    assert json.loads(Doubled(magnitude=2).dumps())[0] == "doubled"
+    assert type(mx.init.create(Doubled().dumps())) is Doubled
+
+
 @pytest.mark.parametrize("name", ["sgd", "lamb", "lars"])
 def test_a_class_that_expects_lists_as_mxnet_passes_them_to_its_parent(name: str) -> None:
     parent = type(mx.optimizer.create(name))

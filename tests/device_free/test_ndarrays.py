@@ -22,6 +22,12 @@ def test_an_ndarray_is_a_view_of_a_cupy_array(cuda: CudaOnCpu) -> None:
         assert slices.shape == shape
     assert view[1, 2].data.ptr == array.data.ptr + 20
     assert view[:, ::2].strides == (12, 8)
+    handed = mx.nd.present(array)
+    assert (type(mx.nd.bare(handed)), handed.data.ptr) == (cupy.ndarray, array.data.ptr)
+    assert isinstance(handed, mx.nd.NDArray)
+    assert bool(handed)
+    assert mx.nd.present(handed) is handed
+    assert type(handed[0]) is type(view)
 
 
 def test_an_array_of_a_module_is_a_view_of_a_cupy_array(cuda: CudaOnCpu) -> None:

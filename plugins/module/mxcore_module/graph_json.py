@@ -27,6 +27,10 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
 }
 
 
+_PLAIN = ("ctx_group", "force_mirroring", "lr_mult", "wd_mult")
+"""The attributes that MXNet wrote without underscores before 0.9."""
+
+
 def dump(order: Sequence[Node], heads: Sequence[Output]) -> str:
     """Return the JSON of a graph.
 
@@ -114,16 +118,20 @@ def _node(entry: Place, earlier: Sequence[Node], kind_of_text: type[str]) -> Nod
         operator = find(kind).from_text(options)
     except (ValueError, TypeError) as error:
         raise ValueError(f"node {name!r}: {error}") from None
-    wanted = operator.input_count() + len(operator.auxiliaries)
+    wanted = operator.input_count()
+    if len(inputs) == wanted:  # MXNet did not list auxiliary states before 0.9
+        inputs += tuple(Node(f"{name}_{auxiliary}").outputs()[0] for auxiliary in operator.auxiliaries)
+    wanted += len(operator.auxiliaries)
     if wanted != len(inputs):
         raise entry["inputs"].error(f"a list of {wanted} inputs")
     return Node(name, operator, inputs, _checked(name, attributes))
 
 
 def _attributes(entry: Place) -> dict[str, str]:
-    """Return options and attributes, which older MXNet files keep separately."""
+    """Return options and attributes, which older MXNet files keep separately, some without underscores."""
     parts = [entry[key] for key in ("param", "attr", "attrs") if key in entry]
-    return {key: value.text() for part in parts for key, value in part.items()}
+    found = {key: value.text() for part in parts for key, value in part.items()}
+    return {f"__{key}__" if key in _PLAIN else key: value for key, value in found.items()}
 
 
 def _checked(name: str, attributes: dict[str, str]) -> dict[str, str]:

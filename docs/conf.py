@@ -91,7 +91,10 @@ intersphinx_mapping = {
 nitpick_ignore_regex = [
     ("py:class", r"numpy\._typing\..*"),
     ("py:class", r"(.*\.)?(T|C|Given|OptimizerT|Run|Job|Layout|_Savable)"),
-    ("py:class", r"(.*\.)?(Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Path|_Symbol)"),
+    (
+        "py:class",
+        r"(.*\.)?(Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Output|Path|_Symbol)",
+    ),
     ("py:class", r"pluggy\..*|torch\..*|numpy\.random\._generator\.Generator"),
 ]
 

@@ -14,9 +14,10 @@ import numpy as _numpy  # noqa: F401 - first, so that `python -X importtime` cha
 
 # isort: split
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
-from mxcore import backend, catalogue, initializer, lr_scheduler, random
+from mxcore import backend, catalogue, importing, initializer, lr_scheduler, random
 from mxcore import initializer as init
 from mxcore.backend import cpu, gpu
 from mxcore.catalogue import registry
@@ -57,6 +58,8 @@ __all__ = [
     "number", "one_of", "optimizer", "optional", "positive", "random", "registry", "save_state", "set_num_threads",
     "stabilizing", "string", "sum", "text",
 ]  # fmt: skip
+
+sys.meta_path.append(importing)
 
 # Imported on first use: together they would take as long as the rest of `import mxcore`.
 _LAZY = {

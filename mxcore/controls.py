@@ -55,6 +55,8 @@ class Controlled(Counted, Multiplied, Algorithm):
     takes_lists: ClassVar[bool] = False
     """Whether an ``update_multi_precision`` of the class's own takes lists, not one parameter at a time. It then takes
     gradients as they are: neither unscaled nor with a norm within ``clip_global_norm``."""
+    aggregates: ClassVar[bool] = False
+    """Whether MXNet passes lists to the class, and so to an ``update_multi_precision`` that overrides the class's."""
     is_prepared: bool = False
     """Whether gradients are unscaled and bounded already, as an updater passes them to ``update``."""
     _inner: ClassVar[Any]

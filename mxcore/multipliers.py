@@ -82,7 +82,7 @@ def name_table(names: Any) -> Watched[Index, str]:
 
 def symbol_of(symbol: Any) -> Any:
     """Return the attributes and arguments of a symbol, if there is one."""
-    return symbol and (symbol.attr_dict(), symbol.list_arguments())
+    return None if symbol is None else (symbol.attr_dict(), symbol.list_arguments())
 
 
 def multipliers(kind: str) -> Any:

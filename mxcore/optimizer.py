@@ -303,11 +303,9 @@ class Optimizer(Controlled):
         self._run_rule(self._runners[False, self.is_prepared], index, weight, grad, state)
 
     def update_multi_precision(self, index: Any, weight: Any, grad: Any, state: Any) -> None:
-        """Update a weight, or a list of weights, whose state may be ``(master, state)``.
-
-        A rule takes a list as a whole; for other classes, ``update`` is called once per weight.
-        """
-        if type(self).rule is not None and type(self).update is Optimizer.update:
+        """Update a weight, or each of a list, which a rule takes as a whole; a state may be ``(master, state)``."""
+        is_super = self.aggregates and type(self).update_multi_precision is not Optimizer.update_multi_precision
+        if type(self).rule is not None and (is_super or type(self).update is Optimizer.update):
             self._run_rule(self._direct, index, weight, grad, state)
             return
         for one in zip(*in_lists(index, weight, grad, state), strict=True):

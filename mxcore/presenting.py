@@ -74,9 +74,9 @@ def _presented(method: Callable[..., Any], written: bool) -> Callable[..., Any]:
         if (present := _present(written)) is None:
             return method(self, what, *arguments, **keywords)
         arrays, states = arguments[:2], arguments[2:]
-        given = [*(_listed(one, present) for one in arrays), *(_kept(one, present) for one in states)]
+        given = [*(_listed(one, present) for one in (what, *arrays)), *(_kept(one, present) for one in states)]
         named = {name: _kept(one, present) for name, one in keywords.items()}
-        return _kept(method(self, what, *given, **named), present)
+        return _kept(method(self, *given, **named), present)
 
     return presented
 

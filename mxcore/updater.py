@@ -376,7 +376,7 @@ class Updater(Evaluating, Generic[OptimizerT]):
             return state.dump(self, dump_optimizer=dump_optimizer)
 
     def set_states(self, states: bytes) -> None:
-        """Restore what :meth:`get_states` returned.
+        """Restore what :meth:`get_states` returned; with the plugin mxcore-nd, also what MXNet's returned.
 
         With ``dump_optimizer`` the optimizer may have another class, if this process has used that class.
 

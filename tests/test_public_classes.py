@@ -1,6 +1,9 @@
 """What optimizers and initializers in public repositories do that no signature of MXNet's says."""
 
+import importlib
 import json
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -122,3 +125,71 @@ def test_a_scheduler_may_return_a_tuple_to_an_overridden_get_lr(with_rule: bool)
     updater.set_states(updater.get_states(dump_optimizer=True))
     updater([0], [np.ones(1)], [weight])
     assert weight[0] == pytest.approx(0.25 - 0.5 / 3)
+
+
+def test_dumps_names_the_class_even_if_an_alias_was_registered_first() -> None:
+    @mx.init.register
+    @mx.init.alias("doubled_xavier")
+    class Doubled(mx.init.Xavier):
+        pass
+
+    assert json.loads(Doubled(magnitude=2).dumps())[0] == "doubled"
+    assert type(mx.init.create(Doubled().dumps())) is Doubled
+
+
+@pytest.mark.parametrize("name", ["sgd", "lamb", "lars"])
+def test_a_class_that_expects_lists_as_mxnet_passes_them_to_its_parent(name: str) -> None:
+    parent = type(mx.optimizer.create(name))
+
+    class Averaging(parent):  # type: ignore[misc, valid-type]
+        def __init__(self, **kwargs: Any) -> None:
+            self.slow: dict[Any, Any] = {}
+            super().__init__(**kwargs)
+            self._fast = super().update_multi_precision
+
+        def update(self, index: Any, weight: Arrays, grad: Arrays, state: Any) -> None:
+            raise AssertionError("updaters of MXNet don't call it")
+
+        def update_multi_precision(self, index: Any, weight: Arrays, grad: Arrays, state: Any) -> None:
+            before = [one.copy() for one in weight]
+            self._fast(index, weight, grad, state)
+            for one, array, former in zip(index, weight, before, strict=True):
+                self.slow[one] = array.copy()
+                array[:] = (array + former) / 2
+
+    weights = [np.ones((2, 3), np.float32), np.full(2, 2, np.float32)]
+    others = [weight.copy() for weight in weights]
+    grads = [np.full_like(weight, 0.5) for weight in weights]
+    averaging = Averaging(learning_rate=0.1)
+    mx.optimizer.get_updater(averaging)([0, 1], grads, weights)
+    mx.optimizer.get_updater(parent(learning_rate=0.1))([0, 1], grads, others)
+    for index, (weight, other) in enumerate(zip(weights, others, strict=True)):
+        np.testing.assert_array_equal(averaging.slow[index], other)
+        np.testing.assert_allclose(weight, (other + 1 + index) / 2, rtol=1e-6)
+    assert averaging.num_update == 1
+
+
+@pytest.mark.parametrize("program", [
+    "import mxcore.ndarray as nd; found = nd.zeros", "from mxcore.ndarray import zeros as found",
+    "from mxcore.nd.contrib import adamw_update as found", "from mxcore.ndarray.random import uniform as found",
+    "from mxcore.metric import EvalMetric as found", "from mxcore.io import DataIter, DataBatch as found",
+    "from mxcore.mod import Module as found", "from mxcore.symbol import Variable, FullyConnected as found",
+    "from mxcore.context import cpu as found", "from mxcore.init import Xavier as found",
+    "from mxcore.random import randint as found", "import mxcore.kv; found = mxcore.kv.create",
+])  # fmt: skip
+def test_namespaces_are_imported_like_submodules(program: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; print(found.__module__)"], capture_output=True, encoding="utf-8", check=True
+    )
+    assert done.stdout.startswith("mxcore")
+
+
+def test_a_namespace_is_one_module_under_all_of_its_names() -> None:
+    for name in ("nd", "ndarray", "io", "metric", "symbol", "sym", "mod"):
+        module = getattr(mx, name)
+        assert importlib.import_module(f"mxcore.{name}") is module
+        assert module.__spec__.name == module.__name__
+    assert importlib.import_module("mxcore.ndarray.contrib") is mx.nd.contrib
+    for absent in ("gluon", "nothing", "num_gpus", "__nothing__", "nd.nothing"):
+        with pytest.raises(ModuleNotFoundError, match=f"mxcore.{absent}"):
+            importlib.import_module(f"mxcore.{absent}")

@@ -14,7 +14,7 @@ ALGORITHMS = ("optimizer", "initializer", "lr_scheduler")
 """The kinds that are algorithms."""
 
 GROUPS: Mapping[str, str] = {
-    kind: f"mxcore.{kind}s" for kind in (*ALGORITHMS, "backend", "kvstore", "namespace", "command", "hook")
+    kind: f"mxcore.{kind}s" for kind in (*ALGORITHMS, "backend", "kvstore", "namespace", "command", "hook", "reader")
 }
 """The kinds of plugin, and the entry-point group of each."""
 

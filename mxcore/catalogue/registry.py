@@ -268,10 +268,8 @@ class Registry(Generic[T]):
 
     def name_of(self, cls: type) -> str:
         """Return the name by which :meth:`create` finds a class: registered, installed, or its lower-cased name."""
-        for name, registered in self.classes.items():
-            if registered is cls:
-                return name
-        names = [record.name for record in self._installed() if _is_target(record, cls)]
+        names = [name for name, registered in self.classes.items() if registered is cls]
+        names = names or [record.name for record in self._installed() if _is_target(record, cls)]
         return main_name(cls.__name__, names or [cls.__name__.lower()])
 
 

@@ -52,8 +52,8 @@ _PROPERTIES = "\b\nProperties:\n" + "".join(f"  {name:12} {says}\n" for name, (_
 def list_plugins(kind: str | None, wanted: list[Condition], long: bool, as_json: bool) -> None:
     """List the installed plugins, of one KIND or of all, without importing any.
 
-    KIND is optimizer, initializer, lr_scheduler, backend, namespace, command or hook. On a terminal, lines that are too
-    long are cut.
+    KIND is optimizer, initializer, lr_scheduler, backend, kvstore, namespace, command, hook or reader. On a terminal,
+    lines that are too long are cut.
     """
     records = catalogue.records(kind)
     stated = {record: properties(record) if wanted else {} for record in records}

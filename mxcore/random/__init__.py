@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -34,6 +35,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+_Shape = int | tuple[int, ...]
+_OF_ND = "exponential gamma generalized_negative_binomial multinomial negative_binomial poisson randint randn shuffle"
+
 Generator.__module__ = __name__  # from where users import it
 
 
@@ -47,8 +51,10 @@ _stream = {"seed": _fresh_seed(), "position": 0}  # the state of this process's 
 _scope: ContextVar[tuple[tuple[object, ...], list[int]] | None] = ContextVar("scope", default=None)
 
 
-def seed(value: int | None = None) -> int:
+def seed(value: int | None = None, ctx: Any = "all") -> int:  # noqa: ARG001
     """Set the seed, go back to position 0, and return the seed; without a value, draw a fresh one.
+
+    All devices share it: ``ctx`` has no effect, and is there for code written for MXNet.
 
     >>> import mxcore as mx
     >>> mx.random.seed(7)
@@ -174,36 +180,48 @@ def scope(*key: object) -> Iterator[None]:
 
 
 def uniform(
-    low: float = 0.0, high: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
+    low: float = 0, high: float = 1, shape: _Shape = (), dtype: Any = np.float32, ctx: Any = None, out: Array = None
 ) -> Array:
-    """Draw from U[low, high) into ``out``, or into a new host array of ``shape`` and ``dtype``.
+    """Draw from U[low, high) into ``out``, or into a new array of ``shape`` and ``dtype``: an NDArray on a device.
+
+    Without ``ctx`` it is a host array, which has MXNet's methods, too, if the program has used ``mx.nd``.
 
     >>> import mxcore as mx
     >>> drawn = mx.random.uniform(-1, 1, shape=(2, 3))
     >>> drawn.shape, drawn.dtype, bool((abs(drawn) <= 1).all())
     ((2, 3), dtype('float32'), True)
     """
-    return _deliver(lambda rng, size: rng.uniform(low, high, size), shape, dtype, out)
+    return _deliver(lambda rng, size: rng.uniform(low, high, size), shape, dtype, ctx, out)
 
 
 def normal(
-    loc: float = 0.0, scale: float = 1.0, shape: int | tuple[int, ...] = (), dtype: Any = np.float32, out: Array = None
+    loc: float = 0, scale: float = 1, shape: _Shape = (), dtype: Any = np.float32, ctx: Any = None, out: Array = None
 ) -> Array:
-    """Draw from N(loc, scale²) into ``out``, or into a new host array of ``shape`` and ``dtype``.
+    """Draw from N(loc, scale²) into ``out``, or into a new array, as :func:`uniform` does.
 
     >>> import numpy as np, mxcore as mx
     >>> drawn = mx.random.normal(5, 0.1, shape=1000, dtype=np.float64)
     >>> bool(abs(drawn.mean() - 5) < 0.02)
     True
     """
-    return _deliver(lambda rng, size: rng.normal(loc, scale, size), shape, dtype, out)
+    return _deliver(lambda rng, size: rng.normal(loc, scale, size), shape, dtype, ctx, out)
+
+
+def __getattr__(name: str) -> Any:
+    """Return a function of ``mx.nd.random`` that MXNet also has here, from the plugin mxcore-nd."""
+    if name not in _OF_ND.split():
+        raise AttributeError(f"module 'mxcore.random' has no attribute {name!r}")
+    return getattr(sys.modules["mxcore"].nd.random, name)
 
 
 def _deliver(
-    draw: Callable[[Generator, Any], Array], shape: int | tuple[int, ...], dtype: npt.DTypeLike, out: Array
+    draw: Callable[[Generator, Any], Array], shape: _Shape, dtype: npt.DTypeLike, ctx: Any, out: Array
 ) -> Array:
     if out is None:
-        return np.asarray(draw(next_generator(dtype=dtype), shape), dtype)
+        drawn = np.asarray(draw(next_generator(dtype=dtype), shape), dtype)
+        if ctx is not None:
+            return sys.modules["mxcore"].nd.array(drawn, ctx, drawn.dtype)
+        return getattr(sys.modules.get("mxcore_nd"), "readable", np.asarray)(drawn)
     values = draw(next_generator(dtype=out.dtype, out=out), out.shape)
     if values is not out:
         backend_of(out).fill(out, values)

@@ -86,7 +86,7 @@ def load_state(
     {'w': array([1., 1.])}
 
     Args:
-        path: a file written by :func:`save_state`.
+        path: a file written by :func:`save_state`, or one of another program that a plugin reads.
         updater: an updater with an optimizer of the same class, or a dict of several with the names in the file.
         params: arrays to fill in place with those saved under the same names.
         restore_optimizer: whether to take the class of the optimizer from the file, too. It must have been used in this

@@ -14,6 +14,7 @@ from mxcore.catalogue.registry import registry_for
 from mxcore.groups import Groups
 from mxcore.nested import replace_members
 from mxcore.state.entries import Entry, Tables, host_numbers, indices, unfit, unlike, wrong_slots
+from mxcore.state.foreign import converted
 from mxcore.state.manifest import FORMAT, provenance, within
 from mxcore.state.packing import unpack
 from mxcore.state.parts import (
@@ -69,7 +70,7 @@ def restore(
     """
     for updater in updaters.values():
         updater.check_between_steps("nothing can be loaded")
-    arrays, manifest = parse(file, source)
+    arrays, manifest = parse(converted(file, source, updaters.get(None)), source)
     if (found := manifest.table().get("format")) != FORMAT:
         raise ValueError(f"{source} has state format {found!r}, but this version of mxcore reads {FORMAT}")
     given, wanted = params or {}, wanted or Wanted()

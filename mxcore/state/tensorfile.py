@@ -18,6 +18,7 @@ import numpy as np
 
 from mxcore.backend import Array, Host
 from mxcore.state.atomic import AnyPath, open_regular, write_atomically
+from mxcore.state.foreign import converted
 from mxcore.state.packing import DTYPES, Packer, unpack
 from mxcore.state.place import DEEPEST, Place, is_shallow
 
@@ -73,6 +74,8 @@ def save_arrays(path: AnyPath, arrays: Mapping[str, Array], metadata: Any = None
 def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
     """Return the arrays that :func:`save_arrays` wrote, on the host, and the metadata.
 
+    A plugin may read files of other programs: mxcore-nd those of MXNet.
+
     >>> import numpy as np, mxcore as mx, os, tempfile
     >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
     >>> mx.state.save_arrays(path, {"bias": np.array([1.0, 2.0])})
@@ -83,7 +86,7 @@ def load_arrays(path: AnyPath) -> tuple[dict[str, Host], Any]:
         ValueError: the file holds something else.
     """
     with open_regular(path) as file:
-        stored, manifest = parse(file, str(path))
+        stored, manifest = parse(converted(file, str(path)), str(path))
     if "arrays" not in manifest:
         raise ValueError(f"{path} holds the state of an updater, not named arrays: read it with mx.load_state")
     entries, arrays = manifest["arrays"], {}

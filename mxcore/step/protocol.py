@@ -126,6 +126,7 @@ class Updatable(Stepped, Protocol):
     slots: ClassVar[Any]
     rule: ClassVar[Any]
     takes_lists: ClassVar[bool]
+    aggregates: ClassVar[bool]
     state_version: ClassVar[int]
     sym_info: Any
     multi_precision: bool

@@ -137,10 +137,10 @@ def run_array_code(
     traits = traits_of(optimizer)
     if traits.updates_all:
         _update_together(optimizer, tally, indices, weights, grads, states)
-    elif traits.splits_lists:
+    elif traits.splits_lists or optimizer.aggregates:
         optimizer.update_multi_precision(indices, weights, grads, states)
     else:
-        # A class with its own update_multi_precision was written for MXNet, which calls it once per parameter.
+        # A class with its own update_multi_precision was written for MXNet, which calls it for one parameter at a time.
         for index, weight, grad, state in zip(indices, weights, grads, states, strict=True):
             with on_device_of(weight):
                 optimizer.update_multi_precision(index, weight, grad, state)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mxcore.initializer import Initializer, create
 
-__all__ = ["checked", "initializer_text", "read_dtype", "variable_attributes"]
+__all__ = ["checked", "initializer_text", "marked", "read_dtype", "variable_attributes"]
 
 # MXNet's numbers for dtypes, which its files contain.
 _DTYPES = ("float32", "float64", "float16", "uint8", "int32", "int8", "int64")
@@ -69,12 +69,22 @@ def read_dtype(text: str) -> np.dtype[Any]:
     return np.dtype(_DTYPES[int(text)] if text.isdigit() else text)
 
 
+_MARKED = ("ctx_group", "force_mirroring", "lr_mult", "mirror_stage", "wd_mult")
+"""The attributes that MXNet stores with underscores even if they are given without."""
+
+
+def marked(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return attributes by the names under which they are stored: ``lr_mult`` as ``__lr_mult__``."""
+    return {f"__{key}__" if key in _MARKED else key: value for key, value in given.items()}
+
+
 def checked(given: Mapping[str, Any], owner: str, *, dunder: bool = False) -> dict[str, str]:
     """Check that attributes given by a user are strings, and return them.
 
     Raises:
         ValueError: one is not a string, or ``dunder`` is set and a name does not have the form ``__mine__``.
     """
+    given = marked(given)
     for key, value in given.items():
         if dunder and not (key.startswith("__") and key.endswith("__")):
             raise ValueError(f"{owner!r}: unknown argument {key!r}; an attribute has a name such as '__{key}__'")

@@ -10,25 +10,19 @@ from typing import Any
 from mxcore.backend import Array
 from mxcore.kvstore import KVStore
 from mxcore_module import metric as metrics
+from mxcore_module.arrays import concatenated
 from mxcore_module.callback import BatchEndParam
-from mxcore_module.graph import Symbol
 from mxcore_module.io import DataBatch
 from mxcore_module.metric import EvalMetric
+from mxcore_module.module_interface import ModuleInterface, Params, require
 
 __all__ = ["DEFAULT_INITIALIZER", "DEFAULT_OPTIMIZER_PARAMS", "BaseModule", "require"]
 
 DEFAULT_INITIALIZER = '["uniform", {"scale": 0.01}]'  # a string: the initializer is a plugin, created when needed
 DEFAULT_OPTIMIZER_PARAMS = (("learning_rate", 0.01),)
 
-Params = Mapping[str, Array]
 OptimizerParams = Mapping[str, Any] | Sequence[tuple[str, Any]]
 Callbacks = Callable[..., None] | Sequence[Callable[..., None]] | None
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise an AssertionError for calls in the wrong order, as MXNet does."""
-    if not condition:
-        raise AssertionError(message)
 
 
 def _call(callbacks: Callbacks, *args: Any) -> None:
@@ -38,7 +32,7 @@ def _call(callbacks: Callbacks, *args: Any) -> None:
         callback(*args)
 
 
-class BaseModule:
+class BaseModule(ModuleInterface):
     """The loops over batches; subclasses define what to do with each batch.
 
     >>> import numpy as np, mxcore as mx
@@ -57,57 +51,16 @@ class BaseModule:
     >>> [outputs[0].tolist() for outputs, _, _ in Doubler().iter_predict(batches)]
     [[0.0, 2.0], [4.0, 6.0]]
 
+    Args:
+        logger: where messages go: the ``logging`` module or a logger.
+
     Attributes:
         binded: whether the arrays have been allocated.
         params_initialized: whether the parameters have values.
         optimizer_initialized: whether there is an optimizer.
-        symbol: the network.
-        logger: where messages go.
+        for_training: whether it was bound for training.
+        inputs_need_grad: whether gradients of the data are computed.
     """
-
-    binded = False
-    params_initialized = False
-    optimizer_initialized = False
-    symbol: Symbol
-    logger: Any
-
-    # --- what a subclass defines -------------------------------------------------------------------------------------
-
-    def bind(self, data_shapes: Any, label_shapes: Any = None, *args: Any, **kwargs: Any) -> None:
-        """Allocate the arrays."""
-        raise NotImplementedError
-
-    def init_params(self, *args: Any, **kwargs: Any) -> None:
-        """Initialise the parameters."""
-        raise NotImplementedError
-
-    def init_optimizer(self, *args: Any, **kwargs: Any) -> None:
-        """Create the optimizer."""
-        raise NotImplementedError
-
-    def forward(self, data_batch: DataBatch, is_train: bool | None = None) -> None:
-        """Compute the outputs."""
-        raise NotImplementedError
-
-    def backward(self, out_grads: Any = None) -> None:
-        """Compute the gradients."""
-        raise NotImplementedError
-
-    def update(self) -> None:
-        """Update the parameters from their gradients."""
-        raise NotImplementedError
-
-    def update_metric(self, eval_metric: EvalMetric, labels: Sequence[Array] | None) -> None:
-        """Update a metric with the outputs."""
-        raise NotImplementedError
-
-    def get_outputs(self) -> list[Array]:
-        """Return the outputs of the last forward pass."""
-        raise NotImplementedError
-
-    def get_params(self) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Copies of the parameters and the auxiliary states."""
-        raise NotImplementedError
 
     # --- loops -------------------------------------------------------------------------------------------------------
 
@@ -137,7 +90,8 @@ class BaseModule:
         begin_epoch: int = 0,
         num_epoch: int | None = None,
         validation_metric: Any = None,
-        monitor: None = None,
+        monitor: Any = None,
+        sparse_row_id_fn: Any = None,
     ) -> None:
         """Train for some epochs, after binding, initialising and creating the optimizer if necessary.
 
@@ -162,23 +116,22 @@ class BaseModule:
             begin_epoch: the number of the first epoch.
             num_epoch: the epoch at which to stop; required.
             validation_metric: the metric for ``eval_data``; by default ``eval_metric``.
-            monitor: not supported.
+            monitor: a :class:`~mxcore_module.monitor.Monitor`, which logs statistics of arrays.
+            sparse_row_id_fn: accepted for compatibility with MXNet; see :meth:`prepare`.
 
         Raises:
             AssertionError: ``num_epoch`` is not given.
-            ValueError: an epoch has no batch, or ``monitor`` is given.
+            ValueError: an epoch has no batch.
         """
         require(num_epoch is not None, "fit needs num_epoch=, the epoch at which to stop")
-        if monitor is not None:
-            raise ValueError("monitor is not supported: read gradients and get_outputs() in a batch_end_callback")
-        if not self.binded or force_rebind:
-            self.bind(train_data.provide_data, train_data.provide_label, for_training=True, force_rebind=force_rebind)
-        if not self.params_initialized or force_init or arg_params is not None or initializer != DEFAULT_INITIALIZER:
-            self.init_params(initializer, arg_params, aux_params, allow_missing, force_init, allow_extra=True)
-        self.init_optimizer(kvstore, optimizer, optimizer_params, force_init)
+        self._bind_to(train_data, force_rebind, monitor)
+        self._initialise(initializer, arg_params, aux_params, allow_missing, force_init)
+        forced = {"force_init": True} if force_init else {}
+        self.init_optimizer(kvstore=kvstore, optimizer=optimizer, optimizer_params=optimizer_params, **forced)
         eval_metric = metrics.create(eval_metric)
         for epoch in range(begin_epoch, num_epoch or 0):
-            self._train_epoch(epoch, train_data, eval_metric, batch_end_callback)
+            self._train_epoch(epoch, train_data, eval_metric, batch_end_callback, monitor, sparse_row_id_fn)
+            self._end_epoch()
             if epoch_end_callback is not None:
                 _call(epoch_end_callback, epoch, self.symbol, *self.get_params())
             if eval_data is not None:
@@ -186,19 +139,70 @@ class BaseModule:
                 self._validate(epoch, eval_data, scored, eval_batch_end_callback, eval_end_callback)
             train_data.reset()
 
-    def _train_epoch(self, epoch: int, train_data: Any, eval_metric: EvalMetric, callbacks: Callbacks) -> None:
-        started, nbatch = time.perf_counter(), -1
+    def _bind_to(self, train_data: Any, force_rebind: bool, monitor: Any) -> None:
+        if not self.binded or force_rebind:
+            shapes = {"data_shapes": train_data.provide_data, "label_shapes": train_data.provide_label}
+            self.bind(**shapes, for_training=True, force_rebind=force_rebind)
+        if monitor is not None:
+            self.install_monitor(monitor)
+
+    def _initialise(
+        self, initializer: Any, arg_params: Params | None, aux_params: Params | None, allow_missing: bool, force: bool
+    ) -> None:
+        if not self.params_initialized or force or arg_params is not None or initializer != DEFAULT_INITIALIZER:
+            self.init_params(
+                initializer=initializer,
+                arg_params=arg_params,
+                aux_params=aux_params,
+                allow_missing=allow_missing,
+                force_init=force,
+                allow_extra=True,
+            )
+
+    def _train_epoch(
+        self,
+        epoch: int,
+        train_data: Any,
+        eval_metric: EvalMetric,
+        callbacks: Callbacks,
+        monitor: Any,
+        sparse_row_id_fn: Any,
+    ) -> None:
+        started, nbatch = time.perf_counter(), 0
         eval_metric.reset()
-        for nbatch, data_batch in enumerate(train_data):
+        batches = iter(train_data)
+        following = data_batch = next(batches, None)
+        if data_batch is None:
+            raise ValueError(f"train_data gave no batch in epoch {epoch}: call its reset(), or check that it has rows")
+        values: list[tuple[str, float]] = []
+        while following is not None:
+            data_batch = following
+            if monitor is not None:
+                monitor.tic()
             self.forward_backward(data_batch)
             self.update()
-            self.update_metric(eval_metric, data_batch.label)
+            self._measure(eval_metric, data_batch)
+            # Only now: an iterator may reuse the arrays of the last batch.
+            if (following := next(batches, None)) is not None:
+                self.prepare(following, sparse_row_id_fn=sparse_row_id_fn)
+            else:
+                values = eval_metric.get_global_name_value()
+            if monitor is not None:
+                monitor.toc_print()
             _call(callbacks, BatchEndParam(epoch, nbatch, eval_metric, locals()))
-        if nbatch < 0:
-            raise ValueError(f"train_data gave no batch in epoch {epoch}: call its reset(), or check that it has rows")
-        for name, value in eval_metric.get_global_name_value():
+            nbatch += 1
+        for name, value in values:
             self.logger.info("Epoch[%d] Train-%s=%f", epoch, name, value)
         self.logger.info("Epoch[%d] Time cost=%.3f", epoch, time.perf_counter() - started)
+
+    def _measure(self, eval_metric: EvalMetric, data_batch: Any) -> None:
+        if isinstance(data_batch, list):
+            self.update_metric(eval_metric, [one.label for one in data_batch], pre_sliced=True)
+        else:
+            self.update_metric(eval_metric, data_batch.label)
+
+    def _end_epoch(self) -> None:
+        """Do what is to be done once per epoch, before its callbacks."""
 
     def _validate(
         self, epoch: int, eval_data: Any, metric: Any, batch_callbacks: Callbacks, end_callbacks: Callbacks
@@ -218,7 +222,9 @@ class BaseModule:
         """Use the weights to evaluate and deploy with in a block; here, they are those that are trained."""
         return nullcontext()
 
-    def _passes(self, eval_data: Any, num_batch: int | None, reset: bool) -> Iterator[tuple[int, DataBatch]]:
+    def _passes(
+        self, eval_data: Any, num_batch: int | None, reset: bool, sparse_row_id_fn: Any = None
+    ) -> Iterator[tuple[int, DataBatch]]:
         """Iterate over batches, computing the outputs of each."""
         require(self.binded and self.params_initialized, "call bind and init_params first")
         if reset:
@@ -226,6 +232,7 @@ class BaseModule:
         for nbatch, data_batch in enumerate(eval_data):
             if nbatch == num_batch:
                 return
+            self.prepare(data_batch, sparse_row_id_fn=sparse_row_id_fn)
             with self.evaluating():
                 self.forward(data_batch, is_train=False)
             yield nbatch, data_batch
@@ -239,6 +246,7 @@ class BaseModule:
         score_end_callback: Callbacks = None,
         reset: bool = True,
         epoch: int = 0,
+        sparse_row_id_fn: Any = None,
     ) -> list[tuple[str, float]]:
         """Evaluate a metric on a data set. As in MXNet, rows that only pad the last batch count, too.
 
@@ -250,6 +258,7 @@ class BaseModule:
             score_end_callback: called in the same way, once at the end.
             reset: whether to start ``eval_data`` over.
             epoch: the epoch to report to callbacks.
+            sparse_row_id_fn: accepted for compatibility with MXNet; see :meth:`prepare`.
 
         Returns:
             The names and values of the metric.
@@ -257,8 +266,8 @@ class BaseModule:
         eval_metric = metrics.create(eval_metric)
         eval_metric.reset()
         done = 0
-        for nbatch, data_batch in self._passes(eval_data, num_batch, reset):
-            self.update_metric(eval_metric, data_batch.label)
+        for nbatch, data_batch in self._passes(eval_data, num_batch, reset, sparse_row_id_fn):
+            self._measure(eval_metric, data_batch)
             _call(batch_end_callback, BatchEndParam(epoch, nbatch, eval_metric, locals()))
             done = nbatch + 1
         _call(score_end_callback, BatchEndParam(epoch, done, eval_metric, locals()))
@@ -266,7 +275,7 @@ class BaseModule:
         return values
 
     def iter_predict(
-        self, eval_data: Any, num_batch: int | None = None, reset: bool = True
+        self, eval_data: Any, num_batch: int | None = None, reset: bool = True, sparse_row_id_fn: Any = None
     ) -> Iterator[tuple[list[Array], int, DataBatch]]:
         """Yield ``(outputs, batch number, batch)`` for each batch, without padding rows.
 
@@ -274,8 +283,9 @@ class BaseModule:
             eval_data: the batches.
             num_batch: the number after which to stop.
             reset: whether to start ``eval_data`` over.
+            sparse_row_id_fn: accepted for compatibility with MXNet; see :meth:`prepare`.
         """
-        for nbatch, data_batch in self._passes(eval_data, num_batch, reset):
+        for nbatch, data_batch in self._passes(eval_data, num_batch, reset, sparse_row_id_fn):
             yield [output[: len(output) - (data_batch.pad or 0)] for output in self.get_outputs()], nbatch, data_batch
 
     def predict(
@@ -285,6 +295,7 @@ class BaseModule:
         merge_batches: bool = True,
         reset: bool = True,
         always_output_list: bool = False,
+        sparse_row_id_fn: Any = None,
     ) -> Any:
         """Return the outputs for a data set, without padding rows.
 
@@ -294,6 +305,7 @@ class BaseModule:
             merge_batches: whether to concatenate the outputs of all batches.
             reset: whether to start ``eval_data`` over.
             always_output_list: whether to return a list even for a single output.
+            sparse_row_id_fn: accepted for compatibility with MXNet; see :meth:`prepare`.
 
         Returns:
             A list with an array for each output of the symbol, or the array itself if there is only one; without
@@ -307,13 +319,10 @@ class BaseModule:
             with self.evaluating():
                 self.forward(DataBatch([eval_data]), is_train=False)
             return self.get_outputs()[0]
-        batches = [outputs for outputs, _, _ in self.iter_predict(eval_data, num_batch, reset)]
+        batches = [outputs for outputs, _, _ in self.iter_predict(eval_data, num_batch, reset, sparse_row_id_fn)]
         if not merge_batches:
             return batches
         if not batches:
             raise ValueError("eval_data gave no batch: pass reset=True, or check that it has rows")
-        merged = [self._concatenate(parts) for parts in zip(*batches, strict=True)]
+        merged = [concatenated(parts) for parts in zip(*batches, strict=True)]
         return merged if always_output_list or len(merged) > 1 else merged[0]
-
-    def _concatenate(self, parts: Sequence[Array]) -> Array:
-        raise NotImplementedError

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from mxcore_module.checkpoint import save_checkpoint
+from mxcore_module.checkpoint import params_file, save_checkpoint
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchEndParam",
+    "LogValidationMetricsCallback",
     "ProgressBar",
     "Speedometer",
     "do_checkpoint",
@@ -102,6 +103,7 @@ def do_checkpoint(prefix: str, period: int = 1) -> EpochCallback:
     def save(epoch: int, symbol: Any, arg_params: dict[str, Any], aux_params: dict[str, Any]) -> None:
         if (epoch + 1) % period == 0:
             save_checkpoint(prefix, epoch + 1, symbol, arg_params, aux_params)
+            log.info('Saved checkpoint to "%s"', params_file(prefix, epoch + 1))
 
     return save
 
@@ -156,8 +158,8 @@ def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEn
     >>> for nbatch in range(4):
     ...     metric.update(None, [np.array([float(nbatch)])])
     ...     report(mx.callback.BatchEndParam(0, nbatch, metric, None))
-    Iter[0] Batch[0] Train loss=0.000000
-    Iter[0] Batch[2] Train loss=1.000000
+    Iter[0] Batch[0] Train-loss=0.000000
+    Iter[0] Batch[2] Train-loss=1.000000
     >>> logger.removeHandler(handler)
     >>> logger.setLevel(logging.NOTSET)
 
@@ -173,7 +175,8 @@ def log_train_metric(period: int, auto_reset: bool = False) -> Callable[[BatchEn
     def report(param: BatchEndParam) -> None:
         if param.nbatch % period or param.eval_metric is None:
             return
-        log.info("Iter[%d] Batch[%d] Train%s", param.epoch, param.nbatch, _values(param.eval_metric))
+        for name, value in param.eval_metric.get_name_value():
+            log.info("Iter[%d] Batch[%d] Train-%s=%f", param.epoch, param.nbatch, name, value)
         if auto_reset:
             param.eval_metric.reset_local()
 
@@ -226,16 +229,20 @@ class Speedometer:
             self._started = time.perf_counter()
 
     def _log(self, param: BatchEndParam, seconds: float) -> None:
+        speed = self.frequent * self.batch_size / max(seconds, 1e-9)
+        if param.eval_metric is None:
+            log.info("Iter[%d] Batch [%d]\tSpeed: %.2f samples/sec", param.epoch, param.nbatch, speed)
+            return
         first = param.nbatch - self.frequent if self.auto_reset else 0
         log.info(
             "Epoch[%d] Batch [%d-%d]\tSpeed: %.2f samples/sec%s",
             param.epoch,
             first,
             param.nbatch,
-            self.frequent * self.batch_size / max(seconds, 1e-9),
+            speed,
             _values(param.eval_metric),
         )
-        if self.auto_reset and param.eval_metric is not None:
+        if self.auto_reset:
             param.eval_metric.reset_local()
 
 
@@ -302,3 +309,25 @@ class ProgressBar:
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
+
+
+class LogValidationMetricsCallback:
+    """A callback for ``eval_end_callback`` that logs the metric of a validation.
+
+    >>> import logging, sys, numpy as np, mxcore as mx
+    >>> logger, handler = logging.getLogger("mxcore_module.callback"), logging.StreamHandler(sys.stdout)
+    >>> logger.addHandler(handler)
+    >>> logger.setLevel(logging.INFO)
+    >>> metric = mx.metric.create("loss")
+    >>> metric.update(None, [np.array([1.0])])
+    >>> mx.callback.LogValidationMetricsCallback()(mx.callback.BatchEndParam(2, 7, metric, None))
+    Epoch[2] Validation-loss=1.000000
+    >>> logger.removeHandler(handler)
+    >>> logger.setLevel(logging.NOTSET)
+    """
+
+    def __call__(self, param: BatchEndParam) -> None:
+        """Log every value of the metric, if there is one."""
+        if param.eval_metric is not None:
+            for name, value in param.eval_metric.get_name_value():
+                log.info("Epoch[%d] Validation-%s=%f", param.epoch, name, value)

@@ -89,7 +89,12 @@ def load_parameters(fname: str | os.PathLike[str]) -> tuple[Arrays, Arrays]:
 
 
 def save_checkpoint(
-    prefix: str, epoch: int, symbol: Symbol | None, arg_params: Mapping[str, Array], aux_params: Mapping[str, Array]
+    prefix: str,
+    epoch: int,
+    symbol: Symbol | None,
+    arg_params: Mapping[str, Array],
+    aux_params: Mapping[str, Array],
+    remove_amp_cast: bool = True,  # noqa: ARG001  # an argument of MXNet
 ) -> None:
     """Write ``prefix-symbol.json`` and ``prefix-NNNN.params``.
 
@@ -107,6 +112,7 @@ def save_checkpoint(
         symbol: the network; None to write only the parameters.
         arg_params: the parameters, by name.
         aux_params: the auxiliary states, by name.
+        remove_amp_cast: accepted for compatibility with MXNet: there are no such nodes.
     """
     if symbol is not None:
         symbol.save(f"{prefix}-symbol.json")

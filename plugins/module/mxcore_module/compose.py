@@ -8,10 +8,11 @@ from typing import Any
 
 import attrs
 
+from mxcore_module import attribute as scope
 from mxcore_module import name as names
 from mxcore_module.attributes import checked, multiplier
 from mxcore_module.graph import Symbol
-from mxcore_module.node import Node
+from mxcore_module.node import Node, Output
 from mxcore_module.operators import Operator
 
 __all__ = ["operator_function"]
@@ -22,6 +23,7 @@ Every operator function also takes:
 
 * ``name``: the node's name; by default the operator's name with a number, such as ``{hint}0``.
 * ``attr``: attributes of the node and of the variables created for it: strings, with names such as ``__mine__``.
+* ``__mine__`` and other keywords of this form: single attributes.
 * ``lr_mult``, ``wd_mult``: multipliers of the learning rate and weight decay of those variables.
 
 If you do not pass an input, it is created as a variable, ``<name>_<input>``.
@@ -32,22 +34,28 @@ Raises:
 """
 
 
-def operator_function(operator: type[Operator]) -> Callable[..., Symbol]:
-    """Return the function that applies an operator to symbols."""
-    signature = _signature(operator)
+def operator_function(operator: type[Operator], called: str) -> Callable[..., Symbol]:
+    """Return the function that applies an operator to symbols.
+
+    Automatic names start with ``called``, the operator's name or an alias.
+    """
+    signature, hint = _signature(operator), called.lower()
 
     def function(*args: Any, **kwargs: Any) -> Symbol:
+        marked = {key: kwargs.pop(key) for key in list(kwargs) if key.startswith("__") and key.endswith("__")}
+        if marked:
+            kwargs["attr"] = {**(kwargs.get("attr") or {}), **marked}
         if unknown := {key: value for key, value in kwargs.items() if key not in signature.parameters}:
             operator.create(unknown)  # raises an error that lists the valid options
         try:
             given = signature.bind(*args, **kwargs).arguments
         except TypeError as error:
             raise TypeError(f"{operator.op_name}: {error}") from None
-        return _apply(operator, given)
+        return _apply(operator, given, hint)
 
-    function.__name__ = function.__qualname__ = operator.op_name
+    function.__name__ = function.__qualname__ = called
     function.__module__ = "mxcore_module.symbol"
-    function.__doc__ = f"{inspect.getdoc(operator)}\n{_COMMON_DOC.format(hint=operator.hint)}"
+    function.__doc__ = f"{inspect.getdoc(operator)}\n{_COMMON_DOC.format(hint=hint)}"
     function.__signature__ = signature  # type: ignore[attr-defined]
     return function
 
@@ -70,24 +78,28 @@ def _signature(operator: type[Operator]) -> inspect.Signature:
     return inspect.Signature([*inputs, *options, *common])
 
 
-def _apply(operator: type[Operator], given: Mapping[str, Any]) -> Symbol:
+def _apply(operator: type[Operator], given: Mapping[str, Any], hint: str) -> Symbol:
     """Return the symbol of a new node, from the given arguments."""
     fields = {field.name for field in attrs.fields(operator)}
     options = {key: value for key, value in given.items() if key in fields and value is not ...}
     sources = {key: value for key, value in given.items() if key not in (*fields, *_COMMON) and value is not None}
+    arrays = given.get("data", ()) if operator.variadic else ()
     if operator.variadic:
-        sources = {f"arg{number}": source for number, source in enumerate(given.get("data", ()))}
-        options.setdefault("num_args", len(sources))
+        options.setdefault("num_args", len(arrays))
     made = operator.create(options)
     roles = (*made.input_names(), *made.auxiliaries)
+    if operator.variadic:
+        if len(arrays) > len(roles):
+            raise TypeError(f"{made.op_name} takes {len(roles)} arrays with these options, got {len(arrays)}")
+        sources = dict(zip(roles, arrays, strict=False))
     _check_sources(made, roles, sources)
     attributes = _attributes(operator, given)
-    name = names.current().get(given.get("name"), operator.hint)
+    name = names.current().get(given.get("name"), hint)
     inputs = [
-        sources[role].only_head() if role in sources else Node(f"{name}_{role}", attributes=attributes)
+        sources[role].only_head() if role in sources else Output(Node(f"{name}_{role}", attributes=attributes))
         for role in roles
     ]
-    return Symbol([Node(name, made, tuple(inputs), attributes)])
+    return Symbol(Node(name, made, tuple(inputs), attributes).outputs())
 
 
 def _check_sources(made: Operator, roles: Sequence[str], sources: Mapping[str, Any]) -> None:
@@ -102,4 +114,4 @@ def _check_sources(made: Operator, roles: Sequence[str], sources: Mapping[str, A
 def _attributes(operator: type[Operator], given: Mapping[str, Any]) -> dict[str, str]:
     multipliers = {f"__{key}__": multiplier(key, given.get(key)) for key in ("lr_mult", "wd_mult")}
     attributes = checked(given.get("attr") or {}, given.get("name") or operator.op_name, dunder=True)
-    return {**attributes, **{key: text for key, text in multipliers.items() if text is not None}}
+    return scope.current().get({**attributes, **{key: text for key, text in multipliers.items() if text is not None}})

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ from mxcore.backend import Array, Backend, Context, backend_of
 from mxcore_module import shapes as shape_inference
 from mxcore_module.attributes import read_dtype
 from mxcore_module.graph import Symbol
-from mxcore_module.node import Node
+from mxcore_module.node import Node, Output
 from mxcore_module.operators import Run, Shape, ShapeError
 
 __all__ = ["GRAD_REQS", "Executor", "fill"]
@@ -45,6 +46,7 @@ class Executor:
 
     Attributes:
         outputs: the results of the last forward pass, new arrays each time.
+        monitor: called in a forward pass with each operator's node, its inputs and its output; or None.
     """
 
     def __init__(
@@ -63,8 +65,9 @@ class Executor:
         self.aux_dict = dict(aux_dict)
         self.grad_req = dict(grad_req)
         self.outputs: list[Array] = []
+        self.monitor: Callable[[Node, list[Array], Any], None] | None = None
         self._wanted = _reaching(symbol.nodes, self.grad_dict)
-        self._values: dict[Node, Array] = {}
+        self._values: dict[Output, Array] = {}
         self._tape: list[tuple[Node, Run]] = []
 
     @classmethod
@@ -129,7 +132,9 @@ class Executor:
         dtypes = {name: array.dtype for name, array in {**self.arg_dict, **self.aux_dict}.items()}
         keep = {**self.arg_dict, **self.aux_dict, **gradients}
         shapes = {**present, **shapes}
-        return Executor.allocate(self.symbol, self.context, shapes, dtypes=dtypes, grad_req=self.grad_req, keep=keep)
+        made = Executor.allocate(self.symbol, self.context, shapes, dtypes=dtypes, grad_req=self.grad_req, keep=keep)
+        made.monitor = self.monitor
+        return made
 
     def fill(self, name: str, values: Any) -> None:
         """Write values, a list or an array of any library, into an argument or auxiliary state.
@@ -150,7 +155,8 @@ class Executor:
         with self.context.backend.on(self.context.device_id):
             self._values, self._tape = {}, []
             for node in self.symbol.nodes:
-                self._values[node] = self._variable(node) if node.operator is None else self._apply(node, is_train)
+                found = self._variable(node) if node.operator is None else self._apply(node, is_train)
+                self._values.update(zip(node.outputs(), found if isinstance(found, list) else [found], strict=True))
             # Copies: some operators return their input, whose array the next batch overwrites.
             self.outputs = [self._values[head].copy() for head in self.symbol.heads]
         if not is_train:
@@ -160,13 +166,22 @@ class Executor:
     def _variable(self, node: Node) -> Array:
         return self.arg_dict[node.name] if node.name in self.arg_dict else self.aux_dict[node.name]
 
-    def _apply(self, node: Node, is_train: bool) -> Array:
+    def _apply(self, node: Node, is_train: bool) -> Any:
         inputs = self._inputs(node)
-        wanted = tuple(source in self._wanted for source in node.inputs)
+        wanted = tuple(source.node in self._wanted for source in node.inputs)
         run = Run(self.context.backend.xp, is_train, self._uniform(node.name), wanted)
+        if not node.inputs:
+            run.shape = self._shapes.get(Output(node))
         run.output = node.operator.forward(run, *inputs)  # type: ignore[union-attr]  # variables do not come here
         self._tape.append((node, run))
+        if self.monitor is not None:
+            self.monitor(node, inputs, run.output)
         return run.output
+
+    @functools.cached_property
+    def _shapes(self) -> Mapping[Output, Shape]:
+        arrays = {**self.arg_dict, **self.aux_dict}
+        return shape_inference.infer(self.symbol.nodes, {name: array.shape for name, array in arrays.items()})
 
     def _inputs(self, node: Node) -> list[Array]:
         return [self._values[source] for source in node.inputs]
@@ -190,20 +205,22 @@ class Executor:
         """
         if not self._tape:
             raise RuntimeError("backward needs a forward pass with is_train=True before it")
+        if not self.grad_dict:
+            return
         with self.context.backend.on(self.context.device_id):
             grads = self._head_gradients(out_grads)
             for node, run in reversed(self._tape):
                 self._propagate(node, run, grads)
             self._store(grads)
 
-    def _head_gradients(self, out_grads: Array | Sequence[Array] | None) -> dict[Node, Array]:
+    def _head_gradients(self, out_grads: Array | Sequence[Array] | None) -> dict[Output, Array]:
         given = list(out_grads) if isinstance(out_grads, (list, tuple)) else [out_grads] * (out_grads is not None)
         heads, names = self.symbol.heads, self.symbol.list_outputs()
         if given and len(given) != len(heads):
             raise ValueError(f"out_grads must hold one gradient for each of {', '.join(names)}, got {len(given)}")
-        grads: dict[Node, Array] = {}
+        grads: dict[Output, Array] = {}
         for head, name, grad in zip(heads, names, given or [None] * len(heads), strict=True):
-            if head.operator is not None and head.operator.is_loss:
+            if head.node.operator is not None and head.node.operator.is_loss:
                 continue
             if grad is None:
                 raise ValueError(f"output {name!r} is not a loss: backward needs its gradient in out_grads")
@@ -215,17 +232,21 @@ class Executor:
         fill(self.context.backend, f"out_grads of {name}", like, values)
         return like
 
-    def _propagate(self, node: Node, run: Run, grads: dict[Node, Array]) -> None:
-        """Propagate the gradient of a node's output to its inputs."""
-        operator, grad = node.operator, grads.pop(node, None)
-        if node not in self._wanted or operator is None or (grad is None and not operator.is_loss):
+    def _propagate(self, node: Node, run: Run, grads: dict[Output, Array]) -> None:
+        """Propagate the gradients of a node's outputs to its inputs."""
+        operator, found = node.operator, {output: grads.pop(output, None) for output in node.outputs()}
+        missing = [output for output, grad in found.items() if grad is None]
+        if node not in self._wanted or operator is None or (len(missing) == len(found) and not operator.is_loss):
             return
+        if len(found) > 1:
+            found |= {output: self.context.backend.full_like(self._values[output], 0) for output in missing}
+        grad = list(found.values()) if len(found) > 1 else found[Output(node)]
         for source, part in zip(node.inputs, operator.backward(run, grad, *self._inputs(node)), strict=True):
-            if part is not None and source in self._wanted:
+            if part is not None and source.node in self._wanted:
                 _add(grads, source, part)
 
-    def _store(self, grads: Mapping[Node, Array]) -> None:
-        found = {node.name: grad for node, grad in grads.items() if node.operator is None}
+    def _store(self, grads: Mapping[Output, Array]) -> None:
+        found = {output.node.name: grad for output, grad in grads.items() if output.node.operator is None}
         for name, buffer in self.grad_dict.items():
             if self.grad_req[name] == "add":
                 buffer += found.get(name, 0)
@@ -233,23 +254,23 @@ class Executor:
                 buffer[...] = found.get(name, 0)
 
 
-def _add(grads: dict[Node, Array], node: Node, part: Array) -> None:
+def _add(grads: dict[Output, Array], output: Output, part: Array) -> None:
     """Add to a gradient without modifying it: another node may share the array."""
-    grads[node] = grads[node] + part if node in grads else part
+    grads[output] = grads[output] + part if output in grads else part
 
 
 def _reaching(order: Sequence[Node], names: Collection[str]) -> set[Node]:
     """Return the nodes on a path to a variable whose gradient is requested."""
     wanted: set[Node] = set()
     for node in order:
-        if any(source in wanted for source in node.inputs) or (node.operator is None and node.name in names):
+        if any(source.node in wanted for source in node.inputs) or (node.operator is None and node.name in names):
             wanted.add(node)
     return wanted
 
 
 def _all_shapes(symbol: Symbol, given: Mapping[str, Shape]) -> dict[str, Shape]:
     found = shape_inference.infer(symbol.nodes, symbol.given_shapes((), given))
-    variables = {node.name: found.get(node) for node in symbol.nodes if node.operator is None}
+    variables = {node.name: found.get(Output(node)) for node in symbol.nodes if node.operator is None}
     settled = {name: shape for name, shape in variables.items() if shape is not None and 0 not in shape}
     if missing := [name for name in variables if name not in settled]:
         raise ShapeError(

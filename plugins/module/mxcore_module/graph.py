@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from mxcore.initializer import TextOfFile
+from mxcore_module import attribute as scope
 from mxcore_module import name as names
 from mxcore_module import shapes as shape_inference
 from mxcore_module.graph_json import dump, parse
-from mxcore_module.node import Node, in_order
+from mxcore_module.node import Node, Output, in_order
 from mxcore_module.operators import Shape, find
 
-__all__ = ["Symbol", "load_json"]
+__all__ = ["Symbol", "combined", "load_json"]
 
 Shapes = list[Shape]
 
@@ -25,9 +26,8 @@ Shapes = list[Shape]
 class Symbol:
     """One or several outputs of a graph of operators. Symbols are immutable: every operation returns a new one.
 
-    You create symbols with the functions of ``mx.symbol``, by arithmetic (``+``, ``-``, ``*`` between symbols of equal
-    shapes, and these and ``/`` with numbers), and by selecting outputs of another symbol: ``symbol[0]``,
-    ``symbol["fc_output"]``.
+    You create symbols with the functions of ``mx.symbol``, by arithmetic and comparisons (between symbols of equal
+    shapes, and with numbers), and by selecting outputs of another symbol: ``symbol[0]``, ``symbol["fc_output"]``.
 
     >>> import mxcore as mx
     >>> a, b = mx.symbol.Variable("a"), mx.symbol.Variable("b")
@@ -40,7 +40,7 @@ class Symbol:
 
     __array_ufunc__ = None  # so that `numpy.float32(2) * symbol` calls this class instead of creating an object array
 
-    def __init__(self, heads: Sequence[Node]) -> None:
+    def __init__(self, heads: Sequence[Output]) -> None:
         self.heads = tuple(heads)
 
     @functools.cached_property
@@ -52,11 +52,12 @@ class Symbol:
 
     @property
     def name(self) -> str | None:
-        """The name of the node of the only output; None for a group."""
-        return self.heads[0].name if len(self.heads) == 1 else None
+        """The name of the node whose outputs these are; None for a group."""
+        names = {head.node.name for head in self.heads}
+        return names.pop() if len({head.node for head in self.heads}) == 1 else None
 
     def __repr__(self) -> str:
-        return f"<Symbol {self.name or ', '.join(head.name for head in self.heads)}>"
+        return f"<Symbol {self.name or ', '.join(head.node.name for head in self.heads)}>"
 
     def __len__(self) -> int:
         """Return the number of outputs."""
@@ -87,26 +88,43 @@ class Symbol:
         >>> net.get_internals().list_outputs()
         ['data', 'fc_weight', 'fc_bias', 'fc_output']
         """
-        return Symbol(self.nodes)
+        return Symbol([output for node in self.nodes for output in node.outputs()])
 
-    def _auxiliaries(self) -> list[Node]:
+    def get_children(self) -> Symbol | None:
+        """Return a symbol whose outputs are the inputs of the nodes of this one, or None for variables.
+
+        >>> import mxcore as mx
+        >>> net = mx.symbol.FullyConnected(mx.symbol.Variable("data"), num_hidden=3, name="fc")
+        >>> net.get_children().list_outputs()
+        ['data', 'fc_weight', 'fc_bias']
+        """
+        inputs = [source for node in dict.fromkeys(head.node for head in self.heads) for source in node.inputs]
+        return Symbol(inputs) if inputs else None
+
+    def _auxiliaries(self) -> list[Output]:
         return list(dict.fromkeys(node for one in self.nodes for node in one.auxiliaries()))
 
-    def _arguments(self) -> list[Node]:
+    def _arguments(self) -> list[Output]:
         auxiliary = set(self._auxiliaries())
-        return [node for node in self.nodes if node.operator is None and node not in auxiliary]
+        variables = [Output(node) for node in self.nodes if node.operator is None]
+        return [variable for variable in variables if variable not in auxiliary]
 
     def list_arguments(self) -> list[str]:
         """Return the names of data, labels and parameters, in the order in which they are first used."""
-        return [node.name for node in self._arguments()]
+        return [variable.name() for variable in self._arguments()]
 
     def list_auxiliary_states(self) -> list[str]:
         """Return the names of variables that operators update themselves, such as moving averages."""
-        return [node.name for node in self._auxiliaries()]
+        return [variable.name() for variable in self._auxiliaries()]
 
     def list_outputs(self) -> list[str]:
-        """Return the names of the outputs: ``<node>_output``, or the name of a variable."""
-        return [f"{head.name}_output" if head.operator else head.name for head in self.heads]
+        """Return the names of the outputs: ``<node>_output``, numbered if a node has several, or that of a variable."""
+        return [head.name() for head in self.heads]
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of outputs."""
+        return len(self.heads)
 
     def list_inputs(self) -> list[str]:
         """Return the names of all variables, including auxiliary states."""
@@ -122,8 +140,8 @@ class Symbol:
         for node in self.nodes:
             rules = node.operator.initializers if node.operator else {}
             for role, source in node.named_inputs():
-                if role in rules and source.operator is None:
-                    found[source.name].setdefault("__init__", rules[role])
+                if role in rules and source.node.operator is None:
+                    found[source.node.name].setdefault("__init__", rules[role])
         return {name: attributes for name, attributes in found.items() if attributes}
 
     def list_attr(self) -> dict[str, str]:
@@ -131,8 +149,9 @@ class Symbol:
         return self.attr_dict().get(self.name or "", {})
 
     def attr(self, key: str) -> str | None:
-        """Return an attribute of the node of the only output, or None if it does not exist."""
-        return self.list_attr().get(key)
+        """Return an attribute of the node of the only output, or None; ``lr_mult`` is the same as ``__lr_mult__``."""
+        found = self.list_attr()
+        return found.get(key, found.get(f"__{key}__"))
 
     # --- shapes ------------------------------------------------------------------------------------------------------
 
@@ -151,7 +170,7 @@ class Symbol:
             ShapeError: shapes contradict each other; the message names the node and both shapes.
             ValueError: there is no argument of a given name, or two variables share one.
         """
-        found = self.infer_shape_partial(*args, **kwargs)
+        found = self._inferred(args, kwargs)
         open_shapes = [
             f"{name} {shape}"
             for name, shape in zip(self.list_arguments(), found[0], strict=True)
@@ -167,11 +186,15 @@ class Symbol:
             return None, None, None
         return complete[0], complete[1], complete[2]
 
-    def infer_shape_partial(self, *args: Shape | None, **kwargs: Shape) -> tuple[list[Shape | None], ...]:
-        """Like :meth:`infer_shape`, but with None for each shape that cannot be inferred."""
+    def infer_shape_partial(self, *args: Shape | None, **kwargs: Shape) -> tuple[Shapes, Shapes, Shapes]:
+        """Like :meth:`infer_shape`, but with () for each shape that cannot be inferred, and 0 for each size."""
+        arguments, outputs, states = ([shape or () for shape in part] for part in self._inferred(args, kwargs))
+        return arguments, outputs, states
+
+    def _inferred(self, args: Sequence[Shape | None], kwargs: Mapping[str, Shape]) -> tuple[list[Shape | None], ...]:
         found = shape_inference.infer(self.nodes, self.given_shapes(args, kwargs))
         parts = self._arguments(), self.heads, self._auxiliaries()
-        return tuple([found.get(node) for node in part] for part in parts)
+        return tuple([found.get(output) for output in part] for part in parts)
 
     def given_shapes(self, args: Sequence[Shape | None], kwargs: Mapping[str, Shape]) -> dict[str, Shape]:
         """Combine shapes by position and by name in one table, after checking that they belong to this symbol.
@@ -219,8 +242,8 @@ class Symbol:
 
     # --- arithmetic --------------------------------------------------------------------------------------------------
 
-    def only_head(self) -> Node:
-        """Return the node of the only output.
+    def only_head(self) -> Output:
+        """Return the only output.
 
         Raises:
             ValueError: there are several outputs.
@@ -236,33 +259,89 @@ class Symbol:
             return _node(scalar, {"scalar": float(other)}, self)
         return NotImplemented  # type: ignore[no-any-return]  # only operators hand it on
 
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no truth value: a comparison of symbols is a symbol, too")
+
+    __hash__ = object.__hash__
+
     def __add__(self, other: object) -> Symbol:
-        return self._with(other, "elemwise_add", "_plus_scalar")
+        return self._with(other, "_Plus", "_PlusScalar")
 
     __radd__ = __add__
 
     def __sub__(self, other: object) -> Symbol:
-        return self._with(other, "elemwise_sub", "_minus_scalar")
+        return self._with(other, "_Minus", "_MinusScalar")
 
     def __rsub__(self, other: object) -> Symbol:
-        return self._with(other, "", "_rminus_scalar")
+        return self._with(other, "", "_RMinusScalar")
 
     def __mul__(self, other: object) -> Symbol:
-        return self._with(other, "elemwise_mul", "_mul_scalar")
+        return self._with(other, "_Mul", "_MulScalar")
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: object) -> Symbol:
-        return NotImplemented if isinstance(other, Symbol) else self._with(other, "", "_div_scalar")
+        return self._with(other, "_Div", "_DivScalar")
+
+    def __rtruediv__(self, other: object) -> Symbol:
+        return self._with(other, "", "_RDivScalar")
+
+    def __mod__(self, other: object) -> Symbol:
+        return self._with(other, "_Mod", "_ModScalar")
+
+    def __rmod__(self, other: object) -> Symbol:
+        return self._with(other, "", "_RModScalar")
+
+    def __pow__(self, other: object) -> Symbol:
+        return self._with(other, "_Power", "_PowerScalar")
+
+    def __rpow__(self, other: object) -> Symbol:
+        return self._with(other, "", "_rpower_scalar")
+
+    def __eq__(self, other: object) -> Symbol:  # type: ignore[override]  # as in NumPy
+        return self._with(other, "_equal", "_equal_scalar")
+
+    def __ne__(self, other: object) -> Symbol:  # type: ignore[override]
+        return self._with(other, "_not_equal", "_not_equal_scalar")
+
+    def __gt__(self, other: object) -> Symbol:
+        return self._with(other, "_greater", "_greater_scalar")
+
+    def __ge__(self, other: object) -> Symbol:
+        return self._with(other, "_greater_equal", "_greater_equal_scalar")
+
+    def __lt__(self, other: object) -> Symbol:
+        return self._with(other, "_lesser", "_lesser_scalar")
+
+    def __le__(self, other: object) -> Symbol:
+        return self._with(other, "_lesser_equal", "_lesser_equal_scalar")
 
     def __neg__(self) -> Symbol:
-        return self * -1
+        return self._with(-1.0, "", "_MulScalar")
+
+    def __abs__(self) -> Symbol:
+        return _node("abs", {}, self)
+
+
+def combined(lhs: object, rhs: object, binary: str, scalar: str, reversed_scalar: str) -> Symbol:
+    """Return the symbol of a function of two symbols, or of a symbol and a number in either place.
+
+    Raises:
+        TypeError: neither is a symbol, or one is something else.
+    """
+    symbol, other, name = (lhs, rhs, scalar) if isinstance(lhs, Symbol) else (rhs, lhs, reversed_scalar)
+    found = symbol._with(other, binary, name) if isinstance(symbol, Symbol) else NotImplemented
+    if found is NotImplemented:
+        raise TypeError(f"expected two symbols, or a symbol and a number, got {lhs!r} and {rhs!r}")
+    return found
 
 
 def _node(operator: str, options: Mapping[str, Any], *inputs: Symbol) -> Symbol:
     made = find(operator)
     heads = tuple(one.only_head() for one in inputs)
-    return Symbol([Node(names.current().get(None, made.hint), made.create(options), heads)])
+    attributes = scope.current().get(None)
+    name = names.current().get(None, operator.lower())
+    return Symbol(Node(name, made.create(options), heads, attributes).outputs())
 
 
 def _copied(text: str, from_file: list[bool]) -> Symbol:

@@ -1,4 +1,4 @@
-"""The module: a symbol with parameters and an optimizer, on one device. ``mx.module``, also ``mx.mod``.
+"""The module: a symbol with parameters and an optimizer, on its devices.
 
 >>> import numpy as np, mxcore as mx
 >>> data = mx.symbol.Variable("data")
@@ -14,7 +14,8 @@ array([[3.]], dtype=float32)
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import mxcore as mx
@@ -24,13 +25,12 @@ from mxcore.lr_scheduler import LRScheduler
 from mxcore.optimizer import Optimizer
 from mxcore.updater import Updater
 from mxcore_module import checkpoint
-from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, BaseModule, OptimizerParams
+from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, OptimizerParams, require
 from mxcore_module.checkpoint import load_checkpoint, save_checkpoint
-from mxcore_module.io import DataDesc
 from mxcore_module.network import Network
 from mxcore_module.optimization import OnStore, make_optimizer, store_of
 
-__all__ = ["BaseModule", "Module", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Module", "load_checkpoint", "save_checkpoint"]
 
 
 class Module(Network):
@@ -68,18 +68,22 @@ class Module(Network):
         data_names: the arguments that are data.
         label_names: the arguments that are labels, or None.
         logger: where messages go: the ``logging`` module or a logger.
-        context: the device; a list of one is accepted.
-        work_load_list: accepted for compatibility with MXNet; no effect.
+        context: the device, or a list of several, which share each batch. Gradients are added in their order.
+        work_load_list: with several devices, the share of each in a batch; by default all have the same.
         fixed_param_names: parameters that are not trained.
         state_names: arguments that are neither data nor parameters, such as the states of a recurrent network. They
             are 0 until you call :meth:`set_states`.
+        group2ctxs: accepted for compatibility with MXNet: each device computes the whole network.
+        compression_params: likewise: gradients are not compressed.
 
     Raises:
-        ValueError: a name is not an argument of the symbol (for a label: a warning), or there are several devices.
+        ValueError: a name is not an argument of the symbol (for a label: a warning).
     """
 
     _updater: Updater[Optimizer] | OnStore | None = None
     _loaded_states: str | None = None  # set by `load` for `init_optimizer`
+    _apart = 1  # how many devices update their own weights
+    _order: Sequence[str] = ()  # the parameters in the order of their indices
 
     # --- the optimizer -----------------------------------------------------------------------------------------------
 
@@ -94,7 +98,8 @@ class Module(Network):
 
         Args:
             kvstore: where the weights are updated: a store, or the name of one, such as ``"dist_sync"``; in this module
-                with ``"local"``, ``"device"`` or None. Weights of a store begin as those of worker 0.
+                with ``"local"``, ``"device"`` or None. Weights of a store begin as those of worker 0. With several
+                devices and None, each updates its own weights by its own gradients, and nothing is exchanged.
             optimizer: a name, created with ``rescale_grad=1 / batch size`` unless ``optimizer_params`` has another,
                 where the batch is that of all workers if the store adds their gradients; or an instance, which is given
                 the names of the parameters if it does not have them.
@@ -109,17 +114,36 @@ class Module(Network):
         if self.optimizer_initialized and not force_init:
             self.logger.warning("optimizer already initialized, ignoring...")
             return
-        store, batch = store_of(kvstore), self._batch_size()
+        group, store = self._bound(), store_of(kvstore)
+        batch = group.inputs.batch_size()
         if store is not None and store.type.startswith("dist_sync"):
             batch *= store.num_workers
-        made = make_optimizer(optimizer, dict(optimizer_params), self.symbol, self._param_names, batch)
+        apart = len(group.executors) if kvstore is None else 1
+        names = [name for name in self._param_names for _ in range(apart)]
+        made = make_optimizer(optimizer, dict(optimizer_params), self.symbol, names, batch)
         if store is None:
             updater: Updater[Optimizer] | OnStore = mx.optimizer.get_updater(made)
         else:
-            updater = OnStore(store, made, [(self._param_names[index], weight) for index, _, weight in self._trained()])
+            self._order = self._param_names
+            trained = [(index, self._order[index], weight) for index, _, weight in self._trained()]
+            updater = OnStore(store, made, trained)
         if self._loaded_states is not None:
             self._load(updater, self._loaded_states)
-        self._updater, self._loaded_states = updater, None
+        self._updater, self._loaded_states, self._apart, self._order = updater, None, apart, self._param_names
+        group.spread(self._param_names)
+        self.optimizer_initialized = True
+
+    def borrow_optimizer(self, shared_module: Any) -> None:
+        """Use the optimizer of another module, with its state.
+
+        Args:
+            shared_module: a module with the same parameters, whose optimizer has been initialised.
+
+        Raises:
+            AssertionError: it has none.
+        """
+        require(shared_module.optimizer_initialized, "shared_module has no optimizer: call its init_optimizer first")
+        self._updater, self._apart, self._order = shared_module._updater, shared_module._apart, shared_module._order
         self.optimizer_initialized = True
 
     def save_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
@@ -141,10 +165,6 @@ class Module(Network):
         else:
             mx.load_state(fname, updater)
 
-    def _batch_size(self) -> int:
-        first = self.data_shapes[0]
-        return int(first.shape[max(DataDesc.get_batch_axis(first.layout), 0)])
-
     @property
     def optimizer(self) -> Optimizer:
         """The optimizer in use."""
@@ -165,25 +185,36 @@ class Module(Network):
 
     def update(self) -> None:
         """Update all parameters from their gradients, in one call of the optimizer."""
-        updater = self._with_optimizer()
-        if trained := self._trained():
+        updater, group = self._with_optimizer(), self._ready()
+        if self._apart > 1:
+            self._update_apart(updater)
+        elif trained := self._trained():
             indices, grads, weights = map(list, zip(*trained, strict=True))
             updater(indices, grads, weights)
+            group.spread(self._param_names)
 
     def _trained(self) -> list[tuple[int, Array, Array]]:
         """Return the index, gradient and weight of each parameter that is trained."""
-        grads, weights = self._ready().grad_dict, self._ready().arg_dict
-        return [(index, grads[name], weights[name]) for index, name in enumerate(self._param_names) if name in grads]
+        group = self._ready()
+        return [
+            (index, group.gradient(name), group.first.arg_dict[name])
+            for index, name in enumerate(self._order)
+            if name in group.first.grad_dict
+        ]
+
+    def _update_apart(self, updater: Any) -> None:
+        """Let each device update its own weights; their indices are those of MXNet."""
+        executors = self._ready().executors
+        for number, one in enumerate(executors):
+            trained = [(index, name) for index, name in enumerate(self._order) if name in one.grad_dict]
+            if trained:
+                updater(
+                    [index * len(executors) + number for index, _ in trained],
+                    [one.grad_dict[name] for _, name in trained],
+                    [one.arg_dict[name] for _, name in trained],
+                )
 
     # --- files -------------------------------------------------------------------------------------------------------
-
-    def save_params(self, fname: str | os.PathLike[str]) -> None:
-        """Write parameters and auxiliary states to one safetensors file."""
-        checkpoint.save_parameters(fname, *self.get_params())
-
-    def load_params(self, fname: str | os.PathLike[str]) -> None:
-        """Set parameters and auxiliary states from a file of :meth:`save_params`."""
-        self.set_params(*checkpoint.load_parameters(fname))
 
     def evaluating(self) -> AbstractContextManager[None]:
         """Put the weights to evaluate with in place of those that are trained for a block.
@@ -192,11 +223,27 @@ class Module(Network):
         """
         if self._updater is None:
             return nullcontext()
-        arrays = self._ready().arg_dict
-        return self._updater.evaluating([arrays[name] for name in self._param_names])
+        return self._evaluating(self._updater)
+
+    @contextmanager
+    def _evaluating(self, updater: Any) -> Iterator[None]:
+        group = self._ready()
+        owners = group.executors[: self._apart]
+        spread = [] if self._apart > 1 else self._param_names
+        try:
+            with updater.evaluating([one.arg_dict[name] for name in self._order for one in owners]):
+                group.spread(spread)
+                yield
+        finally:
+            group.spread(spread)
 
     def save_checkpoint(
-        self, prefix: str, epoch: int, save_optimizer_states: bool = False, save_evaluation_params: bool = False
+        self,
+        prefix: str,
+        epoch: int,
+        save_optimizer_states: bool = False,
+        save_evaluation_params: bool = False,
+        remove_amp_cast: bool = True,
     ) -> None:
         """Write ``prefix-symbol.json``, ``prefix-NNNN.params`` and further files on request.
 
@@ -206,15 +253,18 @@ class Module(Network):
             save_optimizer_states: whether to write ``prefix-NNNN.states``.
             save_evaluation_params: whether to write the weights to evaluate with, to
                 ``prefix-NNNN-evaluation.params``.
+            remove_amp_cast: accepted for compatibility with MXNet: there are no such nodes.
         """
         if save_optimizer_states:
             self._with_optimizer()  # an error before anything is written
         save_checkpoint(prefix, epoch, self.symbol, *self.get_params())
+        self.logger.info('Saved checkpoint to "%s"', checkpoint.params_file(prefix, epoch))
         if save_evaluation_params:
             with self.evaluating():
                 checkpoint.save_parameters(checkpoint.params_file(prefix, epoch, evaluation=True), *self.get_params())
         if save_optimizer_states:
             self.save_optimizer_states(checkpoint.states_file(prefix, epoch))
+            self.logger.info('Saved optimizer state to "%s"', checkpoint.states_file(prefix, epoch))
 
     @staticmethod
     def load(

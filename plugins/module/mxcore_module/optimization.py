@@ -28,18 +28,19 @@ class OnStore:
     Args:
         store: the store.
         optimizer: what updates them there.
-        weights: the names and the weights of the parameters, which become those of worker 0.
+        weights: the indices, names and weights of the parameters, which become those of worker 0.
     """
 
-    def __init__(self, store: KVStore, optimizer: Optimizer, weights: Sequence[tuple[str, Array]]) -> None:
+    def __init__(self, store: KVStore, optimizer: Optimizer, weights: Sequence[tuple[int, str, Array]]) -> None:
         self.store, self.optimizer = store, optimizer
-        self._names, arrays = map(list, zip(*weights, strict=True))
-        store.broadcast(self._names, arrays, out=arrays)
+        self._names = {index: name for index, name, _ in weights}
+        arrays = [array for _, _, array in weights]
+        store.broadcast(list(self._names.values()), arrays, out=arrays)
         store.set_optimizer(optimizer)
 
     def __call__(self, indices: list[int], grads: list[Array], weights: list[Array]) -> None:
-        """Push the gradients of all parameters that are trained, and pull their weights."""
-        self.store.pushpull(self._names, grads, out=weights)
+        """Push the gradients of parameters, and pull their weights."""
+        self.store.pushpull([self._names[index] for index in indices], grads, out=weights)
 
     def evaluating(self, weights: Sequence[Array]) -> AbstractContextManager[None]:
         """Use the weights as they are: a store has none to evaluate with.

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from mxcore_module.node import Node
+from mxcore_module.node import Node, Output
 from mxcore_module.operators import Shape, ShapeError
+from mxcore_module.operators.base import merged
 
 __all__ = ["infer", "is_complete", "read_shape"]
 
-Shapes = dict[Node, Shape]
+Shapes = dict[Output, Shape]
 
 
 @attrs.define
@@ -20,38 +21,31 @@ class _Known:
     """The shapes known so far, and their sources."""
 
     shapes: Shapes = attrs.field(factory=dict)
-    sources: dict[Node, str] = attrs.field(factory=dict)
+    sources: dict[Output, str] = attrs.field(factory=dict)
 
-    def learn(self, node: Node, shape: Shape, source: str) -> bool:
+    def learn(self, output: Output, shape: Shape, source: str) -> bool:
         """Add a shape, and return whether it was new. A 0 is a size that is not known yet.
 
         Raises:
             ShapeError: it contradicts the known shape.
         """
-        before = self.shapes.get(node)
-        merged = shape if before is None else _merge(before, shape)
-        if merged is None:
+        before = self.shapes.get(output)
+        found = merged(before, shape)
+        if found is None:
             raise ShapeError(
-                f"{node.described()} has shape {before} by {self.sources[node]}, but {shape} by {source}: "
+                f"{output.node.described()} has shape {before} by {self.sources[output]}, but {shape} by {source}: "
                 "correct one of them"
             )
-        if merged == before:
+        if found == before:
             return False
-        self.shapes[node] = merged
-        self.sources[node] = source
+        self.shapes[output] = found
+        self.sources[output] = source
         return True
 
-    def of(self, node: Node) -> Shape | None:
-        """Return the shape of a node, or None if it is not completely known."""
-        shape = self.shapes.get(node)
+    def of(self, output: Output) -> Shape | None:
+        """Return the shape of an output, or None if it is not completely known."""
+        shape = self.shapes.get(output)
         return shape if shape is not None and is_complete(shape) else None
-
-
-def _merge(one: Shape, other: Shape) -> Shape | None:
-    """Merge two shapes, where 0 matches any size; return None if they contradict each other."""
-    if len(one) != len(other) or any(a != b and a and b for a, b in zip(one, other, strict=True)):
-        return None
-    return tuple(a or b for a, b in zip(one, other, strict=True))
 
 
 def is_complete(shape: Shape) -> bool:
@@ -60,14 +54,14 @@ def is_complete(shape: Shape) -> bool:
 
 
 def infer(order: Sequence[Node], given: Mapping[str, Shape]) -> Shapes:
-    """Infer the shapes of all nodes from given shapes and from those that variables declare.
+    """Infer the shapes of all outputs from given shapes and from those that variables declare.
 
     Args:
         order: the nodes, each after its inputs.
         given: shapes by the name of the variable.
 
     Returns:
-        The shapes by node; where nothing could be inferred, a node is missing or its shape contains a 0.
+        The shapes by output; where nothing could be inferred, one is missing or its shape contains a 0.
 
     Raises:
         ShapeError: two shapes contradict each other, or an operator does not accept its inputs.
@@ -84,25 +78,40 @@ def infer(order: Sequence[Node], given: Mapping[str, Shape]) -> Shapes:
 
 def _learn_declared(known: _Known, node: Node, given: Mapping[str, Shape]) -> None:
     if "__shape__" in node.attributes:
-        known.learn(node, read_shape(node.attributes["__shape__"]), "its shape=")
+        known.learn(Output(node), read_shape(node.attributes["__shape__"]), "its shape=")
     if node.name in given:
-        known.learn(node, given[node.name], "the given shapes")
+        known.learn(Output(node), given[node.name], "the given shapes")
 
 
 def _visit(known: _Known, node: Node) -> bool:
     """Infer the shapes of one operator, and return whether anything new was learned."""
-    shapes = tuple(known.of(source) for source in node.inputs)
-    if node.operator is None or not node.operator.can_infer(shapes):
+    if node.operator is None:
         return False
+    shapes = tuple((known.shapes.get if node.operator.partial else known.of)(source) for source in node.inputs)
+    back = _visit_back(known, node, shapes)
+    if not node.operator.can_infer(shapes):
+        return back
     try:
-        inputs, output = node.operator.infer_shape(*shapes)
+        inputs, found = node.operator.infer_shape(*shapes)
     except ShapeError as error:
         raise ShapeError(f"{node.described()}: {error}") from None
     news = [
         known.learn(source, shape, f"{node.described()}, as its {role}")
         for (role, source), shape in zip(node.named_inputs(), inputs, strict=True)
     ]
-    return known.learn(node, output, "its inputs") or any(news)
+    outputs = zip(node.outputs(), found if isinstance(found, list) else [found], strict=True)
+    return any([back, *news, *[known.learn(output, shape, "its inputs") for output, shape in outputs]])
+
+
+def _visit_back(known: _Known, node: Node, shapes: Sequence[Shape | None]) -> bool:
+    """Infer the shapes of inputs from that of the output, and return whether anything new was learned."""
+    output = known.shapes.get(Output(node))
+    if output is None or node.operator is None:
+        return False
+    found = zip(node.inputs, node.operator.infer_inputs(output, *shapes), strict=True)
+    source = f"the output of {node.described()}"
+    news = [known.learn(input, shape, source) for input, shape in found if shape is not None]
+    return any(news)
 
 
 def read_shape(text: str) -> Shape:

@@ -42,17 +42,17 @@ def test_speedometer_without_reset_reports_from_the_start_of_the_epoch(lines):
 
 def test_speedometer_starts_its_clock_anew_in_every_epoch_and_needs_no_metric(lines):
     run(callback.Speedometer(8, frequent=2), batches=3, epochs=2)
-    assert [line[0] for line in lines()] == ["Epoch[0] Batch [0-2]", "Epoch[1] Batch [0-2]"]
+    assert [line[0] for line in lines()] == ["Iter[0] Batch [2]", "Iter[1] Batch [2]"]
 
 
 def test_the_training_metric_is_logged_at_every_period(lines):
     run(callback.log_train_metric(2), batches=4, found=metric.create("loss"))
-    assert lines() == [["Iter[0] Batch[0] Train", "loss=0.000000"], ["Iter[0] Batch[2] Train", "loss=1.000000"]]
+    assert lines() == [["Iter[0] Batch[0] Train-loss=0.000000"], ["Iter[0] Batch[2] Train-loss=1.000000"]]
 
 
 def test_the_logged_metric_may_start_anew(lines):
     run(callback.log_train_metric(2, auto_reset=True), batches=3, found=metric.create("loss"))
-    assert [line[1] for line in lines()] == ["loss=0.000000", "loss=1.500000"]
+    assert [line[0][-8:] for line in lines()] == ["0.000000", "1.500000"]
 
 
 def test_a_progress_bar_ends_each_epoch_complete(monkeypatch, capsys):

@@ -1,6 +1,8 @@
 """NDArrayIter covers the data in an order that depends on the seed, and refuses what it cannot batch."""
 
 import copy
+import gzip
+import struct
 from collections import Counter
 from itertools import chain
 
@@ -158,7 +160,7 @@ def test_later_changes_of_the_input_or_of_a_batch_do_not_reach_the_iterator():
         (np.zeros((4, 2)), ["data"]),
         ([np.zeros((4, 2))], ["data"]),
         ([np.zeros((4, 2)), np.zeros(4)], ["_0_data", "_1_data"]),
-        ({"user": np.zeros((4, 2)), "item": np.zeros(4)}, ["user", "item"]),
+        ({"user": np.zeros((4, 2)), "item": np.zeros(4)}, ["item", "user"]),  # sorted, as in MXNet
     ],
 )
 def test_arrays_get_their_names_from_a_mapping_or_their_position(data, names):
@@ -192,6 +194,8 @@ def test_no_label_means_no_label_arrays():
         (ValueError, "exceeds the 4 rows", {"data": np.zeros(4), "batch_size": 5, "last_batch_handle": "roll_over"}),
         (ValueError, "its own name, got data, data", {"data": np.zeros(4), "label": np.zeros(4), "label_name": "data"}),
         (TypeError, "'data' must be numbers", {"data": np.array(["a", "b"])}),
+        (TypeError, "'data' must be numbers", {"data": "abc"}),
+        (TypeError, "'data' must be numbers", {"data": {1, 2}}),
     ],
 )
 def test_what_cannot_be_batched_is_refused_and_the_message_says_why(error, message, arguments):
@@ -229,3 +233,71 @@ def test_parts_have_equal_numbers_of_rows_and_share_none():
     for wrong in ({"num_parts": 0}, {"num_parts": 12}, {"num_parts": 2, "part_index": 2}, {"part_index": -1}):
         with pytest.raises(ValueError, match=r"num_parts must be in \[1, 11\] and part_index in \[0, num_parts\)"):
             mx.io.NDArrayIter(x, batch_size=1, **wrong)
+
+
+def test_an_epoch_with_rows_that_rolled_over_begins_with_them():
+    batches = NDArrayIter(np.arange(5), np.arange(5), batch_size=2, last_batch_handle="roll_over")
+    epochs = []
+    for _ in range(3):
+        epochs.append([batch.label[0].tolist() for batch in batches])
+        batches.reset()
+    assert epochs == [[[0, 1], [2, 3]], [[4, 0], [1, 2], [3, 4]], [[0, 1], [2, 3]]]
+
+
+def test_the_rows_of_a_shuffled_epoch_are_in_idx():
+    batches = NDArrayIter(np.arange(6), batch_size=3, shuffle=True, seed=1)
+    first = batches.idx.tolist()
+    assert [int(row) for batch in batches for row in batch.data[0]] == first
+    batches.reset()
+    assert sorted(batches.idx) == sorted(first)
+
+
+class Fails(DataIter):
+    provide_data = [DataDesc("data", (2,))]
+    provide_label = None
+
+    def next(self):
+        raise OSError("the disk is gone")
+
+
+def test_a_prefetching_iterator_starts_over_in_the_middle_and_hands_errors_on():
+    batches = mx.io.PrefetchingIter(NDArrayIter(np.arange(6), batch_size=2))
+    next(batches)
+    batches.reset()
+    assert [batch.data[0][0] for batch in batches] == [0, 2, 4]
+    assert list(batches) == []
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(mx.io.PrefetchingIter(Fails(2)))
+    unequal = mx.io.PrefetchingIter([NDArrayIter(np.arange(6), batch_size=2), NDArrayIter(np.arange(2), batch_size=2)])
+    next(unequal)
+    with pytest.raises(ValueError, match="do not belong together"):
+        next(unequal)
+    with pytest.raises(ValueError, match="at least one iterator"):
+        mx.io.PrefetchingIter([])
+
+
+def test_files_may_be_compressed_and_wrong_ones_are_refused(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (4, 2, 3)).astype(np.uint8)
+    for name, kind, array in (("images", 2051, images), ("labels", 2049, np.arange(4, dtype=np.uint8))):
+        content = struct.pack(f">{1 + array.ndim}i", kind, *array.shape) + array.tobytes()
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    paths = {"image": tmp_path / "images.gz", "label": tmp_path / "labels.gz"}
+    batch = next(mx.io.MNISTIter(**paths, batch_size=4, shuffle=False))
+    np.testing.assert_array_equal(batch.data[0][:, 0] * 256, images)
+    shuffled = next(mx.io.MNISTIter(**paths, batch_size=4, seed=2))
+    np.testing.assert_array_equal(shuffled.data[0][:, 0] * 256, images[shuffled.label[0].astype(int)])
+    (tmp_path / "words.csv").write_text("one,two\n", encoding="utf-8")
+    (tmp_path / "numbers.csv").write_text("1,2\n3,4\n", encoding="utf-8")
+    (tmp_path / "rows.t").write_text("1 7:1\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="not a file of bytes in the format IDX"):
+        mx.io.MNISTIter(tmp_path / "words.csv", paths["label"])
+    with pytest.raises(ValueError, match=r"words\.csv"):
+        mx.io.CSVIter(tmp_path / "words.csv", (2,))
+    with pytest.raises(ValueError, match=r"data_shape is \(3,\), but rows have 2 numbers"):
+        mx.io.CSVIter(tmp_path / "numbers.csv", (3,))
+    with pytest.raises(ValueError, match="batch_size must be in"):
+        mx.io.CSVIter(tmp_path / "numbers.csv", (2,), batch_size=3)
+    with pytest.raises(TypeError, match="CSVIter has no argument shuffle"):
+        mx.io.CSVIter(tmp_path / "numbers.csv", (2,), shuffle=True)
+    with pytest.raises(ValueError, match="line 1: '1 7:1' is not 'label index:value"):
+        mx.io.LibSVMIter(tmp_path / "rows.t", (3,))

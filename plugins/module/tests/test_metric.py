@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mxcore_module import metric
 
+import mxcore as mx
+
 SEVERAL = st.integers(2, 6)
 
 
@@ -222,3 +224,71 @@ def test_out_of_range_options_are_refused():
         metric.create("top_k_acc")
     with pytest.raises(ValueError, match="'macro' or 'micro', got 'weighted'"):
         metric.create("f1", average="weighted")
+
+
+def test_a_metric_for_mxnet_may_keep_global_sums_and_override_reset():
+    class Mine(mx.metric.EvalMetric):
+        def __init__(self):
+            super().__init__("mine", has_global_stats=True)
+
+        def reset(self):
+            self.num_inst = self.sum_metric = self.global_num_inst = self.global_sum_metric = 0
+
+        def update(self, labels, preds):
+            value = float(preds[0].asnumpy().sum())
+            self.sum_metric += value
+            self.global_sum_metric += value
+            self.num_inst += 1
+            self.global_num_inst += 1
+
+    mine = Mine()
+    for value in (0.0, 3.0):
+        mine.update([], [mx.nd.array([value])])
+        mine.reset_local()
+    mine.update([], [mx.nd.array([6.0])])
+    assert mine.get() == ("mine", 6.0)
+    assert mine.get_global() == ("mine", 3.0)
+    assert mine.global_num_inst == 3
+    mine.reset()
+    assert math.isnan(mine.get_global()[1])
+    assert mine.get_config() == {"metric": "Mine", "name": "mine", "output_names": None, "label_names": None}
+
+
+def test_a_metric_is_given_the_arrays_that_it_was_written_for():
+    kinds = {}
+
+    class WithNumpy(mx.metric.EvalMetric):
+        def update(self, labels, preds):
+            kinds["numpy"] = [*labels, *preds]
+            assert np.all(preds[0] == 1)
+
+    class WithNd(mx.metric.EvalMetric):
+        def update(self, labels, preds):
+            kinds["nd"] = [*labels, *preds]
+            assert preds[0].sum().asscalar() == 2
+
+    for made in (WithNumpy("a"), WithNd("b")):
+        made.update([np.ones(2)], [np.ones(2)])
+    found = {name: [isinstance(one, mx.nd.NDArray) for one in arrays] for name, arrays in kinds.items()}
+    assert found == {"numpy": [False, False], "nd": [True, True]}
+
+
+def test_a_metric_can_be_created_from_its_configuration():
+    group = mx.metric.create(["acc", mx.metric.TopKAccuracy(top_k=3)])
+    again = mx.metric.create(mx.metric.create("ce", eps=1e-3).get_config())
+    assert (type(again), again.eps) == (mx.metric.CrossEntropy, 1e-3)
+    assert [one["metric"] for one in group.get_config()["metrics"]] == ["Accuracy", "TopKAccuracy"]
+    with pytest.raises(NotImplementedError, match="is a function"):
+        mx.metric.create(lambda label, pred: 0.0).get_config()
+
+
+def test_a_correlation_of_all_elements_starts_anew_with_a_line_of_the_log():
+    rng = np.random.default_rng(0)
+    pearson = mx.metric.PearsonCorrelation(average="micro")
+    x, y = rng.normal(size=(2, 4, 6))
+    for number in range(4):
+        if number == 2:
+            pearson.reset_local()
+        pearson.update([x[number]], [y[number]])
+    assert pearson.get()[1] == pytest.approx(np.corrcoef(x[2:].ravel(), y[2:].ravel())[0, 1])
+    assert pearson.get_global()[1] == pytest.approx(np.corrcoef(x.ravel(), y.ravel())[0, 1])

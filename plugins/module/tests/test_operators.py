@@ -79,6 +79,25 @@ GRADIENTS = {
     "tanh": (sym.Activation(x, act_type="tanh"), normal(4, 5)),
     "softrelu": (sym.Activation(x, act_type="softrelu"), 3 * normal(4, 5)),
     "softsign": (sym.Activation(x, act_type="softsign"), normal(4, 5)),
+    "selu": (sym.LeakyReLU(x, act_type="selu"), normal(4, 5)),
+    "gelu": (sym.LeakyReLU(x, act_type="gelu"), normal(4, 5)),
+    "convolution": (sym.Convolution(x, kernel=(2, 2), stride=(2, 1), pad=(1, 0), num_filter=2), normal(2, 2, 3, 4)),
+    "deconvolution": (sym.Deconvolution(x, kernel=(2, 3), stride=(2, 1), num_filter=2), normal(2, 2, 3, 2)),
+    "pooling": (sym.Pooling(x, kernel=(2, 2), pool_type="max"), normal(2, 2, 3, 3)),
+    "mean pooling": (sym.Pooling(x, kernel=(2, 2), pool_type="avg", pad=(1, 1)), normal(1, 2, 3, 3)),
+    "softmax": (sym.softmax(x, axis=0), normal(3, 4)),
+    "log softmax": (sym.log_softmax(x, temperature=2.0), normal(3, 4)),
+    "layer norm": (sym.LayerNorm(x), normal(4, 5)),
+    "instance norm": (sym.InstanceNorm(x), normal(2, 3, 4)),
+    "group norm": (sym.GroupNorm(x, num_groups=2), normal(2, 4, 3)),
+    "l2": (sym.L2Normalization(x), normal(2, 4)),
+    "lrn": (sym.LRN(x, nsize=3), normal(2, 4, 2)),
+    "norm": (sym.norm(x, axis=1), normal(3, 4)),
+    "power": (sym.abs(x) ** 1.5 + 2**x, normal(3, 4)),
+    "modulo": (x % 0.7, normal(3, 4)),
+    "smooth l1": (sym.smooth_l1(x, scalar=1.5), normal(3, 4)),
+    "error function": (sym.erf(x), normal(3, 4)),
+    "take": (sym.take(x, sym.arange(2), axis=1), normal(3, 4)),
     "leaky": (sym.LeakyReLU(x, slope=0.1), normal(4, 5)),
     "prelu": (sym.LeakyReLU(x, act_type="prelu"), normal(4, 3, 2)),
     "flatten": (sym.Flatten(x), normal(2, 3, 4)),
@@ -133,6 +152,15 @@ def test_the_gradient_of_a_composition_is_that_of_the_output(batch, sizes, kinds
     check_gradient(net, {"x": normal(batch, 3)})
 
 
+def test_the_target_shape_of_a_deconvolution_sets_its_padding():
+    outputs = []
+    for options in ({"target_shape": (6, 6)}, {"pad": (1, 1)}):
+        run = executor(sym.Deconvolution(x, kernel=(4, 4), stride=(2, 2), num_filter=2, name="up", **options),
+                       {"x": normal(2, 3, 3, 3)})  # fmt: skip
+        outputs.append(run.forward()[0])
+    np.testing.assert_array_equal(*outputs)
+
+
 # --- losses ----------------------------------------------------------------------------------------------------------
 
 
@@ -160,6 +188,13 @@ def test_softmax_output_gradient_is_softmax_minus_onehot():
 def test_softmax_output_gradient_is_that_of_the_summed_cross_entropy(options, scale):
     inputs = {"x": normal(4, 3), "out_label": LABELS}
     check_gradient(sym.SoftmaxOutput(x, name="out", **options), inputs, loss=cross_entropy(LABELS, scale), varied=["x"])
+
+
+def test_softmax_output_may_multiply_by_the_gradient_from_above():
+    run = executor(sym.SoftmaxOutput(x, name="out", out_grad=True), {"x": normal(4, 3), "out_label": LABELS})
+    (p,) = run.forward(is_train=True)
+    run.backward(normal(4, 3, seed=2))
+    np.testing.assert_allclose(run.grad_dict["x"], (p - np.eye(3)[LABELS]) * normal(4, 3, seed=2), rtol=1e-12)
 
 
 def test_softmax_output_takes_probabilities_as_labels():
@@ -287,6 +322,24 @@ def test_dropout_keeps_the_mean_and_is_off_outside_of_training():
     (dropped,) = run.forward(is_train=True)
     assert set(np.unique(dropped)) == {0, 1.25}
     assert abs(dropped.mean() - 1) < 6 * 0.5 / 200
+
+
+def test_dropout_shares_its_mask_along_axes():
+    run = executor(sym.Dropout(x, p=0.5, axes=(1,), name="drop"), {"x": np.ones((50, 7, 2))}, grad_req="null")
+    (dropped,) = run.forward(is_train=True)
+    np.testing.assert_array_equal(dropped, np.broadcast_to(dropped[:, :1], dropped.shape))
+    assert set(np.unique(dropped)) == {0, 2}
+    assert (dropped[:, 0, 0] != dropped[:, 0, 1]).any()
+
+
+def test_random_slopes_are_drawn_in_training_and_their_mean_is_used_otherwise():
+    layer = sym.LeakyReLU(x, act_type="rrelu", lower_bound=0.1, upper_bound=0.3, name="act")
+    run = executor(layer, {"x": -np.ones((30, 30))})
+    np.testing.assert_allclose(run.forward(is_train=False)[0], -0.2)
+    (output,) = run.forward(is_train=True)
+    assert -0.3 <= output.min() < -0.28 < -0.12 < output.max() <= -0.1
+    run.backward(np.ones((30, 30)))
+    np.testing.assert_array_equal(run.grad_dict["x"], -output)
 
 
 def test_dropout_can_be_always_on():

@@ -38,7 +38,7 @@ from mxcore_nd import (
 from mxcore_nd import (
     contrib as contrib,
 )
-from mxcore_nd.array import NDArray, bare, wrap
+from mxcore_nd.array import NDArray, ReadableArray, bare, hand, wrap
 from mxcore_nd.creation import array
 
 methods.install()
@@ -90,7 +90,20 @@ def present(value: Any) -> Any:
     >>> mx.nd.present(np.zeros(2)).context, mx.nd.present(None)
     (cpu(0), None)
     """
-    return wrap(value) if getattr(value, "shape", ()) and hasattr(value, "dtype") else value
+    return hand(value) if getattr(value, "shape", ()) and hasattr(value, "dtype") else value
+
+
+def readable(array: Any) -> Any:
+    """Return a NumPy array with the methods of an NDArray that it lacks; for the core.
+
+    Its arithmetic is NumPy's, since NumPy's code may have drawn it.
+
+    >>> import numpy as np, mxcore as mx
+    >>> x = mx.nd.readable(np.array([1.0, 2.0]))
+    >>> x * 2, x.asnumpy(), x > 1
+    (array([2., 4.]), array([1., 2.]), array([False,  True]))
+    """
+    return array.view(ReadableArray)
 
 
 def __getattr__(name: str) -> Any:

@@ -137,8 +137,14 @@ class NDArray:
         return (self[place] for place in range(self.shape[0]))
 
     def __bool__(self) -> bool:
-        """Return whether the only element is not 0."""
-        return bool(self.asscalar())
+        """Return whether the only element is not 0.
+
+        Raises:
+            ValueError: there are several elements.
+        """
+        if self.size > 1:
+            raise ValueError(f"an array of shape {self.shape} is neither true nor false: use `x is not None`")
+        return self.size == 1 and bool(self.asscalar())
 
     def __float__(self) -> float:
         """Return the only element."""
@@ -212,11 +218,57 @@ class HostArray(NDArray, np.ndarray):  # type: ignore[misc]
         return wrap(found) if isinstance(found, np.ndarray) and method == "__call__" else found
 
 
+class _Handed:
+    """What is handed to a class is true, unless it is a single 0: code from before MXNet 1.0 asks ``if state:``."""
+
+    __slots__ = ()
+    size: int
+
+    def __bool__(self) -> bool:
+        return self.size > 1 or super().__bool__()  # type: ignore[misc]
+
+
+class HandedArray(_Handed, HostArray):  # type: ignore[misc]
+    """An NDArray that is handed to a class, in the memory of the host."""
+
+    __slots__ = ()
+
+
+class ReadableArray(np.ndarray[Any, Any]):
+    """A NumPy array that also has those attributes and methods of an NDArray that NumPy's lack."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"an array has no attribute {name!r}")
+        return getattr(wrap(self), name)
+
+    def __repr__(self) -> str:
+        return repr(self.view(np.ndarray))
+
+    def __reduce__(self) -> Any:
+        return self.view(np.ndarray).__reduce__()
+
+
 @functools.cache
-def _class_of(kind: Any) -> Any:
+def _class_of(kind: Any, handed: bool = False) -> Any:
     """Return the class of NDArrays over arrays of this type, on a device."""
-    library = next(parent for parent in kind.__mro__ if parent.__name__ == "ndarray")
-    return type("DeviceArray", (NDArray, library), {"__module__": __name__})
+    bases = (_Handed,) * handed + (NDArray, _library_of(kind))
+    return type("DeviceArray", bases, {"__module__": __name__})
+
+
+def _library_of(kind: Any) -> Any:
+    return next(parent for parent in kind.__mro__ if parent.__name__ == "ndarray")
+
+
+def hand(array: Any) -> Any:
+    """Return an NDArray over the memory of an array, as it is handed to a class."""
+    if isinstance(array, _Handed):
+        return array
+    if isinstance(array, np.ndarray):
+        return array.view(HandedArray)
+    return _over(_class_of(_library_of(array.__class__), handed=True), array)
 
 
 def wrap(array: Any) -> Any:
@@ -249,7 +301,7 @@ def bare(value: Any) -> Any:
     if isinstance(value, HostArray):
         return value.view(np.ndarray)
     if isinstance(value, NDArray):
-        return _over(type(value).__mro__[2], value)
+        return _over(_library_of(type(value)), value)
     return value.item() if isinstance(value, np.generic) else value
 
 

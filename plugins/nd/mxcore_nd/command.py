@@ -27,6 +27,11 @@ def convert(source: Path, target: Path) -> None:
 
     The suffixes of SOURCE and TARGET say in which direction. Names stay as they are, such as `arg:fc_weight`.
     """
+    if source.suffix == ".states":
+        raise RefusedError(
+            f"{source.name} needs no conversion: mx.load_state and Module.load_optimizer_states read it, and what you "
+            "save next is a file of mxcore"
+        )
     if (source.suffix == ".params") == (target.suffix == ".params"):
         raise RefusedError(f"one of {source.name} and {target.name} must end in .params, and the other must not")
     try:

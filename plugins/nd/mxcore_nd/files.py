@@ -39,6 +39,8 @@ _DTYPES = (
 _BFLOAT16 = 12
 _MOST = 32
 """The most dimensions that an array may have."""
+_LARGEST = 2**59
+"""A bound on the sizes of an empty array, below that of NumPy."""
 
 
 class _Reader:
@@ -72,7 +74,7 @@ class _Reader:
         if ndim > _MOST:
             raise self.fail(f"an array of {ndim} dimensions")
         found = self.numbers(f"{ndim}{size}")
-        if min(found, default=0) < 0:
+        if min(found, default=0) < 0 or (0 in found and math.prod(max(one, 1) for one in found) > _LARGEST):
             raise self.fail(f"an array of shape {found}")
         return found
 
@@ -109,6 +111,24 @@ class _Reader:
         if flag == _BFLOAT16:  # the upper half of a float32
             found = (found.astype(np.uint32) << 16).view(np.float32)
         return found
+
+
+def read_raw(data: Any, source: str) -> Any:
+    """Return the array in bytes that hold one, without a list around it, as in MXNet's pickles.
+
+    Raises:
+        ValueError: the bytes are damaged, or hold a sparse array.
+    """
+    reader = _Reader(data, source)
+    found = reader.array()
+    if reader.at < len(reader.data):
+        raise reader.fail("bytes behind the end")
+    return found
+
+
+def is_list(data: bytes) -> bool:
+    """Return whether bytes begin as a ``.params`` file does."""
+    return data[:8] == struct.pack("<Q", _LIST)
 
 
 def read(data: Any, source: str) -> tuple[list[Any], list[str]]:

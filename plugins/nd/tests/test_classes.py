@@ -240,6 +240,56 @@ def test_the_hand_written_class_of_the_page_trains_a_module() -> None:
     assert module.score(batches, "acc")[0][1] > 0.9
 
 
+class Nesterov(mx.optimizer.SGD):
+    """Asks whether there is a state as code from before MXNet 1.0 does."""
+
+    def update(self, index, weight, grad, state):
+        assert isinstance(weight, mx.nd.NDArray)
+        self._update_count(index)
+        lr = self._get_lr(index)
+        if state:
+            state *= self.momentum
+            state += grad
+            grad += self.momentum * state
+        weight += -lr * grad
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5])
+def test_an_update_that_overrides_that_of_sgd_is_called_and_may_ask_if_state(momentum: float) -> None:
+    weight, grad = np.ones(3), np.ones(3)
+    update = mx.optimizer.get_updater(Nesterov(momentum=momentum, learning_rate=0.1))
+    for _ in range(2):
+        update(0, grad.copy(), weight)
+    first, second = 1 + momentum, 1 + momentum * (1 + momentum)
+    assert weight == pytest.approx(1 - 0.1 * (first + second))
+
+
+def test_an_array_of_several_elements_is_neither_true_nor_false() -> None:
+    x = mx.nd.array([1, 2])
+    handed = mx.nd.present(np.ones(2))
+    for array in (x, handed > 0, handed[:], handed + 1):
+        with pytest.raises(ValueError, match=r"shape \(2,\) is neither true nor false"):
+            bool(array)
+    assert bool(handed)
+    assert [bool(mx.nd.array([value])) for value in (0, 2)] == [False, True]
+    assert [bool(mx.nd.present(np.full(1, value))) for value in (0, 2)] == [False, True]
+    assert not mx.nd.zeros((0,))
+
+
+@pytest.mark.parametrize("name", ["acc", "mse", "ce", "f1", "loss", "custom"])
+def test_metrics_take_ndarrays(name: str) -> None:
+    labels, scores = np.array([0, 1, 1], np.float32), np.array([[0.8, 0.2], [0.9, 0.1], [0.3, 0.7]], np.float32)
+    preds = scores[:, 1] if name == "mse" else scores
+    function = mx.metric.np(lambda label, pred: float(((pred > 0.5).argmax(1) == label).mean()))
+    values = []
+    for wrap in (mx.nd.array, np.asarray):
+        metric = function if name == "custom" else mx.metric.create(name)
+        metric.reset()
+        metric.update([wrap(labels)], [wrap(preds)])
+        values.append(metric.get()[1])
+    assert values[0] == values[1]
+
+
 def test_initializers_fill_bare_arrays_through_ndarrays() -> None:
     weight, bias = np.zeros((20, 5), np.float32), np.zeros(4)
     PerWeight(0.25)("fc_weight", weight)

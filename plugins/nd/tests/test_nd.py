@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -335,3 +337,38 @@ def test_the_random_module_of_the_core_fills_ndarrays() -> None:
     mx.random.uniform(-0.5, 0.5, out=out)
     assert out.dtype == np.float32
     assert 0.4 < abs(out).max().asscalar() <= 0.5
+
+
+def test_mx_random_has_the_functions_of_mx_nd_random() -> None:
+    mx.random.seed(3, ctx=mx.cpu())
+    drawn = mx.random.randint(0, 5, shape=(100,))
+    assert set(drawn.asnumpy().tolist()) == {*range(5)}
+    assert sorted(mx.random.shuffle(mx.nd.arange(9)).asnumpy().tolist()) == [*range(9)]
+    assert mx.random.randn(2, 3, loc=1).shape == (2, 3)
+    for draw in (mx.random.uniform, mx.random.normal):
+        found = draw(0, 1, (3, 2), "float64", mx.cpu())
+        assert isinstance(found, mx.nd.NDArray)
+        assert (found.shape, found.dtype, found.context) == ((3, 2), np.float64, mx.cpu())
+        plain = draw(shape=2)
+        assert isinstance(plain, np.ndarray)
+        assert not isinstance(plain, mx.nd.NDArray)
+        assert plain.asnumpy().tolist() == plain.tolist()
+        assert (plain.context, plain.norm().shape, plain.sum().ndim) == (mx.cpu(), (1,), 0)
+        assert (plain < 9).dtype == bool
+        assert type(pickle.loads(pickle.dumps(plain))) is np.ndarray
+        assert repr(plain).startswith("array(")
+        out = mx.nd.zeros((4,))
+        assert draw(out=out) is out
+        assert float(abs(out).sum().asscalar()) > 0
+    with pytest.raises(AttributeError, match="no_such"):
+        mx.random.no_such  # noqa: B018
+
+
+def test_mx_random_draws_bare_arrays_for_programs_without_mx_nd() -> None:
+    program = """
+import sys, numpy as np, mxcore as mx
+assert type(mx.random.uniform(shape=2)) is np.ndarray
+assert "mxcore_nd" not in sys.modules
+assert type(mx.random.uniform(shape=2, ctx=mx.cpu())) is not np.ndarray
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

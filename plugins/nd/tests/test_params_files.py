@@ -128,4 +128,6 @@ def test_the_command_converts_both_ways(tmp_path: Path) -> None:
     Path(old).write_bytes(b"nothing")
     assert CliRunner().invoke(convert, (old, new)).exit_code != 0
     assert CliRunner().invoke(convert, (new, new)).exit_code != 0
+    Path(tmp_path / "old.states").write_bytes(b"")
+    assert "needs no conversion" in CliRunner().invoke(convert, (str(tmp_path / "old.states"), new)).output
     assert (mx.state.load_arrays(new)[0]["arg:fc_weight"] == MATRIX).all()

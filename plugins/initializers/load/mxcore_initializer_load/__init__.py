@@ -44,15 +44,15 @@ class Load(Initializer):
 
     Args:
         param: the path of a file, or a dict of arrays (NumPy, CuPy, lists of numbers), which are not copied. The file
-            may be npz or safetensors, from :func:`mxcore.state.save_arrays` or any other program. It is read
-            immediately.
+            may be npz, safetensors (from :func:`mxcore.state.save_arrays` or any other program), or with the plugin
+            ``mxcore-nd`` a ``.params`` file of MXNet. It is read immediately.
         default_init: the initializer of other parameters: an instance, a name, or a ``dumps()`` string.
         verbose: whether to log how each parameter is initialised.
 
     Raises:
         OSError: the file cannot be opened.
         ImportError: the file was written by mxcore and holds bfloat16 arrays, but ml_dtypes is not installed.
-        ValueError: the file is neither safetensors nor npz, or holds something other than arrays of numbers; the shapes
+        ValueError: the file has none of these formats, or holds something other than arrays of numbers; the shapes
             of a parameter and its saved array differ; or a parameter was not saved and there is no ``default_init``.
 
     When to use it: weights of an earlier run, or of another program. When not: resuming a run, which also needs the
@@ -63,8 +63,7 @@ class Load(Initializer):
         machine learning library for heterogeneous distributed systems", 2015, https://arxiv.org/abs/1512.01274
 
     Differs from MXNet 1.9.1: it is an Initializer, registered as ``load``, so that its string works wherever an
-    instance does; wrong shapes and missing names are ValueErrors (there, AssertionErrors); it does not read ``.params``
-    files, MXNet's own format, which you can convert to npz with ``numpy.savez`` where MXNet is installed.
+    instance does; wrong shapes and missing names are ValueErrors (there, AssertionErrors).
     """
 
     family = "fixed"

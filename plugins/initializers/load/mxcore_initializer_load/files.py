@@ -23,7 +23,7 @@ __all__ = ["Arrays", "arrays"]
 Host = npt.NDArray[Any]
 
 _MOST_PACKED = 1032  # the highest compression ratio of deflate
-_MXNETS_OWN = (0x112).to_bytes(8, "little")  # the first bytes of a .params file
+_MXNETS_OWN = (0x112).to_bytes(8, "little")  # the first bytes of a .params file, or a header's length
 
 
 class Arrays(dict[str, Host]):
@@ -53,11 +53,8 @@ def arrays(given: Any) -> Arrays:
         )
     with open_regular(path) as file:
         data = file.read()
-    if data.startswith(_MXNETS_OWN):
-        raise ValueError(
-            f"{path} is a .params file, MXNet's own format. Where MXNet is installed, convert it to npz with "
-            "numpy.savez(new_path, **{name: array.asnumpy() for name, array in mxnet.nd.load(path).items()})"
-        )
+    if data.startswith(_MXNETS_OWN) and data[8:9] != b"{":
+        return _checked(load_arrays(path)[0], path, path)
     return _checked(_from_npz(data, path) if data[:2] == b"PK" else _from_safetensors(data, path), path, path)
 
 

@@ -94,9 +94,9 @@ def test_a_file_that_is_missing_or_something_else_is_named(tmp_path: Path) -> No
             mx.init.Load(tmp_path / "other")
 
 
-def test_load_does_not_read_params_files(tmp_path: Path) -> None:
+def test_a_params_file_that_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "old.params").write_bytes(bytes.fromhex("1201000000000000") + bytes(40))
-    with pytest.raises(ValueError, match=r"old\.params is a \.params file, MXNet's own format\..*numpy\.savez"):
+    with pytest.raises(ValueError, match=r"old\.params is not a file of"):
         mx.init.Load(tmp_path / "old.params")
 
 

@@ -13,5 +13,17 @@ Example:
 
 from mxcore_module.io.arrays import NDArrayIter
 from mxcore_module.io.batch import DataBatch, DataDesc, DataIter
+from mxcore_module.io.combined import PrefetchingIter, ResizeIter
+from mxcore_module.io.files import CSVIter, LibSVMIter, MNISTIter
 
-__all__ = ["DataBatch", "DataDesc", "DataIter", "NDArrayIter"]
+__all__ = [
+    "CSVIter",
+    "DataBatch",
+    "DataDesc",
+    "DataIter",
+    "LibSVMIter",
+    "MNISTIter",
+    "NDArrayIter",
+    "PrefetchingIter",
+    "ResizeIter",
+]

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 import mxcore.backend
 import mxcore.random
+from mxcore_module.arrays import readable
 from mxcore_module.io.batch import Array, DataDesc, DataIter, Rows
 
 __all__ = ["LAST_BATCH_HANDLES", "NDArrayIter"]
 
-Named: TypeAlias = list[tuple[str, npt.NDArray[np.float32]]]
+Named: TypeAlias = list[tuple[str, npt.NDArray[Any]]]
 
 LAST_BATCH_HANDLES = ("pad", "discard", "roll_over")
 
 
-def _host_float32(name: str, values: object) -> npt.NDArray[np.float32]:
+def _host(name: str, values: object) -> npt.NDArray[Any]:
+    """Return a copy on the host: an NDArray in its own dtype, and anything else in float32, as in MXNet."""
     on_device = hasattr(values, "__cuda_array_interface__")  # NumPy converts anything else: lists, tables, arrays
+    dtype = values.dtype if type(values).__module__.startswith("mxcore_nd") else np.float32  # type: ignore[attr-defined]
     array = mxcore.backend.backend_of(values).to_host(values) if on_device else np.asarray(values)
-    if array.ndim == 0 or len(array) == 0:
-        raise ValueError(f"{name!r} has no rows (shape {array.shape}): pass at least one sample")
     try:
-        return np.array(array, dtype=np.float32)  # a copy: the caller may change the original between epochs
+        copy = np.array(array, dtype=dtype)  # a copy: the caller may change the original between epochs
     except (TypeError, ValueError):
         raise TypeError(f"{name!r} must be numbers, got an array of {array.dtype}") from None
+    if copy.ndim == 0 or len(copy) == 0:
+        raise ValueError(f"{name!r} has no rows (shape {copy.shape}): pass at least one sample")
+    return copy
 
 
 def _named(source: object, default_name: str) -> Named:
-    """Return the arrays of ``source`` by name: an array, a list of arrays, or a mapping from names."""
+    """Return the arrays of ``source``, sorted by name: an array, a list of arrays, or a mapping from names."""
     if source is None:
         return []
     if isinstance(source, Mapping):
@@ -42,13 +46,14 @@ def _named(source: object, default_name: str) -> Named:
         pairs = [(default_name, source[0])]
     else:
         pairs = [(f"_{i}_{default_name}", array) for i, array in enumerate(source)]
-    return [(str(name), _host_float32(str(name), array)) for name, array in pairs]
+    return sorted(((str(name), _host(str(name), array)) for name, array in pairs), key=lambda pair: pair[0])
 
 
 class NDArrayIter(DataIter):
     """Batches of arrays in memory.
 
-    Every array is converted to a float32 NumPy array. Batches are copies.
+    Every array is converted to a float32 NumPy array, except that NDArrays of ``mx.nd`` keep their dtype. Batches are
+    copies.
 
     Args:
         data: the inputs, each of shape ``(rows, ...)``: an array, a list of arrays or a mapping from names to arrays.
@@ -60,10 +65,14 @@ class NDArrayIter(DataIter):
             the next epoch with them.
         data_name: the name of a single input; several in a list are called ``_0_data``, ``_1_data``, …
         label_name: the name of a single label, likewise.
+        layout: the layout of data and labels: rows are along its axis ``N``.
         seed: the seed of the order; by default, it depends on :func:`mxcore.random.seed`.
         num_parts: into how many parts to cut the rows, such as ``kv.num_workers``. All have the same number of rows, so
             that workers make the same number of steps; the rows that are left, fewer than parts, belong to none.
         part_index: which of them to use, such as ``kv.rank``.
+
+    Attributes:
+        idx: the row numbers in the order of this epoch.
 
     Raises:
         ValueError: if there is no data, if lengths differ, if a name is used twice, if ``last_batch_handle`` is
@@ -87,17 +96,20 @@ class NDArrayIter(DataIter):
         last_batch_handle: str = "pad",
         data_name: str = "data",
         label_name: str = "softmax_label",
+        layout: str = "NCHW",
         seed: int | None = None,
         num_parts: int = 1,
         part_index: int = 0,
     ) -> None:
         super().__init__(batch_size)
+        self.layout = layout
+        self._axis = max(DataDesc.get_batch_axis(layout), 0)
         self.data = _named(data, data_name)
         self.label = _named(label, label_name)
         self.last_batch_handle = last_batch_handle
         self._check()
         self._cut(num_parts, part_index)
-        self.num_data = len(self.data[0][1])
+        self.num_data = self._length(self.data[0][1])
         self.shuffle = shuffle
         self._check_batch_size()
         # One generator per iterator, so that its order does not depend on other draws between epochs.
@@ -113,8 +125,8 @@ class NDArrayIter(DataIter):
         if not self.data:
             raise ValueError("data is empty: pass an array, a list of arrays or a mapping from names to arrays")
         named = self.data + self.label
-        if len({len(array) for _, array in named}) > 1:
-            lengths = ", ".join(f"{name!r} {len(array)}" for name, array in named)
+        if len({self._length(array) for _, array in named}) > 1:
+            lengths = ", ".join(f"{name!r} {self._length(array)}" for name, array in named)
             raise ValueError(f"all data and labels must have the same number of rows, got {lengths}")
         names = [name for name, _ in named]
         if len(set(names)) < len(names):
@@ -122,14 +134,22 @@ class NDArrayIter(DataIter):
 
     def _cut(self, num_parts: int, part_index: int) -> None:
         """Keep the rows of one part."""
-        rows = len(self.data[0][1])
+        rows = self._length(self.data[0][1])
         if not (1 <= num_parts <= max(rows, 1) and 0 <= part_index < num_parts):
             raise ValueError(
                 f"num_parts must be in [1, {rows}] and part_index in [0, num_parts), got {num_parts} and {part_index}"
             )
         length = rows // num_parts
-        own = slice(part_index * length, (part_index + 1) * length) if num_parts > 1 else slice(None)
-        self.data, self.label = ([(name, array[own]) for name, array in named] for named in (self.data, self.label))
+        if num_parts > 1:
+            own = np.arange(part_index * length, (part_index + 1) * length)
+            self.data, self.label = ([(name, self._rows_of(array, own)) for name, array in named]
+                                     for named in (self.data, self.label))  # fmt: skip
+
+    def _length(self, array: npt.NDArray[Any]) -> int:
+        return array.shape[self._axis] if array.ndim > self._axis else 0
+
+    def _rows_of(self, array: npt.NDArray[Any], rows: Rows) -> npt.NDArray[Any]:
+        return array.take(rows, axis=self._axis)
 
     def _check_batch_size(self) -> None:
         if isinstance(self.batch_size, bool) or not isinstance(self.batch_size, (int, np.integer)):
@@ -153,11 +173,15 @@ class NDArrayIter(DataIter):
         return self._describe(self.label)
 
     def _describe(self, named: Named) -> list[DataDesc]:
-        return [DataDesc(name, (self.batch_size, *array.shape[1:]), array.dtype) for name, array in named]
+        axis = self._axis
+        return [
+            DataDesc(name, (*array.shape[:axis], self.batch_size, *array.shape[axis + 1 :]), array.dtype, self.layout)
+            for name, array in named
+        ]
 
     def _start_epoch(self) -> None:
         """Determine the rows of the whole epoch, a multiple of the batch size."""
-        new = self._generator.permutation(self.num_data) if self.shuffle else np.arange(self.num_data)
+        self.idx = new = self._generator.permutation(self.num_data) if self.shuffle else np.arange(self.num_data)
         rows = np.concatenate([self._left_over, new])
         spare = len(rows) % self.batch_size
         whole = len(rows) - spare
@@ -203,11 +227,11 @@ class NDArrayIter(DataIter):
 
     def getdata(self) -> list[Array]:
         """Return the inputs of the current batch."""
-        return [array[self.getindex()] for _, array in self.data]
+        return [readable(self._rows_of(array, self.getindex())) for _, array in self.data]
 
     def getlabel(self) -> list[Array]:
         """Return the labels of the current batch; empty if there are none."""
-        return [array[self.getindex()] for _, array in self.label]
+        return [readable(self._rows_of(array, self.getindex())) for _, array in self.label]
 
     def getpad(self) -> int:
         """Return how many rows at the end of the current batch are padding."""

@@ -68,6 +68,19 @@ class DataDesc(_NameAndShape):
         """
         return 0 if layout is None else layout.find("N")
 
+    @staticmethod
+    def get_list(shapes: Sequence[tuple[str, Sequence[int]]], types: Any = None) -> list[DataDesc]:
+        """Return descriptions, given pairs of names and shapes, and of names and dtypes.
+
+        Example:
+            >>> DataDesc.get_list([("data", (2, 3))], [("data", "int32")])
+            [DataDesc[data,(2, 3),int32,NCHW]]
+        """
+        if types is None:
+            return [DataDesc(name, shape) for name, shape in shapes]
+        dtypes = dict(types)
+        return [DataDesc(name, shape, dtypes[name]) for name, shape in shapes]
+
 
 def _check_arrays(_: DataBatch, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not isinstance(value, (list, tuple)):

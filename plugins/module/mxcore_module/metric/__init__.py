@@ -11,23 +11,37 @@ Example:
     ('accuracy', 0.5)
 """
 
+from mxcore_module.metric.agreement import F1, MCC, PCC, PearsonCorrelation
 from mxcore_module.metric.base import EvalMetric, alias, check_label_shapes, register
-from mxcore_module.metric.classification import F1, Accuracy, CrossEntropy, TopKAccuracy
+from mxcore_module.metric.classification import (
+    Accuracy,
+    CrossEntropy,
+    NegativeLogLikelihood,
+    Perplexity,
+    TopKAccuracy,
+)
 from mxcore_module.metric.combined import CompositeEvalMetric, CustomMetric, create, np
-from mxcore_module.metric.regression import MAE, MSE, RMSE, Loss
+from mxcore_module.metric.regression import MAE, MSE, RMSE, Caffe, Loss, Torch
 
 __all__ = [
     "F1",
     "MAE",
+    "MCC",
     "MSE",
+    "PCC",
     "RMSE",
     "Accuracy",
+    "Caffe",
     "CompositeEvalMetric",
     "CrossEntropy",
     "CustomMetric",
     "EvalMetric",
     "Loss",
+    "NegativeLogLikelihood",
+    "PearsonCorrelation",
+    "Perplexity",
     "TopKAccuracy",
+    "Torch",
     "alias",
     "check_label_shapes",
     "create",

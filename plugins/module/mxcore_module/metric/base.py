@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import mxcore.backend
+from mxcore.presenting import hand_over
 
 __all__ = [
     "EvalMetric",
@@ -97,7 +98,7 @@ def check_label_shapes(labels: Any, preds: Any, wrap: bool = False, shape: bool 
 def to_host(array: Array) -> Host:
     """Convert a NumPy or CuPy array to a NumPy array."""
     if isinstance(array, np.ndarray):
-        return array
+        return np.asarray(array)  # without the methods of other classes
     host: Host = mxcore.backend.backend_of(array).to_host(array)
     return host
 
@@ -115,6 +116,12 @@ def class_numbers(name: str, label: Host, pred: Host) -> Host:
     if pred.ndim != 2 or len(label) != len(pred):
         raise ValueError(f"{name} needs predictions (samples, classes) for {len(label)} labels, got {pred.shape}")
     return label
+
+
+def _pairs(name: Any, value: Any) -> list[NameValue]:
+    """Return pairs of a name and a value, given one of each or lists."""
+    names, values = ([one] if not isinstance(one, list) else one for one in (name, value))
+    return list(zip(names, values, strict=False))
 
 
 class EvalMetric:
@@ -150,8 +157,14 @@ class EvalMetric:
     """
 
     name: str
-    num_inst: int
+    num_inst: float
     sum_metric: float
+    _earlier: tuple[float, float] = (0, 0.0)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let ``update`` take the arrays that it was written for: bare ones, or NDArrays."""
+        super().__init_subclass__(**kwargs)
+        hand_over(cls, ["update"])
 
     def __init__(
         self,
@@ -163,8 +176,28 @@ class EvalMetric:
         self.name = str(name)
         self.output_names = output_names
         self.label_names = label_names
-        self._kwargs = kwargs
+        self._kwargs = {key: value for key, value in kwargs.items() if key != "has_global_stats"}
         self.reset()
+
+    @property
+    def global_num_inst(self) -> float:
+        """The number of terms since the last :meth:`reset`. A metric for MXNet may count them, to no effect."""
+        return self._earlier[0] + self.num_inst
+
+    @global_num_inst.setter
+    def global_num_inst(self, value: float) -> None:
+        # The `reset` of a metric for MXNet assigns 0. Its `update` adds what is counted here by itself.
+        if value == 0:
+            self._earlier = (0, 0.0)
+
+    @property
+    def global_sum_metric(self) -> float:
+        """Their sum, likewise."""
+        return self._earlier[1] + self.sum_metric
+
+    @global_sum_metric.setter
+    def global_sum_metric(self, value: float) -> None:
+        """Do nothing, for the same reason."""
 
     def __str__(self) -> str:
         """Return the name and value pairs."""
@@ -185,8 +218,8 @@ class EvalMetric:
     def update_dict(self, label: Mapping[str, Array], pred: Mapping[str, Array]) -> None:
         """Update with a batch given by name; ``label_names`` and ``output_names`` select from it."""
         self.update(
-            [label[name] for name in self.label_names or label],
-            [pred[name] for name in self.output_names or pred],
+            [label[name] for name in (label if self.label_names is None else self.label_names)],
+            [pred[name] for name in (pred if self.output_names is None else self.output_names)],
         )
 
     def reset(self) -> None:
@@ -208,17 +241,16 @@ class EvalMetric:
 
     def get_global(self) -> tuple[Any, Any]:
         """Return the name and the average since the last :meth:`reset`."""
-        count, total = self._earlier
-        count += self.num_inst
-        return self.name, (total + self.sum_metric) / count if count else math.nan
+        count = self.global_num_inst
+        return self.name, self.global_sum_metric / count if count else math.nan
 
     def get_name_value(self) -> list[NameValue]:
         """Return the result of :meth:`get` as a list of pairs, for one metric or several."""
-        return [self.get()]
+        return _pairs(*self.get())
 
     def get_global_name_value(self) -> list[NameValue]:
         """Return the result of :meth:`get_global` as a list of pairs."""
-        return [self.get_global()]
+        return _pairs(*self.get_global())
 
     def get_config(self) -> dict[str, Any]:
         """Return what is needed to create an equal metric: the class name and the arguments."""

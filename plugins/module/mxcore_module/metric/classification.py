@@ -10,7 +10,6 @@ import numpy as np
 from mxcore_module.metric.base import (
     Arrays,
     EvalMetric,
-    Host,
     NameValue,
     alias,
     check_label_shapes,
@@ -19,7 +18,7 @@ from mxcore_module.metric.base import (
     register,
 )
 
-__all__ = ["F1", "Accuracy", "CrossEntropy", "TopKAccuracy"]
+__all__ = ["Accuracy", "CrossEntropy", "NegativeLogLikelihood", "Perplexity", "TopKAccuracy"]
 
 
 @alias("acc")
@@ -113,70 +112,63 @@ class CrossEntropy(EvalMetric):
             self.num_inst += len(label)
 
 
-def _f1(counts: Host) -> float:
-    hits, false_positives, false_negatives = counts
-    return float(2 * hits / max(2 * hits + false_positives + false_negatives, 1))
+@alias("nll_loss")
+class NegativeLogLikelihood(CrossEntropy):
+    """The mean of ``-log(p + eps)``, where p is the predicted probability of the label: :class:`CrossEntropy`.
+
+    >>> import numpy as np, mxcore as mx
+    >>> nll = mx.metric.NegativeLogLikelihood()
+    >>> nll.update([np.array([0])], [np.array([[0.5, 0.5]])])
+    >>> nll.get()[0], round(nll.get()[1], 4)
+    ('nll-loss', 0.6931)
+
+    Args:
+        eps: keeps the logarithm finite.
+        name: the name in reports.
+    """
+
+    def __init__(self, eps: float = 1e-12, name: str = "nll-loss", **kwargs: Any) -> None:
+        super().__init__(eps, name, **kwargs)
 
 
 @register
-class F1(EvalMetric):
-    """The harmonic mean of precision and recall of class 1 against class 0.
+class Perplexity(EvalMetric):
+    """The exponential of the mean of ``-log(p)``, where p is the predicted probability of the label.
 
     >>> import numpy as np, mxcore as mx
-    >>> sure_of_0, sure_of_1 = [0.9, 0.1], [0.1, 0.9]
-    >>> macro, micro = mx.metric.F1(), mx.metric.F1(average="micro")
-    >>> for metric in macro, micro:
-    ...     metric.update([np.array([1, 1])], [np.array([sure_of_1, sure_of_1])])
-    ...     metric.update([np.array([1, 0])], [np.array([sure_of_0, sure_of_1])])
-    >>> macro.get()  # the mean of the batches' scores, 1 and 0
-    ('f1', 0.5)
-    >>> micro.get()  # one score: two hits, one false positive, one false negative
-    ('f1', 0.6666666666666666)
+    >>> perplexity = mx.metric.Perplexity(ignore_label=None)
+    >>> perplexity.update([np.array([0, 1])], [np.array([[0.25, 0.75], [0.75, 0.25]])])
+    >>> name, value = perplexity.get()
+    >>> name, round(value, 6)
+    ('perplexity', 4.0)
 
     Args:
-        name: the name it is reported under.
-        average: ``"macro"`` for the mean of the batches' scores, or ``"micro"`` for one score over all samples.
-
-    Raises:
-        ValueError: for another ``average``.
+        ignore_label: a label that does not count, such as that of padding; or None.
+        axis: the class axis of the predictions.
+        name: the name in reports.
     """
 
-    def __init__(self, name: str = "f1", average: str = "macro", **kwargs: Any) -> None:
-        if average not in ("macro", "micro"):
-            raise ValueError(f"average must be 'macro' or 'micro', got {average!r}")
-        self.average = average
-        super().__init__(name, average=average, **kwargs)
-
-    def reset(self) -> None:
-        """Reset everything."""
-        super().reset()
-        self._counts = self._all_counts = np.zeros(3, np.int64)
-
-    def reset_local(self) -> None:
-        """Start a new score for :meth:`get`."""
-        super().reset_local()
-        self._counts = np.zeros(3, np.int64)
+    def __init__(self, ignore_label: int | None, axis: int = -1, name: str = "perplexity", **kwargs: Any) -> None:
+        super().__init__(name, ignore_label=ignore_label, axis=axis, **kwargs)
+        self.ignore_label = ignore_label
+        self.axis = axis
 
     def update(self, labels: Arrays, preds: Arrays) -> None:
-        """Count one batch: labels ``(samples,)`` of 0 and 1, predictions ``(samples, 2)``."""
+        """Add a batch: labels of any shape, predictions with an additional class ``axis``."""
         for label, pred in host_pairs(labels, preds):
-            actual = class_numbers(self.name, label, pred)
-            if actual.size and not 0 <= actual.min() <= actual.max() <= 1:
-                raise ValueError(f"{self.name} is for two classes, 0 and 1; got the labels {np.unique(actual)[:5]}")
-            chosen = pred.argmax(axis=1)
-            pairs = ((1, 1), (0, 1), (1, 0))
-            counts = np.array([((actual == a) & (chosen == c)).sum() for a, c in pairs])
-            self._counts = self._counts + counts
-            self._all_counts = self._all_counts + counts
-            self.sum_metric += _f1(counts)
-            self.num_inst += 1
+            classes = np.moveaxis(pred, self.axis, -1).reshape(-1, pred.shape[self.axis]).astype(np.float64)
+            label = class_numbers(self.name, label, classes)
+            counted = np.ones(len(label), bool) if self.ignore_label is None else label != self.ignore_label
+            p = classes[np.flatnonzero(counted), label[counted]]
+            self.sum_metric += float(-np.log(np.maximum(p, 1e-10)).sum())
+            self.num_inst += len(p)
 
     def get(self) -> NameValue:
-        """Return the name and the score; nan before the first batch."""
-        name, macro = super().get()
-        return name, _f1(self._counts) if self.average == "micro" and self.num_inst else macro
+        """Return the name and the perplexity; nan before the first batch."""
+        name, mean = super().get()
+        return name, math.exp(mean) if not math.isnan(mean) else mean
 
     def get_global(self) -> NameValue:
-        """Return the name and the score since the last :meth:`reset`."""
-        name, macro = super().get_global()
-        return name, macro if self.average == "macro" or math.isnan(macro) else _f1(self._all_counts)
+        """Return the name and the perplexity since the last :meth:`reset`."""
+        name, mean = super().get_global()
+        return name, math.exp(mean) if not math.isnan(mean) else mean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -15,6 +16,8 @@ Feval: TypeAlias = Callable[[Host, Host], "float | tuple[float, int]"]
 
 def create(metric: object, *args: Any, **kwargs: Any) -> EvalMetric:
     """Create a metric from a name, a function of (label, prediction) or a list; an existing metric is returned.
+
+    It also takes what :meth:`EvalMetric.get_config` returns, and the JSON of that, or of a name with arguments.
 
     Raises:
         ValueError: if no metric has this name.
@@ -32,13 +35,23 @@ def create(metric: object, *args: Any, **kwargs: Any) -> EvalMetric:
         return metric
     if isinstance(metric, type) and issubclass(metric, EvalMetric):
         return metric(*args, **kwargs)
+    if isinstance(metric, dict):
+        return create(**metric)
     if isinstance(metric, str):
-        return _named(metric)(*args, **kwargs)
+        return _read(metric, kwargs) if metric[:1] in ("[", "{") else _named(metric)(*args, **kwargs)
     if isinstance(metric, (list, tuple)):
         return CompositeEvalMetric([create(one, *args, **kwargs) for one in metric])
     if callable(metric):
         return CustomMetric(metric, *args, **kwargs)
     raise TypeError(f"a metric is a name, a function, a list or an EvalMetric, got {metric!r}")
+
+
+def _read(text: str, kwargs: Mapping[str, Any]) -> EvalMetric:
+    found = json.loads(text)
+    if isinstance(found, dict):
+        return create(**found, **kwargs)
+    name, arguments = found
+    return create(name, **arguments, **kwargs)
 
 
 def _named(name: str) -> type[EvalMetric]:
@@ -91,8 +104,8 @@ class CompositeEvalMetric(EvalMetric):
 
     def update_dict(self, label: Mapping[str, Array], pred: Mapping[str, Array]) -> None:
         """Update every metric with the arrays that it selects."""
-        labels = {name: label[name] for name in self.label_names or label}
-        preds = {name: pred[name] for name in self.output_names or pred}
+        labels = {name: one for name, one in label.items() if self.label_names is None or name in self.label_names}
+        preds = {name: one for name, one in pred.items() if self.output_names is None or name in self.output_names}
         for metric in self.metrics:
             metric.update_dict(labels, preds)
 
@@ -164,6 +177,10 @@ class CustomMetric(EvalMetric):
             total, count = value if isinstance(value, tuple) else (value, 1)
             self.sum_metric += total
             self.num_inst += count
+
+    def get_config(self) -> dict[str, Any]:
+        """Raise a NotImplementedError: a function cannot be written down."""
+        raise NotImplementedError(f"the metric {self.name!r} is a function, which a configuration cannot hold")
 
 
 def np(numpy_feval: Feval, name: str | None = None, allow_extra_outputs: bool = False) -> CustomMetric:

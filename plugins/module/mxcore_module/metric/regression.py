@@ -9,7 +9,7 @@ import numpy as np
 
 from mxcore_module.metric.base import Arrays, EvalMetric, Host, check_label_shapes, host_pairs, register, to_host
 
-__all__ = ["MAE", "MSE", "RMSE", "Loss"]
+__all__ = ["MAE", "MSE", "RMSE", "Caffe", "Loss", "Torch"]
 
 
 class _BatchMean(EvalMetric):
@@ -108,3 +108,39 @@ class Loss(EvalMetric):
             values = to_host(pred)
             self.sum_metric += float(values.sum(dtype=np.float64))
             self.num_inst += values.size
+
+
+@register
+class Torch(Loss):
+    """:class:`Loss` by the name ``torch``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> loss = mx.metric.Torch()
+    >>> loss.update(None, [np.array([0.5, 1.5])])
+    >>> loss.get()
+    ('torch', 1.0)
+
+    Args:
+        name: the name in reports.
+    """
+
+    def __init__(self, name: str = "torch", **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)
+
+
+@register
+class Caffe(Loss):
+    """:class:`Loss` by the name ``caffe``.
+
+    >>> import numpy as np, mxcore as mx
+    >>> loss = mx.metric.Caffe()
+    >>> loss.update(None, [np.array([0.5, 1.5])])
+    >>> loss.get()
+    ('caffe', 1.0)
+
+    Args:
+        name: the name in reports.
+    """
+
+    def __init__(self, name: str = "caffe", **kwargs: Any) -> None:
+        super().__init__(name, **kwargs)

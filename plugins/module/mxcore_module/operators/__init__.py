@@ -5,7 +5,29 @@ subclass :class:`~mxcore_module.operators.base.Operator` and decorate it with
 :func:`~mxcore_module.operators.base.register`; it is then available in ``mx.symbol``.
 """
 
-from mxcore_module.operators import activation, elementwise, layer, loss, normalization, structure
+from mxcore_module.operators import (
+    activation,
+    broadcasting,
+    choosing,
+    convolution,
+    creation,
+    elementwise,
+    functions,
+    layer,
+    layer_norms,
+    loss,
+    normalization,
+    pooling,
+    products,
+    reductions,
+    sequences,
+    shaping,
+    slicing,
+    softmax,
+    sorting,
+    structure,
+    upsampling,
+)
 from mxcore_module.operators.base import OPERATORS, Inferred, Operator, Run, Shape, ShapeError, find, register
 
 __all__ = [
@@ -16,11 +38,26 @@ __all__ = [
     "Shape",
     "ShapeError",
     "activation",
+    "broadcasting",
+    "choosing",
+    "convolution",
+    "creation",
     "elementwise",
     "find",
+    "functions",
     "layer",
+    "layer_norms",
     "loss",
     "normalization",
+    "pooling",
+    "products",
+    "reductions",
     "register",
+    "sequences",
+    "shaping",
+    "slicing",
+    "softmax",
+    "sorting",
     "structure",
+    "upsampling",
 ]

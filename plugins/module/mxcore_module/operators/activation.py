@@ -1,10 +1,10 @@
-"""Element-wise functions."""
+"""Activations."""
 
 # ruff: noqa: D102  # the methods are those of Operator, and the class's docstring says what they compute
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from typing import Any
 
 import attrs
@@ -12,30 +12,13 @@ import attrs
 from mxcore import hyperparameter, number, one_of
 from mxcore.backend import Array
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
+from mxcore_module.operators.functions import FUNCTIONS
+from mxcore_module.operators.special import erf
 
-__all__ = ["Activation", "LeakyReLU", "sigmoid"]
+__all__ = ["Activation", "LeakyReLU"]
 
-
-def sigmoid(xp: Any, x: Array) -> Array:
-    """Return ``1 / (1 + e⁻ˣ)``, as ``exp(-log(1 + e⁻ˣ))``, which neither overflows nor loses small values."""
-    return xp.exp(-xp.logaddexp(0, -x))
-
-
-@attrs.frozen
-class _Function:
-    """A function ``y`` of ``x``, and its derivative in terms of ``y``; both take the array library first."""
-
-    value: Callable[[Any, Array], Array]
-    slope: Callable[[Any, Array], Array]
-
-
-FUNCTIONS = {
-    "relu": _Function(lambda xp, x: xp.maximum(x, 0), lambda _, y: y > 0),
-    "sigmoid": _Function(sigmoid, lambda _, y: y * (1 - y)),
-    "tanh": _Function(lambda xp, x: xp.tanh(x), lambda _, y: 1 - y * y),
-    "softrelu": _Function(lambda xp, x: xp.logaddexp(x, 0), lambda xp, y: -xp.expm1(-y)),
-    "softsign": _Function(lambda _, x: x / (1 + abs(x)), lambda _, y: (1 - abs(y)) ** 2),
-}
+_SELU = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717  # the scale, and α; Klambauer et al., 2017
+ACTIVATIONS = ("relu", "sigmoid", "tanh", "softrelu", "softsign")
 
 
 @register()
@@ -57,7 +40,12 @@ class Activation(Operator):
         ['relu1_output']
     """
 
-    act_type: str = hyperparameter(one_of(*FUNCTIONS))
+    partial = True
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        return (output,) * len(shapes)
+
+    act_type: str = hyperparameter(one_of(*ACTIVATIONS))
 
     def infer_shape(self, data: Shape) -> Inferred:
         return (data,), data
@@ -66,19 +54,24 @@ class Activation(Operator):
         return FUNCTIONS[self.act_type].value(run.xp, data)
 
     def backward(self, run: Run, grad: Array, data: Array) -> tuple[Array | None, ...]:
-        return (grad * FUNCTIONS[self.act_type].slope(run.xp, run.output),)
+        return (FUNCTIONS[self.act_type].pulled(run.xp, grad, data, run.output),)
 
 
 @register()
 @attrs.frozen
 class LeakyReLU(Operator):
-    """A rectifier with slope ``a`` below 0: ``y = x`` for x > 0, else ``a x``.
+    """A rectifier that is not 0 below 0: ``y = x`` for x > 0, and below it a function that ``act_type`` chooses.
 
     Args:
         data: ``x``, of any shape; for ``"prelu"`` ``(batch, channels, ...)``.
-        gamma: for ``"prelu"`` the slopes, one per channel, of shape ``(channels,)``; they start at 0.25.
-        act_type: ``"leaky"`` if ``a`` is ``slope``, or ``"prelu"`` if it is learned.
-        slope: the slope of ``"leaky"``.
+        gamma: for ``"prelu"`` the slopes, one per channel, of shape ``(channels,)`` or ``(1,)``; they start at 0.25.
+        act_type: ``"leaky"``, ``slope · x``; ``"prelu"``, ``gamma · x``; ``"elu"``, ``slope · (eˣ - 1)``; ``"selu"``,
+            ``1.0507 · 1.6733 · (eˣ - 1)``, and ``1.0507 x`` above 0; ``"gelu"``, ``x Φ(x)`` everywhere, with the
+            distribution function Φ of a normal variable; ``"rrelu"``, ``a x`` with ``a`` drawn for each element in
+            training, and the mean otherwise.
+        slope: the slope of ``"leaky"`` and ``"elu"``.
+        lower_bound: the least slope of ``"rrelu"``.
+        upper_bound: the largest slope of ``"rrelu"``.
 
     Returns:
         ``y``, in the shape of ``x``.
@@ -93,26 +86,51 @@ class LeakyReLU(Operator):
     inputs = ("data", "gamma")
     initializers = {"gamma": '["constant", {"value": 0.25}]'}
 
-    act_type: str = hyperparameter("leaky", one_of("leaky", "prelu"))
+    act_type: str = hyperparameter("leaky", one_of("elu", "gelu", "leaky", "prelu", "rrelu", "selu"))
     slope: float = hyperparameter(0.25, number)
+    lower_bound: float = hyperparameter(0.125, number)
+    upper_bound: float = hyperparameter(0.334, number)
 
     def input_names(self) -> tuple[str, ...]:
         return self.inputs if self.act_type == "prelu" else self.inputs[:1]
 
-    def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
-        if self.act_type == "leaky":
+    def infer_shape(self, data: Shape, gamma: Shape | None = None) -> Inferred:
+        if self.act_type != "prelu":
             return (data,), data
         if len(data) < 2:
             raise ShapeError(f"data must have shape (batch, channels, ...), got {data}")
-        return (data, data[1:2]), data
+        return (data, (1,) if gamma == (1,) else data[1:2]), data
 
     def forward(self, run: Run, data: Array, gamma: Array = None) -> Array:
-        slope = self.slope if gamma is None else along(1, data.ndim, gamma)
-        return run.xp.where(data > 0, data, slope * data)
+        xp = run.xp
+        if self.act_type == "gelu":
+            run.kept = 0.5 * (1 + erf(xp, data / math.sqrt(2)))
+            return data * run.kept
+        if self.act_type in ("elu", "selu"):
+            scale, below = (1.0, self.slope) if self.act_type == "elu" else (_SELU[0], math.prod(_SELU))
+            return xp.where(data > 0, scale * data, below * xp.expm1(xp.minimum(data, 0)))
+        run.kept = self._slope(run, data, gamma)
+        return xp.where(data > 0, data, run.kept * data)
+
+    def _slope(self, run: Run, data: Array, gamma: Array) -> Any:
+        if self.act_type == "prelu":
+            return along(1, data.ndim, gamma)
+        if self.act_type == "rrelu":
+            low, high = self.lower_bound, self.upper_bound
+            drawn = run.uniform(data.shape).astype(data.dtype) if run.training else 0.5
+            return low + (high - low) * drawn
+        return self.slope
 
     def backward(self, run: Run, grad: Array, data: Array, gamma: Array = None) -> tuple[Array | None, ...]:
+        xp = run.xp
+        if self.act_type == "gelu":
+            return (grad * (run.kept + data * xp.exp(-0.5 * data * data) / math.sqrt(2 * math.pi)),)
+        if self.act_type in ("elu", "selu"):
+            scale, below = (1.0, self.slope) if self.act_type == "elu" else (_SELU[0], math.prod(_SELU))
+            return (grad * xp.where(data > 0, scale, run.output + below).astype(data.dtype),)
+        for_data = xp.where(data > 0, grad, run.kept * grad)
         if gamma is None:
-            return (run.xp.where(data > 0, grad, self.slope * grad),)
-        for_data = run.xp.where(data > 0, grad, along(1, data.ndim, gamma) * grad)
-        for_gamma = (grad * run.xp.minimum(data, 0)).sum(axis=axes_but(1, data.ndim))
-        return for_data, for_gamma
+            return (for_data,)
+        for_gamma = grad * xp.minimum(data, 0)
+        others = axes_but(1, data.ndim) if gamma.size > 1 or data.shape[1] == 1 else tuple(range(data.ndim))
+        return for_data, for_gamma.sum(axis=others).reshape(gamma.shape)

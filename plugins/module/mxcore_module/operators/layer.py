@@ -8,7 +8,7 @@ import math
 
 import attrs
 
-from mxcore import boolean, hyperparameter, integer
+from mxcore import boolean, hyperparameter, integer, string
 from mxcore.backend import Array
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, register
 
@@ -40,6 +40,8 @@ class FullyConnected(Operator):
 
     inputs = ("data", "weight", "bias")
 
+    partial = True
+
     num_hidden: int = hyperparameter(integer(at_least=1))
     no_bias: bool = hyperparameter(False, boolean)
     flatten: bool = hyperparameter(True, boolean)
@@ -53,6 +55,13 @@ class FullyConnected(Operator):
         rows, columns = (data[:1], math.prod(data[1:])) if self.flatten else (data[:-1], data[-1])
         bias = () if self.no_bias else ((self.num_hidden,),)
         return (data, (self.num_hidden, columns), *bias), (*rows, self.num_hidden)
+
+    def infer_inputs(self, output: Shape, *shapes: Shape | None) -> tuple[Shape | None, ...]:
+        data = shapes[0]
+        if data is None:
+            return (None,) * len(shapes)
+        rows = (output[0], *data[1:]) if self.flatten else (*output[:-1], data[-1])
+        return (rows, *[None] * (len(shapes) - 1))
 
     def forward(self, run: Run, data: Array, weight: Array, bias: Array = None) -> Array:
         product = data.reshape(-1, weight.shape[1]) @ weight.T
@@ -82,6 +91,7 @@ class Embedding(Operator):
         weight: the table, of shape ``(input_dim, output_dim)``.
         input_dim: the number of rows, at least 1.
         output_dim: the length of a row, at least 1.
+        dtype, sparse_grad: accepted for MXNet's sake, without effect: the rows have the dtype of ``weight``.
 
     Returns:
         The rows, of shape ``(*data.shape, output_dim)``.
@@ -94,9 +104,12 @@ class Embedding(Operator):
     """
 
     inputs = ("data", "weight")
+    partial = True
 
     input_dim: int = hyperparameter(integer(at_least=1))
     output_dim: int = hyperparameter(integer(at_least=1))
+    dtype: str = hyperparameter("float32", string)
+    sparse_grad: bool = hyperparameter(False, boolean)
 
     def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
         return (data, (self.input_dim, self.output_dim)), (*data, self.output_dim)

@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
-from mxcore import boolean, hyperparameter, in_range, one_of, positive
+from mxcore import boolean, hyperparameter, in_range, number, one_of, optional, positive
 from mxcore.backend import Array
-from mxcore.validators import Validator
 from mxcore_module.operators.base import Inferred, Operator, Run, Shape, ShapeError, along, axes_but, register
+from mxcore_module.operators.structure import any_integer
+from mxcore_module.operators.windows import sizes
 
 __all__ = ["BatchNorm", "Dropout"]
-
-_any_integer = Validator("an integer", lambda value: isinstance(value, int) and not isinstance(value, bool))
 
 
 @register()
@@ -36,6 +37,8 @@ class BatchNorm(Operator):
         fix_gamma: whether ``γ`` is always 1.
         use_global_stats: whether even training uses the moving averages, without updating them.
         axis: the axis of the channels.
+        output_mean_var: whether the mean and ``1 / √(σ² + eps)`` are outputs, too; they pass no gradient.
+        cudnn_off, min_calib_range, max_calib_range: accepted for MXNet's sake, without effect.
 
     Returns:
         ``y``, in the shape of ``x``.
@@ -51,6 +54,7 @@ class BatchNorm(Operator):
     """
 
     inputs = ("data", "gamma", "beta")
+    partial = True
     auxiliaries = ("moving_mean", "moving_var")
     initializers = {"moving_mean": '["zero", {}]', "moving_var": '["one", {}]'}
 
@@ -58,15 +62,23 @@ class BatchNorm(Operator):
     momentum: float = hyperparameter(0.9, in_range(0, 1))
     fix_gamma: bool = hyperparameter(True, boolean)
     use_global_stats: bool = hyperparameter(False, boolean)
-    axis: int = hyperparameter(1, _any_integer)
+    output_mean_var: bool = hyperparameter(False, boolean)
+    axis: int = hyperparameter(1, any_integer)
+    cudnn_off: bool = hyperparameter(False, boolean)
+    min_calib_range: float | None = hyperparameter(None, optional(number))
+    max_calib_range: float | None = hyperparameter(None, optional(number))
+
+    def output_names(self) -> tuple[str, ...]:
+        return ("output", "mean", "var") if self.output_mean_var else ("output",)
 
     def infer_shape(self, data: Shape, *_: Shape | None) -> Inferred:
         if not -len(data) <= self.axis < len(data):
             raise ShapeError(f"data of shape {data} has no axis {self.axis} for the channels: set axis=")
         channels = (data[self.axis],)
-        return (data, channels, channels, channels, channels), data
+        outputs = [data, channels, channels] if self.output_mean_var else data
+        return (data, channels, channels, channels, channels), outputs
 
-    def forward(self, run: Run, data: Array, gamma: Array, beta: Array, moving_mean: Array, moving_var: Array) -> Array:
+    def forward(self, run: Run, data: Array, gamma: Array, beta: Array, moving_mean: Array, moving_var: Array) -> Any:
         mean, variance = moving_mean, moving_var
         if self._uses_batch(run):
             others = axes_but(self.axis % data.ndim, data.ndim)
@@ -79,12 +91,14 @@ class BatchNorm(Operator):
         normalized = (data - self._along(data, mean)) * self._along(data, scale)
         run.kept = normalized, scale
         scaled = normalized if self.fix_gamma else self._along(data, gamma) * normalized
-        return scaled + self._along(data, beta)
+        found = scaled + self._along(data, beta)
+        return [found, mean, scale] if self.output_mean_var else found
 
     def backward(
-        self, run: Run, grad: Array, data: Array, gamma: Array, beta: Array, moving_mean: Array, moving_var: Array
+        self, run: Run, grad: Any, data: Array, gamma: Array, beta: Array, moving_mean: Array, moving_var: Array
     ) -> tuple[Array | None, ...]:
         normalized, scale = run.kept
+        grad = grad[0] if self.output_mean_var else grad
         others = axes_but(self.axis % data.ndim, data.ndim)
         for_gamma, for_beta = (grad * normalized).sum(axis=others), grad.sum(axis=others)
         for_data = grad
@@ -113,6 +127,8 @@ class Dropout(Operator):
         data: ``x``, of any shape.
         p: the probability of a 0, in [0, 1).
         mode: ``"training"``, or ``"always"`` to apply it in prediction as well.
+        axes: axes along which all elements share one place in the mask.
+        cudnn_off: accepted for MXNet's sake, without effect.
 
     Returns:
         The result, in the shape of ``x``; ``x`` itself outside training.
@@ -128,6 +144,8 @@ class Dropout(Operator):
 
     p: float = hyperparameter(0.5, in_range(0, 1, right_open=True))
     mode: str = hyperparameter("training", one_of("training", "always"))
+    axes: tuple[int, ...] = hyperparameter((), sizes)
+    cudnn_off: bool = hyperparameter(False, boolean)
 
     def infer_shape(self, data: Shape) -> Inferred:
         return (data,), data
@@ -135,7 +153,8 @@ class Dropout(Operator):
     def forward(self, run: Run, data: Array) -> Array:
         if self.p == 0 or not (run.training or self.mode == "always"):
             return data
-        run.kept = (run.uniform(data.shape) >= self.p).astype(data.dtype) / (1 - self.p)
+        shape = tuple(1 if axis in self.axes else size for axis, size in enumerate(data.shape))
+        run.kept = (run.uniform(shape) >= self.p).astype(data.dtype) / (1 - self.p)
         return data * run.kept
 
     def backward(self, run: Run, grad: Array, data: Array) -> tuple[Array | None, ...]:

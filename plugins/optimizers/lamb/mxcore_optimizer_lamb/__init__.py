@@ -63,6 +63,7 @@ class LAMB(Optimizer):
     """
 
     family = "layer-wise"
+    aggregates = True
     default_learning_rate = 0.001
     decay = "own"
     slots = ("mean", "variance")

@@ -59,6 +59,7 @@ class LARS(Optimizer):
     """
 
     family = "layer-wise"
+    aggregates = True
     decay = "own"
     decayed_suffixes: ClassVar[tuple[str, ...]] = ("_weight",)
     elementwise = False

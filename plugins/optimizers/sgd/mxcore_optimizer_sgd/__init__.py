@@ -59,6 +59,7 @@ class SGD(Optimizer):
     """
 
     family = "momentum"
+    aggregates = True
     conventions = {"torch": {"lr_in_velocity": False}, "optax": {"lr_in_velocity": False}, "keras": {}}
     momentum: float = hyperparameter(0.0, in_range(0, 1))
     lazy_update: bool = hyperparameter(True, boolean, repr=False)

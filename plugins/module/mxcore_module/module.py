@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import mxcore as mx
@@ -28,7 +29,7 @@ from mxcore_module import checkpoint
 from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, OptimizerParams, require
 from mxcore_module.checkpoint import load_checkpoint, save_checkpoint
 from mxcore_module.network import Network
-from mxcore_module.optimization import OnStore, make_optimizer, store_of
+from mxcore_module.optimization import OnStore, Readable, make_optimizer, store_of
 
 __all__ = ["Module", "load_checkpoint", "save_checkpoint"]
 
@@ -80,7 +81,7 @@ class Module(Network):
         ValueError: a name is not an argument of the symbol (for a label: a warning).
     """
 
-    _updater: Updater[Optimizer] | OnStore | None = None
+    _engine: Updater[Optimizer] | OnStore | None = None
     _loaded_states: str | None = None  # set by `load` for `init_optimizer`
     _apart = 1  # how many devices update their own weights
     _order: Sequence[str] = ()  # the parameters in the order of their indices
@@ -129,7 +130,7 @@ class Module(Network):
             updater = OnStore(store, made, trained)
         if self._loaded_states is not None:
             self._load(updater, self._loaded_states)
-        self._updater, self._loaded_states, self._apart, self._order = updater, None, apart, self._param_names
+        self._engine, self._loaded_states, self._apart, self._order = updater, None, apart, self._param_names
         group.spread(self._param_names)
         self.optimizer_initialized = True
 
@@ -143,7 +144,7 @@ class Module(Network):
             AssertionError: it has none.
         """
         require(shared_module.optimizer_initialized, "shared_module has no optimizer: call its init_optimizer first")
-        self._updater, self._apart, self._order = shared_module._updater, shared_module._apart, shared_module._order
+        self._engine, self._apart, self._order = shared_module._engine, shared_module._apart, shared_module._order
         self.optimizer_initialized = True
 
     def save_optimizer_states(self, fname: str | os.PathLike[str]) -> None:
@@ -172,11 +173,21 @@ class Module(Network):
 
     _optimizer = optimizer  # the attribute that scripts for MXNet use
 
+    @property
+    def _updater(self) -> Readable | None:  # whose states they read
+        return None if self._engine is None else Readable(self._engine)
+
+    @property
+    def _kvstore(self) -> Any:  # which has the updater where there are several devices
+        if isinstance(self._engine, OnStore):
+            return self._engine.store
+        return None if len(self._bound().executors) == 1 else SimpleNamespace(_updater=self._updater)
+
     def _with_optimizer(self) -> Updater[Optimizer] | OnStore:
         self._ready()
-        if self._updater is None:
+        if self._engine is None:
             raise AssertionError("call init_optimizer first: there is no optimizer yet")
-        return self._updater
+        return self._engine
 
     def _observe(self, metric: float) -> None:
         schedule = self._with_optimizer().optimizer.lr_scheduler
@@ -221,9 +232,9 @@ class Module(Network):
 
         ``score`` and ``predict`` do it by themselves. See :meth:`mxcore.optimizer.Updater.evaluating`.
         """
-        if self._updater is None:
+        if self._engine is None:
             return nullcontext()
-        return self._evaluating(self._updater)
+        return self._evaluating(self._engine)
 
     @contextmanager
     def _evaluating(self, updater: Any) -> Iterator[None]:

@@ -12,9 +12,10 @@ from mxcore.backend import Array
 from mxcore.evaluation import has_evaluation
 from mxcore.kvstore import KVStore, create
 from mxcore.optimizer import Optimizer
+from mxcore_module.arrays import readable
 from mxcore_module.graph import Symbol
 
-__all__ = ["OnStore", "make_optimizer", "store_of"]
+__all__ = ["OnStore", "Readable", "make_optimizer", "store_of"]
 
 
 def store_of(kvstore: str | KVStore | None) -> KVStore | None:
@@ -52,6 +53,27 @@ class OnStore:
             who = type(self.optimizer).__name__
             raise ValueError(f"the store {self.store.type!r} does not give the weights with which to evaluate {who}")
         return nullcontext()
+
+
+class Readable:
+    """An updater whose states have the methods of an NDArray, as programs for MXNet expect."""
+
+    def __init__(self, updater: Any) -> None:
+        self._of = updater
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._of, name)
+
+    @property
+    def states(self) -> dict[Any, Any]:
+        """The states, by index."""
+        return {index: _readable(state) for index, state in self._of.states.items()}
+
+
+def _readable(state: Any) -> Any:
+    if isinstance(state, tuple):
+        return tuple(map(_readable, state))
+    return state if state is None or isinstance(state, (int, float)) else readable(state)
 
 
 def make_optimizer(

@@ -227,3 +227,19 @@ def test_a_custom_iterator_metric_and_callback():
     assert [entry[:2] for entry in epochs] == [(0, ["softmax_output"]), (1, ["softmax_output"])]
     assert epochs[1][2]["fc_weight"].asnumpy().shape == (10, 4)
     assert 0 < dict(mod.score(batches, Spread()))["spread"] < 1
+
+
+def test_the_states_of_modules_are_read_through_private_attributes():
+    net = mx.sym.FullyConnected(mx.sym.Variable("data"), num_hidden=2, name="fc")
+    for contexts in (mx.cpu(0), [mx.cpu(0), mx.cpu(1)]):
+        mod = mx.mod.Module(net, label_names=None, context=contexts)
+        assert mod._updater is None
+        mod.bind([("data", (4, 3))])
+        mod.init_params()
+        mod.init_optimizer(optimizer_params={"learning_rate": 0.1, "momentum": 0.9})
+        mod.forward(mx.io.DataBatch([np.ones((4, 3))]), is_train=True)
+        mod.backward([mx.nd.ones((4, 2))])
+        mod.update()
+        updater = mod._updater if contexts == mx.cpu(0) else mod._kvstore._updater
+        np.testing.assert_allclose(updater.states[1].asnumpy(), [-0.1, -0.1])
+        assert updater.get_states() == mod._updater.get_states()

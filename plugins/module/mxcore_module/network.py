@@ -27,7 +27,7 @@ from mxcore_module.inputs import (
 )
 from mxcore_module.io import DataDesc
 from mxcore_module.metric import EvalMetric
-from mxcore_module.parameters import NewValues, Params
+from mxcore_module.parameters import NewValues, Params, others, requested
 
 __all__ = ["Network"]
 
@@ -149,7 +149,8 @@ class Network(BaseModule):
             require(len(shared_module._contexts) >= len(self._contexts), "shared_module must have as many contexts")
             pairs = zip(held, shared_module._held(), strict=False)
             held = [{name: one for name, one in {**mine, **theirs}.items() if name in own} for mine, theirs in pairs]
-        requests = self._requests(grad_req, inputs_need_grad) if for_training else {}
+        trained = {*self._param_names} - {*self.fixed_param_names} | {*(self.data_names if inputs_need_grad else ())}
+        requests = requested(self.symbol.list_arguments(), trained, grad_req) if for_training else {}
         work = list(zip(self._contexts, self._shares, strict=True))
         group = ExecutorGroup.bind(self.symbol, inputs, work, requests, held, self._param_names)
         for name, values in self._loaded.items():
@@ -205,18 +206,6 @@ class Network(BaseModule):
         for one in self._bound().execs:
             mon.install(one)
 
-    def _requests(self, grad_req: str | Sequence[str] | Mapping[str, str], inputs_need_grad: bool) -> dict[str, str]:
-        arguments = self.symbol.list_arguments()
-        trained = {name for name in self._param_names if name not in self.fixed_param_names}
-        wanted = trained | set(self.data_names if inputs_need_grad else ())
-        if isinstance(grad_req, (str, Mapping)):
-            default = grad_req if isinstance(grad_req, str) else "write"
-            given = {name: default if name in wanted else "null" for name in arguments}
-            return given if isinstance(grad_req, str) else {**given, **grad_req}
-        if len(grad_req) != len(arguments):
-            raise ValueError(f"grad_req has {len(grad_req)} entries for the {len(arguments)} arguments of the symbol")
-        return dict(zip(arguments, grad_req, strict=True))
-
     # --- parameters --------------------------------------------------------------------------------------------------
 
     def init_params(
@@ -237,12 +226,12 @@ class Network(BaseModule):
             aux_params: likewise for auxiliary states.
             allow_missing: whether ``arg_params`` and ``aux_params`` may be incomplete; the initializer does the rest.
             force_init: whether to do it again.
-            allow_extra: whether they may contain names that the network does not have.
+            allow_extra: whether names that the network does not have are ignored without a warning.
 
         Raises:
             AssertionError: the module is not bound.
             RuntimeError: values are missing.
-            ValueError: there are extra values, or a shape is wrong.
+            ValueError: a shape is wrong.
         """
         if self.params_initialized and not force_init:
             warnings.warn(
@@ -252,8 +241,10 @@ class Network(BaseModule):
             )
             return
         group = self._bound()
+        if allow_missing and not allow_extra and (extra := others(self.symbol, arg_params, aux_params)):
+            warnings.warn(f"the network has no {extra}: these values are ignored", UserWarning, stacklevel=2)
         parameters = {name: group.first.arg_dict[name] for name in self._param_names}
-        new = NewValues(initializer, self.symbol.attr_dict(), allow_missing, allow_extra)
+        new = NewValues(initializer, self.symbol.attr_dict(), allow_missing)
         made = new.of("arg_params", parameters, arg_params) | new.of("aux_params", group.first.aux_dict, aux_params)
         for name, values in made.items():
             group.fill(name, values)
@@ -280,11 +271,15 @@ class Network(BaseModule):
     ) -> None:
         """Set parameters and auxiliary states. See :meth:`init_params` for the arguments.
 
+        Other names are ignored, so that a part of a network takes its parameters from those of all.
+
         Raises:
             RuntimeError: values are missing, and ``allow_missing`` is not set.
-            ValueError: there are extra values, and ``allow_extra`` is not set, or a shape is wrong.
+            ValueError: a shape is wrong, or there are other names beside ``allow_missing`` without ``allow_extra``.
         """
-        self.init_params(None, arg_params, aux_params or {}, allow_missing, force_init, allow_extra)
+        if allow_missing and not allow_extra and (extra := others(self.symbol, arg_params, aux_params)):
+            raise ValueError(f"the network has no {extra}: pass allow_extra=True to ignore these values")
+        self.init_params(None, arg_params, aux_params or {}, allow_missing, force_init, allow_extra=True)
 
     def preload(self, source: str, arg_params: Params, aux_params: Params) -> None:
         """Keep values for :meth:`bind`; messages refer to them as ``source``.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,8 +11,9 @@ from mxcore import initializer as initializers
 from mxcore.backend import Array, backend_of
 from mxcore.initializer import InitDesc
 from mxcore_module.executor import fill
+from mxcore_module.graph import Symbol
 
-__all__ = ["NewValues", "Params"]
+__all__ = ["NewValues", "Params", "others", "requested"]
 
 Params = Mapping[str, Array]
 
@@ -25,13 +26,11 @@ class NewValues:
         initializer: an initializer, its name or string, a function of a name and an array, or None.
         attributes: the attributes of the variables, by name.
         allow_missing: whether given values may be incomplete.
-        allow_extra: whether given values may include unknown names.
     """
 
     initializer: Any
     attributes: Mapping[str, dict[str, str]]
     allow_missing: bool
-    allow_extra: bool
 
     def of(self, what: str, arrays: Params, given: Params | None) -> dict[str, Array]:
         """Return new values for ``arrays``, by name.
@@ -39,18 +38,16 @@ class NewValues:
         Args:
             what: what messages call ``given``.
             arrays: the current arrays, which are not modified.
-            given: values by name; None to use the initializer for all.
+            given: values by name, of which others are ignored; None to use the initializer for all.
 
         Raises:
             RuntimeError: values are missing.
-            ValueError: there are extra values, or a shape is wrong.
+            ValueError: a shape is wrong.
         """
         known = given or {}
         missing = sorted(name for name in arrays if name not in known)
         if given is not None and missing and not self.allow_missing:
             raise RuntimeError(f"{what} has no {', '.join(missing)}: add it, or pass allow_missing=True")
-        if not self.allow_extra and (extra := sorted(set(known) - set(arrays))):
-            raise ValueError(f"{what} has {', '.join(extra)}, which the network does not have: pass allow_extra=True")
         converted = {name: _converted(name, arrays[name], known[name]) for name in arrays if name in known}
         return {**converted, **self._initialized({name: arrays[name] for name in missing})}
 
@@ -63,6 +60,37 @@ class NewValues:
         for name, array in made.items():
             initialize(InitDesc(name, self.attributes.get(name)), array)
         return made
+
+
+def others(symbol: Symbol, *given: Params | None) -> str:
+    """Return the names of values that a network does not have, for messages."""
+    known = {*symbol.list_arguments(), *symbol.list_auxiliary_states()}
+    return ", ".join(sorted({name for values in given for name in values or ()} - known))
+
+
+def requested(
+    arguments: Sequence[str], trained: Collection[str], grad_req: str | Sequence[str] | Mapping[str, str]
+) -> dict[str, str]:
+    """Return what happens to the gradient of each argument.
+
+    >>> requested(["data", "weight"], ["weight"], "add")
+    {'data': 'null', 'weight': 'add'}
+
+    Args:
+        arguments: the arguments of a network.
+        trained: those that have gradients, unless ``grad_req`` names others.
+        grad_req: ``"write"``, ``"add"`` or ``"null"``: for all, in the order of arguments, or by name.
+
+    Raises:
+        ValueError: there are more or fewer entries than arguments.
+    """
+    if isinstance(grad_req, (str, Mapping)):
+        default = grad_req if isinstance(grad_req, str) else "write"
+        given = {name: default if name in trained else "null" for name in arguments}
+        return given if isinstance(grad_req, str) else {**given, **grad_req}
+    if len(grad_req) != len(arguments):
+        raise ValueError(f"grad_req has {len(grad_req)} entries for the {len(arguments)} arguments of the symbol")
+    return dict(zip(arguments, grad_req, strict=True))
 
 
 def _converted(name: str, like: Array, values: Any) -> Array:

@@ -319,8 +319,8 @@ def test_parameters_that_do_not_fit_are_refused_and_nothing_changes():
     without = {name: array for name, array in zeros.items() if name != "fc2_bias"}
     with pytest.raises(RuntimeError, match="arg_params has no fc2_bias"):
         mod.set_params(without)
-    with pytest.raises(ValueError, match="arg_params has fc3_bias"):
-        mod.set_params({**zeros, "fc3_bias": np.zeros(3)})
+    with pytest.raises(ValueError, match="the network has no fc3_bias: pass allow_extra=True"):
+        mod.set_params({**zeros, "fc3_bias": np.zeros(3)}, allow_missing=True)
     with pytest.raises(ValueError, match=r"fc2_bias must have shape \(3,\), got \(4,\)"):
         mod.set_params({**zeros, "fc2_bias": np.zeros(4)})
     with pytest.raises(mx.catalogue.PluginError, match="no_such"):
@@ -337,6 +337,17 @@ def test_missing_parameters_may_be_initialised_or_left():
     np.testing.assert_array_equal(after["fc2_weight"], before["fc2_weight"])
     mod.init_params("one", {"fc1_bias": np.ones(8)}, allow_missing=True, force_init=True)
     assert (mod.get_params()[0]["fc2_weight"] == 1).all()
+
+
+def test_a_part_of_a_network_takes_its_parameters_from_those_of_all():
+    mod = started()
+    arg_params, aux_params = mod.get_params()
+    features = mx.mod.Module(mod.symbol.get_internals()["fc1_output"], label_names=None)
+    features.bind([("data", (2, 4))], for_training=False)
+    features.set_params(arg_params, aux_params)
+    np.testing.assert_array_equal(features.get_params()[0]["fc1_bias"], arg_params["fc1_bias"])
+    with pytest.warns(UserWarning, match="the network has no fc2_bias, fc2_weight: these values are ignored"):
+        features.init_params("one", arg_params, aux_params, allow_missing=True, force_init=True)
 
 
 def test_get_params_returns_copies():

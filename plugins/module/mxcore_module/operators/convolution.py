@@ -28,9 +28,35 @@ def check_layout(layout: str | None, axes: int) -> None:
         raise ShapeError(f"layout must be {LAYOUTS[axes - 1]} for {axes} spatial axes, got {layout}")
 
 
+@attrs.frozen
+class _Filters(Operator):
+    """The base class of these two."""
+
+    inputs = ("data", "weight", "bias")
+    partial = True
+
+    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
+        return shapes[0] is not None and 0 not in shapes[0][2:]
+
+    kernel: tuple[int, ...] = hyperparameter(sizes)
+    stride: tuple[int, ...] = hyperparameter((), sizes)
+    dilate: tuple[int, ...] = hyperparameter((), sizes)
+    pad: tuple[int, ...] = hyperparameter((), sizes)
+    num_filter: int = hyperparameter(integer(at_least=1), kw_only=True)
+    num_group: int = hyperparameter(1, integer(at_least=1))
+    workspace: int = hyperparameter(1024, integer(at_least=0))
+    no_bias: bool = hyperparameter(False, boolean)
+    cudnn_tune: str | None = hyperparameter(None, optional(one_of("off", "limited_workspace", "fastest")))
+    cudnn_off: bool = hyperparameter(False, boolean)
+    layout: str | None = hyperparameter(None, optional(one_of(*LAYOUTS)))
+
+    def input_names(self) -> tuple[str, ...]:
+        return self.inputs[:2] if self.no_bias else self.inputs
+
+
 @register()
 @attrs.frozen
-class Convolution(Operator):
+class Convolution(_Filters):
     """A convolution over 1 to 3 spatial axes, ``y[n, f] = b[f] + Σ_c x[n, c] ⋆ W[f, c]``.
 
     ``⋆`` is the cross-correlation, ``(x ⋆ w)[i] = Σ_k w[k] · x[stride · i + dilate · k - pad]``, with zeros outside of
@@ -60,27 +86,6 @@ class Convolution(Operator):
         >>> layer.infer_shape(data=(32, 1, 28, 28))
         ([(32, 1, 28, 28), (20, 1, 5, 5), (20,)], [(32, 20, 24, 24)], [])
     """
-
-    inputs = ("data", "weight", "bias")
-    partial = True
-
-    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
-        return shapes[0] is not None and 0 not in shapes[0][2:]
-
-    kernel: tuple[int, ...] = hyperparameter(sizes)
-    stride: tuple[int, ...] = hyperparameter((), sizes)
-    dilate: tuple[int, ...] = hyperparameter((), sizes)
-    pad: tuple[int, ...] = hyperparameter((), sizes)
-    num_filter: int = hyperparameter(integer(at_least=1), kw_only=True)
-    num_group: int = hyperparameter(1, integer(at_least=1))
-    workspace: int = hyperparameter(1024, integer(at_least=0))
-    no_bias: bool = hyperparameter(False, boolean)
-    cudnn_tune: str | None = hyperparameter(None, optional(one_of("off", "limited_workspace", "fastest")))
-    cudnn_off: bool = hyperparameter(False, boolean)
-    layout: str | None = hyperparameter(None, optional(one_of(*LAYOUTS)))
-
-    def input_names(self) -> tuple[str, ...]:
-        return self.inputs[:2] if self.no_bias else self.inputs
 
     def windows(self, spatial: Shape) -> Windows:
         return Windows.over(spatial, self.kernel, self.stride, self.dilate, self.pad, full=False)
@@ -127,7 +132,7 @@ class Convolution(Operator):
 
 @register()
 @attrs.frozen
-class Deconvolution(Operator):
+class Deconvolution(_Filters):
     """The transpose of a convolution: what :class:`Convolution` does to gradients, over 1 to 3 spatial axes.
 
     Args:
@@ -158,28 +163,10 @@ class Deconvolution(Operator):
         ([(32, 16, 7, 7), (16, 8, 4, 4)], [(32, 8, 14, 14)], [])
     """
 
-    inputs = ("data", "weight", "bias")
-    partial = True
-
-    def can_infer(self, shapes: tuple[Shape | None, ...]) -> bool:
-        return shapes[0] is not None and 0 not in shapes[0][2:]
-
-    kernel: tuple[int, ...] = hyperparameter(sizes)
-    stride: tuple[int, ...] = hyperparameter((), sizes)
-    dilate: tuple[int, ...] = hyperparameter((), sizes)
-    pad: tuple[int, ...] = hyperparameter((), sizes)
     adj: tuple[int, ...] = hyperparameter((), sizes)
     target_shape: tuple[int, ...] = hyperparameter((), sizes)
-    num_filter: int = hyperparameter(integer(at_least=1), kw_only=True)
-    num_group: int = hyperparameter(1, integer(at_least=1))
     workspace: int = hyperparameter(512, integer(at_least=0))
     no_bias: bool = hyperparameter(True, boolean)
-    cudnn_tune: str | None = hyperparameter(None, optional(one_of("off", "limited_workspace", "fastest")))
-    cudnn_off: bool = hyperparameter(False, boolean)
-    layout: str | None = hyperparameter(None, optional(one_of(*LAYOUTS)))
-
-    def input_names(self) -> tuple[str, ...]:
-        return self.inputs[:2] if self.no_bias else self.inputs
 
     def _placed(self, spatial: Shape) -> tuple[Windows, Shape]:
         """Return the windows over the result, of which there is one for each element of the data, and its sizes."""

@@ -214,9 +214,9 @@ def find(name: str) -> type[Operator]:
     if name in OPERATORS:
         return OPERATORS[name]
     close = difflib.get_close_matches(name[:100], OPERATORS, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(public_names())}"
+    hint = f"did you mean {close[0]!r}?" if close else "dir(mx.symbol) lists all"
     page = "for a name of MXNet, see 'MXNet names that are missing here' in the documentation"
-    raise ValueError(f"there is no operator {name!r}: {hint}; {page}")
+    raise ValueError(f"there is no operator {name[:100]!r}: {hint}; {page}")
 
 
 def public_names() -> list[str]:

@@ -90,7 +90,7 @@ intersphinx_mapping = {
 # Names in annotations that are nobody's to call.
 nitpick_ignore_regex = [
     ("py:class", r"numpy\._typing\..*"),
-    ("py:class", r"(.*\.)?(T|C|Given|OptimizerT|Run|Job|Layout|_Savable)"),
+    ("py:class", r"(.*\.)?(T|C|Given|OptimizerT|Run|Job|Layout|_Savable|executor\.Executor)"),
     (
         "py:class",
         r"(.*\.)?(Index|Host|Worker|Step|Schedule|Figure|EpochCallback|Metric|Network|Node|Output|Path|_Symbol)",

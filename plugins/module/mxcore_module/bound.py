@@ -21,7 +21,7 @@ Given = Sequence[Array | None] | Mapping[str, Array]
 
 
 class Executor:
-    """A symbol with an array for each of its arguments; :meth:`Symbol.simple_bind` and :meth:`Symbol.bind` create it.
+    """A symbol with an array for each of its arguments; ``simple_bind`` and ``bind`` of a symbol create it.
 
     >>> import numpy as np, mxcore as mx
     >>> data = mx.symbol.Variable("data")

@@ -21,7 +21,9 @@ __all__ = ["FeedForward"]
 
 
 class FeedForward:
-    """A network that is trained and used with arrays or iterators. It is deprecated: use :class:`Module`.
+    """A network that is trained and used with arrays or iterators.
+
+    It is deprecated: use :class:`~mxcore_module.module.Module`.
 
     >>> import numpy as np, mxcore as mx, warnings
     >>> warnings.simplefilter("ignore", DeprecationWarning)
@@ -112,7 +114,7 @@ class FeedForward:
         eval_end_callback: Any = None,
         eval_batch_end_callback: Any = None,
     ) -> None:
-        """Train; see :meth:`Module.fit` for the arguments.
+        """Train; see ``Module.fit`` for the arguments.
 
         Args:
             X: an iterator, or an array with a row for each sample.
@@ -162,7 +164,7 @@ class FeedForward:
         return_data: bool = False,
         reset: bool = True,
     ) -> Any:
-        """Return the outputs; with ``return_data``, a tuple of outputs, data and labels. See :meth:`Module.predict`."""
+        """Return the outputs; with ``return_data``, a tuple of outputs, data and labels. See ``Module.predict``."""
         batches = self._batches(X, None, training=False)
         module, found = self._trained(batches), []
         for outputs, _, batch in module.iter_predict(batches, num_batch, reset):
@@ -183,7 +185,7 @@ class FeedForward:
         batch_end_callback: Any = None,
         reset: bool = True,
     ) -> Any:
-        """Return the value of a metric on an iterator with labels; see :meth:`Module.score`."""
+        """Return the value of a metric on an iterator with labels; see ``Module.score``."""
         module = self._trained(X)
         values = module.score(X, eval_metric, num_batch, batch_end_callback, reset=reset)
         return values[0][1] if len(values) == 1 else [value for _, value in values]

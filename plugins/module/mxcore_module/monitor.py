@@ -79,7 +79,7 @@ class Monitor:
             self.queue.append((self.step, name, self.stat_func(array)))
 
     def install(self, exe: Any) -> None:
-        """Watch an executor, such as that of ``symbol.simple_bind``; :meth:`Module.install_monitor` calls it."""
+        """Watch an executor, such as that of ``symbol.simple_bind``; ``install_monitor`` of a module calls it."""
         exe.set_monitor_callback(self.stat_helper, self.monitor_all)
         self.exes.append(exe)
 

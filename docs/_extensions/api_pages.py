@@ -131,7 +131,10 @@ def _analyzed(module: str) -> ModuleAnalyzer | None:
 
 def defining(thing: Any, name: str) -> str:
     """The module of our own whose source defines something; a class may say that it comes from another."""
-    for module in sorted(one for one in sys.modules if one.partition(".")[0].startswith("mxcore")):
+    ours = sorted(one for one in sys.modules if one.partition(".")[0].startswith("mxcore"))
+    for module in ours:
+        if sys.modules[module].__name__ != module:  # imported by another name, too
+            continue
         same = getattr(sys.modules[module], name, None) is thing
         if same and (code := _analyzed(module)) and (name in code.tags or ("", name) in code.attr_docs):
             return module

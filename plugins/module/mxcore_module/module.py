@@ -135,10 +135,7 @@ class Module(Network):
         self.optimizer_initialized = True
 
     def borrow_optimizer(self, shared_module: Any) -> None:
-        """Use the optimizer of another module, with its state.
-
-        Args:
-            shared_module: a module with the same parameters, whose optimizer has been initialised.
+        """Use the optimizer of another module with the same parameters, and its state.
 
         Raises:
             AssertionError: it has none.

@@ -183,11 +183,7 @@ class Network(BaseModule):
             self.set_params(*self.get_params())
 
     def reshape(self, data_shapes: Sequence[Any], label_shapes: Sequence[Any] | None = None) -> None:
-        """Change the shapes of the inputs. Parameters, their gradients and the optimizer stay as they are.
-
-        Args:
-            data_shapes: as in :meth:`bind`.
-            label_shapes: likewise.
+        """Change the shapes of the inputs, given as to :meth:`bind`; all else stays as it is.
 
         Raises:
             AssertionError: the module is not bound.

@@ -112,7 +112,7 @@ class Loss(EvalMetric):
 
 @register
 class Torch(Loss):
-    """:class:`Loss` by the name ``torch``.
+    """The mean of the outputs, as :class:`Loss`, by the name ``torch``.
 
     >>> import numpy as np, mxcore as mx
     >>> loss = mx.metric.Torch()
@@ -130,7 +130,7 @@ class Torch(Loss):
 
 @register
 class Caffe(Loss):
-    """:class:`Loss` by the name ``caffe``.
+    """The mean of the outputs, as :class:`Loss`, by another name.
 
     >>> import numpy as np, mxcore as mx
     >>> loss = mx.metric.Caffe()

@@ -43,8 +43,8 @@ class FeedForward:
         optimizer: the optimizer, or its name.
         initializer: the initializer of the parameters.
         numpy_batch_size: the batch size for arrays.
-        arg_params: first values of parameters.
-        aux_params: first values of auxiliary states.
+        arg_params: the parameters to begin with, by name.
+        aux_params: likewise for auxiliary states.
         allow_extra_params: whether these may have names that the network does not have.
         begin_epoch: the number of the first epoch.
         kwargs: arguments of the optimizer.

@@ -29,7 +29,7 @@ from mxcore_module import checkpoint
 from mxcore_module.base_module import DEFAULT_OPTIMIZER_PARAMS, OptimizerParams, require
 from mxcore_module.checkpoint import load_checkpoint, save_checkpoint
 from mxcore_module.network import Network
-from mxcore_module.optimization import OnStore, Readable, make_optimizer, store_of
+from mxcore_module.optimization import OnStore, ReadableUpdater, make_optimizer, store_of
 
 __all__ = ["Module", "load_checkpoint", "save_checkpoint"]
 
@@ -171,8 +171,8 @@ class Module(Network):
     _optimizer = optimizer  # the attribute that scripts for MXNet use
 
     @property
-    def _updater(self) -> Readable | None:  # whose states they read
-        return None if self._engine is None else Readable(self._engine)
+    def _updater(self) -> ReadableUpdater | None:  # whose states they read
+        return None if self._engine is None else ReadableUpdater(self._engine)
 
     @property
     def _kvstore(self) -> Any:  # which has the updater where there are several devices

@@ -15,7 +15,7 @@ from mxcore.optimizer import Optimizer
 from mxcore_module.arrays import readable
 from mxcore_module.graph import Symbol
 
-__all__ = ["OnStore", "Readable", "make_optimizer", "store_of"]
+__all__ = ["OnStore", "ReadableUpdater", "make_optimizer", "store_of"]
 
 
 def store_of(kvstore: str | KVStore | None) -> KVStore | None:
@@ -55,7 +55,7 @@ class OnStore:
         return nullcontext()
 
 
-class Readable:
+class ReadableUpdater:
     """An updater whose states have the methods of an NDArray, as programs for MXNet expect."""
 
     def __init__(self, updater: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import Any
 
 import ray
@@ -15,6 +15,7 @@ from mxcore_kvstore_ray.calls import PAUSE, Calls
 from mxcore_kvstore_ray.records import Job, Lost, Push, Reply
 
 SECOND = 1.0
+"""Seconds between two looks at servers that had all pushes, while others are waited for."""
 PATIENCE = 2.0
 """Seconds after which a server that is behind has lost pushes, which are not on their way."""
 
@@ -126,28 +127,29 @@ class Pushes:
         A server may go back to a checkpoint although it had all pushes, as another server had to, which now waits for
         other workers, which wait for the first.
         """
-        if self._pool is None or self.job.checkpoint is None:
-            return self.on_all(function)
+        again = None if self.job.checkpoint is None else lambda server: self._catch_up(server, number)
+        return self.on_all(function, again)
+
+    def on_all(self, function: Callable[[int], Any], again: Callable[[int], Any] | None = None) -> list[Any]:
+        """Call a function for each server, at the same time; the first error is raised at once.
+
+        Args:
+            function: called with the number of a server.
+            again: called each second for the servers that are done, until all are.
+        """
+        if self._pool is None:
+            return [function(0)]
         first = running = [self._pool.submit(function, server) for server in range(self.job.servers)]
         while True:
-            done, waiting = wait(running, SECOND, FIRST_EXCEPTION)
+            done, waiting = wait(running, None if again is None else SECOND, FIRST_EXCEPTION)
             for one in done:
                 one.result()
             if not waiting:
                 return [one.result() for one in first]
-            running = [
-                self._pool.submit(self._catch_up, server, number) if one in done else one
-                for server, one in enumerate(running)
-            ]
-
-    def on_all(self, function: Callable[[int], Any]) -> list[Any]:
-        """Call a function for each server, at the same time; the first error is raised at once."""
-        if self._pool is None:
-            return [function(0)]
-        running = [self._pool.submit(function, server) for server in range(self.job.servers)]
-        for one in as_completed(running):
-            one.result()
-        return [one.result() for one in running]
+            if again is not None:
+                running = [
+                    self._pool.submit(again, server) if one in done else one for server, one in enumerate(running)
+                ]
 
     def _ask(self, server: int, method: str, *arguments: Any) -> Any:
         return self._call(self.job.server(server), method, *arguments)

@@ -104,15 +104,15 @@ class Convolution(_Filters):
         return (data, weight, *bias), (data[0], self.num_filter, *self.windows(data[2:]).places)
 
     def forward(self, run: Run, data: Array, weight: Array, bias: Array = None) -> Array:
-        places = self.windows(data.shape[2:]).places
-        columns = self.windows(data.shape[2:]).columns(run.xp, data)
+        windows = self.windows(data.shape[2:])
+        columns = windows.columns(run.xp, data)
         columns = columns.reshape(self.num_group, weight[0].size, -1)
         product = weight.reshape(self.num_group, -1, columns.shape[1]) @ columns
         product = product.reshape(self.num_filter, -1)
         if bias is not None:
             product += bias[:, None]
         run.kept = columns if run.training else None
-        return batch_first(product.reshape(self.num_filter, *places, data.shape[0]))
+        return batch_first(product.reshape(self.num_filter, *windows.places, data.shape[0]))
 
     def backward(
         self, run: Run, grad: Array, data: Array, weight: Array, bias: Array = None

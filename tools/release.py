@@ -105,6 +105,8 @@ def problems(name: str, folder: Path, out: Path) -> Iterator[str]:
 def bare_check(name: str, folder: Path, out: Path, published: Path, trial: Path) -> None:
     """Install a wheel in a bare environment, together with what was published before it, and use it.
 
+    A plugin gets what its extras name; those of the core exclude one another.
+
     Args:
         name: the distribution.
         folder: its project.
@@ -118,7 +120,8 @@ def bare_check(name: str, folder: Path, out: Path, published: Path, trial: Path)
     shutil.copy(files_of(name, out)[1], published)
     environment = trial / name
     _uv("venv", "--quiet", "--python", sys.executable, environment)
-    _uv("pip", "install", "--quiet", "--python", environment, "--find-links", published, name)
+    extras = [] if folder == ROOT else project(folder).get("optional-dependencies", [])
+    _uv("pip", "install", "--quiet", "--python", environment, "--find-links", published, f"{name}[{','.join(extras)}]")
     programs = environment / ("Scripts" if sys.platform == "win32" else "bin")
     package = name.replace("-", "_")
     used = [name, package if (folder / package).is_dir() else ""]

@@ -18,16 +18,24 @@ from mxcore.catalogue.record import (
 def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
     """Return the error for an installed plugin that cannot be used; ``why`` is a reason or what its import raised.
 
+    A note that the exception carries, see ``BaseException.add_note``, tells the user what to do about it.
+
     >>> import mxcore as mx
     >>> error = mx.catalogue.broken(mx.catalogue.find("command", "train"), "it is not a click command")
     >>> print(error)
     command 'train' is installed but broken: mxcore-module ...: it is not a click command. Update or uninstall it, ...
+    >>> error = ImportError("libclick.so is not here")
+    >>> error.add_note("Load the module of the cluster;")
+    >>> print(mx.catalogue.broken(mx.catalogue.find("command", "train"), error))
+    command 'train' is installed but broken: ... libclick.so is not here. Load the module of the cluster; or set ...
     """
     cause = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
     own_package = record.target.replace(":", ".").partition(".")[0]
     remedy = "Update or uninstall it,"
     if isinstance(why, ModuleNotFoundError) and why.name and not why.name.startswith(own_package):
         remedy = f"Install what it needs, module {why.name.partition('.')[0]!r},"
+    elif notes := getattr(why, "__notes__", ()):
+        remedy = notes[0]
     elif isinstance(why, BaseException):
         remedy = f"Try: {how_to_install(record.distribution, '--force-reinstall')};"
     error = BrokenPluginError(

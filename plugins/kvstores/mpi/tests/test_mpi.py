@@ -204,3 +204,11 @@ def test_train_runs_under_mpiexec_alone(job: Any, tmp_path: Path) -> None:
     alone = job(1, "command.py", *common, "--workers", 2)
     assert alone.returncode != 0
     assert "run mpiexec -n 2" in alone.stderr
+
+
+def test_where_mpi_is_missing_the_error_says_what_to_install(tmp_path: Path) -> None:
+    program = "import mxcore as mx; mx.kv.create('dist_sync_mpi')"
+    nowhere = {"HOME": str(tmp_path), "MPI4PY_LIBMPI": str(tmp_path / "libmpi.so")}
+    done = run_in_namespace([sys.executable, "-c", program], nowhere, 60)
+    assert done.returncode == 1
+    assert "mpi4py finds no MPI library. Load the one of your cluster, or `pip install mpich`; or set" in done.stderr

@@ -82,7 +82,7 @@ class SM3(Optimizer):
         if not weight.size:
             return
         grad, accumulators = self.preprocessed(grad), state[: weight.ndim or 1]
-        nu = grad * grad
+        nu = np.multiply(grad, grad, out=np.empty_like(grad))  # an array, where grad has no axes either
         nu += functools.reduce(np.minimum, reversed(accumulators))  # last axes first: NumPy's inner loops are long then
         _keep_maxima(accumulators, nu)
         nu += self.epsilon

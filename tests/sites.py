@@ -1,5 +1,6 @@
 """Sites that tests build and inspect, and the distributions that these document."""
 
+import gc
 import os
 import re
 import shutil
@@ -33,6 +34,7 @@ class Site:
 
         if name not in self._pages:
             self._pages[name] = BeautifulSoup((self.folder / name).read_text("utf-8"), "html.parser")
+            gc.freeze()  # or each collection goes through all pages that are kept
         return self._pages[name]
 
     def text(self, name: str) -> str:

@@ -38,22 +38,26 @@ def test_every_public_name_of_the_extension_exists_and_is_documented() -> None:
 
 
 @pytest.fixture(scope="module")
-def crowded(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """This project's site, built with a scaffolded plugin and with faulty ones installed beside the others."""
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site where some plugins are in use, a scaffolded one and faulty ones among them."""
     folder = tmp_path_factory.mktemp("crowded")
-    installed, copy = folder / "installed", folder / "checkout"
+    installed, source = folder / "installed", folder / "source"
     install(scaffold(folder, "optimizer"), installed)
     plugin(installed, "broken-gull", "gull", "import a_module_that_is_nowhere")
     plugin(installed, "no-optimizer", "tern", FAULTY)
     plugin(installed, "rival-ftml", "ftml", RIVAL)
     plugin(installed, "from-the-future", "future", "raise SystemExit('imported')", "mxcore>=7")
-    shutil.copytree(ROOT / "docs", copy / "docs", ignore=shutil.ignore_patterns("_build", "gallery"))
-    shutil.copytree(ROOT / "docs/gallery/images", copy / "docs/gallery/images")
-    for file in ("CHANGELOG.md", "CITATION.cff", "README.md", "pyproject.toml"):
-        shutil.copy(ROOT / file, copy)
-    # The gallery is built, and not run again; nor are the pictures that are there drawn again.
-    shutil.copytree(site.folder / ".doctrees/mxcore", folder / "html/.doctrees/mxcore")
-    return built(copy / "docs", folder / "html", "-D", "plot_gallery=False", path=installed)
+    (source / "reference").mkdir(parents=True)
+    for kind in KINDS:
+        shutil.copy(ROOT / f"docs/reference/{kind}s.md", source / "reference")
+    settings = "extensions = ['mxcore_sphinx', 'myst_parser']\nhtml_theme = 'furo'\nmxcore_pages = 'reference'\n"
+    (source / "conf.py").write_text(settings, encoding="utf-8")
+    (source / "index.md").write_text("# All\n\n```{toctree}\n:glob:\n\nreference/*\n```\n", encoding="utf-8")
+    used = ["mxcore-optimizer-adam", "mxcore-optimizer-ftml", "mxcore-optimizer-sgd", "mxcore-optimizer-swift"]
+    used += ["broken-gull", "no-optimizer", "rival-ftml", "from-the-future"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MXCORE_PLUGINS", ",".join(used))
+        return built(source, folder / "html", path=installed)
 
 
 def test_a_scaffolded_plugin_that_is_installed_has_its_page(crowded: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -56,11 +57,21 @@ def split(params: Any, groups: Mapping[str, Mapping[str, Any]]) -> Any:
         params: what torch takes.
         groups: the settings of the parameters whose names match a pattern.
 
+    Warns:
+        FutureWarning: the parameters are a set.
+
     Raises:
         ValueError: parameters have no names, or a pattern matches none.
     """
     if isinstance(params, torch.Tensor):
         return params  # which torch refuses
+    if isinstance(params, (set, frozenset)):  # as torch warns from 2.15 on
+        warnings.warn(
+            "optimizer parameters need to be organized in ordered collections, but the order of a set changes between "
+            "runs: pass a list",
+            FutureWarning,
+            stacklevel=3,
+        )
     given = list(params)
     theirs = [dict(one) for one in given] if given and isinstance(given[0], Mapping) else [{"params": given}]
     if not given or not groups:

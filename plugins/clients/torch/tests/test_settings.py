@@ -151,3 +151,10 @@ def test_schedules_go_both_ways() -> None:
     assert schedule(3) == schedule(3)
     optimizer = mx.optimizer.create("adam", lr_scheduler=schedule)
     assert optimizer.settings_of("x")["learning_rate"] == 0.1
+
+
+def test_a_set_of_parameters_has_no_order_to_resume_in() -> None:
+    params = set(network().parameters())
+    with pytest.warns(FutureWarning, match="the order of a set changes between runs: pass a list") as raised:
+        mx.torch.Optimizer(params, "adam")
+    assert raised[0].filename == __file__

@@ -26,9 +26,9 @@ class Muon(WithAdamW):
         w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot scale \cdot X
 
     where the last line but one is repeated ``ns_steps`` times, with (a, b, c) = ``ns_coefficients``, and on the
-    transpose if r > k. Without ``nesterov``, u = m. The scale is :math:`\sqrt{\max(1, r / k)}` for "original" and
-    :math:`0.2 \cdot \sqrt{\max(r, k)}` for "match_rms_adamw", whose steps are as large as AdamW's. Matrices of equal
-    shape in one call are multiplied together.
+    transpose if r > k. Without ``nesterov``, u = m. The scale is :math:`\sqrt{\max(1, r / k)}` for "original",
+    :math:`0.2 \cdot \sqrt{\max(r, k)}` for "match_rms_adamw", whose steps are as large as AdamW's, and :math:`\sqrt{r /
+    k}` for "spectral_unclamped". Matrices of equal shape in one call are multiplied together.
 
     Parameters with one axis, or more than two, and those that ``exclude`` names, are updated by AdamW with the
     ``adam_…`` values. The authors do so also for embeddings and the last layer.
@@ -49,7 +49,7 @@ class Muon(WithAdamW):
         ns_steps: the number of iterations, at least 1.
         ns_coefficients: their three coefficients.
         epsilon: the lower bound on the norm by which u is divided; above 0.
-        scale_mode: "original" or "match_rms_adamw".
+        scale_mode: "original", "match_rms_adamw" or "spectral_unclamped".
         flatten: whether weights with more than two axes, such as convolution kernels, count as matrices with a row for
             each index of the first.
         exclude: patterns of names as in ``groups``, for matrices that AdamW updates.
@@ -71,7 +71,8 @@ class Muon(WithAdamW):
     References:
         K. Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024,
         https://kellerjordan.github.io/posts/muon/; J. Liu et al., "Muon is Scalable for LLM Training", 2025,
-        https://arxiv.org/abs/2502.16982 ("match_rms_adamw")
+        https://arxiv.org/abs/2502.16982 ("match_rms_adamw"); J. Bernstein, "Deriving Muon", 2025,
+        https://jeremybernste.in/writing/deriving-muon ("spectral_unclamped")
 
     Differs from MXNet 1.9.1: MXNet has no Muon. This is the rule of torch, which leaves the others to you, but iterates
     in float32, or float64 for such weights, instead of bfloat16. optax corrects the bias of the momentum.
@@ -86,7 +87,7 @@ class Muon(WithAdamW):
     }
     momentum: float = hyperparameter(0.95, in_range(0, 1, right_open=True))
     nesterov: bool = hyperparameter(True, boolean)
-    scale_mode: str = hyperparameter("original", one_of("original", "match_rms_adamw"))
+    scale_mode: str = hyperparameter("original", one_of("original", "match_rms_adamw", "spectral_unclamped"))
     wd: float = hyperparameter(0.1, non_negative, kw_only=True)
 
     def direction(self, grad: Array, m: Array, *_: Array) -> Array:
@@ -102,4 +103,6 @@ class Muon(WithAdamW):
     def scale(self, x: Array) -> float:
         """Return the factor on an orthogonalized matrix."""
         rows, columns = map(int, x.shape)
-        return math.sqrt(max(1, rows / columns)) if self.scale_mode == "original" else 0.2 * math.sqrt(max(x.shape))
+        if self.scale_mode == "match_rms_adamw":
+            return 0.2 * math.sqrt(max(rows, columns))
+        return math.sqrt(max(1, rows / columns) if self.scale_mode == "original" else rows / columns)

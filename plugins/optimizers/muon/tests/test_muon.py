@@ -35,6 +35,18 @@ def test_a_step_has_singular_values_of_about_the_rate_whatever_those_of_the_grad
     np.testing.assert_allclose(weight, -0.5 * rotations[0] @ rotations[1], atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("mode", "wide", "tall"),
+    [("original", 1, 3**0.5), ("match_rms_adamw", 0.2 * 6**0.5, 0.2 * 6**0.5), ("spectral_unclamped", 3**-0.5, 3**0.5)],
+)
+def test_the_mode_gives_the_singular_values_for_any_shape(mode: str, wide: float, tall: float) -> None:
+    for shape, expected in (((2, 6), wide), ((6, 2), tall)):
+        weight = np.zeros(shape)
+        muon = mx.optimizer.Muon(1, wd=0, scale_mode=mode, ns_steps=30, ns_coefficients=[1.875, -1.25, 0.375])
+        mx.optimizer.get_updater(muon)(0, np.random.default_rng(3).standard_normal(shape), weight)
+        np.testing.assert_allclose(np.linalg.svd(weight, compute_uv=False), expected, rtol=1e-9)
+
+
 def test_matrices_updated_together_get_the_bits_of_those_updated_alone() -> None:
     params = weights()
     update = mx.optimizer.get_updater(mx.optimizer.Muon(0.1, flatten=True, param_idx2name=NAMES))

@@ -25,9 +25,9 @@ class NorMuon(Muon):
         u &= scale \cdot Y / \lVert Y \rVert \\
         w &\leftarrow (1 - lr \cdot wd) \cdot w - lr \cdot u
 
-    The scale is :math:`\lVert X \rVert \sqrt{\max(1, r / k)}` for "original", as large as that of Muon, and :math:`0.2
-    \sqrt{r k}` for "match_rms_adamw", whose steps are as large as AdamW's. All that is no matrix is updated as by
-    :class:`~mxcore.optimizer.Muon`.
+    The scale is :math:`\lVert X \rVert \sqrt{\max(1, r / k)}` for "original", as large as that of Muon, :math:`0.2
+    \sqrt{r k}` for "match_rms_adamw", whose steps are as large as AdamW's, and :math:`\lVert X \rVert \sqrt{r / k}` for
+    "spectral_unclamped". All that is no matrix is updated as by :class:`~mxcore.optimizer.Muon`.
 
     >>> import numpy as np, mxcore as mx
     >>> weight, update = np.zeros((2, 2)), mx.optimizer.get_updater(mx.optimizer.NorMuon(0.1, wd=0.0))
@@ -41,7 +41,7 @@ class NorMuon(Muon):
         beta2: the decay of v, in [0, 1).
         momentum: the decay of the mean gradient, in [0, 1).
         nesterov: whether to mix the gradient into the mean once more.
-        scale_mode: "original" or "match_rms_adamw".
+        scale_mode: "original", "match_rms_adamw" or "spectral_unclamped".
         wd: the weight decay of matrices.
         ns_steps: the number of iterations, at least 1.
         ns_coefficients: their three coefficients.
@@ -78,7 +78,7 @@ class NorMuon(Muon):
         return m, zeros(v, shape=(len(v), 1)) if self.is_matrix(index, weight) else v
 
     def step(self, x: Array, m: Array, v: Array) -> Array:
-        scale = self.scale(x) * (np.linalg.norm(x) if self.scale_mode == "original" else min(x.shape) ** 0.5)
+        scale = self.scale(x) * (min(x.shape) ** 0.5 if self.scale_mode == "match_rms_adamw" else np.linalg.norm(x))
         v *= self.beta2
         v += (1 - self.beta2) * (x * x).mean(1, keepdims=True)
         x /= np.sqrt(v.astype(x.dtype, copy=False)) + self.epsilon

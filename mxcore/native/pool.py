@@ -31,7 +31,7 @@ class _Pool:
     def call(self, helpers: int) -> None:
         """Wake this many threads, which check whether there is work."""
         with self.lock:
-            while self.started < helpers:
+            for _ in range(self.started, helpers):
                 threading.Thread(target=self._help, daemon=True, name="mxcore").start()
                 self.started += 1
         for _ in range(helpers):

@@ -27,7 +27,7 @@ _ENGINES = ("auto", "memory", "offload", "operations")
 
 
 def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a step have torch's hooks and its record for profilers.
+    """Let a step have torch's hooks and its record for profilers, and be made outside of compiled graphs.
 
     torch would make that record for every step, which takes as long as the step of a small model: here a profiler has
     to be running.
@@ -37,6 +37,8 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def hooked(self: Any, closure: Any = None) -> Any:
+        if torch.compiler.is_compiling():
+            return self._uncompiled(closure)
         if (
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
@@ -220,8 +222,6 @@ class Optimizer(torch.optim.Optimizer):
         Returns:
             The loss, if there is a closure.
         """
-        if torch.compiler.is_compiling():
-            return self._uncompiled(closure)
         loss = None if closure is None else self._evaluated(closure)
         engine = self._engine or self._made()
         if self._schedule is not None:

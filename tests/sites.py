@@ -59,6 +59,17 @@ def built(source: Path, target: Path, *options: str, path: Path | None = None) -
     return Site(target, printed)
 
 
+def small(folder: Path, path: Path | None = None, conf: str = "", **pages: str) -> Site:
+    """Build a site in a folder from the text of its pages by name; ``path`` is where further plugins are installed."""
+    source = folder / "source"
+    for name, text in pages.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / f"{name}.md").write_text(text, "utf-8")
+    settings = "project = 'small'\nextensions = ['mxcore_sphinx', 'myst_parser']\nhtml_theme = 'basic'\n"
+    (source / "conf.py").write_text(f"{settings}{conf}\n", encoding="utf-8")
+    return built(source, folder / "html", path=path)
+
+
 def browsed(url: str, *options: str) -> str:
     """Return the document that a headless browser makes of a page; without a browser, the test is skipped."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -25,7 +25,7 @@ def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
     >>> print(error)
     command 'train' is installed but broken: mxcore-module ...: it is not a click command. Update or uninstall it, ...
     >>> error = ImportError("libclick.so is not here")
-    >>> error.add_note("Load the module of the cluster;")
+    >>> error.add_note("Load the module of the cluster")
     >>> print(mx.catalogue.broken(mx.catalogue.find("command", "train"), error))
     command 'train' is installed but broken: ... libclick.so is not here. Load the module of the cluster; or set ...
     """
@@ -35,7 +35,7 @@ def broken(record: Record, why: str | BaseException) -> BrokenPluginError:
     if isinstance(why, ModuleNotFoundError) and why.name and not why.name.startswith(own_package):
         remedy = f"Install what it needs, module {why.name.partition('.')[0]!r},"
     elif notes := getattr(why, "__notes__", ()):
-        remedy = notes[0]
+        remedy = f"{notes[0]};"
     elif isinstance(why, BaseException):
         remedy = f"Try: {how_to_install(record.distribution, '--force-reinstall')};"
     error = BrokenPluginError(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import mxcore_sphinx as sphinxext
 import pytest
-from sites import ROOT, Site, built, install, plugin, scaffold, sphinx
+from sites import ROOT, Site, built, install, plugin, scaffold, small, sphinx
 
 KINDS = ("optimizer", "initializer", "lr_scheduler")
 RIVAL = '''
@@ -41,23 +41,19 @@ def test_every_public_name_of_the_extension_exists_and_is_documented() -> None:
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site where some plugins are in use, a scaffolded one and faulty ones among them."""
     folder = tmp_path_factory.mktemp("crowded")
-    installed, source = folder / "installed", folder / "source"
+    installed = folder / "installed"
     install(scaffold(folder, "optimizer"), installed)
     plugin(installed, "broken-gull", "gull", "import a_module_that_is_nowhere")
     plugin(installed, "no-optimizer", "tern", FAULTY)
     plugin(installed, "rival-ftml", "ftml", RIVAL)
     plugin(installed, "from-the-future", "future", "raise SystemExit('imported')", "mxcore>=7")
-    (source / "reference").mkdir(parents=True)
-    for kind in KINDS:
-        shutil.copy(ROOT / f"docs/reference/{kind}s.md", source / "reference")
-    settings = "extensions = ['mxcore_sphinx', 'myst_parser']\nhtml_theme = 'furo'\nmxcore_pages = 'reference'\n"
-    (source / "conf.py").write_text(settings, encoding="utf-8")
-    (source / "index.md").write_text("# All\n\n```{toctree}\n:glob:\n\nreference/*\n```\n", encoding="utf-8")
+    pages = {f"reference/{kind}s": (ROOT / f"docs/reference/{kind}s.md").read_text("utf-8") for kind in KINDS}
+    pages["index"] = "# All\n\n```{toctree}\n:glob:\n\nreference/*\n```\n"
     used = ["mxcore-optimizer-adam", "mxcore-optimizer-ftml", "mxcore-optimizer-sgd", "mxcore-optimizer-swift"]
     used += ["broken-gull", "no-optimizer", "rival-ftml", "from-the-future"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MXCORE_PLUGINS", ",".join(used))
-        return built(source, folder / "html", path=installed)
+        return small(folder, installed, "html_theme = 'furo'\nmxcore_pages = 'reference'", **pages)
 
 
 def test_a_scaffolded_plugin_that_is_installed_has_its_page(crowded: Site) -> None:

@@ -29,6 +29,8 @@ def requires(library: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
+        if not library.replace("-", "_").startswith(str(error.name).partition(".")[0]):
+            raise  # something else that is needed
         raise ModuleNotFoundError(f"{error}: pip install '{library}'", name=error.name) from error
 
 

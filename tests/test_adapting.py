@@ -1,11 +1,18 @@
 """What adapters to other people's loops share."""
 
+import importlib
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import mxcore as mx
+from mxcore.adapting import requires
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def loop(name: str, zero: bool = False, **settings: Any) -> mx.OneByOne:
@@ -57,3 +64,28 @@ def test_evaluation_weights_are_those_of_the_weights_that_came_last() -> None:
     assert (list(found), len(found)) == (["w"], 1)
     np.testing.assert_array_equal(found["w"], averaged.updater.evaluation_weights([weight], ["w"])[0])
     assert loop("adam").evaluation_weights is None
+
+
+# --- libraries that may be absent ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["quantum_annealer", "quantum_annealer.circuits"])
+def test_the_error_says_how_to_install_a_library_that_is_absent(module: str) -> None:
+    advice = "pip install 'quantum-annealer>=2'"
+    with pytest.raises(ModuleNotFoundError, match=advice), requires("quantum-annealer>=2"):
+        importlib.import_module(module)
+
+
+def test_what_else_is_absent_is_not_that_library() -> None:
+    plain = "^No module named 'something_else'$"
+    with pytest.raises(ModuleNotFoundError, match=plain), requires("quantum-annealer>=2"):
+        importlib.import_module("something_else.inside")
+
+
+@pytest.mark.parametrize("folder", sorted(ROOT.glob("plugins/clients/*/")), ids=lambda folder: folder.name)
+def test_the_error_names_the_version_that_the_plugin_requires(folder: Path) -> None:
+    project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+    sources = [file.read_text("utf-8") for file in folder.glob("mxcore_*/*.py")]
+    named = {library for source in sources for library in re.findall(r'with requires\("(.+?)"\)', source)}
+    assert named
+    assert named <= {*project["dependencies"]}

@@ -2,7 +2,7 @@
 
 from mxcore.adapting import requires
 
-with requires("torch>=2.6"):
+with requires("torch>=2.9"):
     from mxcore_torch.initializers import initialize
     from mxcore_torch.optimizer import Optimizer
     from mxcore_torch.schedules import Scheduler, schedule, scheduler

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -12,25 +13,54 @@ import torch
 from mxcore.groups import Groups
 from mxcore_torch.names import Names
 
-__all__ = ["Live", "patterns", "renamed", "split"]
+__all__ = ["Live", "changed", "patterns", "renamed", "split"]
 
 
 class Live:
-    """The learning rate of a group as a schedule, which reads what has been written there last.
+    """A number of a group as a schedule, which reads what has been written there last.
 
     Args:
-        group: the group.
+        owner: the optimizer of torch.
+        place: the place of the group in its ``param_groups``.
+        key: the setting by torch's name.
+        position: the position of the number, where the setting has several.
     """
 
-    def __init__(self, group: Mapping[str, Any]) -> None:
-        self._group = group
+    def __init__(self, owner: Any, place: int, key: str, position: int | None = None) -> None:
+        self._owner, self._place, self._key, self._position = owner, place, key, position
 
     def __call__(self, update: int) -> float:
-        """Return the learning rate."""
-        return float(self._group["lr"])
+        """Return the number.
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Live, ({"lr": float(self._group["lr"])},)
+        Raises:
+            ValueError: it is a learning rate, and negative or no number.
+        """
+        value = self._owner.param_groups[self._place][self._key]
+        value = float(value if self._position is None else value[self._position])
+        if self._key == "lr" and not value >= 0:
+            raise ValueError(f"group {self._place} has the learning rate {value}: it must be at least 0")
+        return value
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a copy has the number that there is now
+        group = {self._key: self._owner.param_groups[self._place][self._key]}
+        return Live, (SimpleNamespace(param_groups=[group]), 0, self._key, self._position)
+
+
+def changed(keys: Sequence[str], before: Sequence[Sequence[Any]], after: Sequence[Sequence[Any]]) -> set[str]:
+    """Return the settings of groups that have changed from one number to another, as a scheduler may have done.
+
+    Args:
+        keys: the settings.
+        before: the values of each group.
+        after: the same later.
+    """
+    every = (zip(keys, *pair, strict=True) for pair in zip(before, after, strict=True))
+    return {key for one in every for key, old, new in one if old != new and _are_numbers(old) and _are_numbers(new)}
+
+
+def _are_numbers(value: Any) -> bool:
+    values = value if isinstance(value, (tuple, list)) else (value,)
+    return all(isinstance(one, (int, float, torch.Tensor)) and not isinstance(one, bool) for one in values)
 
 
 def renamed(group: Mapping[str, Any], names: Names, defaults: Mapping[str, Any]) -> dict[str, Any]:

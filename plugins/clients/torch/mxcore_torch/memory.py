@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -14,11 +13,14 @@ import mxcore as mx
 from mxcore.backend import Array
 from mxcore.step import levels
 from mxcore.step.states import by_slot
-from mxcore_torch.views import in_stream, tensor_over, view
+from mxcore_torch.views import Views, in_stream, may_be_lazy, tensor_over, view
 
 __all__ = ["Memory", "check_dense", "key_of"]
 
-Address = tuple[int, int, tuple[int, ...]] | None
+Layout = tuple[int, tuple[int, ...], torch.dtype] | None
+"""Where a parameter is, and how its gradient lies in memory; None if it has no gradient."""
+Place = tuple[int, tuple[int, ...], torch.dtype, int] | None
+"""The same, and where the gradient is."""
 
 
 def key_of(slot: str) -> str:
@@ -34,6 +36,9 @@ class Memory:
         state: torch's state, which gets tensors over the memory of ours.
     """
 
+    checks_schedules = True
+    """Whether the values of schedules are checked in each step."""
+
     def __init__(self, optimizer: Any, state: dict[Any, Any]) -> None:
         self.optimizer, self.state = optimizer, state
         self.updater = mx.optimizer.get_updater(optimizer)
@@ -43,17 +48,21 @@ class Memory:
         """What is updated: the parameters themselves."""
         self.shown: set[int] = set()
         """The parameters whose state torch has."""
-        self._known: list[Address] = []
-        self._seen = 0
-        self._bound: Callable[[], None] | None = None
-        self._on_host = True
         self.takes_two = hasattr(self.updater, "first_step")
         """Whether a step takes the gradients at two places."""
         self._call: Callable[..., None] = self.updater
+        self._views: dict[Any, Views] = {}
+        # What the last step has found, and the arrays over it.
+        self._now: list[Place] = []
+        self._layouts: list[Layout] = []
         self._present: list[int] = []
+        self._stepped: list[torch.Tensor] = []
         self._weights: list[Array] = []
         self._grads: list[Array] = []
-        self._places: defaultdict[int, dict[Any, Array]] = defaultdict(dict)
+        self._of_grads: list[Views] = []
+        self._on_host, self._may_be_lazy = True, False
+        self._seen = 0
+        self._bound: Callable[[], None] | None = None
 
     def extend(self, params: list[torch.Tensor]) -> None:
         """Take on parameters."""
@@ -68,69 +77,88 @@ class Memory:
         if len(self.state) < len(self.shown):
             self._forget()
         if part:
-            self._call, self._known = getattr(self.updater, part), []
-        # Of each array the address and the strides: while they are the same, so are the arrays over them.
+            self._call, self._layouts, self._now = getattr(self.updater, part), [], []
         try:
-            now = [
-                None if (grad := param.grad) is None else (param.data_ptr(), grad.data_ptr(), grad.stride())
+            now: list[Place] = [
+                None if (grad := param.grad) is None else (param.data_ptr(), grad.stride(), grad.dtype, grad.data_ptr())
                 for param in self.tensors
             ]
         except RuntimeError:
             check_dense(self.tensors)
             raise
-        if now == self._known:
-            self._again()
+        if now != self._now:
+            self._elsewhere(now)
+        elif self._bound is not None:
+            self._bound()
         else:
-            self._anew(now)
-        increment_version([self.tensors[index] for index in self._present] if None in now else self.tensors)
+            self._again()
+        increment_version(self._stepped)
+
+    def _elsewhere(self, now: list[Place]) -> None:
+        """Update from gradients at other places than before, as those of most backward passes are."""
+        self._now, self._seen, self._bound = [], 0, None  # until this has succeeded
+        places = [place[-1] for place in now if place is not None]
+        layouts = [place and place[:-1] for place in now]
+        if is_new := layouts != self._layouts:
+            self._arrange(layouts)
+        if self._may_be_lazy and (computed := self._computed()):
+            self._grads = list(map(view, computed))
+        else:
+            self._grads = [views[place] for views, place in zip(self._of_grads, places, strict=True)]
+        self._run()
+        if is_new:
+            for index in self._present:
+                if index not in self.shown and index in self.updater.states:
+                    self.show(index)
+            self._layouts = layouts
+        if not self._may_be_lazy:
+            self._now = now
+
+    def _arrange(self, layouts: list[Layout]) -> None:
+        """Prepare for other parameters than before, at other places, or for gradients that lie otherwise in memory."""
+        self._layouts = []
+        grads = [param.grad for param in self.tensors if param.grad is not None]
+        present = [index for index, layout in enumerate(layouts) if layout is not None]
+        self._present, self._stepped = present, [self.tensors[index] for index in present]
+        self._on_host = not present or self._stepped[0].device.type == "cpu"
+        self._may_be_lazy = any(map(may_be_lazy, grads))
+        self._weights = [self._view(index) for index in present]
+        self._of_grads = [self._over(~index, grad) for index, grad in zip(present, grads, strict=True)]
+
+    def _computed(self) -> list[torch.Tensor]:
+        """Return the gradients without pending conjugations and negations; nothing if there are none."""
+        grads = [param.grad for param in self._stepped if param.grad is not None]
+        if not any(grad.is_conj() or grad.is_neg() for grad in grads):
+            return []
+        return [grad.resolve_conj().resolve_neg() for grad in grads]
 
     def _again(self) -> None:
-        """Update from where gradients have been before."""
-        if self._bound is None:
-            self._seen += 1
-            if self._seen < 3 or not self._on_host or not self._present:  # binding pays off if they stay
-                self._run()
-                return
-            self._bound = self.updater.bind(self._weights, self._grads, self._present)
+        """Update from gradients at the same places, and bind what stays there."""
+        self._seen += 1
+        if self._seen < 3 or not self._on_host or not self._present:
+            self._run()
+            return
+        self._bound = self.updater.bind(self._weights, self._grads, self._present)
         self._bound()
-
-    def _anew(self, now: list[Address]) -> None:
-        """Update from gradients at new places."""
-        self._known, self._seen, self._bound = [], 0, None
-        if None in now or len(now) != len(self._present):
-            self._present = [index for index, place in enumerate(now) if place is not None]
-        present, params = self._present, self.tensors
-        grads = [_resolved(params[index].grad) for index in present]
-        self._on_host = not present or params[present[0]].device.type == "cpu"
-        self._weights = [self._over(self._places[index], params[index]) for index in present]
-        self._grads = [self._over(self._places[~index], grad) for index, grad in zip(present, grads, strict=True)]
-        self._run()
-        for index in present:
-            if index not in self.shown and index in self.updater.states:
-                self.show(index)
-        if all(grad is params[index].grad for index, grad in zip(present, grads, strict=True)):
-            self._known = now
 
     def _run(self) -> None:
         if self._on_host:
             self._call(self._present, self._grads, self._weights)
         else:
-            with in_stream(self.tensors[self._present[0]].device):
+            with in_stream(self._stepped[0].device):
                 self._call(self._present, self._grads, self._weights)
 
-    def _over(self, known: dict[Any, Array], tensor: torch.Tensor) -> Array:
-        """Return an array over a tensor: one made before, if an allocator hands out the same memory again."""
-        key = (tensor.data_ptr(), tensor.stride(), tensor.shape, tensor.dtype)
-        array = known.get(key)
-        if array is None:
-            if len(known) >= 4:
-                known.clear()
-            array = known[key] = view(tensor)
-        return array
+    def _over(self, index: int, tensor: torch.Tensor) -> Views:
+        """Return the arrays over the places of a parameter, or for the complement of its index, of its gradient."""
+        key = index, tensor.device, tensor.dtype, tensor.shape, tensor.stride()
+        if key not in self._views:
+            self._views[key] = Views(tensor)
+        return self._views[key]
 
     def _view(self, index: int) -> Array:
         """Return an array over a parameter."""
-        return self._over(self._places[index], self.tensors[index])
+        tensor = self.tensors[index]
+        return self._over(index, tensor)[tensor.data_ptr()]
 
     @property
     def count(self) -> int:
@@ -166,7 +194,7 @@ class Memory:
             self.shown.remove(index)
             del self.updater.states[index], tally.table[index]
             tally.host_numbers.pop(index, None)
-        self._known = []
+        self._layouts, self._now = [], []
 
     def sync(self) -> None:
         """Give torch the counts, and numbers that are kept on the host."""
@@ -228,12 +256,6 @@ def check_dense(params: Iterable[torch.Tensor]) -> None:
         if param.grad is not None and param.grad.layout is not torch.strided:
             found = param.grad.layout
             raise RuntimeError(f"gradients must be dense, got {found}: pass sparse=False to the layer")
-
-
-def _resolved(grad: Any) -> torch.Tensor:
-    """Return a gradient without a pending conjugation or negation."""
-    found: torch.Tensor = grad.resolve_conj().resolve_neg() if grad.is_conj() or grad.is_neg() else grad
-    return found
 
 
 def _fill(array: Array, saved: Any, label: str) -> None:

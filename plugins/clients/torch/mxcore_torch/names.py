@@ -12,7 +12,7 @@ import torch
 import mxcore as mx
 from mxcore.step import levels
 
-__all__ = ["NAMESAKES", "Names", "Namesake", "created"]
+__all__ = ["NAMESAKES", "Names", "Namesake", "created", "number"]
 
 
 @attrs.frozen
@@ -106,7 +106,7 @@ class Names:
             values = (value,) if len(names) == 1 else tuple(value)
             if len(values) != len(names):
                 raise ValueError(f"{key} must have {len(names)} numbers ({', '.join(names)}), got {value!r}")
-            found |= zip(names, map(_number, values), strict=True)
+            found |= zip(names, map(number, values), strict=True)
         return found
 
     def theirs(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class Names:
         return self.theirs(found)
 
 
-def _number(value: Any) -> Any:
+def number(value: Any) -> Any:
     """Return a number of torch as one of Python's."""
     return value.item() if isinstance(value, torch.Tensor) and value.numel() == 1 else value
 
@@ -149,7 +149,7 @@ def created(name: str, given: Mapping[str, Any]) -> Any:
     try:
         probe = mx.optimizer.create(name)
     except (TypeError, ValueError):  # it has arguments without a default
-        return mx.optimizer.create(name, **{_COMMON.get(key, key): _number(value) for key, value in given.items()})
+        return mx.optimizer.create(name, **{_COMMON.get(key, key): number(value) for key, value in given.items()})
     names, inner = Names(probe), levels(probe)[-1]
     ours = names.ours(given)
     declared = attrs.fields_dict(type(inner))

@@ -30,6 +30,8 @@ class Operations:
         NotExpressibleError: the optimizer is no graph, or has settings that no graph has.
     """
 
+    checks_schedules = False
+
     def __init__(self, optimizer: Any, state: dict[Any, Any], *, compile: bool | str = False) -> None:
         if optimizer.gated:
             raise mx.exchange.NotExpressibleError(

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any
 
 import torch
 from torch.optim import optimizer as of_torch
 
-from mxcore.step import levels
+from mxcore.step import levels, traits_of
 from mxcore_torch.convert import from_torch, to_torch
-from mxcore_torch.groups import Live, patterns, renamed, split
+from mxcore_torch.groups import Live, changed, patterns, renamed, split
 from mxcore_torch.memory import Memory
-from mxcore_torch.names import Names, created
+from mxcore_torch.names import Names, created, number
 from mxcore_torch.offload import Offload
 from mxcore_torch.operations import Operations
 from mxcore_torch.schedules import with_base
@@ -33,18 +34,15 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     to be running.
     """
     recorded = torch.optim.Optimizer.profile_hook_step(step)
-    of_all = of_torch._global_optimizer_pre_hooks, of_torch._global_optimizer_post_hooks
+    before_all, after_all = of_torch._global_optimizer_pre_hooks, of_torch._global_optimizer_post_hooks
+    is_compiling, is_profiling = torch.compiler.is_compiling, torch.autograd._profiler_enabled
 
     @functools.wraps(step)
     def hooked(self: Any, closure: Any = None) -> Any:
-        if torch.compiler.is_compiling():
+        if is_compiling():
             return self._uncompiled(closure)
-        if (
-            self._optimizer_step_pre_hooks
-            or self._optimizer_step_post_hooks
-            or any(of_all)
-            or torch.autograd._profiler_enabled()
-        ):
+        of_this = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
+        if of_this or before_all or after_all or is_profiling():
             return recorded(self, closure)
         return step(self, closure)
 
@@ -114,6 +112,7 @@ class Optimizer(torch.optim.Optimizer):
         self._schedules: list[Any] = []
         self._engine: Any = None
         self._seen: Any = None
+        self._live: set[str] = set()
         own = self._names.of_groups(self.optimizer)
         self._keys = [*own, "maximize"]
         self.defaults = {**own, "maximize": self.optimizer.maximize}
@@ -165,34 +164,47 @@ class Optimizer(torch.optim.Optimizer):
             optimizer.maximize = bool(groups[0]["maximize"])
         numbers = [self._numbers(group) for group in groups]
         if len(groups) == 1 or not numbers[0]:  # a Mixed has none of its own
-            inner = levels(optimizer)[-1]
-            for name, value in numbers[0].items():
+            inner, (own, *_) = levels(optimizer)[-1], numbers
+            for name, value in self._followed(0, own).items():
                 if getattr(inner, name) != value:
                     setattr(inner, name, value)
         else:
             every = patterns(self._by_group)
-            optimizer.groups = dict(zip(every, numbers, strict=True))
-            for own, group in zip(numbers, groups, strict=True):
-                own["lr_scheduler"] = Live(group)
-                del own["learning_rate"]
-            optimizer.groups = dict(zip(every, numbers, strict=True))
-        # Learning rates of several groups are read for each update.
-        keys = self._keys if len(groups) == 1 else [key for key in self._keys if key != "lr"]
-        self._watched = [(group, key) for group in groups for key in keys]
-        found = [group[key] for group, key in self._watched]
-        self._seen = [float(one) if isinstance(one, torch.Tensor) else one for one in found]
+            optimizer.groups = dict(zip(every, numbers, strict=True))  # which checks them
+            if self._live:
+                followed = [self._followed(place, own) for place, own in enumerate(numbers)]
+                optimizer.groups = dict(zip(every, followed, strict=True))
+        # The last one twice, as a tuple is made of two and more only.
+        self._watched = [*(key for key in self._keys if key not in self._live), self._keys[-1]]
+        self._read = itemgetter(*self._watched)
+        self._seen = [tuple(map(number, self._read(group))) for group in groups]
         if self._engine is not None:
             self._engine.refresh()
 
-    def _follow(self, now: list[Any]) -> None:
-        """Take over settings that have changed: mostly the learning rate alone, by a scheduler."""
-        if len(self.param_groups) > 1 or self._seen is None or now[1:] != self._seen[1:] or self._keys[0] != "lr":
+    def _followed(self, place: int, own: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the numbers of a group, with a schedule instead of each that is read for each update."""
+        found = dict(own)
+        for key in self._live:
+            names = self._names.of.get(key, (key,))
+            for position, name in enumerate(names):
+                del found[name]
+                schedule = Live(self, place, key, position if len(names) > 1 else None)
+                found["lr_scheduler" if name == "learning_rate" else name] = schedule
+        return found
+
+    def _follow(self, now: Sequence[Sequence[Any]]) -> None:
+        """Take over settings that have changed; numbers among them are read for each update from then on."""
+        new = set() if self._seen is None else changed(self._watched, self._seen, now)
+        if not (self._engine.checks_schedules and traits_of(self.optimizer).runs_rule):  # which all ask for the rate
+            new &= {"lr"}
+        self._live |= new
+        try:
             self._settle()
-            return
-        rate = float(now[0])
-        levels(self.optimizer)[-1].learning_rate = rate
-        self._seen[0] = rate
-        self._engine.refresh()
+        except ValueError:
+            if not new:
+                raise
+            self._live -= new  # one of them determines which state is kept, or is wrong
+            self._settle()
 
     def _name(self) -> None:
         """Tell the optimizer the names of the parameters."""
@@ -227,9 +239,9 @@ class Optimizer(torch.optim.Optimizer):
         if self._schedule is not None:
             for schedule, group in zip(self._schedules, self.param_groups, strict=True):
                 group["lr"] = float(schedule(engine.count + 1))
-        if (now := [group[key] for group, key in self._watched]) != self._seen:
+        if (now := list(map(self._read, self.param_groups))) != self._seen:
             self._follow(now)
-        if self._engine.takes_two:
+        if engine.takes_two:
             self._twice(closure)
         else:
             engine.step()
@@ -313,7 +325,7 @@ class Optimizer(torch.optim.Optimizer):
     def __getstate__(self) -> dict[str, Any]:
         if self._engine is not None:
             self._engine.sync()
-        own = ("optimizer", "_schedule", "_schedules", "_options", "_keys")
+        own = ("optimizer", "_schedule", "_schedules", "_options", "_keys", "_live")
         return {**super().__getstate__(), **{name: vars(self)[name] for name in own}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -14,13 +14,15 @@ import torch
 
 from mxcore.backend import Array, get_backend
 
-__all__ = ["has_memory", "in_stream", "tensor_over", "view"]
+__all__ = ["Views", "has_memory", "in_stream", "may_be_lazy", "tensor_over", "view"]
 
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 _NAMES = {
     torch.float16: "f2", torch.float32: "f4", torch.float64: "f8", torch.complex64: "c8", torch.complex128: "c16",
     torch.bfloat16: "i2",
 }  # fmt: skip
+_PLACES = 256
+"""At how many places a tensor is remembered."""
 
 
 def has_memory(tensors: Iterable[torch.Tensor]) -> bool:
@@ -30,42 +32,72 @@ def has_memory(tensors: Iterable[torch.Tensor]) -> bool:
     return kinds == {"cpu"} or (kinds == {"cuda"} and len(devices) == 1 and find_spec("cupy") is not None)
 
 
+class Views(dict[int, Array]):
+    """Arrays over tensors that are all like one, by the address of their memory.
+
+    An allocator hands out the same places again and again, so that each array is made once. It is valid as long as a
+    tensor is there.
+
+    Args:
+        tensor: the tensor.
+
+    Raises:
+        TypeError: it has a dtype that NumPy has not, or is on a device that has no such arrays.
+    """
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        if (kind := _NAMES.get(tensor.dtype)) is None:
+            raise TypeError(f"parameters must be floating-point or complex numbers, got {tensor.dtype}")
+        if tensor.device.type not in ("cpu", "cuda"):
+            raise TypeError(f"no arrays share the memory of {tensor.device}: pass engine='operations'")
+        self._dtype, self._device = np.dtype(f"<{kind}"), tensor.device
+        self._is_bfloat16 = tensor.dtype == torch.bfloat16
+        self._shape = tuple(tensor.shape)
+        self._strides = tuple(stride * self._dtype.itemsize for stride in tensor.stride())
+
+    def __missing__(self, address: int) -> Array:
+        if not address and 0 not in self._shape:
+            raise RuntimeError(f"a tensor of shape {self._shape} has no memory: it has been freed")
+        if len(self) >= _PLACES:
+            self.clear()
+        array = self._on_device(address) if self._device.type == "cuda" else self._on_host(address)
+        array = self[address] = array.view(_BFLOAT16) if self._is_bfloat16 else array
+        return array
+
+    def _on_host(self, address: int) -> Array:
+        if 0 in self._shape:
+            return np.empty(self._shape, self._dtype)
+        return np.asarray(_Memory(address, self._shape, self._strides, self._dtype.str))
+
+    def _on_device(self, address: int) -> Array:
+        cupy = get_backend("cupy").xp
+
+        reach = sum((length - 1) * stride for length, stride in zip(self._shape, self._strides, strict=True))
+        memory = cupy.cuda.UnownedMemory(address, reach + self._dtype.itemsize, None, self._device.index)
+        return cupy.ndarray(self._shape, self._dtype, cupy.cuda.MemoryPointer(memory, 0), self._strides)
+
+
 class _Memory:
     """Memory of others, as the array interface describes it."""
 
-    def __init__(self, tensor: torch.Tensor, kind: str) -> None:
-        strides = tuple(stride * tensor.element_size() for stride in tensor.stride())
+    def __init__(self, address: int, shape: tuple[int, ...], strides: tuple[int, ...], kind: str) -> None:
         self.__array_interface__ = {
-            "data": (tensor.data_ptr(), False), "shape": tuple(tensor.shape), "strides": strides, "typestr": f"<{kind}",
-            "version": 3,
+            "data": (address, False), "shape": shape, "strides": strides, "typestr": kind, "version": 3,
         }  # fmt: skip
 
 
 def view(tensor: torch.Tensor) -> Array:
-    """Return an array over the memory of a tensor, valid as long as the tensor keeps it.
+    """Return an array over the memory of a tensor; see :class:`Views`."""
+    return Views(tensor)[tensor.data_ptr()]
 
-    Raises:
-        TypeError: the tensor has a dtype that NumPy has not, or is on a device that has no such arrays.
+
+def may_be_lazy(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor with this layout may be a conjugate or the negative of one, which torch computes late.
+
+    Of real tensors, only the imaginary part of another one can, which is not dense.
     """
-    if (kind := _NAMES.get(tensor.dtype)) is None:
-        raise TypeError(f"parameters must be floating-point or complex numbers, got {tensor.dtype}")
-    if tensor.device.type == "cuda":
-        array = _on_device(tensor, kind)
-    elif tensor.device.type == "cpu":
-        array = np.asarray(_Memory(tensor, kind)) if tensor.numel() else np.empty(tuple(tensor.shape), f"<{kind}")
-    else:
-        raise TypeError(f"no arrays share the memory of {tensor.device}: pass engine='operations'")
-    return array.view(_BFLOAT16) if tensor.dtype == torch.bfloat16 else array
-
-
-def _on_device(tensor: torch.Tensor, kind: str) -> Array:
-    cupy = get_backend("cupy").xp
-
-    size = tensor.untyped_storage().nbytes()
-    memory = cupy.cuda.UnownedMemory(tensor.data_ptr(), size, None, tensor.device.index)
-    strides = tuple(stride * tensor.element_size() for stride in tensor.stride())
-    pointer = cupy.cuda.MemoryPointer(memory, 0)
-    return cupy.ndarray(tuple(tensor.shape), np.dtype(f"<{kind}"), pointer, strides)
+    long = [stride for stride, length in zip(tensor.stride(), tensor.shape, strict=True) if length > 1]
+    return tensor.is_complex() or 1 not in long
 
 
 def in_stream(device: torch.device) -> AbstractContextManager[Any]:

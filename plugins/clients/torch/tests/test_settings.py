@@ -1,5 +1,6 @@
 """Groups, by torch's dicts and by names, and schedulers of both."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -129,6 +130,59 @@ def test_a_learning_rate_may_be_a_tensor() -> None:
     rate.fill_(0.25)
     ours.step()
     assert weight.item() == 0.25
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_learning_rate_that_is_none_changes_nothing(groups: int, engine: str) -> None:
+    model = network()
+    params = [{"params": list(model.parameters())[start::groups]} for start in range(groups)]
+    ours = mx.torch.Optimizer(params, "adam", lr=0.1, engine=engine)
+    before = train(model, ours, 2)
+    for wrong in (-0.1, float("nan"), torch.tensor(-1.0)):
+        ours.param_groups[-1]["lr"] = wrong
+        with pytest.raises(ValueError, match=r"learning.rate .* at least 0"):
+            ours.step()
+        assert_same(weights(model), before)
+    ours.param_groups[-1]["lr"] = 0.1
+    ours.step()
+    assert not torch.equal(weights(model)[0], before[0])
+    assert {entry["step"] for entry in ours.state_dict()["state"].values()} == {3}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_numbers_that_change_in_each_step_are_read_there(groups: int, engine: str) -> None:
+    one, other = network(), network()
+    ours, theirs = (
+        cls([{"params": list(model.parameters())[start::groups]} for start in range(groups)], *name, lr=0.01)
+        for cls, model, name in ((mx.torch.Optimizer, one, ("adamw",)), (torch.optim.AdamW, other, ()))
+    )
+    ours = mx.torch.Optimizer(ours.param_groups, "adamw", lr=0.01, weight_decay=0.01, engine=engine)
+    for number in range(12):
+        for optimizer, model in ((ours, one), (theirs, other)):
+            for place, group in enumerate(optimizer.param_groups):
+                group["betas"] = (0.9 - 0.01 * number, 0.99 + 0.001 * place)
+                group["weight_decay"] = 0.01 * (number % 3)
+                group["lr"] = 0.01 / (1 + number + place)
+            train(model, optimizer, 1)
+    torch.testing.assert_close(weights(one), weights(other), rtol=0, atol=2e-6)
+    copied = copy.deepcopy(ours)
+    ours.param_groups[0]["betas"] = (2.0, 0.9)
+    with pytest.raises(ValueError, match=r"beta1 .* 2"):
+        ours.step()
+    assert copied.param_groups[0]["betas"] == (0.9 - 0.11, 0.99)
+    copied.step()
+
+
+def test_groups_that_replace_others_have_the_learning_rates() -> None:
+    model = network()
+    ours = made(model, "sgd", lr=1.0)
+    before = train(model, ours, 3)
+    ours.param_groups = [{**ours.param_groups[0], "lr": 0.0}]
+    assert_same(train(model, ours, 2), before)
+    ours.param_groups[0] = {**ours.param_groups[0], "lr": 1.0}
+    assert not torch.equal(train(model, ours, 1)[0], before[0])
 
 
 def test_schedules_go_both_ways() -> None:

@@ -54,7 +54,7 @@ MIXES: dict[str, list[Any]] = {
     "strided": ["f4", "strided f4"],
 }
 SIZES = {"small": (7, 300, 1, 0), "chunks": (70_000, 1000), "large": (270_000, 1000)}
-"""Lengths of arrays: within one chunk of 32 768, over several chunks, and above the 200 000 that use the pool."""
+"""Lengths of arrays: within one chunk of 32 768 or 8192, over several, and above the 200 000 that use the pool."""
 PLACES = {
     "llvm": [(1, "small"), *[(threads, "large") for threads in (1, 2, 8)]],
     "numpy": [(1, "small"), (1, "chunks")],

@@ -17,11 +17,11 @@ from numpy.lib.stride_tricks import as_strided
 from rule_runs import CLASSES, assert_functions_agree, every_rule, on_host
 
 import mxcore as mx
-from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
 from mxcore.kernel.run.layout import CHUNK
 from mxcore.native.driver import driver
 from mxcore.native.emitters import get_num_threads, set_num_threads
+from mxcore.native.pool import PARALLEL_FROM
 
 
 @pytest.fixture(params=["llvm", "numpy"])
@@ -136,7 +136,7 @@ def test_half_precision_is_rounded_as_numpy_rounds_it(dtype: str) -> None:
 
 def test_results_do_not_depend_on_the_number_of_threads(threads: None, emitter: str) -> None:
     rng = np.random.default_rng(1)
-    sizes = (host.PARALLEL_FROM, 3, CHUNK + 1)
+    sizes = (PARALLEL_FROM, 3, CHUNK + 1)
     results = []
     for count in (1, 2, 5):
         set_num_threads(count)

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 import mxcore as mx
 from mxcore.kernel import RuleError
 from mxcore.kernel.rule.reduction import BLOCK, KINDS, LANES
-from mxcore.kernel.run import host
 from mxcore.kernel.run.direct import DirectPlan
 from mxcore.kernel.run.layout import Sections
 from mxcore.kernel.run.plan import chunks_of
 from mxcore.kernel.run.reduced import FewReduced, Reduced
+from mxcore.native import pool
 
 SIZES = (0, 1, LANES - 1, LANES + 1, BLOCK, 2 * BLOCK + 3)
 
@@ -90,7 +90,7 @@ def test_a_norm_does_not_depend_on_the_layout() -> None:
 def test_long_arrays_have_the_bits_of_the_rule_on_any_number_of_threads(
     name: str, arguments: dict[str, Any], emitter: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "PARALLEL_FROM", 1)
+    monkeypatch.setattr(pool, "PARALLEL_FROM", 1)
     rng, threads = np.random.default_rng(1), mx.get_num_threads()
     first = [rng.normal(size=size).astype("f4") for size in SIZES]
     grads = [[rng.permutation(array) for array in first] for _ in range(2)]

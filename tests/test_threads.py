@@ -2,6 +2,7 @@
 
 import os
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -288,3 +289,89 @@ print(status, *updater.states)
 """
     program = f"import warnings; warnings.simplefilter('ignore')\n{TOGETHER}{FORKED}{program}"
     assert run_python(program) == "0 slow\n"
+
+
+# --- threads of another library --------------------------------------------------------------------------------------
+
+LENT = """
+import ctypes, os, threading
+import numpy as np, mxcore as mx
+from mxcore.native import pool
+
+most, asked = 3, []
+
+@ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)
+def run(function, argument, threads, flags):
+    asked.append(threads)
+    call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(function)
+    others = [threading.Thread(target=call, args=(argument,)) for _ in range(threads - 1)]
+    for one in others: one.start()
+    call(argument)
+    for one in others: one.join()
+
+@ctypes.CFUNCTYPE(ctypes.c_int)
+def at_most():
+    return most
+
+def lend():
+    pool.lend(*(ctypes.cast(one, ctypes.c_void_p).value for one in (run, at_most)))
+
+def updated(sizes, steps=3, name="lamb"):
+    "Bits of weights after some steps."
+    mx.random.seed(1)
+    rng = np.random.default_rng(1)
+    weights = [rng.normal(size=size).astype("f4") for size in sizes]
+    update = mx.optimizer.get_updater(mx.optimizer.create(name, learning_rate=0.1))
+    for _ in range(steps):
+        update([*range(len(sizes))], [rng.normal(size=size).astype("f4") for size in sizes], weights)
+    return b"".join(weight.tobytes() for weight in weights)
+"""
+
+
+@pytest.mark.skipif("llvm" not in available(), reason="the NumPy kernel runs on one thread")
+def test_jobs_run_on_threads_that_are_lent(run_python: Run) -> None:
+    script = """
+    sizes = (40_000, 3, 30_000)
+    mx.set_num_threads(1)
+    alone = [updated(sizes, name=name) for name in ("adam", "lamb", "sgld")]
+    lend()
+    assert [updated(sizes, name=name) for name in ("adam", "lamb", "sgld")] == alone and not asked
+    for count, wanted in ((2, 2), (3, 3), (8, 3)):  # no more than there are
+        mx.set_num_threads(count)
+        assert [updated(sizes, name=name) for name in ("adam", "lamb", "sgld")] == alone
+        assert set(asked) == {wanted}, asked
+        asked.clear()
+    assert not [one for one in threading.enumerate() if one.name == "mxcore"]  # none of the pool
+    updated((40_000,))  # too small to share
+    assert not asked
+    print("ok")
+    """
+    assert run_python(LENT + textwrap.dedent(script)) == "ok\n"
+
+
+@pytest.mark.skipif("llvm" not in available(), reason="the NumPy kernel runs on one thread")
+def test_updates_in_several_threads_at_once_do_not_share_what_is_lent(run_python: Run) -> None:
+    script = """
+    mx.set_num_threads(1)
+    expected = updated((70_000,), 20)
+    mx.set_num_threads(2)
+    lend()
+    assert set(together(*[lambda: updated((70_000,), 20)] * 4)) == {expected}
+    print("ok")
+    """
+    assert run_python(TOGETHER + LENT + textwrap.dedent(script)) == "ok\n"
+
+
+@pytest.mark.skipif("llvm" not in available() or not hasattr(os, "fork"), reason="needs forks, and threads")
+def test_a_child_of_a_fork_uses_no_threads_that_were_lent(run_python: Run) -> None:
+    script = """
+    mx.set_num_threads(2)
+    lend()
+    expected = updated((250_000,))
+    assert asked
+    asked.clear()
+    if (child := os.fork()) == 0:
+        os._exit(0 if updated((250_000,)) == expected and not asked else 1)
+    print("ok" if os.waitpid(child, 0)[1] == 0 else "failed")
+    """
+    assert run_python(LENT + textwrap.dedent(script)) == "ok\n"

@@ -308,6 +308,36 @@ lead:
   ret void
 }
 
+; The same on the threads of another library, which runs a function on several and returns when all have left it.
+define void @team(ptr %job) {
+entry:
+  %pool = word ptr %job, $JOB_POOL
+  %busy_p = getelementptr i64, ptr %pool, i64 $POOL_BUSY
+  %next_p = getelementptr i64, ptr %pool, i64 $POOL_NEXT
+  %done_p = getelementptr i64, ptr %pool, i64 $POOL_DONE
+  %job_p = getelementptr i64, ptr %pool, i64 $POOL_JOB
+  %run = word ptr %pool, $POOL_TEAM
+  %most = word ptr %pool, $POOL_MOST
+  %wanted = word i32 %pool, $POOL_THREADS
+  %taken = cmpxchg ptr %busy_p, i64 0, i64 1 seq_cst seq_cst
+  %free = extractvalue { i64, i1 } %taken, 1
+  br i1 %free, label %lead, label %alone
+alone:
+  call void @go(ptr %job)
+  ret void
+lead:
+  store ptr %job, ptr %job_p
+  store atomic i64 0, ptr %next_p seq_cst, align 8
+  store atomic i64 0, ptr %done_p seq_cst, align 8
+  %there = call i32 %most()
+  %fewer = icmp slt i32 %there, %wanted
+  %threads = select i1 %fewer, i32 %there, i32 %wanted
+  call void %run(ptr @work, ptr %pool, i32 %threads, i32 0)
+  call void @count(ptr %job)
+  store atomic i64 0, ptr %busy_p seq_cst, align 8
+  ret void
+}
+
 ; Wait until a word has a value: the others have at most one chunk each to finish.
 define internal void @wait(ptr %place, i64 %wanted, ptr %yield) {
 entry:

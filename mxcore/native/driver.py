@@ -38,6 +38,8 @@ class Driver:
         """The same, releasing the GIL."""
         self.share = code.function(freed, "share")
         """The same, with the help of the pool's threads."""
+        self.team = code.function(freed, "team")
+        """The same, on the threads of another library."""
         self.help = code.function(freed, "help")
         """Help with the current job of the pool."""
 

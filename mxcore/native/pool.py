@@ -16,6 +16,9 @@ from typing import Any
 from mxcore.native.driver import driver
 from mxcore.native.words import JobField, PoolField
 
+PARALLEL_FROM, TEAM_FROM = 200_000, 50_000
+"""Below these numbers of elements another thread costs more than it saves: one of the pool, and one that is lent."""
+
 
 class _Pool:
     """Threads that help with one job at a time; a second job that arrives meanwhile runs without them."""
@@ -44,8 +47,26 @@ class _Pool:
             help(address)
 
 
-def wake(memory: Any, job: int, threads: int) -> None:
-    """Make threads look for a job that the driver is about to share.
+def lend(run: int, most: int) -> None:
+    """Run jobs on the threads of another library from now on, and no longer on those of the pool.
+
+    Between the calls of its loop these are awake, and would take the processors from other threads. A fork ends this.
+
+    Args:
+        run: the address of ``run(function, argument, threads, flags)``, such as OpenMP's ``GOMP_parallel``, which calls
+            the function on so many threads.
+        most: the address of ``most()``, which returns how many threads there may be.
+    """
+    _pool.memory[PoolField.MOST], _pool.memory[PoolField.TEAM] = most, run
+
+
+def is_worthwhile(elements: int) -> bool:
+    """Return whether an update of so many elements is worth sharing: it takes longer than waking other threads."""
+    return elements >= (TEAM_FROM if _pool.memory[PoolField.TEAM] else PARALLEL_FROM)
+
+
+def enlist(memory: Any, job: int, threads: int) -> Any:
+    """Let other threads take part in a job, and return the function of the driver that runs it.
 
     Args:
         memory: words of memory.
@@ -54,7 +75,11 @@ def wake(memory: Any, job: int, threads: int) -> None:
     """
     chunks, pool = memory[job + JobField.CHUNKS], _pool
     memory[job + JobField.POOL], memory[job + JobField.GRAIN] = pool.address, max(1, chunks // (8 * threads))
+    if pool.memory[PoolField.TEAM]:
+        pool.memory[PoolField.THREADS] = min(threads, chunks)
+        return driver().team
     pool.call(max(0, min(threads, chunks) - 1))
+    return driver().share
 
 
 def run_shared(functions: tuple[Any, Any], tables: int, chunks: int, threads: int) -> None:
@@ -78,8 +103,7 @@ def shared_call(functions: tuple[Any, Any], tables: int, chunks: int, threads: i
     group = (ctypes.c_uint64 * 4)(*addresses, tables, chunks)
     job = (ctypes.c_uint64 * JobField.WORDS)()
     job[JobField.GROUPS], job[JobField.GROUP], job[JobField.CHUNKS] = 1, ctypes.addressof(group), chunks
-    wake(job, 0, threads)
-    return driver().share, ctypes.addressof(job), (group, job)
+    return enlist(job, 0, threads), ctypes.addressof(job), (group, job)
 
 
 def _yield_address() -> int:

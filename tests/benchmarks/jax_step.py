@@ -25,7 +25,7 @@ PAIRS = {
     "adamw": ({"wd": 1e-4}, optax.adamw(1e-3)),
     "lion": ({"wd": 1e-3}, optax.lion(1e-3)),
     "lamb": ({"wd": 0.01, "bias_correction": True}, optax.lamb(1e-3, weight_decay=0.01)),
-    "sgd": ({"momentum": 0.9}, optax.sgd(1e-3, momentum=0.9)),
+    "sgd": ({"momentum": 0.9, "lr_in_velocity": False}, optax.sgd(1e-3, momentum=0.9)),
     "rmsprop": ({}, optax.rmsprop(1e-3)),
 }
 MODELS = {

@@ -19,7 +19,7 @@ from mxcore.kernel.rule.program import Storage
 from mxcore.kernel.rule.reduction import KINDS, LANES
 from mxcore.kernel.rule.roots import GUESS
 from mxcore.kernel.rule.traced import Stage, Traced
-from mxcore.kernel.run.layout import CHUNK
+from mxcore.kernel.run.layout import SHARE
 from mxcore.native.files import filled
 from mxcore.random import philox_llvm
 from mxcore.random.distributions import DISTRIBUTIONS
@@ -96,7 +96,7 @@ class _Emitter:
             varying=count - shared,
             reductions=len(self.traced.reductions),
             columns=len(self.columns),
-            chunk=CHUNK,
+            chunk=SHARE,
             lanes=LANES,
         )
         name = self.storage.half

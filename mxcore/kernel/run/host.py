@@ -18,16 +18,13 @@ from mxcore.kernel.rule.reduction import BLOCK
 from mxcore.kernel.rule.traced import Traced
 from mxcore.kernel.run.calls import Call, Steps, commit, quietly
 from mxcore.kernel.run.fold import Contribution, Part, run_alone
-from mxcore.kernel.run.layout import address, unowned
+from mxcore.kernel.run.layout import SHARE, address, unowned
 from mxcore.kernel.run.plan import FusedPlan
 from mxcore.kernel.run.reduced import reduced
 from mxcore.native import compile as machine
 from mxcore.native import pool
 from mxcore.native.emitters import get_num_threads
 from mxcore.random.fill import normal_calls
-
-PARALLEL_FROM = 200_000
-"""Below this many elements, a second thread costs more than it saves."""
 
 
 @functools.lru_cache(maxsize=128)
@@ -88,6 +85,7 @@ class HostPlan(FusedPlan):
 class NativePlan(HostPlan):
     """Runs a rule as compiled code."""
 
+    chunk = SHARE
     tables_size = len(llvm.TABLES) + 1
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
@@ -116,7 +114,7 @@ class NativePlan(HostPlan):
         found, back = self.flats(handed_over)
         places = [address(vector) for vectors in found for vector in vectors]
         addresses = (ctypes.c_uint64 * len(places))(*places)
-        count = get_num_threads() if int(self.sizes.sum()) >= PARALLEL_FROM else 1
+        count = get_num_threads() if pool.is_worthwhile(int(self.sizes.sum())) else 1
         begin = ctypes.addressof(addresses)
         if self.measured:
             tables = (ctypes.c_uint64 * self.tables_size)(*self.tables(begin, measuring=True))

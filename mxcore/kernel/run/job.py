@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from mxcore.kernel.run.calls import Call
-from mxcore.kernel.run.host import PARALLEL_FROM, NativePlan
+from mxcore.kernel.run.host import NativePlan
 from mxcore.kernel.run.layout import Layout
 from mxcore.native import pool
 from mxcore.native.driver import Driver
@@ -43,7 +43,7 @@ class Job:
     ) -> None:
         self._plans, self._driver = plans, driver
         self.drive, self.look, self.go = driver.drive, driver.look, driver.go
-        self.parallel = sum(int(plan.sizes.sum()) for plan in plans) >= PARALLEL_FROM
+        self.parallel = pool.is_worthwhile(sum(int(plan.sizes.sum()) for plan in plans))
         """Whether other threads may help."""
         stages = max(len(plan.measured) for plan in plans)
         lengths = (len(offsets) - 1, len(offsets) - 1, offsets[-1])
@@ -158,8 +158,7 @@ class Job:
         if not self.parallel:
             return (self.go, address)
         if (count := get_num_threads()) > 1:
-            pool.wake(self.memory, words, count)
-            return (self._driver.share, address)
+            return (pool.enlist(self.memory, words, count), address)
         return (self._driver.go_free, address)
 
 

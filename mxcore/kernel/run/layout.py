@@ -16,7 +16,9 @@ import numpy as np
 from mxcore.backend import Array, Host
 
 CHUNK = 32768
-"""Elements that are computed in one go, the unit of work for threads. A few chunks of float32 fit into a cache."""
+"""Elements that NumPy computes in one go: a few chunks of float32 fit into a cache."""
+SHARE = 8192
+"""The same for compiled code, where it is the unit of work for threads."""
 
 
 @attrs.frozen(slots=False)

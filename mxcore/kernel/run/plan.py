@@ -120,6 +120,9 @@ class FusedPlan(ArrayPlan):
         ValueError: an array cannot be updated in place.
     """
 
+    chunk = CHUNK
+    """How many elements are computed in one go."""
+
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         self.traced = traced(program, tuple(sorted(static.items())))
         super().__init__(program, members, self.traced.written)
@@ -141,7 +144,7 @@ class FusedPlan(ArrayPlan):
         self.sizes = np.array([self.parts * member.computed.size for member in members], np.int64)
         shapes = [member.computed.shape for member in members]
         self.sections = tuple(Sections.of(shape, by_row=by_row, parts=self.parts) for shape in shapes)
-        self.chunks = chunks_of(self.sections, CHUNK)
+        self.chunks = chunks_of(self.sections, self.chunk)
         self.measured = self.traced.stages[:-1]
         of_all = [node.value == "all" for node in self.traced.reductions]
         self._of_all = [[column for column in stage.measured if of_all[column]] for stage in self.measured]

@@ -13,6 +13,7 @@ import mxcore as mx
 from mxcore.backend import Array
 from mxcore.step import levels
 from mxcore.step.states import by_slot
+from mxcore_torch.threads import share_threads
 from mxcore_torch.views import Views, in_stream, may_be_lazy, tensor_over, view
 
 __all__ = ["Memory", "check_dense", "key_of"]
@@ -21,6 +22,8 @@ Layout = tuple[int, tuple[int, ...], torch.dtype] | None
 """Where a parameter is, and how its gradient lies in memory; None if it has no gradient."""
 Place = tuple[int, tuple[int, ...], torch.dtype, int] | None
 """The same, and where the gradient is."""
+
+share_threads()  # once for each process, but not again in one that is forked: OpenMP does not survive that
 
 
 def key_of(slot: str) -> str:

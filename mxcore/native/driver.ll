@@ -308,13 +308,45 @@ lead:
   ret void
 }
 
+; Run one of as many parts of a job as there are threads: the same chunks of each group in every step, which are then in
+; the caches of the processor that runs them.
+define internal void @part(ptr %pool) {
+entry:
+  %job = word ptr %pool, $POOL_JOB
+  %which = word ptr %pool, $POOL_WHICH
+  %count = word ptr %pool, $POOL_COUNT
+  %groups = word i64 %job, $JOB_GROUPS
+  %group = word ptr %job, $JOB_GROUP
+  %which_32 = call i32 %which()
+  %count_32 = call i32 %count()
+  %part = sext i32 %which_32 to i64
+  %parts = sext i32 %count_32 to i64
+  br label %next
+next:
+  %g = phi i64 [0, %entry], [%g_next, %one]
+  %more = icmp slt i64 %g, %groups
+  br i1 %more, label %one, label %out
+one:
+  %this = getelementptr [$GROUP x i64], ptr %group, i64 %g
+  %run_some = word ptr %this, $GROUP_RUN_SOME
+  %tables = word ptr %this, $GROUP_TABLES
+  %chunks = word i64 %this, $GROUP_CHUNKS
+  %before = mul i64 %chunks, %part
+  %until = add i64 %before, %chunks
+  %from = sdiv i64 %before, %parts
+  %to = sdiv i64 %until, %parts
+  call void %run_some(ptr %tables, i64 %from, i64 %to)
+  %g_next = add i64 %g, 1
+  br label %next
+out:
+  ret void
+}
+
 ; The same on the threads of another library, which runs a function on several and returns when all have left it.
 define void @team(ptr %job) {
 entry:
   %pool = word ptr %job, $JOB_POOL
   %busy_p = getelementptr i64, ptr %pool, i64 $POOL_BUSY
-  %next_p = getelementptr i64, ptr %pool, i64 $POOL_NEXT
-  %done_p = getelementptr i64, ptr %pool, i64 $POOL_DONE
   %job_p = getelementptr i64, ptr %pool, i64 $POOL_JOB
   %run = word ptr %pool, $POOL_TEAM
   %most = word ptr %pool, $POOL_MOST
@@ -327,12 +359,10 @@ alone:
   ret void
 lead:
   store ptr %job, ptr %job_p
-  store atomic i64 0, ptr %next_p seq_cst, align 8
-  store atomic i64 0, ptr %done_p seq_cst, align 8
   %there = call i32 %most()
   %fewer = icmp slt i32 %there, %wanted
   %threads = select i1 %fewer, i32 %there, i32 %wanted
-  call void %run(ptr @work, ptr %pool, i32 %threads, i32 0)
+  call void %run(ptr @part, ptr %pool, i32 %threads, i32 0)
   call void @count(ptr %job)
   store atomic i64 0, ptr %busy_p seq_cst, align 8
   ret void

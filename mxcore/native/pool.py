@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from mxcore.native.driver import driver
+from mxcore.native.emitters import get_num_threads
 from mxcore.native.words import JobField, PoolField
 
 PARALLEL_FROM, TEAM_FROM = 200_000, 50_000
@@ -47,17 +48,27 @@ class _Pool:
             help(address)
 
 
-def lend(run: int, most: int) -> None:
+def lend(run: int, most: int, which: int, count: int) -> None:
     """Run jobs on the threads of another library from now on, and no longer on those of the pool.
 
-    Between the calls of its loop these are awake, and would take the processors from other threads. A fork ends this.
+    Between the calls of its loop these are awake, and would take the processors from other threads. Each of them runs
+    the same part of a job in every step, as its processor's caches then have what it needs. A fork ends this.
 
     Args:
-        run: the address of ``run(function, argument, threads, flags)``, such as OpenMP's ``GOMP_parallel``, which calls
-            the function on so many threads.
-        most: the address of ``most()``, which returns how many threads there may be.
+        run: the address of ``run(function, argument, threads, flags)``, which calls the function on so many threads, or
+            fewer, and returns when all have: ``GOMP_parallel`` of OpenMP.
+        most: the address of a function that returns how many threads there may be: ``omp_get_max_threads``.
+        which: of one that returns the number of the thread that calls it: ``omp_get_thread_num``.
+        count: of one that returns how many there are at that time: ``omp_get_num_threads``.
     """
-    _pool.memory[PoolField.MOST], _pool.memory[PoolField.TEAM] = most, run
+    memory = _pool.memory
+    memory[PoolField.MOST], memory[PoolField.WHICH], memory[PoolField.COUNT] = most, which, count
+    memory[PoolField.TEAM] = run
+
+
+def parts() -> int:
+    """Return the number of threads between which to divide every parameter, if a thread has the same part each time."""
+    return get_num_threads() if _pool.memory[PoolField.TEAM] else 1
 
 
 def is_worthwhile(elements: int) -> bool:

@@ -49,7 +49,7 @@ class GroupField:
 class PoolField:
     """Positions of words in a pool; words that several threads write to have cache lines of their own."""
 
-    BUSY, OPEN, ACTIVE, NEXT, DONE, JOB, YIELD, TEAM, MOST, THREADS = 0, 8, 16, 24, 32, *range(40, 45)
+    BUSY, OPEN, ACTIVE, NEXT, DONE, JOB, YIELD, TEAM, MOST, WHICH, COUNT, THREADS = 0, 8, 16, 24, 32, *range(40, 47)
     WORDS = 48
 
 

@@ -1,9 +1,9 @@
 """A step of Adam through ``mx.torch.Optimizer``, torch and DeepSpeed.
 
-``python tests/benchmarks/torch_step.py [SECONDS]`` runs on one thread, each case for this long. It measures as ``mxcore
-bench`` does: the contestants take turns, a sample repeats the step for at least 4 ms, and ratios are the medians of
-those of the rounds. In the cases of a training loop, what is timed is the step alone, after a backward pass that has
-used the caches and has put gradients anywhere.
+``python tests/benchmarks/torch_step.py [SECONDS]`` runs each case for this long, all but the last three on one thread.
+It measures as ``mxcore bench`` does: the contestants take turns, a sample repeats the step for at least 4 ms, and
+ratios are the medians of those of the rounds. In the cases of a training loop, what is timed is the step alone, after a
+backward pass that has used the caches and has put gradients anywhere.
 """
 
 from __future__ import annotations
@@ -113,20 +113,21 @@ def in_bfloat16(shapes: Shapes) -> dict[str, Sampler]:
 # --- training loops --------------------------------------------------------------------------------------------------
 
 
-def in_loops(*, schedule: bool, set_to_none: bool = True) -> dict[str, Sampler]:
+def in_loops(width: int = 32, *, schedule: bool = False, set_to_none: bool = True) -> dict[str, Sampler]:
     """Return the steps of an MLP that is trained.
 
     Args:
+        width: the width of its hidden layer.
         schedule: whether a scheduler of torch changes the learning rate after each step.
         set_to_none: whether each backward pass allocates the gradients.
     """
-    return {name: in_loop(make, schedule, set_to_none) for name, make in contestants().items()}
+    return {name: in_loop(make, width, schedule, set_to_none) for name, make in contestants().items()}
 
 
-def in_loop(make: Make, schedule: bool, set_to_none: bool) -> Sampler:
+def in_loop(make: Make, width: int, schedule: bool, set_to_none: bool) -> Sampler:
     """Return the step of one optimizer in such a loop."""
     torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(784, 32), torch.nn.ReLU(), torch.nn.Linear(32, 10))
+    model = torch.nn.Sequential(torch.nn.Linear(784, width), torch.nn.ReLU(), torch.nn.Linear(width, 10))
     images, digits = torch.randn(BATCH, 784), torch.randint(0, 10, (BATCH,))
     optimizer = make(model.parameters())
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 10**6) if schedule else None
@@ -160,15 +161,20 @@ def report(title: str, samplers: Mapping[str, Sampler], seconds: float) -> None:
 
 def main(seconds: float = 8.0) -> None:
     """Print all cases."""
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     mx.set_num_threads(1)
     for title, shapes in CASES.items():
         report(f"{title}, {sum(map(math.prod, shapes)) / 1e6:.2f} M", steps(shapes), seconds)
     for title, shapes in list(CASES.items())[1:]:
         report(f"{title}, bfloat16", in_bfloat16(shapes), seconds)
-    report("MLP in a training loop", in_loops(schedule=False), seconds)
+    report("MLP in a training loop", in_loops(), seconds)
     report("… with a schedule", in_loops(schedule=True), seconds)
-    report("… with gradients that stay", in_loops(schedule=False, set_to_none=False), seconds)
+    report("… with gradients that stay", in_loops(set_to_none=False), seconds)
+    torch.set_num_threads(threads)
+    mx.set_num_threads(threads)
+    for width in (32, 256, 1024):
+        report(f"{threads} threads, width {width}", in_loops(width), seconds)
 
 
 if __name__ == "__main__":

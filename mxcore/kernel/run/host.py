@@ -90,6 +90,10 @@ class NativePlan(HostPlan):
 
     def __init__(self, program: Program, static: Mapping[str, Any], members: Sequence[Member]) -> None:
         super().__init__(program, static, members)
+        if (parts := pool.parts()) > 1:  # each thread has the same part of every parameter
+            tensors, begins, ends, _ = self.chunks.T
+            part = parts * (begins + ends) // (2 * self.sizes[tensors])
+            self.chunks = np.ascontiguousarray(self.chunks[np.argsort(part, kind="stable")])
         self.stages = _compiled(self.traced, self.storage)
         after = (self.rows, self.reduced.values, self.reduced.partials, self.keys.table)
         self._tables = (self.uniforms.address, *map(address, after))

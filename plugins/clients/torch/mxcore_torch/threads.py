@@ -9,6 +9,9 @@ from mxcore.native import pool
 
 __all__ = ["share_threads"]
 
+_FUNCTIONS = ("GOMP_parallel", "omp_get_max_threads", "omp_get_thread_num", "omp_get_num_threads")
+"""What :func:`mxcore.native.pool.lend` takes, in OpenMP."""
+
 
 def share_threads() -> None:
     """Run kernels on torch's threads, if these are OpenMP's, as in torch's builds for Linux.
@@ -20,8 +23,7 @@ def share_threads() -> None:
         return
     process = ctypes.CDLL(None)
     try:
-        functions = process.GOMP_parallel, process.omp_get_max_threads
+        functions = [getattr(process, name) for name in _FUNCTIONS]
     except AttributeError:
         return
-    run, most = (ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions)
-    pool.lend(run, most)
+    pool.lend(*(ctypes.cast(function, ctypes.c_void_p).value or 0 for function in functions))

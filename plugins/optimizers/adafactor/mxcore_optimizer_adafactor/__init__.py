@@ -1,6 +1,7 @@
 """Adafactor, for mxcore."""
 
 import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -100,9 +101,9 @@ class Adafactor(Optimizer):
         else:
             row, col = state
             bound = largest / weight.shape[-2]  # so that neither the sum of rows nor V overflows
-            _average(row, step.mean(-1, keepdims=True), share, bound)
-            _average(col, step.mean(-2, keepdims=True), share, bound)
-            np.multiply(row / np.maximum(row.mean(-2, keepdims=True), epsilon), col, out=step)
+            _average(row, _mean(step, -1), share, bound)
+            _average(col, _mean(step, -2), share, bound)
+            _outer(row / np.maximum(_mean(row, -2), epsilon), col, out=step)
         np.sqrt(step, out=step)
         np.maximum(step, epsilon, out=step)
         np.divide(grad, step, out=step)
@@ -116,6 +117,34 @@ class Adafactor(Optimizer):
 def _average(kept: Array, square: Array, share: float, bound: float) -> None:
     kept *= 1 - share
     kept += share * np.minimum(square, bound)
+
+
+# Kernels of convolutions are tiny matrices, but many. NumPy would loop over each one; these loop over their elements.
+
+
+def _mean(matrices: Array, axis: int) -> Array:
+    """Return the means along one of the last two axes, which it keeps."""
+    if not _are_tiny(matrices):
+        return matrices.mean(axis, keepdims=True)
+    found = np.zeros_like(matrices[..., :1] if axis == -1 else matrices[..., :1, :])
+    for i, j in np.ndindex(matrices.shape[-2:]):
+        found[..., i * (axis == -1), j * (axis == -2)] += matrices[..., i, j]
+    found /= matrices.shape[axis]
+    return found
+
+
+def _outer(row: Array, col: Array, out: Array) -> None:
+    """Write the outer products of rows and columns."""
+    if not _are_tiny(out):
+        np.multiply(row, col, out=out)
+        return
+    for i, j in np.ndindex(out.shape[-2:]):
+        np.multiply(row[..., i, 0], col[..., 0, j], out=out[..., i, j])
+
+
+def _are_tiny(matrices: Array) -> bool:
+    on_host = isinstance(matrices, np.ndarray) and matrices.itemsize > 2  # whose means have a wider sum
+    return on_host and matrices.ndim > 2 and math.prod(matrices.shape[-2:]) <= 64
 
 
 def _rms(array: Array) -> Any:

@@ -98,17 +98,23 @@ class APOLLO(Optimizer):
         is_turned = weight.ndim == 2 and weight.shape[0] >= weight.shape[1]
         g = g.T if is_turned else g
         r = self._projected(index, g, *rest[1:])
+        step = (1 - self.beta1) * r
         m *= self.beta1
-        m += (1 - self.beta1) * r
+        m += step
+        np.multiply(1 - self.beta2, r, out=step)
+        step *= r
         v *= self.beta2
-        v += (1 - self.beta2) * r * r
-        step = m.astype(g.dtype, copy=False) / (np.sqrt(v.astype(g.dtype, copy=False)) + self.epsilon)
+        v += step
+        np.sqrt(v.astype(g.dtype, copy=False), out=step)
+        step += self.epsilon
+        np.divide(m.astype(g.dtype, copy=False), step, out=step)
         if weight.ndim == 2:
             step = self._scaled(g, r, step, rest[0])
         lr, wd = self._get_lr(index), self._get_wd(index)
         step *= lr * (math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t) if self.correct_bias else 1.0)
         weight -= step.T if is_turned else step
-        weight *= 1 - lr * wd
+        if wd:
+            weight *= 1 - lr * wd
 
     def _projected(self, index: Index, g: Array, *p: Array) -> Array:
         """Return what is left of a gradient in few dimensions."""
@@ -126,4 +132,5 @@ class APOLLO(Optimizer):
         now, before = np.linalg.norm(step), norm.astype(g.dtype, copy=False)
         growth = np.where(before > 0, np.maximum(now / (before + 1e-8), 1.01) / 1.01, 1)
         norm[...] = now / growth
-        return step * (math.sqrt(self.scale) / growth)
+        step *= math.sqrt(self.scale) / growth
+        return step

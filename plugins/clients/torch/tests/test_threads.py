@@ -52,7 +52,7 @@ param.grad = torch.ones(300_000)
 mx.torch.Optimizer([param], "adam", lr=0.1).step()
 print([one.name for one in threading.enumerate()])
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == "['MainThread']\n"
 
 
@@ -71,5 +71,5 @@ if not (child := os.fork()):
     os._exit(0 if param.detach().numpy().min() == param.detach().numpy().max() == -2 else 1)
 print(os.waitpid(child, 0)[1])
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
     assert done.stdout == "0\n", done.stderr

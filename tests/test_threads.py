@@ -298,6 +298,7 @@ import ctypes, os, threading
 import numpy as np, mxcore as mx
 from mxcore.native import pool
 
+mx.kernel.use("llvm")
 most, asked, numbers = 3, [], threading.local()
 
 @ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint)

@@ -98,7 +98,8 @@ class APOLLO(Optimizer):
         is_turned = weight.ndim == 2 and weight.shape[0] >= weight.shape[1]
         g = g.T if is_turned else g
         r = self._projected(index, g, *rest[1:])
-        step = (1 - self.beta1) * r
+        step = np.empty_like(r)  # an array even without axes
+        np.multiply(1 - self.beta1, r, out=step)
         m *= self.beta1
         m += step
         np.multiply(1 - self.beta2, r, out=step)

@@ -20,6 +20,13 @@ def threads() -> Iterator[None]:
     torch.set_num_threads(before[1])
 
 
+def printed(script: str) -> str:
+    """Return what a script prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def trained(name: str) -> list[torch.Tensor]:
     torch.manual_seed(0)
     mx.random.seed(0)
@@ -52,11 +59,10 @@ param.grad = torch.ones(300_000)
 mx.torch.Optimizer([param], "adam", lr=0.1).step()
 print([one.name for one in threading.enumerate()])
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
-    assert done.stdout == "['MainThread']\n"
+    assert printed(script) == "['MainThread']\n"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="forks, and OpenMP")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs forks, and torch has OpenMP's threads on Linux")
 def test_a_child_of_a_fork_may_make_steps() -> None:
     script = """
 import os, signal, torch, mxcore as mx
@@ -71,5 +77,4 @@ if not (child := os.fork()):
     os._exit(0 if param.detach().numpy().min() == param.detach().numpy().max() == -2 else 1)
 print(os.waitpid(child, 0)[1])
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, encoding="utf-8", check=True)
-    assert done.stdout == "0\n", done.stderr
+    assert printed(script) == "0\n"

@@ -3,6 +3,7 @@
 This is a program of its own, because a step that goes wrong may crash its process:
 
 * ``python interrupts.py updates llvm 43`` interrupts every 43rd case with the emitter ``llvm``;
+* ``python interrupts.py lines llvm 6`` interrupts the first update of every sixth optimizer at each line of Python;
 * ``python interrupts.py fills llvm 20`` interrupts 20 calls that fill an array with random numbers.
 
 It prints one :class:`Outcome` per line, as JSON; it first names the case on stderr.
@@ -23,7 +24,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any, Protocol
 
 import attrs
@@ -342,14 +343,45 @@ class Signals:
         self.sender.communicate()
 
 
+class Lines:
+    """Interrupts calls at chosen lines of Python code, as a handler would that Python runs there: NumPy's lines too."""
+
+    def __init__(self) -> None:
+        self.passed, self.at = 0, 0
+        self.first: dict[tuple[CodeType, int], int] = {}
+        """The number of each line, in the order of a call, when it first runs."""
+
+    def strike(self, run: Run, at: int) -> list[str]:
+        """Take a step that is interrupted at the line with this number, if there are so many; what was wrong."""
+        call = run.ready(run)
+        self.passed, self.at, before = 0, at, sys.gettrace()
+        sys.settrace(self._trace)
+        try:
+            call()
+        except Interrupted:
+            return []
+        finally:
+            sys.settrace(before)
+        run.done += 1
+        return [] if self.passed < at else ["lost: the exception did not leave the call"]
+
+    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            self.passed += 1
+            self.first.setdefault((frame.f_code, frame.f_lineno), self.passed)
+            if self.passed == self.at:
+                raise Interrupted
+        return self._trace
+
+
 # --- what must hold --------------------------------------------------------------------------------------------------
 
 
 class Trial:
     """Interrupts of one case."""
 
-    def __init__(self, case: Case, signals: Signals) -> None:
-        self.case, self.signals = case, signals
+    def __init__(self, case: Case) -> None:
+        self.case = case
         self.steps = len(case.lengths) * len(MIXES[case.mix]) if case.way == "single" else 1
         self.twin = self._undisturbed()
         began = time.perf_counter()
@@ -364,21 +396,21 @@ class Trial:
             run.step()
         return run
 
-    def outcome(self) -> Outcome:
+    def outcome(self, signals: Signals) -> Outcome:
         """Interrupt until a call is hit; with several threads, then once more before the arrays are freed."""
         wrong, hit, sent = list[str](), False, 0
-        subject = self._undisturbed() if self.signals.rng.random() < 0.8 else Run(self.case)
+        subject = self._undisturbed() if signals.rng.random() < 0.8 else Run(self.case)
         while not hit and not wrong and sent < PATIENCE:
             sent += 1
-            wrong += self.signals.strike(subject, self.case.signals, self.duration)
-            hit = self.signals.hit
-            wrong += self._left_behind(subject)
+            wrong += signals.strike(subject, self.case.signals, self.duration)
+            hit = signals.hit
+            wrong += self.left_behind(subject)
         del subject
         if self.case.threads > 1:
-            wrong += self._written_after_freeing()
+            wrong += self._written_after_freeing(signals)
         return Outcome(self.case, hit, sent, wrong)
 
-    def _left_behind(self, subject: Run) -> list[str]:
+    def left_behind(self, subject: Run) -> list[str]:
         """Return what is wrong after an interrupt, and with the step after it."""
         found = subject.everything()
         self._bring_level(subject.done)
@@ -406,11 +438,11 @@ class Trial:
         while self.twin.done < done:
             self.twin.step()
 
-    def _written_after_freeing(self) -> list[str]:
+    def _written_after_freeing(self, signals: Signals) -> list[str]:
         """Return what is wrong with new arrays that take the place of those of an interrupted update."""
         subject = self._undisturbed()
         sizes = [array.size for array in subject.weights]
-        wrong = self.signals.strike(subject, self.case.signals, self.duration)
+        wrong = signals.strike(subject, self.case.signals, self.duration)
         del subject
         gc.collect()
         litter = [np.full(size, 7.0, "f4") for size in sizes * 4]
@@ -443,7 +475,21 @@ def updates(emitter: str, every: int, signals: Signals) -> Iterator[Outcome]:
         mx.set_num_threads(case.threads)
         gc.collect()
         gc.freeze()  # makes the next collection quick, so that arrays are freed at once
-        yield Trial(case, signals).outcome()
+        yield Trial(case).outcome(signals)
+
+
+def lines(emitter: str, every: int, _: Signals) -> Iterator[Outcome]:
+    """Interrupt the first update of every ``every``-th optimizer at each line of Python code that it runs."""
+    for optimizer in itertools.islice(OPTIMIZERS, 0, None, every):
+        case = Case(1, "small", optimizer, "mixed with masters", "none", "list")
+        sys.stderr.write(f"{case}\n")
+        tracer, trial = Lines(), Trial(case)
+        tracer.strike(Run(case), sys.maxsize)
+        for at in list(tracer.first.values()):
+            subject = Run(case)
+            wrong = tracer.strike(subject, at)
+            hit = tracer.passed >= at
+            yield Outcome(case, hit, 1, wrong + trial.left_behind(subject))
 
 
 def fills(emitter: str, count: int, signals: Signals) -> Iterator[Outcome]:
@@ -463,12 +509,12 @@ def fills(emitter: str, count: int, signals: Signals) -> Iterator[Outcome]:
 
 
 def main(what: str, emitter: str, number: str) -> None:
-    """Interrupt updates or fills, and print the outcomes."""
+    """Interrupt updates, at signals or lines, or fills, and print the outcomes."""
     warnings.filterwarnings("ignore", message=".*without multi_precision=True")
     mx.kernel.use(emitter)
     mx.random.seed(1)
     with contextlib.closing(Signals(random.Random(emitter))) as signals:
-        for outcome in {"updates": updates, "fills": fills}[what](emitter, int(number), signals):
+        for outcome in {"updates": updates, "lines": lines, "fills": fills}[what](emitter, int(number), signals):
             sys.stdout.write(f"{json.dumps(attrs.asdict(outcome))}\n")
 
 

@@ -42,6 +42,14 @@ def test_an_interrupted_update_is_whole_or_did_not_happen(emitter: str, every: i
     assert sum(one["hit"] for one in found) > 0.9 * len(found), "signals came, but too few of them within the calls"
 
 
+@pytest.mark.parametrize("every", [len(interrupts.OPTIMIZERS), pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("emitter", interrupts.PLACES)
+def test_an_update_interrupted_at_any_line_is_whole_or_did_not_happen(emitter: str, every: int) -> None:
+    found = outcomes("lines", emitter, every)
+    assert not any(one["wrong"] for one in found), violations(found)
+    assert sum(one["hit"] for one in found) > 500
+
+
 def test_an_interrupted_fill_writes_nothing_after_it_has_ended() -> None:
     found = outcomes("fills", "llvm", 20)
     assert not any(one["wrong"] for one in found), violations(found)

@@ -40,8 +40,8 @@ class Reduced:
             "row": np.repeat([one.length for one in sections], counts),
             "parameter": np.array([one.count * one.length for one in sections], np.int64),
         }
-        each = np.arange(len(sections))
-        self.is_plain = np.array_equal(self.tensor_of, each) and np.array_equal(self.owner, each)
+        # Not with np.array_equal, which would swallow what a signal handler raises.
+        self.is_plain = self.tensor_of.tolist() == self.owner.tolist() == list(range(len(sections)))
         """Whether each parameter is a single block, and a single section."""
         self.totals = np.zeros((len(sections), len(names)))
         """What each parameter contributes to reductions over all of them, in float64."""

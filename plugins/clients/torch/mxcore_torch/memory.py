@@ -18,9 +18,9 @@ from mxcore_torch.views import Views, in_stream, may_be_lazy, tensor_over, view
 
 __all__ = ["Memory", "check_dense", "key_of"]
 
-Layout = tuple[int, tuple[int, ...], torch.dtype] | None
-"""Where a parameter is, and how its gradient lies in memory; None if it has no gradient."""
-Place = tuple[int, tuple[int, ...], torch.dtype, int] | None
+Layout = tuple[int, torch.Size, bool | tuple[int, ...], torch.dtype] | None
+"""Where a parameter is, and how its gradient lies in memory: in order, or by strides. None if it has no gradient."""
+Place = tuple[int, torch.Size, bool | tuple[int, ...], torch.dtype, int] | None
 """The same, and where the gradient is."""
 
 share_threads()  # once for each process, but not again in one that is forked: OpenMP does not survive that
@@ -49,10 +49,11 @@ class Memory:
         """The parameters, in the order of their indices."""
         self.tensors: list[torch.Tensor] = []
         """What is updated: the parameters themselves."""
-        self.shown: set[int] = set()
-        """The parameters whose state torch has."""
+        self.shown: dict[int, dict[str, Any]] = {}
+        """What torch has of the states of parameters."""
         self.takes_two = hasattr(self.updater, "first_step")
         """Whether a step takes the gradients at two places."""
+        self._looked_at = False
         self._call: Callable[..., None] = self.updater
         self._views: dict[Any, Views] = {}
         # What the last step has found, and the arrays over it.
@@ -77,13 +78,15 @@ class Memory:
         Args:
             part: the method of the updater that makes a part of the step.
         """
-        if len(self.state) < len(self.shown):
-            self._forget()
+        if self._looked_at:
+            self._take_over()
         if part:
             self._call, self._layouts, self._now = getattr(self.updater, part), [], []
         try:
             now: list[Place] = [
-                None if (grad := param.grad) is None else (param.data_ptr(), grad.stride(), grad.dtype, grad.data_ptr())
+                None
+                if (grad := param.grad) is None
+                else (param.data_ptr(), grad.shape, grad.is_contiguous() or grad.stride(), grad.dtype, grad.data_ptr())
                 for param in self.tensors
             ]
         except RuntimeError:
@@ -168,12 +171,18 @@ class Memory:
         """The highest update count."""
         return int(self.updater.tally.highest.value)
 
+    @count.setter
+    def count(self, count: int) -> None:
+        self.updater.tally.highest.value = count
+
     def refresh(self) -> None:
         """Nothing to do: the updater sees what has been assigned."""
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Put the evaluation weights in place of the weights for a block."""
+        if self._looked_at:
+            self._take_over()
         weights = {index: self._view(index) for index in sorted(self.shown)}
         with self.updater.evaluating(weights):
             increment_version(self.tensors)
@@ -183,32 +192,39 @@ class Memory:
     # --- state -------------------------------------------------------------------------------------------------------
 
     def show(self, index: int) -> None:
-        """Give torch the state of a parameter."""
-        leaves = dict(self._leaves(index, self.updater.states[index]))
-        own = self.state[self.params[index]]
-        own.update(self.numbers(index))
-        own.update({name: tensor_over(one) if hasattr(one, "dtype") else one for name, one in leaves.items()})
-        self.shown.add(index)
+        """Give torch the state of a parameter, with its numbers as they are now."""
+        known, found = self.shown.get(index, {}), dict[str, Any](self.numbers(index))
+        for name, leaf in self._leaves(index, self.updater.states[index]):
+            found[name] = new = tensor_over(leaf) if hasattr(leaf, "dtype") else leaf
+            if name in known and isinstance(new, torch.Tensor) and new.data_ptr() == known[name].data_ptr():
+                found[name] = known[name]
+        self.state[self.params[index]].update(found)
+        self.shown[index] = found
 
-    def _forget(self) -> None:
-        """Begin anew with parameters whose state has been removed from torch's."""
+    def _take_over(self) -> None:
+        """Take over what has been changed in torch's state."""
+        for index, param in enumerate(self.params):
+            own, shown = self.state.get(param), self.shown.get(index)
+            if own and (shown is None or any(own.get(name) is not one for name, one in shown.items())):
+                self.read(index, own)
+            elif shown and not own:
+                self._forget(index)
+        self._looked_at = False
+
+    def _forget(self, index: int) -> None:
+        """Begin anew with a parameter."""
         tally = self.updater.tally
-        for index in [index for index in self.shown if self.params[index] not in self.state]:
-            self.shown.remove(index)
-            del self.updater.states[index], tally.table[index]
-            tally.host_numbers.pop(index, None)
+        del self.shown[index], self.updater.states[index], tally.table[index]
+        tally.host_numbers.pop(index, None)
         self._layouts, self._now = [], []
 
     def sync(self) -> None:
-        """Give torch the counts, and numbers that are kept on the host."""
+        """Give torch the counts, and numbers that are kept on the host, for somebody who looks at the state."""
+        if self._looked_at:  # and may have changed it
+            return
         for index in self.shown:
-            own = self.state[self.params[index]]
-            own.update(self.numbers(index))
-            for name, leaf in self._leaves(index, self.updater.states[index]):
-                if not hasattr(leaf, "dtype"):
-                    own[name] = leaf
-                elif name not in own or own[name].data_ptr() != tensor_over(leaf).data_ptr():
-                    own[name] = tensor_over(leaf)
+            self.show(index)
+        self._looked_at = True
 
     def numbers(self, index: int) -> dict[str, float]:
         """Return the count of a parameter, and the numbers that are kept for it."""
@@ -243,13 +259,15 @@ class Memory:
                 _fill(leaves[name], saved[name], f"{self.optimizer.describe(index)}: {name}")
         tally, count = self.updater.tally, int(saved["step"])
         self.updater.states[index] = state
+        self._layouts, self._now = [], []
         tally.table[index] = count
-        tally.highest.value = max(tally.highest.value, count)
+        self.count = max(self.count, count)
         for key, slot in host.items():
             table = tally.model_numbers if slot.of_model else tally.host_numbers.setdefault(index, {})
             table[slot.name] = float(saved[key])
         tally.host_numbers.version.number += 1
         self.state[self.params[index]].clear()
+        self.shown.pop(index, None)
         self.show(index)
 
 

@@ -6,7 +6,7 @@ import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from operator import itemgetter
+from operator import is_, itemgetter
 from typing import Any
 
 import torch
@@ -111,6 +111,7 @@ class Optimizer(torch.optim.Optimizer):
         self._options: dict[str, Any] = {"decay_by_name": decay_by_name, "engine": engine, "compile": compile}
         self._schedules: list[Any] = []
         self._engine: Any = None
+        self._state: Any = None
         self._seen: Any = None
         self._live: set[str] = set()
         own = self._names.of_groups(self.optimizer)
@@ -212,6 +213,9 @@ class Optimizer(torch.optim.Optimizer):
         self._by_group: list[list[str]] = []
         for group in self.param_groups:
             given = group.get("param_names", [])
+            if given and len(given) != len(group["params"]):
+                counts = f"{len(group['params'])} params, but {len(given)} param_names"
+                raise ValueError(f"a group has {counts}: change both")
             for place, _ in enumerate(group["params"]):
                 if given:
                     taken = given[place] in names.values()
@@ -235,7 +239,7 @@ class Optimizer(torch.optim.Optimizer):
             The loss, if there is a closure.
         """
         loss = None if closure is None else self._evaluated(closure)
-        engine = self._engine or self._made()
+        engine = self._current()
         if self._schedule is not None:
             for schedule, group in zip(self._schedules, self.param_groups, strict=True):
                 group["lr"] = float(schedule(engine.count + 1))
@@ -268,36 +272,70 @@ class Optimizer(torch.optim.Optimizer):
         """Make a step outside of a graph."""
         return self.step(closure)
 
+    def _current(self) -> Any:
+        """Return the engine, a new one if there are other parameters in the groups than before."""
+        engine, groups = self._engine, self.param_groups
+        params = groups[0]["params"] if len(groups) == 1 else _flat(groups)
+        if engine is None:
+            return self._made()
+        if len(params) == len(engine.params) and all(map(is_, params, engine.params)):
+            return engine
+        engine.sync()
+        self._seen = None  # they have other names
+        new = self._made()
+        new.count = max(new.count, engine.count)
+        return new
+
     def _made(self) -> Any:
-        """Return the engine, made for the devices on which the parameters are."""
-        params = [param for group in self.param_groups for param in group["params"]]
-        asked = self._options["engine"]
-        memory = asked == "memory" or (asked == "auto" and not self._options["compile"] and has_memory(params))
-        engine: Any
-        if memory:
-            engine = Memory(self.optimizer, self.state)
-        elif asked == "offload":
-            engine = Offload(self.optimizer, self.state)
-        else:
-            engine = Operations(self.optimizer, self.state, compile=self._options["compile"])
-        engine.extend(params)
+        """Return a new engine, with the states that torch has of the parameters."""
+        params, state, saved = _flat(self.param_groups), self._state, dict(self._state)
+        for key in saved:
+            if isinstance(key, torch.Tensor):
+                del state[key]
+        try:
+            engine = self._chosen(params)
+            engine.extend(params)
+            for index, param in enumerate(params):
+                if own := saved.get(param):
+                    engine.read(index, own)
+        except BaseException:
+            state.clear()
+            state.update(saved)
+            raise
         self._engine = engine
         return engine
+
+    def _chosen(self, params: Sequence[torch.Tensor]) -> Any:
+        """Return an engine for the devices on which parameters are."""
+        asked = self._options["engine"]
+        memory = asked == "memory" or (asked == "auto" and not self._options["compile"] and has_memory(params))
+        if memory:
+            return Memory(self.optimizer, self._state)
+        if asked == "offload":
+            return Offload(self.optimizer, self._state)
+        return Operations(self.optimizer, self._state, compile=self._options["compile"])
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Put the evaluation weights in place for a block, as :meth:`mxcore.optimizer.Updater.evaluating` does."""
-        with (self._engine or self._made()).evaluating():
+        with self._current().evaluating():
             yield
 
     # --- state -------------------------------------------------------------------------------------------------------
 
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state, as tensors that share memory with it, and numbers."""
+    @property
+    def state(self) -> Any:
+        """The state of each parameter, as tensors that share memory with ours, and numbers.
+
+        The next step takes over what has been changed here.
+        """
         if self._engine is not None:
             self._engine.sync()
-        found: dict[str, Any] = super().state_dict()
-        return found
+        return self._state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self._state, self._engine = state, None
 
     def torch_state_dict(self) -> dict[str, Any]:
         """Return the state as the algorithm of ``torch.optim`` can load it.
@@ -323,29 +361,20 @@ class Optimizer(torch.optim.Optimizer):
             raise
 
     def __getstate__(self) -> dict[str, Any]:
-        if self._engine is not None:
-            self._engine.sync()
         own = ("optimizer", "_schedule", "_schedules", "_options", "_keys", "_live")
         return {**super().__getstate__(), **{name: vars(self)[name] for name in own}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._names = Names(self.optimizer)
-        self._engine = self._seen = None
+        self.state = self.__dict__.pop("state")
+        self._names, self._seen = Names(self.optimizer), None
         for group in self.param_groups:
             for key in self._keys:
                 group.setdefault(key, self.defaults[key])
         self._settle()
-        saved: Any = self.state
-        self.state: Any = _fresh(saved)
-        engine = self._made()
-        for index, param in enumerate(engine.params):
-            if own := saved.get(param):
-                engine.read(index, own)
+        self._made()
 
 
-def _fresh(state: Any) -> Any:
-    """Return an empty dict like torch's of states, but with what belongs to no parameter."""
-    found = type(state)(dict)
-    found.update({key: value for key, value in state.items() if not isinstance(key, torch.Tensor)})
-    return found
+def _flat(groups: Sequence[Mapping[str, Any]]) -> list[torch.Tensor]:
+    """Return the parameters of all groups."""
+    return [param for group in groups for param in group["params"]]

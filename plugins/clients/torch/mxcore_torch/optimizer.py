@@ -10,6 +10,7 @@ from operator import is_, itemgetter
 from typing import Any
 
 import torch
+from torch._C._dynamo.eval_frame import get_eval_frame_callback as compiler_of_frames
 from torch.optim import optimizer as of_torch
 
 from mxcore.step import levels, traits_of
@@ -39,7 +40,7 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(step)
     def hooked(self: Any, closure: Any = None) -> Any:
-        if is_compiling():
+        if is_compiling() or compiler_of_frames() is not None:  # which waits for frames that it can compile
             return self._uncompiled(closure)
         of_this = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
         if of_this or before_all or after_all or is_profiling():

@@ -26,7 +26,10 @@ _PLACES = 256
 
 
 def has_memory(tensors: Iterable[torch.Tensor]) -> bool:
-    """Return whether there are arrays over the memory of tensors, which are all on one device."""
+    """Return whether there are arrays over the memory of tensors: all on one device, and each in one piece."""
+    tensors = list(tensors)
+    if not all(tensor.data_ptr() or not tensor.numel() for tensor in tensors):
+        return False
     devices = {tensor.device for tensor in tensors}
     kinds = {device.type for device in devices}
     return kinds == {"cpu"} or (kinds == {"cuda"} and len(devices) == 1 and find_spec("cupy") is not None)
@@ -57,7 +60,8 @@ class Views(dict[int, Array]):
 
     def __missing__(self, address: int) -> Array:
         if not address and 0 not in self._shape:
-            raise RuntimeError(f"a tensor of shape {self._shape} has no memory: it has been freed")
+            why = "it has been freed, or is in pieces, as a DTensor, which needs engine='operations'"
+            raise RuntimeError(f"a tensor of shape {self._shape} has no memory of its own: {why}")
         if len(self) >= _PLACES:
             self.clear()
         array = self._on_device(address) if self._device.type == "cuda" else self._on_host(address)

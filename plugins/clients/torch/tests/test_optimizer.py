@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch._C._dynamo.eval_frame import get_eval_frame_callback
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch_loops import ENGINES, assert_same, loss_of, made, network, train, weights
 
@@ -184,10 +185,17 @@ def test_bfloat16_with_masters_follows_float32(engine: str) -> None:
     assert_same(weights(model), [one.to(torch.bfloat16) for one in weights(exact)])
 
 
-@pytest.mark.parametrize("compiled", ["step", "whole"])
-def test_a_compiled_loop_steps_outside_of_its_graph(compiled: str) -> None:
-    one, other = network(), network()
-    ours, plain = made(one, "lion"), made(other, "lion")
+@pytest.mark.parametrize("compiled", ["whole", "step"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_compiled_loop_steps_outside_of_its_graph(engine: str, compiled: str) -> None:
+    torch._dynamo.reset()  # which remembers the code that it has left alone
+    one, other, compilers = network(), network(), list[Any]()
+
+    def schedule(_: int) -> float:
+        compilers.append(get_eval_frame_callback())
+        return 0.01
+
+    ours, plain = made(one, "lion", lr_scheduler=schedule, engine=engine), made(other, "lion")
 
     def whole() -> None:
         ours.zero_grad()
@@ -201,6 +209,7 @@ def test_a_compiled_loop_steps_outside_of_its_graph(compiled: str) -> None:
             loss_of(one).backward()
         step()
     torch.testing.assert_close(weights(one), train(other, plain, 4), rtol=0, atol=1e-6)
+    assert compilers == [None] * 5  # one is asked for when the optimizer is made
 
 
 # --- evaluation -------------------------------------------------------------------------------------------------------

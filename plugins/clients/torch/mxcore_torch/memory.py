@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.autograd.graph import increment_version
+from torch._C import _increment_version as increment_version
 
 import mxcore as mx
 from mxcore.backend import Array
@@ -20,7 +20,7 @@ __all__ = ["Memory", "check_dense", "key_of"]
 
 Layout = tuple[int, torch.Size, bool | tuple[int, ...], torch.dtype] | None
 """Where a parameter is, and how its gradient lies in memory: in order, or by strides. None if it has no gradient."""
-Place = tuple[int, torch.Size, bool | tuple[int, ...], torch.dtype, int] | None
+Place = tuple[Layout, int] | None
 """The same, and where the gradient is."""
 
 share_threads()  # once for each process, but not again in one that is forked: OpenMP does not survive that
@@ -86,7 +86,10 @@ class Memory:
             now: list[Place] = [
                 None
                 if (grad := param.grad) is None
-                else (param.data_ptr(), grad.shape, grad.is_contiguous() or grad.stride(), grad.dtype, grad.data_ptr())
+                else (
+                    (param.data_ptr(), grad.shape, grad.is_contiguous() or grad.stride(), grad.dtype),
+                    grad.data_ptr(),
+                )
                 for param in self.tensors
             ]
         except RuntimeError:
@@ -103,8 +106,8 @@ class Memory:
     def _elsewhere(self, now: list[Place]) -> None:
         """Update from gradients at other places than before, as those of most backward passes are."""
         self._now, self._seen, self._bound = [], 0, None  # until this has succeeded
-        places = [place[-1] for place in now if place is not None]
-        layouts = [place and place[:-1] for place in now]
+        places = [place[1] for place in now if place is not None]
+        layouts = [place and place[0] for place in now]
         if is_new := layouts != self._layouts:
             self._arrange(layouts)
         if self._may_be_lazy and (computed := self._computed()):

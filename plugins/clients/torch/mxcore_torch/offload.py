@@ -81,6 +81,7 @@ class _Twin:
         if param.requires_grad:
             own = weakref.ref(self)
 
+            @torch.compiler.disable
             def fetch(_: torch.Tensor) -> None:
                 if (twin := own()) is not None:
                     twin.fetch()

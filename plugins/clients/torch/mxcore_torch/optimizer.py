@@ -36,11 +36,11 @@ def _hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     """
     recorded = torch.optim.Optimizer.profile_hook_step(step)
     before_all, after_all = of_torch._global_optimizer_pre_hooks, of_torch._global_optimizer_post_hooks
-    is_compiling, is_profiling = torch.compiler.is_compiling, torch.autograd._profiler_enabled
+    is_traced, is_profiling = torch.compiler.is_dynamo_compiling, torch.autograd._profiler_enabled
 
     @functools.wraps(step)
     def hooked(self: Any, closure: Any = None) -> Any:
-        if is_compiling() or compiler_of_frames() is not None:  # which waits for frames that it can compile
+        if is_traced() or compiler_of_frames() is not None:  # which waits for frames that it can compile
             return self._uncompiled(closure)
         of_this = self._optimizer_step_pre_hooks or self._optimizer_step_post_hooks
         if of_this or before_all or after_all or is_profiling():

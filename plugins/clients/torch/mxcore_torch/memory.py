@@ -18,8 +18,11 @@ from mxcore_torch.views import Views, in_stream, may_be_lazy, tensor_over, view
 
 __all__ = ["Memory", "check_dense", "key_of"]
 
-Layout = tuple[int, torch.Size, bool | tuple[int, ...], torch.dtype] | None
-"""Where a parameter is, and how its gradient lies in memory: in order, or by strides. None if it has no gradient."""
+Layout = tuple[int, int, bool | tuple[int, ...], torch.dtype] | None
+"""Where a parameter is, and how large its gradient is and how it lies in memory: in order, or by strides.
+
+None if there is no gradient.
+"""
 Place = tuple[Layout, int] | None
 """The same, and where the gradient is."""
 
